@@ -1,0 +1,1 @@
+"""GoPro (Nah, Kim and Lee, CVPR 2017)."""

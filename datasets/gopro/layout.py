@@ -1,0 +1,88 @@
+"""GOPRO_Large as published: {train,test}/GOPRxxxx_xx_xx/{blur,blur_gamma,sharp}/NNNNNN.png."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from icdpm_datasets.published.archives import Archive
+from icdpm_datasets.published.layout import Layout, Splits, folders, match
+
+_SEQUENCE = re.compile(r"GOPR\d{4}_\d{2}_\d{2}")
+
+# Counted in the lists of frames that the field's code ships; they sum to the published 2103 and 1111.
+_SEQUENCE_COUNTS = {
+    "train": {
+        "GOPR0372_07_00": 100,
+        "GOPR0372_07_01": 75,
+        "GOPR0374_11_00": 150,
+        "GOPR0374_11_01": 80,
+        "GOPR0374_11_02": 100,
+        "GOPR0374_11_03": 48,
+        "GOPR0378_13_00": 110,
+        "GOPR0379_11_00": 100,
+        "GOPR0380_11_00": 60,
+        "GOPR0384_11_01": 100,
+        "GOPR0384_11_02": 100,
+        "GOPR0384_11_03": 100,
+        "GOPR0384_11_04": 100,
+        "GOPR0385_11_00": 100,
+        "GOPR0386_11_00": 100,
+        "GOPR0477_11_00": 80,
+        "GOPR0857_11_00": 100,
+        "GOPR0868_11_01": 100,
+        "GOPR0868_11_02": 100,
+        "GOPR0871_11_01": 100,
+        "GOPR0881_11_00": 100,
+        "GOPR0884_11_00": 100,
+    },
+    "test": {
+        "GOPR0384_11_00": 100,
+        "GOPR0384_11_05": 100,
+        "GOPR0385_11_01": 100,
+        "GOPR0396_11_00": 100,
+        "GOPR0410_11_00": 134,
+        "GOPR0854_11_00": 100,
+        "GOPR0862_11_00": 77,
+        "GOPR0868_11_00": 100,
+        "GOPR0869_11_00": 100,
+        "GOPR0871_11_00": 100,
+        "GOPR0881_11_01": 100,
+    },
+}
+
+
+class GoProLayout(Layout):
+    """One of GoPro's two sets of blurry pictures with the sharp ones; a pair's name is like GOPR0384_11_00/000001.
+
+    Args:
+      blurry_folder: "blur", frames averaged as they are (what recent papers use), or "blur_gamma", averaged after the
+        inverse of a gamma of 2.2 (what Nah et al. used).
+    """
+
+    title = "GoPro"
+    page = "https://seungjunnah.github.io/Datasets/gopro"
+    # A single source gives the checksum.
+    archives = (
+        Archive("GOPRO_Large.zip", "24532c036712515cf33803704421311c91f6a080e76049d7e5e7fd22389f128e", confirmed=False),
+    )
+    counts = {"train": 2103, "test": 1111}
+    sequence_counts = _SEQUENCE_COUNTS
+
+    def __init__(self, blurry_folder: str):
+        self._blurry_folder = blurry_folder
+        self.tree = f"{{train,test}}/GOPRxxxx_xx_xx/{{{blurry_folder},sharp}}/NNNNNN.png"
+
+    def is_root(self, folder: Path) -> bool:
+        return any(_SEQUENCE.fullmatch(path.name) for split in self.counts for path in folders(folder / split))
+
+    def list_pairs(self, root: Path, problems: list[str]) -> Splits:
+        splits = {}
+        for split in self.counts:
+            splits[split] = []
+            for sequence in folders(root / split):
+                if not _SEQUENCE.fullmatch(sequence.name):
+                    problems.append(f"{sequence}: not named as a sequence, GOPRxxxx_xx_xx")
+                    continue
+                splits[split] += match(sequence.name, sequence / self._blurry_folder, sequence / "sharp", problems)
+        return splits

@@ -1,0 +1,1 @@
+"""HIDE (Shen et al., ICCV 2019)."""

@@ -1,0 +1,125 @@
+"""Batches for training and validation, out of any source of pairs.
+
+Training example number n (counted over all steps, epochs and workers) is a pure function of the seed and n: which pair,
+which crop, which turn. So a resumed run sees exactly what an unbroken one would have seen, at no cost for skipping, and
+any number of workers see together what one would see alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from icdpm_datasets.augment import centre_crop, random_crop, random_turn, to_unit_range
+from icdpm_datasets.source import InMemory, PairSource
+
+Pair = tuple[tf.Tensor, tf.Tensor]
+_AUGMENTATION = 1  # keeps the random numbers of crops and turns apart from those of other uses of the same seed
+
+
+def training_dataset(
+    source: PairSource,
+    *,
+    batch: int,
+    crop: int,
+    seed: int,
+    start_step: int = 0,
+    steps: int | None = None,
+    shard_index: int = 0,
+    num_shards: int = 1,
+    per_replica_batch: int | None = None,
+    augment: bool = True,
+) -> tf.data.Dataset:
+    """Random crops in a fresh order every epoch, for one worker.
+
+    Args:
+      source: the pairs.
+      batch: global batch; step s is made of the examples [s·batch, (s+1)·batch).
+      crop: width and height of the crops in pixels.
+      seed: decides, with its number, what an example is.
+      start_step: the first step.
+      steps: how many steps; None is without end.
+      shard_index, num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
+      per_replica_batch: size of the emitted batches, of which several in a row may make one step of this worker; None
+        is the worker's whole part.
+      augment: also flip and turn by 90°.
+
+    Returns:
+      A dataset of dicts: 'blurry' and 'sharp', float32 [b, crop, crop, 3] in [-1, 1]; 'index', int64 [b], the examples'
+      numbers.
+
+    Raises:
+      DataError: a picture is smaller than the crop.
+      ValueError: the batch sizes do not divide, or there is no such shard.
+    """
+    source.check_crop(crop)
+    if not 0 <= shard_index < num_shards:
+        raise ValueError(f"there is no shard {shard_index} of {num_shards}")
+    local_batch, rest = divmod(batch, num_shards)
+    emitted = local_batch if per_replica_batch is None else per_replica_batch
+    if rest or not local_batch or emitted < 1 or local_batch % emitted:
+        raise ValueError(f"batch {batch} cannot be divided among {num_shards} workers in batches of {emitted}")
+    read, pairs = _reader(source), len(source)
+
+    def example(local: tf.Tensor) -> dict[str, tf.Tensor]:
+        number = local // local_batch * batch + shard_index * local_batch + local % local_batch
+        blurry, sharp = read(shuffled_index(number, pairs, seed))
+        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, _AUGMENTATION], tf.int64), number)
+        bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
+        bits = tf.cast(bits, tf.int64)
+        blurry, sharp = random_crop(blurry, sharp, crop, bits[:2])
+        if augment:
+            blurry, sharp = random_turn(blurry, sharp, bits[2])
+        return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
+
+    end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
+    numbers = tf.data.Dataset.range(start_step * local_batch, end)
+    return _batched(numbers.map(example, tf.data.AUTOTUNE, deterministic=True), emitted, drop_remainder=True)
+
+
+def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int) -> tf.data.Dataset:
+    """The centre crops of `count` pairs (all, where there are fewer), evenly spaced over the source, always the same.
+
+    Dicts as `training_dataset`'s; 'index' is the pair's index in the source, and the last batch may be smaller.
+    Raises DataError where a picture is smaller than the crop.
+    """
+    source.check_crop(crop)
+    count = min(count, len(source))
+    read = _reader(source)
+
+    def example(index: tf.Tensor) -> dict[str, tf.Tensor]:
+        blurry, sharp = centre_crop(*read(index), crop)
+        return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": index}
+
+    chosen = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype=np.int64) * len(source) // count)
+    return _batched(chosen.map(example, tf.data.AUTOTUNE, deterministic=True), batch, drop_remainder=False)
+
+
+def shuffled_index(number: tf.Tensor, pairs: int, seed: int) -> tf.Tensor:
+    """Which of `pairs` pairs example `number` (int64 []) shows: every epoch is a permutation of its own."""
+    epoch, position = number // pairs, number % pairs
+    return tf.random.experimental.index_shuffle(position, tf.stack([tf.constant(seed, tf.int64), epoch]), pairs - 1)
+
+
+def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
+    """A function from an index, int64 [], to the pair (blurry, sharp), uint8 [H, W, 3], for use inside tf.data."""
+    if isinstance(source, InMemory):
+        with tf.device("CPU"):
+            blurry, sharp = tf.constant(source.blurry), tf.constant(source.sharp)
+        return lambda index: (tf.gather(blurry, index), tf.gather(sharp, index))
+
+    def read(index: tf.Tensor) -> Pair:
+        pair = tf.numpy_function(lambda i: source.load(int(i)), [index], (tf.uint8, tf.uint8), stateful=False)
+        return tuple(tf.ensure_shape(picture, [None, None, 3]) for picture in pair)
+
+    return read
+
+
+def _batched(examples: tf.data.Dataset, batch: int, drop_remainder: bool) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.deterministic = True
+    # Workers take their parts by `shard_index`: tf.distribute must not divide them once more.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return examples.batch(batch, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -1,0 +1,100 @@
+"""Pairs from sharp photos: camera shake, highlights beyond what a sensor records, noise and JPEG."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from icdpm_datasets.blur import blur_pair, convolve
+from icdpm_datasets.console import progress
+from icdpm_datasets.errors import DataError
+from icdpm_datasets.prepare.pair_folder import PairFolder
+from icdpm_datasets.prepare.pictures import find_pictures, read_picture
+from icdpm_datasets.sensor import add_noise, brighten_highlights
+from icdpm_datasets.srgb import to_linear, to_srgb
+
+_SATURATED = 0.3  # fraction of pairs with lights brighter than the sensor can record
+
+
+def prepare_shake(
+    source: str,
+    output: str,
+    extent: tuple[float, float],
+    kernels: str | None = None,
+    jpeg_quality: int | None = None,
+    seed: int = 0,
+) -> str:
+    """Blurs every photo of a folder once; returns a line that says what was made.
+
+    Args:
+      source: the folder of sharp photos; the pairs keep their names.
+      output: the folder of pairs.
+      extent: the shortest and the longest shake in pixels; unused with `kernels`.
+      kernels: a folder of kernels as gray pictures, one of which is drawn for each photo, instead of trajectories.
+      jpeg_quality: 1 to 95: the blurry picture goes through JPEG of that quality; None for no compression.
+      seed: of all that is random. A photo's blur depends on it and on the photo's name, not on the other photos.
+
+    Raises DataError for a damaged photo or kernel, and for a photo too small for its blur.
+    """
+    folder, kernel_folder = Path(source).expanduser(), kernels and Path(kernels).expanduser()
+    photos = find_pictures(folder)
+    drawn = [read_kernel(path) for path in find_pictures(kernel_folder).values()] if kernel_folder else []
+    settings = {"made_by": "icdpm-prepare shake", "source": str(folder.resolve()), "extent": list(extent)}
+    settings |= {"kernels": kernel_folder and str(kernel_folder.resolve()), "jpeg_quality": jpeg_quality, "seed": seed}
+    pairs = PairFolder(Path(output).expanduser(), settings)
+    for name, path in progress("blurring photos", "pair", len(photos), photos.items()):
+        if name in pairs:
+            continue
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        photo = read_picture(path)
+        try:
+            if drawn:
+                blurry, sharp = blur_by_kernel(rng, photo, drawn[rng.integers(len(drawn))])
+            else:
+                blurry, sharp = blur_pair(rng, photo, rng.uniform(*extent))
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from error
+        pairs.write(name, blurry if jpeg_quality is None else through_jpeg(blurry, jpeg_quality), sharp)
+    return f"ready: {len(photos)} pairs in {output}"
+
+
+def read_kernel(path: Path) -> np.ndarray:
+    """A kernel from a gray picture, float32 [2r+1, 2r+1], sum 1, its centroid within half a pixel of the middle."""
+    kernel = read_picture(path).astype(np.float64).mean(axis=-1)
+    if kernel.sum() == 0:
+        raise DataError(f"{path}: black all over, so not a kernel")
+    kernel /= kernel.sum()
+    # Centred, the blurry picture is not shifted against the sharp one.
+    row, column = (int(round((kernel * place).sum())) for place in np.indices(kernel.shape))
+    height, width = kernel.shape
+    radius = max(row, height - 1 - row, column, width - 1 - column)
+    centred = np.zeros((2 * radius + 1, 2 * radius + 1), np.float32)
+    centred[radius - row : radius - row + height, radius - column : radius - column + width] = kernel
+    return centred
+
+
+def blur_by_kernel(rng: np.random.Generator, sharp: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `icdpm_datasets.blur.blur_pair`, with a given kernel [2r+1, 2r+1] (convolved: not flipped).
+
+    Returns (blurry, sharp), uint8 [H, W, 3]. Raises ValueError where the photo is smaller than the kernel's border.
+    """
+    border = kernel.shape[0] // 2
+    if min(sharp.shape[:2]) <= border:
+        raise ValueError(f"{sharp.shape[1]}×{sharp.shape[0]} px are too few for a kernel of {kernel.shape[0]} px")
+    light = to_linear(sharp)
+    if rng.random() < _SATURATED:
+        light = brighten_highlights(rng, light)
+    padded = np.pad(light, ((border, border), (border, border), (0, 0)), mode="reflect")
+    return to_srgb(add_noise(rng, convolve(padded, kernel))), to_srgb(light)
+
+
+def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """The picture, uint8 [H, W, 3], after JPEG compression of that quality."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    with Image.open(file) as compressed:
+        return np.asarray(compressed)

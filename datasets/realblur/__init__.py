@@ -1,0 +1,1 @@
+"""RealBlur-J and RealBlur-R (Rim et al., ECCV 2020)."""

@@ -1,0 +1,1 @@
+"""REDS (Nah et al., CVPR Workshops 2019)."""

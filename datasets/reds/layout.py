@@ -1,0 +1,60 @@
+"""REDS as published: {train,val}/{train,val}_{blur,blur_jpeg,sharp}/NNN/NNNNNNNN.png, 100 frames a clip."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from icdpm_datasets.published.archives import Archive
+from icdpm_datasets.published.layout import Layout, Splits, folders, match
+
+_CLIP = re.compile(r"\d{3}")
+_CLIPS = {"train": 240, "val": 30}
+_FRAMES = 100
+
+_SHA256 = {
+    "val_blur": "23bf86ec4c0ac836ad286507484825a68dd903f3834ceef49fb16f2070c57b77",
+    "val_sharp": "53f6ce4791ed3cfca747ff8982ba29b6e8b7cc1927eed742458f45ed93a1a279",
+    "train_blur": "415c360c0d71d2d89af099b3c64e76bca7e1d8317750f8e056e02ebaab957bb8",
+    "train_sharp": "620294c1c3f23ed26c5ea228633770469c0b28e57d31eb41dc77deb401c6681b",
+}
+
+
+class RedsLayout(Layout):
+    """One published folder of blurry frames with its sharp ones; a pair's name is like 000/00000009.
+
+    Args:
+      part: "train" or "val", the part of REDS that is public.
+      degradation: "blur", or "blur_jpeg" for blur and JPEG compression.
+      every_tenth: only frames 9, 19, ..., 99 of each clip: of `val`, that is REDS-val-300.
+    """
+
+    title = "REDS"
+    page = "https://seungjunnah.github.io/Datasets/reds"
+
+    def __init__(self, part: str, degradation: str, every_tenth: bool = False):
+        blurry, sharp = f"{part}_{degradation}", f"{part}_sharp"
+        self.tree = f"{part}/{{{blurry},{sharp}}}/NNN/NNNNNNNN.png"
+        self.archives = tuple(Archive(f"{name}.zip", _SHA256.get(name)) for name in (blurry, sharp))
+        self.blurry_format = "jpeg" if degradation == "blur_jpeg" else "png"
+        self._folders = Path(part) / blurry, Path(part) / sharp
+        self._every_tenth = every_tenth
+        self._split = "test" if every_tenth else {"train": "train", "val": "validation"}[part]
+        frames = _FRAMES // 10 if every_tenth else _FRAMES
+        self.counts = {self._split: _CLIPS[part] * frames}
+        self.sequence_counts = {self._split: {f"{clip:03d}": frames for clip in range(_CLIPS[part])}}
+
+    def is_root(self, folder: Path) -> bool:
+        return any((folder / below).is_dir() for below in self._folders)
+
+    def list_pairs(self, root: Path, problems: list[str]) -> Splits:
+        blurry, sharp = (root / below for below in self._folders)
+        pairs = []
+        for clip in sorted({path.name for path in folders(blurry) + folders(sharp)}):
+            if not _CLIP.fullmatch(clip):
+                problems.append(f"{blurry / clip}: not named as a clip, NNN")
+                continue
+            pairs += match(clip, blurry / clip, sharp / clip, problems)
+        if self._every_tenth:
+            pairs = [pair for pair in pairs if pair.name.endswith("9")]
+        return {self._split: pairs}

@@ -1,0 +1,32 @@
+"""What a sensor does to light: it saturates, and it is noisy."""
+
+import numpy as np
+
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of R, G, B in linear light, Rec. 709
+
+
+def brighten_highlights(rng: np.random.Generator, linear: np.ndarray) -> np.ndarray:
+    """Lifts the brightest parts of a scene above 1, as lamps and reflections are in the world.
+
+    Args:
+      linear: float32 [..., 3] in [0, 1].
+
+    Returns float32 of the same shape in [0, 8]. Blurred and then clipped, such lights leave the hard white streaks of
+    real photos, which no blur of already clipped values can.
+    """
+    threshold = rng.uniform(0.6, 0.9)
+    gain = rng.uniform(2.0, 8.0)
+    luminance = sum(weight * linear[..., k] for k, weight in enumerate(_LUMINANCE))
+    bright = np.clip((luminance - threshold) / (1 - threshold), 0.0, 1.0)[..., None]
+    return linear * (1 + (gain - 1) * bright * bright)
+
+
+def add_noise(rng: np.random.Generator, linear: np.ndarray) -> np.ndarray:
+    """Adds shot noise (variance proportional to the light) and read noise to linear light, float32 of any shape.
+
+    Strengths are drawn per picture and mild: the standard deviation at full light is 0 to 0.01.
+    """
+    shot = rng.uniform(0.0, 0.01) ** 2
+    read = rng.uniform(0.0, 0.001)
+    deviation = np.sqrt(shot * np.clip(linear, 0.0, 1.0) + read**2)
+    return linear + deviation * rng.standard_normal(linear.shape, np.float32)

@@ -1,0 +1,61 @@
+"""What an experiment leaves behind: results/NAME.json and results/NAME.md."""
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+from icdpm.files import write_atomically
+
+FOLDER = Path("results")
+
+
+def machine():
+    """The machine that measured, in words."""
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
+
+
+def write_results(name, *, command, data, scale, rows, title, notes=(), **numbers):
+    """Writes an experiment's numbers for programs and for people.
+
+    Args:
+      name: of the experiment; of both files.
+      command: what makes these numbers again.
+      data: what was measured on what.
+      scale: 'paper', 'micro' or 'demo': what the numbers may be compared with.
+      rows: list of flat dicts with the same keys.
+      title: heading of the Markdown file.
+      notes: sentences below the table.
+      **numbers: further top-level numbers.
+
+    Returns:
+      The path of the Markdown file.
+    """
+    content = {"name": name, "command": command, "data": data, "scale": scale, "machine": machine(), **numbers}
+    content["rows"] = rows
+    with write_atomically(FOLDER / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+    lines = [f"# {title}", "", f"`{command}`: {data}. Measured on {content['machine']}.", "", *markdown_table(rows), ""]
+    path = FOLDER / f"{name}.md"
+    with write_atomically(path) as temporary:
+        temporary.write_text("\n".join(lines + list(notes)).rstrip() + "\n")
+    return path
+
+
+def markdown_table(rows):
+    """Lines of a Markdown table of flat dicts."""
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    return lines + ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
+
+
+def _cell(value):
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_table(rows):
+    """The same table, for the terminal."""
+    print("\n".join(markdown_table(rows)), file=sys.stdout)

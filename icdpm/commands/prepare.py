@@ -1,0 +1,94 @@
+"""icdpm-prepare: verifies and records a published data set, or makes pairs from your own pictures.
+
+Examples:
+  icdpm-prepare gopro --source=GOPRO_Large.zip --data_dir=~/data
+  icdpm-prepare frames --source=my_video_frames --output=my_pairs --window=8 --stride=8
+  icdpm-prepare shake --source=my_photos --output=my_pairs
+
+Published data sets, with where their archives come from; --source is an archive, a folder that holds the archives, or
+the folder they unpack to. A variant follows after a slash, as in gopro/blur_gamma.
+
+  gopro                   https://seungjunnah.github.io/Datasets/gopro (variants blur, blur_gamma)
+  hide                    https://github.com/joanshen0508/HA_deblur
+  realblur_j, realblur_r  http://cg.postech.ac.kr/research/RealBlur/
+  reds                    https://seungjunnah.github.io/Datasets/reds (variants val_blur_300, val_blur_jpeg_300,
+                          val_blur, val_blur_jpeg, train_blur, train_blur_jpeg)
+
+frames averages consecutive frames of video, as GoPro and REDS were made; shake blurs sharp photos. Both write
+blur/NAME.png and sharp/NAME.png below --output. Interrupted, every job continues when it is started again.
+"""
+
+from absl import app, flags, logging
+
+from icdpm.commands.main import run_command
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("source", None, "What to read: an archive or a folder.", required=True)
+flags.DEFINE_string(
+    "data_dir", None, "Published data sets: the folder for TFDS's records; ~/tensorflow_datasets where it is not given."
+)
+flags.DEFINE_bool(
+    "partial", False, "Published data sets: accept a subset, and record that it is one and not the benchmark."
+)
+flags.DEFINE_string("output", None, "frames, shake: the folder for the pairs.")
+flags.DEFINE_integer("window", 8, "frames: how many are averaged to a pair.", lower_bound=2)
+flags.DEFINE_integer("stride", 8, "frames: how far apart the pairs start, in frames.", lower_bound=1)
+flags.DEFINE_enum(
+    "response", "linear", ["linear", "gamma2.2", "srgb"], "frames: the camera's response, undone while averaging."
+)
+flags.DEFINE_integer("interpolate", 0, "frames: how many to put between every two, by optical flow; slow.", 0)
+flags.DEFINE_float("min_extent", 3.0, "shake: the shortest shake in pixels.", 0.0, 21.0)
+flags.DEFINE_float("max_extent", 21.0, "shake: the longest shake in pixels.", 0.0, 21.0)
+flags.DEFINE_string("kernels", None, "shake: a folder of kernels as gray pictures, instead of random shake.")
+flags.DEFINE_integer("jpeg", None, "shake: compress the blurry pictures by JPEG of this quality.", 1, 95)
+flags.DEFINE_integer("seed", 0, "shake: of the random numbers.", lower_bound=0)
+flags.register_multi_flags_validator(
+    ["min_extent", "max_extent"],
+    lambda extents: extents["min_extent"] <= extents["max_extent"],
+    "--min_extent is larger than --max_extent",
+)
+
+# What a job looks at besides --source.
+_OF_PUBLISHED = {"data_dir", "partial"}
+_OF_PAIRS = {
+    "frames": {"output", "window", "stride", "response", "interpolate"},
+    "shake": {"output", "min_extent", "max_extent", "kernels", "jpeg", "seed"},
+}
+
+
+def main(argv):
+    """Parses, does one job, says what is there now."""
+    if len(argv) != 2:
+        raise app.UsageError("name one job: gopro, hide, realblur_j, realblur_r, reds, frames or shake")
+    job = argv[1]
+    _check_flags(job)
+    logging.set_verbosity(logging.WARNING)  # TFDS tells at INFO what the progress bars show
+    if job == "frames":
+        from icdpm_datasets.prepare.frames import prepare_frames
+
+        averaging = FLAGS.window, FLAGS.stride, FLAGS.response, FLAGS.interpolate
+        print(prepare_frames(FLAGS.source, FLAGS.output, *averaging))
+    elif job == "shake":
+        from icdpm_datasets.prepare.shake import prepare_shake
+
+        extent = FLAGS.min_extent, FLAGS.max_extent
+        print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))
+    else:
+        from icdpm_datasets.prepare.published_set import prepare_published
+
+        print(prepare_published(job, FLAGS.source, FLAGS.data_dir, FLAGS.partial))
+
+
+def _check_flags(job):
+    """A flag that the job would not look at is a mistake to be told, not passed over."""
+    own = _OF_PAIRS.get(job, _OF_PUBLISHED)
+    for name in sorted(_OF_PUBLISHED.union(*_OF_PAIRS.values()) - own):
+        if FLAGS[name].present:
+            raise app.UsageError(f"--{name} is not for {job}")
+    if "output" in own and not FLAGS.output:
+        raise app.UsageError("--output is missing")
+
+
+def run():
+    """The console script."""
+    run_command(main)

@@ -1,0 +1,59 @@
+"""icdpm-train: trains a deblurring model.
+
+Example:
+  icdpm-train --config=tiny --data=embedded --workdir=/tmp/tiny
+
+Killed or stopped, the same command continues where the last checkpoint was written.
+"""
+
+from pathlib import Path
+
+from absl import app, flags
+
+from icdpm.commands.main import run_command
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("config", None, "Name of a config that comes with the project (table2_c, tiny, …) or a .py file.")
+flags.DEFINE_string("workdir", None, "Folder for checkpoints, config and TensorBoard files.")
+flags.DEFINE_string("data", None, "What to train on: embedded, or a folder with blur/ and sharp/ in it.")
+flags.DEFINE_string("validation_data", None, "What to validate on, likewise. Default: the held-out part of --data.")
+flags.DEFINE_multi_string("set", [], "Changes one field of the config, as in --set=optimizer.accumulation=4. Repeatable.")
+flags.DEFINE_enum(
+    "strategy",
+    "single",
+    ["single", "mirrored", "multiworker", "tpu"],
+    "single device, mirrored over all local GPUs, multiworker by TF_CONFIG, or tpu.",
+)
+flags.DEFINE_string("tpu", None, "Name or address of the TPU (local on a TPU VM); means --strategy=tpu.")
+flags.mark_flags_as_required(["config", "workdir", "data"])
+
+
+def main(argv):
+    """Parses, trains, says where the result is."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    from icdpm.training.strategy import is_chief, make_strategy
+
+    strategy = make_strategy("tpu" if FLAGS.tpu else FLAGS.strategy, FLAGS.tpu)
+
+    from icdpm.training.configs import load_config
+    from icdpm.training.run import train
+    from icdpm_datasets.source import open_source
+    from icdpm_experiments.configs import config_path
+
+    config = load_config(config_path(FLAGS.config), FLAGS.set)
+    training = open_source(FLAGS.data, "train")
+    validation = open_source(FLAGS.validation_data or FLAGS.data, "test")
+    signal = train(config, Path(FLAGS.workdir), training, validation, strategy)
+    if not is_chief(strategy):
+        return 0
+    if signal:
+        print(f"stopped by signal {signal}; the same command continues in {FLAGS.workdir}")
+        return 128 + signal
+    print(f"trained {config.run.steps} steps; restore with: icdpm-deblur PHOTO --workdir={FLAGS.workdir} --output=restored")
+    return 0
+
+
+def run():
+    """The console script."""
+    run_command(main)

@@ -1,0 +1,75 @@
+"""What the network is asked to predict. Each parametrisation is a thin wrapper, chosen by config.
+
+A parametrisation has four functions of tensors that broadcast, with γ of shape [batch, 1, 1, 1]:
+  start(ε, y, γ): x_γ as a sampler may begin with it, where nothing is known of x but y;
+  network_input(x_γ, y, γ): what the network sees of the noisy image;
+  target(x, y, ε, γ): what its output is compared with;
+  image(output, x_γ, y, γ): the predicted sharp image x̂.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from icdpm.diffusion.process import predicted_image
+
+
+@dataclasses.dataclass(frozen=True)
+class NoisePrediction:
+    """The paper's: the network sees x_γ and predicts ε."""
+
+    def start(self, noise, blurry, gamma):
+        """ε: pure noise, which is right where γ is small."""
+        return noise
+
+    def network_input(self, x_gamma, blurry, gamma):
+        """x_γ itself."""
+        return x_gamma
+
+    def target(self, sharp, blurry, noise, gamma):
+        """ε."""
+        return noise
+
+    def image(self, output, x_gamma, blurry, gamma):
+        """x̂ = (x_γ − √(1−γ)·ε̂)/√γ."""
+        return predicted_image(x_gamma, output, gamma)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreconditionedNoisePrediction:
+    """ε-prediction preconditioned around the blurry image, as EDM (Karras et al., 2022) does around a mean.
+
+    With x = y + r, r of standard deviation σ_r, the input d = x_γ − √γ·y = √γ·r + √(1−γ)·ε has variance
+    V = γσ_r² + 1 − γ. The best linear guess of ε from d is √(1−γ)/V·d; the network predicts the rest in units of its
+    standard deviation, ε = √(1−γ)/V·d + √γσ_r/√V·F, and sees d/√V. A network that has learned nothing (F = 0) thus
+    already answers with something between y and x_γ, which is what makes short trainings work.
+
+    Args:
+      residual_std: σ_r, the spread of sharp − blurry on [−1, 1].
+    """
+
+    residual_std: float
+
+    def _variance(self, gamma):
+        return gamma * self.residual_std**2 + 1.0 - gamma
+
+    def start(self, noise, blurry, gamma):
+        """√γ·y + √V·ε: what x_γ is distributed as where r is Gaussian, right at any γ."""
+        return tf.sqrt(gamma) * blurry + tf.sqrt(self._variance(gamma)) * noise
+
+    def network_input(self, x_gamma, blurry, gamma):
+        """d/√V: zero mean, unit variance."""
+        return (x_gamma - tf.sqrt(gamma) * blurry) * tf.math.rsqrt(self._variance(gamma))
+
+    def target(self, sharp, blurry, noise, gamma):
+        """F = (√γσ_r·ε − √(1−γ)/σ_r·r)/√V: unit variance at every γ, without a division that vanishes."""
+        residual = sharp - blurry
+        scaled = tf.sqrt(gamma) * self.residual_std * noise - tf.sqrt(1.0 - gamma) / self.residual_std * residual
+        return scaled * tf.math.rsqrt(self._variance(gamma))
+
+    def image(self, output, x_gamma, blurry, gamma):
+        """x̂ = y + √γσ_r²/V·d − σ_r√(1−γ)/√V·F."""
+        variance = self._variance(gamma)
+        difference = x_gamma - tf.sqrt(gamma) * blurry
+        linear = tf.sqrt(gamma) * self.residual_std**2 / variance * difference
+        return blurry + linear - self.residual_std * tf.sqrt(1.0 - gamma) * tf.math.rsqrt(variance) * output

@@ -1,0 +1,111 @@
+"""The denoising UNet of icDPM (arXiv 2212.01789, Fig. 10; the layout is recovered from its Table 11)."""
+
+import tensorflow as tf
+
+from icdpm.networks.activations import swish
+from icdpm.networks.blocks import ResidualBlock, convolution
+from icdpm.networks.embedding import NoiseLevelEmbedding
+
+
+class DenoisingUNet(tf.keras.layers.Layer):
+    """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
+
+    Encoder: `encoder_blocks` residual blocks a level; decoder: one more a level, each concatenating one stored encoder
+    feature (the stem, every encoder block, every downsampling block). Between levels a residual block also resamples. No
+    attention and no normalisation. Level l works at 1/2^l of the resolution with multipliers[l]·channels features.
+
+    Args:
+      channels: base width C.
+      multipliers: width of each level over C; the number of levels.
+      encoder_blocks: residual blocks a level in the encoder.
+      middle_blocks: residual blocks at the lowest resolution between encoder and decoder.
+      guided_levels: levels whose encoder blocks receive guidance features.
+      outputs: channels of the output.
+      embedding_scale: see `NoiseLevelEmbedding`.
+      dropout, zero_last: see `ResidualBlock`.
+      dtype: Keras policy; the output is always float32.
+    """
+
+    def __init__(
+        self,
+        channels,
+        dtype,
+        *,
+        multipliers=(1, 2, 3, 4),
+        encoder_blocks=3,
+        middle_blocks=2,
+        guided_levels=(),
+        outputs=3,
+        embedding_scale=1000.0,
+        dropout=0.0,
+        zero_last=True,
+        name="unet",
+    ):
+        super().__init__(name=name, dtype=dtype, autocast=False)
+
+        def block(filters, block_name, **kind):
+            return ResidualBlock(
+                filters, dtype, block_name, embedded=True, dropout=dropout, zero_last=zero_last, **kind
+            )
+
+        widths = [channels * multiplier for multiplier in multipliers]
+        levels = range(len(widths))
+        self.guided_levels = tuple(guided_levels)
+        self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype)
+        self.stem = convolution(channels, 3, dtype, "stem")
+        self.encoder = [
+            [block(widths[level], f"encoder_{level}_{i}", guided=level in guided_levels) for i in range(encoder_blocks)]
+            for level in levels
+        ]
+        self.down = [block(widths[level], f"down_{level}", resample="down") for level in levels[:-1]]
+        self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
+        self.decoder = [
+            [block(widths[level], f"decoder_{level}_{i}") for i in range(encoder_blocks + 1)] for level in levels
+        ]
+        self.up = [block(widths[level], f"up_{level}", resample="up") for level in levels[1:]]
+        self.head = convolution(outputs, 3, "float32", "head", zero=zero_last)
+
+    @property
+    def factor(self):
+        """Height and width must be divisible by this."""
+        return 2 ** len(self.down)
+
+    def call(self, x, noise_level, guidance=None, dropout_seed=None):
+        """One evaluation.
+
+        Args:
+          x: float [batch, height, width, inputs]; height and width divisible by `factor`.
+          noise_level: √γ, float32 [batch].
+          guidance: {level: features [batch, height/2^level, width/2^level, any]} with every guided level; None if unguided.
+          dropout_seed: stateless seed (int32 [2]) in training with dropout, else None.
+
+        Returns:
+          float32 [batch, height, width, outputs].
+        """
+        embedding = self.embedding(noise_level)
+        number = 0
+
+        def apply(block, features, level_guidance=None):
+            nonlocal number
+            number += 1
+            seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
+            return block(features, embedding, level_guidance, seed)
+
+        features = self.stem(tf.cast(x, self.compute_dtype))
+        stored = [features]
+        for level, blocks in enumerate(self.encoder):
+            level_guidance = guidance[level] if level in self.guided_levels else None
+            for block in blocks:
+                features = apply(block, features, level_guidance)
+                stored.append(features)
+            if level < len(self.down):
+                features = apply(self.down[level], features)
+                stored.append(features)
+        for block in self.middle:
+            features = apply(block, features)
+        for level in reversed(range(len(self.decoder))):
+            for block in self.decoder[level]:
+                features = apply(block, tf.concat([features, stored.pop()], axis=-1))
+            if level > 0:
+                features = apply(self.up[level - 1], features)
+        return self.head(swish(features))

@@ -1,0 +1,1 @@
+"""A trained system applied to pictures: files in, files out."""

@@ -1,0 +1,196 @@
+"""The config of a run: every choice that the paper leaves open has a name here."""
+
+import json
+
+import ml_collections
+
+from icdpm.errors import IcdpmError
+
+
+def default_config():
+    """The config of the paper's guided small model (Table 2 c), locked against unknown fields.
+
+    A variant is this config with a few fields changed. Fields marked *assumed* are silent in the paper.
+    """
+    config = ml_collections.ConfigDict()
+    config.name = ""
+    config.seed = 0
+    config.precision = "mixed_bfloat16"  # Keras policy: float32 or mixed_bfloat16
+
+    # The denoising UNet (Fig. 10; the layout is recovered from Table 11).
+    config.unet = ml_collections.ConfigDict()
+    config.unet.channels = 32
+    config.unet.multipliers = (1, 2, 3, 4)
+    config.unet.encoder_blocks = 3
+    config.unet.middle_blocks = 2
+    config.unet.dropout = 0.0  # assumed
+    config.unet.embedding_scale = 1000.0  # assumed
+    config.unet.zero_last = True  # assumed: the last convolutions of blocks and head start at zero
+    config.unet.concat_blurry = True  # False: Table 9, "w/o input concatenation"
+
+    # The guidance networks (§3.2). No scale: the unguided icDPM.
+    config.guidance = ml_collections.ConfigDict()
+    config.guidance.scales = (1, 2, 3)  # k: downsampled by 2^k
+    config.guidance.channels = 32
+    config.guidance.middle_blocks = 2
+    config.guidance.color = "gray"  # of φ_k and so of the regression target: gray or rgb (assumed for the input)
+    config.guidance.route = "latent"  # latent: features added in the encoder; input: the output upsampled and concatenated
+    config.guidance.noise_std = 0.02  # σ of eq. 1 on [−1, 1], in training only (assumed)
+
+    config.diffusion = ml_collections.ConfigDict()
+    config.diffusion.steps = 2000  # the training schedule: T (assumed, from SR3 and DvSR)
+    config.diffusion.beta_start = 1e-6  # assumed
+    config.diffusion.beta_end = 1e-2  # assumed
+    config.diffusion.parametrisation = "noise"  # noise (the paper's) or preconditioned_noise
+    config.diffusion.residual_std = 0.13  # σ_r of preconditioned_noise
+
+    config.optimizer = ml_collections.ConfigDict()
+    config.optimizer.learning_rate = 1e-4
+    config.optimizer.learning_rate_ramp = 20_000
+    config.optimizer.noise_loss_ramp = 60_000  # w of L = L_guidance + w·L_DPM: 0 → 1 over these steps
+    config.optimizer.beta_1 = 0.5
+    config.optimizer.beta_2 = 0.999
+    config.optimizer.ema_decay = 0.9999  # assumed
+    config.optimizer.gradient_clip = 0.0  # largest global norm of the gradient; 0: no clipping (assumed)
+    config.optimizer.accumulation = 1  # the batch goes through the network in this many parts
+
+    config.data = ml_collections.ConfigDict()
+    config.data.batch = 256  # global
+    config.data.crop = 128
+    config.data.augment = True  # flips and 90° rotations, the same for both images of a pair (assumed)
+
+    config.run = ml_collections.ConfigDict()
+    config.run.steps = 1_000_000  # assumed
+    config.run.log_every = 100
+    config.run.validate_every = 10_000
+    config.run.checkpoint_every = 5_000
+    config.run.keep_checkpoints = 3
+    config.run.validation_images = 16
+    config.run.compile = True  # compile the step with XLA on accelerators; on CPUs XLA is slower and not used
+    config.run.deterministic = True  # the same weights, bit for bit, from the same seed
+
+    # How the trained model is sampled where the user does not say (assumed; Table 10 lists what the paper searched).
+    config.sampling = ml_collections.ConfigDict()
+    config.sampling.steps = 50
+    config.sampling.max_noise_variance = 0.2
+    config.lock()
+    return config
+
+
+_CHOICES = {
+    "precision": ("float32", "mixed_bfloat16"),
+    "guidance.color": ("gray", "rgb"),
+    "guidance.route": ("latent", "input"),
+    "diffusion.parametrisation": ("noise", "preconditioned_noise"),
+}
+_MAY_BE_ZERO = {
+    "seed", "unet.dropout", "unet.middle_blocks", "guidance.middle_blocks", "guidance.noise_std",
+    "optimizer.learning_rate_ramp", "optimizer.noise_loss_ramp", "optimizer.ema_decay", "optimizer.beta_1",
+    "optimizer.beta_2", "optimizer.gradient_clip",
+}  # fmt: skip
+_BELOW_ONE = {
+    "unet.dropout", "diffusion.beta_start", "diffusion.beta_end", "optimizer.beta_1", "optimizer.beta_2",
+    "optimizer.ema_decay", "sampling.max_noise_variance",
+}  # fmt: skip
+
+
+def check_config(config):
+    """Checks the fields, types and values of a config against `default_config`.
+
+    Args:
+      config: ConfigDict or nested dict.
+
+    Returns:
+      A locked ConfigDict with all fields, in the types of `default_config`.
+
+    Raises:
+      IcdpmError: naming the field, what it holds and what it should hold.
+    """
+    checked = default_config()
+    given = dict(_leaves(config))
+    known = dict(_leaves(checked))
+    for field, value in given.items():
+        if field not in known:
+            raise IcdpmError(f"the config has a field {field!r} that is not known; known are {', '.join(known)}")
+        parent, _, leaf = field.rpartition(".")
+        section = checked[parent] if parent else checked
+        section[leaf] = _checked_value(field, value, known[field])
+    missing = [field for field in known if field not in given]
+    if missing:
+        raise IcdpmError(f"the config has no field {missing[0]!r}; start from default_config()")
+    _check_together(checked)
+    return checked
+
+
+def config_from_json(text):
+    """The checked config written by `config_to_json`. Raises IcdpmError if the text is no such config."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise IcdpmError(f"not valid JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise IcdpmError("not a config: a JSON object is expected")
+    return check_config(content)
+
+
+def config_to_json(config):
+    """The config as indented JSON with sorted keys: the same config always gives the same text."""
+    return json.dumps(config.to_dict(), indent=2, sort_keys=True) + "\n"
+
+
+def _leaves(config, prefix=""):
+    for key, value in config.items():
+        if hasattr(value, "items"):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _checked_value(field, value, default):
+    expected = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "whole numbers"}
+    wrong = IcdpmError(f"the config field {field} is {value!r}; it must be {expected[type(default)]}")
+    if isinstance(default, tuple):
+        if not isinstance(value, (tuple, list)) or any(type(item) is not int for item in value):
+            raise wrong
+        if any(item < 1 for item in value) or len(set(value)) < len(value) and field == "guidance.scales":
+            raise IcdpmError(f"the config field {field} is {value!r}; its numbers must be positive and differ")
+        return tuple(value)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(default):
+        raise wrong
+    if field in _CHOICES and value not in _CHOICES[field]:
+        raise IcdpmError(f"the config field {field} is {value!r}; it must be one of {', '.join(_CHOICES[field])}")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # `not >=` also refuses NaN.
+        if not (value >= 0 if field in _MAY_BE_ZERO else value > 0):
+            raise IcdpmError(f"the config field {field} is {value!r}; it must be positive")
+        if field in _BELOW_ONE and not value < 1:
+            raise IcdpmError(f"the config field {field} is {value!r}; it must be below 1")
+    return value
+
+
+def _check_together(config):
+    levels = len(config.unet.multipliers)
+    if not levels:
+        raise IcdpmError("the config field unet.multipliers is empty; it must hold a width for each level")
+    if config.guidance.route == "latent" and any(scale >= levels for scale in config.guidance.scales):
+        raise IcdpmError(
+            f"the config field guidance.scales is {config.guidance.scales}, but the UNet has the scales 1 to {levels - 1}"
+        )
+    if config.guidance.route == "input" and len(config.guidance.scales) != 1:
+        raise IcdpmError("with guidance.route 'input' the config field guidance.scales must hold one scale")
+    if config.unet.channels % 2:
+        raise IcdpmError(f"the config field unet.channels is {config.unet.channels}; it must be even")
+    if config.data.batch % config.optimizer.accumulation:
+        raise IcdpmError(
+            f"data.batch {config.data.batch} does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
+        )
+    factor = size_factor(config)
+    if config.data.crop % factor:
+        raise IcdpmError(f"the config field data.crop is {config.data.crop}; it must be a multiple of {factor}")
+
+
+def size_factor(config):
+    """Height and width of an image must be divisible by this number."""
+    return 2 ** max([len(config.unet.multipliers) - 1, *config.guidance.scales])

@@ -1,0 +1,100 @@
+"""The folder of a training run: what lies where, and how a trained system is loaded from it.
+
+    WORKDIR/config.json                           the config of the run
+    WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name
+        weights.npz                               the averaged (EMA) weights: all that restoring needs
+        state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
+    WORKDIR/checkpoints/best.json                 the step of the best validation, and its numbers
+    WORKDIR/tensorboard/                          scalars and pictures
+"""
+
+import json
+import re
+from pathlib import Path
+
+from icdpm.errors import IcdpmError
+from icdpm.systems.config import config_from_json
+from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.weights import load_weights
+
+_STEP = re.compile(r"step-(\d{9,})")
+
+
+def config_file(workdir):
+    """Path of the run's config."""
+    return Path(workdir) / "config.json"
+
+
+def checkpoint_folder(workdir, step):
+    """Path of the checkpoint of a step."""
+    return Path(workdir) / "checkpoints" / f"step-{step:09d}"
+
+
+def best_file(workdir):
+    """Path of the note of which checkpoint is the best."""
+    return Path(workdir) / "checkpoints" / "best.json"
+
+
+def checkpoint_steps(workdir):
+    """Steps of the complete checkpoints, ascending."""
+    folder = Path(workdir) / "checkpoints"
+    if not folder.is_dir():
+        return []
+    return sorted(int(match[1]) for path in folder.iterdir() if (match := _STEP.fullmatch(path.name)))
+
+
+def read_config(workdir):
+    """The checked config of a run. Raises IcdpmError if there is none or it cannot be read."""
+    path = config_file(workdir)
+    if not path.is_file():
+        raise IcdpmError(f"{workdir} is not the workdir of a training run: it holds no config.json")
+    try:
+        return config_from_json(path.read_text())
+    except IcdpmError as error:
+        raise IcdpmError(f"{path}: {error}") from error
+
+
+def read_best(workdir):
+    """The step of the best validation, or None before the first."""
+    path = best_file(workdir)
+    if not path.is_file():
+        return None
+    try:
+        return int(json.loads(path.read_text())["step"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise IcdpmError(f"{path} is damaged; delete it and validation writes it again") from error
+
+
+def load(workdir, checkpoint="latest"):
+    """A trained system with its averaged weights, ready to restore.
+
+    Args:
+      workdir: folder of a training run; nothing but it is needed.
+      checkpoint: 'latest', 'best' or a step.
+
+    Raises:
+      IcdpmError: no such workdir or checkpoint, or damaged weights.
+    """
+    config = read_config(workdir)
+    steps = checkpoint_steps(workdir)
+    if not steps:
+        raise IcdpmError(f"{workdir} holds no checkpoint yet; training writes the first after {_first(config)} steps")
+    if checkpoint == "latest":
+        step = steps[-1]
+    elif checkpoint == "best":
+        step = read_best(workdir)
+        if step is None:
+            raise IcdpmError(f"{workdir} has not been validated yet, so there is no best checkpoint; use 'latest'")
+    elif str(checkpoint).isdigit():
+        step = int(checkpoint)
+    else:
+        raise IcdpmError(f"checkpoint is {checkpoint!r}; it must be latest, best or a step")
+    if step not in steps:
+        raise IcdpmError(f"{workdir} holds no checkpoint of step {step}; it holds {', '.join(map(str, steps))}")
+    system = ICDPM(config)
+    load_weights(checkpoint_folder(workdir, step) / "weights.npz", system)
+    return system
+
+
+def _first(config):
+    return min(config.run.checkpoint_every, config.run.steps)

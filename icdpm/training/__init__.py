@@ -1,0 +1,1 @@
+"""The run: strategy, optimiser, callbacks, and the fit that joins them."""

@@ -1,0 +1,155 @@
+"""A training run, from config and data to checkpoints."""
+
+import contextlib
+import re
+
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
+from icdpm.systems.config import config_to_json
+from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.workdir import config_file, read_config
+from icdpm.training.callbacks import Save, Scalars, Validate
+from icdpm.training.checkpoints import Checkpoints
+from icdpm.training.guards import FiniteGuard, StopOnSignal
+from icdpm.training.lock import locked
+from icdpm.training.optimizer import make_optimizer
+from icdpm.training.progress import Progress
+from icdpm.training.strategy import is_chief
+from icdpm.training.validation import Validation
+from icdpm_datasets.pipeline import training_dataset, validation_dataset
+
+
+def train(config, workdir, training_pairs, validation_pairs, strategy):
+    """Trains until `config.run.steps`, from the workdir's latest checkpoint if it has one.
+
+    Two runs of the same config and data end with the same weights; so does one that was killed and started again.
+
+    Args:
+      config: a checked config; it must be the workdir's if that has one.
+      workdir: folder of the run (`icdpm.systems.workdir`).
+      training_pairs, validation_pairs: `icdpm_datasets.source.PairSource`s.
+      strategy: of `make_strategy`.
+
+    Returns:
+      None, or the number of the signal that ended the run early.
+
+    Raises:
+      IcdpmError: a workdir that is in use, of another config or damaged, or numbers that are not finite.
+    """
+    chief = is_chief(strategy)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_pictures_named())
+        if chief:
+            stack.enter_context(locked(workdir))
+            _write_config(config, workdir)
+        return _train(config, workdir, training_pairs, validation_pairs, strategy, chief)
+
+
+@contextlib.contextmanager
+def _pictures_named():
+    """Gives a picture that cannot be read its own error again: tf.data, where it is read, wraps it into another."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if message := re.search(r"DataError: (.*)", error.message):
+            raise IcdpmError(message[1]) from error
+        raise
+
+
+def _write_config(config, workdir):
+    """Saves the config beside the weights; a workdir that has one must have the same."""
+    path = config_file(workdir)
+    if not path.exists():
+        with write_atomically(path) as temporary:
+            temporary.write_text(config_to_json(config))
+        return
+    present = read_config(workdir)
+    # How long, how watched and how often saved may change from one start to the next; all else decides the weights.
+    changed = [field for field, value in _fields(config) if value != dict(_fields(present))[field]]
+    decisive = [field for field in changed if not field.startswith("run.")]
+    if decisive:
+        raise IcdpmError(f"{workdir} holds a run of another config ({decisive[0]} differs); choose another workdir")
+    if changed:
+        with write_atomically(path) as temporary:
+            temporary.write_text(config_to_json(config))
+
+
+def _fields(config):
+    return [
+        (f"{section}.{field}", value)
+        for section, fields in config.to_dict().items()
+        for field, value in (fields.items() if isinstance(fields, dict) else [("", fields)])
+    ]
+
+
+def _train(config, workdir, training_pairs, validation_pairs, strategy, chief):
+    if config.run.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+    # Model and optimiser.
+    with strategy.scope():
+        system = ICDPM(config)
+        optimizer = make_optimizer(config.optimizer, system.trainable_variables)
+        on_accelerator = bool(tf.config.list_physical_devices("GPU"))
+        single = strategy.num_replicas_in_sync == 1
+        system.compile(optimizer=optimizer, jit_compile=config.run.compile and on_accelerator and single)
+    checkpoints = Checkpoints(workdir, system, config.run.keep_checkpoints)
+
+    # Continue where the latest checkpoint ends.
+    start, steps = checkpoints.restore_latest(), config.run.steps
+    if start >= steps:
+        return None
+
+    # Input.
+    replicas = strategy.num_replicas_in_sync
+    if config.data.batch % (replicas * config.optimizer.accumulation):
+        raise IcdpmError(
+            f"data.batch {config.data.batch} does not divide among {replicas} replicas with "
+            f"optimizer.accumulation {config.optimizer.accumulation}"
+        )
+
+    def batches(context):
+        return training_dataset(
+            training_pairs,
+            batch=config.data.batch,
+            crop=config.data.crop,
+            seed=config.seed,
+            start_step=start,
+            augment=config.data.augment,
+            shard_index=context.input_pipeline_id,
+            num_shards=context.num_input_pipelines,
+            per_replica_batch=config.data.batch // replicas,
+        )
+
+    dataset = strategy.distribute_datasets_from_function(batches)
+
+    # Between the steps.
+    guard = FiniteGuard(start, config.data.batch, workdir)
+    callbacks = [guard]
+    closing = []
+    if chief:
+        writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+        held_out = validation_dataset(
+            validation_pairs, count=config.run.validation_images, crop=config.data.crop, batch=config.data.batch
+        )
+        validation = Validation(config, list(held_out.as_numpy_iterator()))
+        progress = Progress(start, steps)
+        stop = StopOnSignal(start, checkpoints.save)
+        callbacks += [
+            progress,
+            Scalars(writer, start, config.run.log_every),
+            Validate(validation, checkpoints, writer, start, config.run.validate_every, steps),
+            Save(checkpoints, start, config.run.checkpoint_every, steps),
+            stop,
+        ]
+        closing = [progress, stop, writer]
+
+    # The loop.
+    try:
+        system.fit(dataset, steps_per_epoch=steps - start, callbacks=callbacks, verbose=0)
+    finally:
+        for part in closing:
+            part.close()
+    return stop.signal if chief else None

@@ -1,0 +1,76 @@
+"""Installs icdpm, icdpm_datasets (from datasets/) and icdpm_experiments (from experiments/)."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+# Each importable name and the folder it lives in. The bare names `datasets` and `experiments` belong to others.
+PACKAGE_DIR = {"icdpm": "icdpm", "icdpm_datasets": "datasets", "icdpm_experiments": "experiments"}
+
+REQUIREMENTS = [
+    # The last release of tensorflow-addons imports only with TensorFlow 2.13 to 2.15 and Keras 2.
+    "tensorflow==2.15.1",
+    "tensorflow-addons==0.23.0",
+    # 4.9.3 is the last tensorflow-datasets for Python 3.9.
+    "tensorflow-datasets==4.9.10; python_version >= '3.10'",
+    "tensorflow-datasets==4.9.3; python_version < '3.10'",
+    # pip accepts later ones beside TensorFlow 2.15, but tensorflow-datasets cannot be imported with them.
+    "tensorflow-metadata<1.18",
+    "numpy>=1.26,<2",
+    "absl-py",
+    "ml_collections",
+    "pillow",
+    "scikit-image",
+    "tqdm",
+]
+
+EXTRAS = {
+    # dill and importlib_resources are used by tfds.testing, which does not ask for them.
+    "test": ["pytest", "dill", "importlib_resources"],
+    "lint": ["ruff==0.17.5"],
+}
+
+
+def version():
+    """The version that icdpm/__init__.py states, read as text: the package may not be importable yet."""
+    return re.search(r'^__version__ = "(.+)"$', (ROOT / "icdpm/__init__.py").read_text(), re.MULTILINE)[1]
+
+
+def packages():
+    """Every package below the three folders, by its importable name."""
+    found = []
+    for name, folder in PACKAGE_DIR.items():
+        found += [name] + [f"{name}.{package}" for package in find_packages(str(ROOT / folder))]
+    return found
+
+
+setup(
+    name="icdpm",
+    version=version(),
+    description="Image deblurring with guided, image-conditioned diffusion models",
+    license="Apache-2.0",
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+    python_requires=">=3.9,<3.12",
+    package_dir=PACKAGE_DIR,
+    packages=packages(),
+    # What tensorflow-datasets reads beside a builder.
+    package_data={"": ["README.md", "CITATIONS.bib", "*.txt", "*.tsv"]},
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": [
+            "icdpm-train = icdpm.commands.train:run",
+            "icdpm-deblur = icdpm.commands.deblur:run",
+            "icdpm-prepare = icdpm.commands.prepare:run",
+        ]
+    },
+)

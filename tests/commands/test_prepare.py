@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+RUN = "import sys; sys.argv[0] = 'icdpm-prepare'; from icdpm.commands.prepare import run; run()"
+
+
+def prepare(*arguments):
+    return subprocess.run([sys.executable, "-c", RUN, *map(os.fspath, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture
+def frames(tmp_path):
+    (tmp_path / "video").mkdir()
+    for k in range(5):
+        Image.fromarray(np.full((6, 8, 3), 20 * k, np.uint8)).save(tmp_path / f"video/{k}.png")
+    return tmp_path / "video"
+
+
+def test_frames_become_pairs(frames, tmp_path):
+    ran = prepare("frames", f"--source={frames}", f"--output={tmp_path / 'pairs'}", "--window=5")
+    assert ran.returncode == 0 and ran.stdout == f"ready: 1 pairs in {tmp_path / 'pairs'}\n"
+    assert (tmp_path / "pairs/blur/2.png").is_file()
+
+
+def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_path):
+    ran = prepare("gopro", f"--source={frames}", f"--data_dir={tmp_path / 'data'}")
+    assert ran.returncode == 1 and ran.stdout == ""
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"icdpm-prepare: error: {frames}: GoPro is not there, GOPRO_Large.zip missing")
+    assert "https://seungjunnah.github.io/Datasets/gopro" in line
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "name one job"),
+        (["frames"], "--output is missing"),
+        (["frames", "--output=x", "--partial"], "--partial is not for frames"),
+        (["gopro", "--window=5"], "--window is not for gopro"),
+        (["shake", "--output=x", "--min_extent=9", "--max_extent=3"], "--min_extent is larger than --max_extent"),
+    ],
+)
+def test_wrong_flags_are_told(arguments, message):
+    ran = prepare(*arguments, "--source=x")
+    assert ran.returncode == 2 and message in ran.stderr and "Traceback" not in ran.stderr

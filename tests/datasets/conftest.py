@@ -1,0 +1,76 @@
+"""Small data sets in exactly the published layouts."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+SIZE = (32, 24)  # width, height
+
+
+def write_picture(path, pixels, **how):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **how)
+
+
+class Published:
+    """Writes pairs of noise and blurred noise; every pair is another one."""
+
+    def __init__(self):
+        self._rng = np.random.default_rng(0)
+
+    def pair(self, blurry, sharp, size=SIZE):
+        noise = self._rng.uniform(0, 255, (size[1], size[0], 3))
+        write_picture(Path(sharp), noise.astype(np.uint8))
+        write_picture(Path(blurry), ndimage.uniform_filter(noise, (3, 3, 1)).astype(np.uint8))
+
+    def gopro(self, root, sequences, frames=3):
+        """`sequences`: such as test/GOPR0384_11_00."""
+        for sequence in sequences:
+            for frame in range(1, frames + 1):
+                folder, name = root / sequence, f"{frame:06d}.png"
+                self.pair(folder / "blur" / name, folder / "sharp" / name)
+                write_picture(folder / "blur_gamma" / name, np.full((SIZE[1], SIZE[0], 3), 9 * frame, np.uint8))
+        return root
+
+    def hide(self, root, names):
+        """`names`: such as test/test-close-ups/1fromGOPR0950."""
+        for name in names:
+            self.pair(root / f"{name}.png", root / "GT" / f"{Path(name).name}.png")
+        return root
+
+    def realblur(self, root, camera, splits):
+        """`splits`: such as {"test": ["scene050/1"]}."""
+        folder = {
+            "J": "RealBlur-J_ECC_IMCORR_centroid_itensity_ref",
+            "R": "RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref",
+        }[camera]
+        for split, names in splits.items():
+            lines = []
+            for number, name in enumerate(names):
+                scene, k = name.split("/")
+                sharp, blurry = f"{folder}/{scene}/gt/gt_{k}.png", f"{folder}/{scene}/blur/blur_{k}.png"
+                self.pair(root / blurry, root / sharp, size=(32 + number, 24))
+                lines.append(f"{sharp} {blurry} \n")  # the space before the end is theirs
+            (root / f"RealBlur_{camera}_{split}_list.txt").write_text("".join(lines))
+        return root
+
+    def reds(self, root, part, degradation="blur", clips=("000", "001"), frames=range(11)):
+        ending = "jpg" if degradation == "blur_jpeg" else "png"
+        for clip in clips:
+            for frame in frames:
+                blurry = root / part / f"{part}_{degradation}" / clip / f"{frame:08d}.{ending}"
+                self.pair(blurry, root / part / f"{part}_sharp" / clip / f"{frame:08d}.png")
+        return root
+
+
+@pytest.fixture(scope="session")
+def published():
+    return Published()
+
+
+@pytest.fixture(scope="session")
+def picture():
+    return write_picture

@@ -1,0 +1,42 @@
+"""How data are named."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from icdpm_datasets import embedded
+from icdpm_datasets.errors import DataError
+from icdpm_datasets.source import InMemory, open_source
+
+
+def save_pair(folder, name):
+    for side in ("blur", "sharp"):
+        (folder / side).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / side / f"{name}.png")
+
+
+def test_embedded(tmp_path, monkeypatch):
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
+    monkeypatch.setattr(embedded, "_TEST", embedded._TEST[:2])
+    pairs = open_source("embedded", "test")
+    assert pairs.names == ["photo_chelsea_1", "photo_chelsea_2"]
+    assert isinstance(pairs, InMemory)
+
+
+def test_a_folder(tmp_path):
+    save_pair(tmp_path, "one")
+    pairs = open_source(str(tmp_path), "train")
+    assert pairs.names == open_source(str(tmp_path), "test").names == ["one"]
+    assert not isinstance(pairs, InMemory)
+
+
+def test_a_folder_with_splits(tmp_path):
+    save_pair(tmp_path / "train", "one")
+    save_pair(tmp_path / "test", "two")
+    assert open_source(str(tmp_path), "train").names == ["one"]
+    assert open_source(str(tmp_path), "test").names == ["two"]
+
+
+def test_anything_else_says_what_is_known(tmp_path):
+    with pytest.raises(DataError, match=r"embeded is neither a known data set \(embedded.*\) nor a folder"):
+        open_source("embeded", "train")

@@ -1,0 +1,41 @@
+"""Random numbers: their distribution, and that they are the same however they are computed."""
+
+import numpy as np
+import tensorflow as tf
+
+from icdpm.diffusion import random
+
+
+def seeds(first, last, base=(0, 0)):
+    return random.example_seeds(base, tf.range(first, last, dtype=tf.int64))
+
+
+def test_distributions():
+    draws = random.normal_each(seeds(0, 4), [100_000]).numpy()
+    np.testing.assert_allclose(draws.mean(axis=1), 0.0, atol=0.015)
+    np.testing.assert_allclose(draws.std(axis=1), 1.0, atol=0.015)
+    np.testing.assert_allclose((draws**4).mean(), 3.0, atol=0.1)
+    np.testing.assert_allclose(np.corrcoef(draws), np.eye(4), atol=0.015)
+    uniform = random.uniform_each(seeds(0, 1), [100_000]).numpy()
+    assert uniform.min() >= 0 and uniform.max() < 1
+    np.testing.assert_allclose(np.histogram(uniform, 10, (0, 1))[0], 10_000, rtol=0.05)
+
+
+def test_an_example_does_not_depend_on_its_batch():
+    together = random.normal_each(seeds(0, 6), [5]).numpy()
+    np.testing.assert_array_equal(together[4:], random.normal_each(seeds(4, 6), [5]))
+
+
+def test_seeds_differ_by_example_base_and_purpose():
+    drawn = [random.fold_in(seeds(0, 50, base), purpose) for base in [(0, 0), (1, 0), (0, 1)] for purpose in range(6)]
+    rows = np.concatenate([random.uniform_each(some, [2]).numpy() for some in drawn])
+    assert len(np.unique(rows, axis=0)) == len(rows)
+
+
+def test_compiled_and_not_agree():
+    def draw():
+        return random.uniform_each(random.fold_in(seeds(0, 3), 7), [16]), random.normal_each(seeds(0, 3), [16])
+
+    plain, compiled = tf.function(draw)(), tf.function(draw, jit_compile=True)()
+    np.testing.assert_array_equal(plain[0], compiled[0])
+    np.testing.assert_allclose(plain[1], compiled[1], atol=1e-5)

@@ -1,0 +1,131 @@
+"""Residual blocks, UNet and guidance network: shapes, counts, receptive fields, precision, gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.networks.activations import swish
+from icdpm.networks.blocks import ResidualBlock
+from icdpm.networks.embedding import NoiseLevelEmbedding
+from icdpm.networks.flops import convolution_flops
+from icdpm.networks.guidance import GuidanceNetwork
+from icdpm.networks.resampling import average_pool, repeat_pixels
+from icdpm.networks.unet import DenoisingUNet
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def parameters(*layers):
+    return sum(int(np.prod(variable.shape)) for layer in layers for variable in layer.trainable_variables)
+
+
+def small_unet(**options):
+    return DenoisingUNet(8, "float32", multipliers=(1, 2, 3), encoder_blocks=1, zero_last=False, **options)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(tf.float32, 1e-6), (tf.bfloat16, 0.02)])
+def test_swish_and_its_gradient_equal_the_stock_ones(dtype, tolerance):
+    x = tf.cast(tf.linspace(-8.0, 8.0, 101), dtype)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        ours, stock = swish(x), tf.nn.silu(tf.cast(x, tf.float32))
+    np.testing.assert_allclose(tf.cast(ours, tf.float32), stock, atol=tolerance * 8)
+    expected = tf.cast(tape.gradient(stock, x), tf.float32)
+    np.testing.assert_allclose(tf.cast(tape.gradient(ours, x), tf.float32), expected, atol=tolerance)
+
+
+def test_resampling_is_area_average_and_its_adjoint():
+    x = tf.constant(normal(2, 8, 12, 3))
+    pooled = average_pool(x, 4)
+    np.testing.assert_allclose(pooled[1, 1, 2, 0], tf.reduce_mean(x[1, 4:8, 8:12, 0]), rtol=1e-5)
+    np.testing.assert_array_equal(repeat_pixels(pooled, 4), np.repeat(np.repeat(pooled, 4, axis=1), 4, axis=2))
+    np.testing.assert_allclose(average_pool(repeat_pixels(x, 2), 2), x, rtol=1e-6)
+
+
+def test_embedding_tells_noise_levels_apart_in_bfloat16():
+    embedding = NoiseLevelEmbedding(16, 1000.0, "mixed_bfloat16")
+    # Less apart than bfloat16 resolves at one: the sinusoids must be made in float32.
+    levels = embedding(tf.constant([1.0, 1.0 - 1e-3]))
+    assert levels.shape == (2, 64) and levels.dtype == tf.bfloat16
+    assert float(tf.reduce_max(tf.abs(tf.cast(levels[0] - levels[1], tf.float32)))) > 0.05
+
+
+@pytest.mark.parametrize("resample, size", [(None, 8), ("down", 4), ("up", 16)])
+def test_block_starts_as_its_skip(resample, size):
+    block = ResidualBlock(6, "float32", "block", resample=resample, embedded=True)
+    x = tf.constant(normal(1, 8, 8, 6))
+    result = block(x, tf.zeros([1, 4]))
+    assert result.shape == (1, size, size, 6)
+    np.testing.assert_array_equal(result, block.resample(x))
+
+
+def test_block_dropout_follows_its_seed():
+    block = ResidualBlock(6, "float32", "block", dropout=0.5, zero_last=False)
+    x = tf.constant(normal(1, 8, 8, 6))
+    first, again, other = (block(x, dropout_seed=tf.constant([0, seed])).numpy() for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.01
+    np.testing.assert_array_equal(block(x), block(x))
+
+
+def test_unet_listens_to_guidance_and_noise_level():
+    unet = small_unet(guided_levels=(1, 2))
+    x = tf.constant(normal(2, 16, 24, 6))
+    guidance = {1: tf.constant(normal(2, 8, 12, 5)), 2: tf.constant(normal(2, 4, 6, 5))}
+    result = unet(x, tf.constant([0.3, 0.3]), guidance)
+    assert result.shape == (2, 16, 24, 3) and result.dtype == tf.float32
+    assert np.abs(unet(x, tf.constant([0.3, 0.9]), guidance) - result)[1].max() > 1e-4
+    for level in guidance:
+        changed = unet(x, tf.constant([0.3, 0.3]), {**guidance, level: guidance[level] + 1.0})
+        assert np.abs(changed - result).max() > 1e-4
+
+
+def test_unet_is_equivariant_to_shifts_by_its_factor():
+    unet = small_unet()
+    assert unet.factor == 4
+    x = normal(1, 160, 160, 6)
+    moved = np.roll(x, (4, 8), axis=(1, 2))
+    ours, theirs = unet(x, tf.constant([0.5])).numpy(), unet(moved, tf.constant([0.5])).numpy()
+    np.testing.assert_allclose(np.roll(ours, (4, 8), axis=(1, 2))[:, 72:88, 72:88], theirs[:, 72:88, 72:88], atol=1e-5)
+
+
+def test_weights_do_not_depend_on_image_size():
+    unet = small_unet()
+    for height, width in [(8, 8), (16, 40)]:
+        assert unet(normal(1, height, width, 6), tf.constant([0.5])).shape == (1, height, width, 3)
+    assert len({variable.name for variable in unet.trainable_variables}) == len(unet.trainable_variables)
+
+
+def test_guidance_network_keeps_the_resolution():
+    network = GuidanceNetwork(4, "mixed_bfloat16", outputs=1, name="guidance_1")
+    features, regression = network(tf.constant(normal(2, 7, 9, 1)))
+    assert features.shape == (2, 7, 9, 4) and features.dtype == tf.bfloat16
+    assert regression.shape == (2, 7, 9, 1) and regression.dtype == tf.float32
+
+
+# (guidance channels, diffusion channels, parameters, FLOPs of one step at 720×1280) of the six rows, as the layout gives.
+TABLE_11 = [
+    (0, 32, 6_926_403, 1_199_230_156_800),
+    (0, 64, 27_678_851, 4_787_365_478_400),
+    (32, 32, 13_283_046, 2_467_139_788_800),
+    (64, 32, 31_834_662, 6_193_730_764_800),
+    (32, 64, 34_285_190, 6_093_495_705_600),
+    (64, 64, 53_085_638, 9_858_307_276_800),
+]
+
+
+@pytest.mark.parametrize("guidance_channels, channels, count, flops", TABLE_11)
+def test_table_11(guidance_channels, channels, count, flops):
+    unet = DenoisingUNet(channels, "float32", guided_levels=(1, 2, 3) if guidance_channels else ())
+    scales = (1, 2, 3) if guidance_channels else ()
+    guides = {k: GuidanceNetwork(guidance_channels, "float32", outputs=1, name=f"guidance_{k}") for k in scales}
+
+    def step(x, noise_level, gray):
+        features = {k: guide(average_pool(gray, 2**k))[0] for k, guide in guides.items()}
+        return unet(x, noise_level, features)
+
+    shapes = [tf.TensorSpec([1, 720, 1280, 6]), tf.TensorSpec([1]), tf.TensorSpec([1, 720, 1280, 1])]
+    assert convolution_flops(step, *shapes) == flops
+    assert parameters(unet, *guides.values()) == count

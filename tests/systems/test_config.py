@@ -1,0 +1,147 @@
+"""Configs: every wrong field, type and value is named; JSON keeps all."""
+
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.systems.config import check_config, config_from_json, config_to_json, default_config, size_factor
+from icdpm.training.configs import load_config
+from icdpm_experiments.configs import config_names, config_path
+
+
+def test_json_round_trip():
+    config = check_config(default_config())
+    text = config_to_json(config)
+    again = config_from_json(text)
+    assert again == config and config_to_json(again) == text
+    assert again.guidance.scales == (1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "field, value, said",
+    [
+        ("data.batch", "many", "a whole number"),
+        ("data.batch", 2.5, "a whole number"),
+        ("data.batch", True, "a whole number"),
+        ("data.batch", 0, "positive"),
+        ("data.crop", 100, "multiple of 8"),
+        ("data.augment", 1, "true or false"),
+        ("optimizer.learning_rate", float("nan"), "positive"),
+        ("optimizer.learning_rate", "fast", "a number"),
+        ("optimizer.beta_1", 1.0, "below 1"),
+        ("optimizer.accumulation", 3, "does not divide"),
+        ("precision", "float16", "mixed_bfloat16"),
+        ("guidance.scales", (1, 1), "differ"),
+        ("guidance.scales", (4,), "scales 1 to 3"),
+        ("guidance.scales", 3, "whole numbers"),
+        ("guidance.route", "input", "one scale"),
+        ("guidance.color", "blue", "gray, rgb"),
+        ("diffusion.parametrisation", "velocity", "preconditioned_noise"),
+        ("unet.channels", 5, "even"),
+        ("unet.multipliers", (), "empty"),
+    ],
+)
+def test_wrong_values_are_named(field, value, said):
+    content = default_config().to_dict()
+    *sections, leaf = field.split(".")
+    part = content
+    for section in sections:
+        part = part[section]
+    part[leaf] = value
+    with pytest.raises(IcdpmError) as error:
+        check_config(content)
+    assert field in str(error.value) and said in str(error.value)
+
+
+def test_unknown_and_missing_fields_are_named():
+    content = default_config().to_dict()
+    content["optimizer"]["momentum"] = 0.9
+    with pytest.raises(IcdpmError, match="'optimizer.momentum' that is not known"):
+        check_config(content)
+    del content["optimizer"]["momentum"], content["data"]["crop"]
+    with pytest.raises(IcdpmError, match="no field 'data.crop'"):
+        check_config(content)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "3"])
+def test_json_that_is_no_config(text):
+    with pytest.raises(IcdpmError):
+        config_from_json(text)
+
+
+def test_whole_numbers_serve_as_numbers():
+    content = default_config().to_dict()
+    content["optimizer"]["gradient_clip"] = 1
+    assert check_config(content).optimizer.gradient_clip == 1.0
+
+
+def test_every_config_loads_under_its_own_name():
+    names = config_names()
+    assert {f"table2_{row}" for row in "abcdef"} | {f"table8_{row}" for row in "abcde"} <= set(names)
+    assert {"table9_without_concatenation", "tiny"} <= set(names)
+    for name in names:
+        assert load_config(config_path(name)).name == name
+
+
+def test_variants_are_what_the_tables_say():
+    def variant(name):
+        config = load_config(config_path(name))
+        guidance = config.guidance
+        return config.unet.channels, guidance.channels, guidance.scales, guidance.color, guidance.route
+
+    assert variant("table2_f") == (64, 64, (1, 2, 3), "gray", "latent")
+    assert variant("table2_d") == (32, 64, (1, 2, 3), "gray", "latent")
+    assert variant("table2_b")[:3] == (64, 32, ())
+    assert variant("table8_b") == (32, 32, (3,), "rgb", "input")
+    assert variant("table8_c") == (32, 32, (3,), "rgb", "latent")
+    assert variant("table8_d") == (32, 32, (1, 2, 3), "rgb", "latent")
+    assert not load_config(config_path("table9_without_concatenation")).unet.concat_blurry
+
+
+def test_the_papers_recipe():
+    config = load_config(config_path("table2_c"))
+    optimizer = config.optimizer
+    assert (config.data.batch, config.data.crop) == (256, 128)
+    assert (optimizer.learning_rate, optimizer.learning_rate_ramp, optimizer.noise_loss_ramp) == (1e-4, 20_000, 60_000)
+    assert (optimizer.beta_1, optimizer.beta_2, config.diffusion.parametrisation) == (0.5, 0.999, "noise")
+
+
+def test_changes_from_the_command_line():
+    config = load_config(
+        config_path("tiny"),
+        ["data.batch=8", "guidance.scales=(2,)", "precision=float32", "data.augment=false", "optimizer.gradient_clip=2"],
+    )
+    assert (config.data.batch, config.guidance.scales, config.precision) == (8, (2,), "float32")
+    assert config.data.augment is False and config.optimizer.gradient_clip == 2.0
+    for change, said in [
+        ("data.batch", "section.field=value"),
+        ("data.bath=8", "'data.bath'"),
+        ("data=8", "'data'"),
+        ("data.batch=x", "data.batch is 'x'"),
+        ("bath.tub=8", "'bath.tub'"),
+    ]:
+        with pytest.raises(IcdpmError, match=said):
+            load_config(config_path("tiny"), [change])
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (None, "there is no config"),
+        ("x = 1", "get_config"),
+        ("import nothing_of_this_name", "nothing_of_this_name"),
+        ("def get_config(): return 3", "it must give the config"),
+        ("from icdpm.systems.config import default_config as get_config\nx = get_config()\nx.tub = 3", "tub"),
+        ("def get_config(): return {'tub': 3}", "'tub'"),
+    ],
+)
+def test_config_files_that_fail(tmp_path, content, said):
+    path = tmp_path / "own.py"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(IcdpmError, match=said):
+        load_config(path)
+
+
+def test_size_factor_covers_guidance_and_unet(micro_config):
+    assert size_factor(micro_config) == 2
+    assert size_factor(default_config()) == 8

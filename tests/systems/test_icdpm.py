@@ -1,0 +1,168 @@
+"""The system: what its losses listen to, how its step is divided, how it samples."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.schedules import inference_levels
+from icdpm.systems.config import check_config
+from icdpm.systems.icdpm import ICDPM
+from icdpm.training.optimizer import averaged_weights, make_optimizer
+
+
+def changed(config, **fields):
+    config = config.copy_and_resolve_references()
+    with config.unlocked(), config.ignore_type():
+        for field, value in fields.items():
+            section, leaf = field.split("__")
+            config[section][leaf] = value
+    return check_config(config)
+
+
+def compiled_system(config, jit_compile=False):
+    system = ICDPM(config)
+    system.compile(make_optimizer(config.optimizer, system.trainable_variables))
+    return system, tf.function(system.train_step, jit_compile=jit_compile)
+
+
+def train(config, batch, steps=4, jit_compile=False):
+    """Losses and final weights of a few steps, each on examples of its own."""
+    system, step = compiled_system(config, jit_compile)
+    logs = []
+    for number in range(steps):
+        logs.append(step({**batch, "index": batch["index"] + 4 * number}))
+    return [{k: float(v) for k, v in log.items()} for log in logs], [v.numpy() for v in system.trainable_variables]
+
+
+def losses(logs):
+    return np.array([[log["guidance_loss"], log["noise_loss"], log["gradient_norm"]] for log in logs])
+
+
+VARIANTS = {
+    "guided": {},
+    "unguided": {"guidance__scales": ()},
+    "rgb": {"guidance__color": "rgb"},
+    "input": {"guidance__route": "input", "guidance__color": "rgb"},
+    "without_concatenation": {"unet__concat_blurry": False, "guidance__color": "rgb"},
+    "preconditioned": {"diffusion__parametrisation": "preconditioned_noise"},
+    "dropout": {"unet__dropout": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_trains_all_its_weights(name, micro_config, batch):
+    system, _ = compiled_system(changed(micro_config, **VARIANTS[name]))
+    seeds = example_seeds([0, 0], batch["index"])
+    with tf.GradientTape() as tape:
+        guidance_loss, noise_loss = system.losses_of(batch["blurry"], batch["sharp"], seeds, training=True)
+        loss = guidance_loss + noise_loss
+    assert np.isfinite(loss) and (float(guidance_loss) > 0) == (name != "unguided")
+    for variable, gradient in zip(system.trainable_variables, tape.gradient(loss, system.trainable_variables)):
+        assert gradient is not None and np.abs(gradient).max() > 0, variable.name
+
+
+def test_input_channels_of_the_variants(micro_config):
+    def inputs(**fields):
+        return ICDPM(changed(micro_config, **fields)).unet.stem.kernel.shape[2]
+
+    assert inputs() == 6 and inputs(unet__concat_blurry=False) == 3
+    assert inputs(guidance__route="input", guidance__color="rgb") == 9
+
+
+def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
+    system, _ = compiled_system(micro_config)
+    with tf.GradientTape() as tape:
+        _, noise_loss = system.losses_of(
+            batch["blurry"], batch["sharp"], example_seeds([0, 0], batch["index"]), training=True
+        )
+    network = system.guidance_networks["1"]
+    gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
+    assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
+
+
+def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
+    system = ICDPM(changed(micro_config, guidance__noise_std=0.5))
+    seeds = example_seeds([0, 0], batch["index"])
+    noisy, other = (system.guide(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
+    plain, again = (system.guide(batch["blurry"])["1"][1].numpy() for _ in range(2))
+    np.testing.assert_array_equal(plain, again)
+    assert np.abs(noisy - plain).max() > 0.01 and np.abs(noisy - other).max() > 0.01
+
+
+def test_structure_is_the_area_average_of_gray(micro_config, batch):
+    structure = ICDPM(micro_config).structure(batch["sharp"])["1"].numpy()
+    gray = batch["sharp"].numpy() @ np.array([0.2989, 0.587, 0.114], np.float32)
+    np.testing.assert_allclose(structure[..., 0], gray.reshape(4, 8, 2, 8, 2).mean(axis=(2, 4)), atol=1e-5)
+
+
+def test_ramps_and_learning_rate_of_the_steps(micro_config, batch):
+    logs, _ = train(changed(micro_config, optimizer__noise_loss_ramp=4, optimizer__learning_rate_ramp=2), batch)
+    np.testing.assert_allclose([log["noise_weight"] for log in logs], [0, 0.25, 0.5, 0.75])
+    np.testing.assert_allclose([log["learning_rate"] for log in logs], [0, 5e-4, 1e-3, 1e-3])
+    for log in logs:
+        np.testing.assert_allclose(log["loss"], log["guidance_loss"] + log["noise_weight"] * log["noise_loss"], rtol=1e-5)
+
+
+def test_accumulation_takes_the_same_step(micro_config, batch):
+    whole, weights = train(micro_config, batch)
+    parts, weights_of_parts = train(changed(micro_config, optimizer__accumulation=2), batch)
+    np.testing.assert_allclose(losses(parts), losses(whole), rtol=1e-4)
+    for ours, theirs in zip(weights, weights_of_parts):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_gradient_clip_bounds_the_step(micro_config, batch):
+    free, _ = train(micro_config, batch, steps=1)
+    config = changed(micro_config, optimizer__gradient_clip=free[0]["gradient_norm"] / 10)
+    logs, _ = train(config, batch, steps=1)
+    assert logs[0]["gradient_norm"] == pytest.approx(free[0]["gradient_norm"], rel=1e-5)
+    # Adam's first moment after one step is (1 − β₁) of the gradient that was applied.
+    system, step = compiled_system(config)
+    step(batch)
+    moments = [system.optimizer._optimizer.get_slot(v, "m") for v in system.trainable_variables]
+    applied = float(tf.linalg.global_norm(moments)) / (1 - config.optimizer.beta_1)
+    assert applied == pytest.approx(config.optimizer.gradient_clip, rel=1e-4)
+
+
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 3e-2)])
+def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, micro_config, batch):
+    config = micro_config.copy_and_resolve_references()
+    config.precision = precision
+    plain, _ = train(config, batch)
+    compiled, _ = train(config, batch, jit_compile=True)
+    np.testing.assert_allclose(losses(compiled), losses(plain), rtol=tolerance)
+
+
+def test_average_follows_the_weights(micro_config, batch):
+    system, step = compiled_system(micro_config)
+    expected = [v.numpy().astype(np.float64) for v in system.trainable_variables]
+    for number in range(4):
+        step({**batch, "index": batch["index"] + 4 * number})
+        decay = min(micro_config.optimizer.ema_decay, (1 + number) / (10 + number))
+        expected = [decay * e + (1 - decay) * v.numpy() for e, v in zip(expected, system.trainable_variables)]
+    for ours, exact in zip(averaged_weights(system.optimizer, system.trainable_variables), expected):
+        np.testing.assert_allclose(ours, exact, atol=1e-6)
+
+
+def test_a_sample_follows_its_own_seed(micro_config, batch):
+    system = ICDPM(micro_config)
+    gammas = inference_levels(3, 0.9)
+    seeds = example_seeds([5, 3], batch["index"])
+
+    def sample(rows):
+        blurry = batch["blurry"][rows]
+        return system.sample(blurry, system.compiled_guide(blurry), gammas, seeds[rows]).numpy()
+
+    together = sample(slice(0, 4))
+    np.testing.assert_allclose(together[2:3], sample(slice(2, 3)), atol=1e-5)
+    assert together.min() >= -1 and together.max() <= 1
+
+
+def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_config, batch):
+    system = ICDPM(micro_config)
+    steps = []
+    guidance = system.compiled_guide(batch["blurry"])
+    seeds = example_seeds([0, 3], batch["index"])
+    system.sample(batch["blurry"], guidance, inference_levels(7, 0.9), seeds, on_step=lambda: steps.append(1))
+    assert len(steps) == 7

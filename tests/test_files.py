@@ -1,0 +1,110 @@
+"""Files that are either whole or absent."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_file_appears_whole_with_ordinary_permissions(tmp_path):
+    target = tmp_path / "out" / "weights.h5"
+    with write_atomically(target) as temporary:
+        temporary.write_bytes(b"new")
+        assert temporary.parent == target.parent
+        assert not target.exists()
+    assert target.read_bytes() == b"new"
+    assert names(target.parent) == ["weights.h5"]
+    (tmp_path / "ordinary").touch()
+    assert target.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def test_the_temporary_name_keeps_the_ending(tmp_path):
+    with write_atomically(tmp_path / "icdpm.weights.h5") as temporary:
+        assert temporary.name.endswith(".weights.h5")
+
+
+def test_the_longest_possible_name_can_be_written(tmp_path):
+    target = tmp_path / ("x" * 251 + ".png")
+    with write_atomically(target) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_leaves_the_earlier_file(tmp_path, failure):
+    target = tmp_path / "photo.png"
+    target.write_bytes(b"old")
+    with pytest.raises(failure), write_atomically(target) as temporary:
+        temporary.write_bytes(b"half")
+        raise failure
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["photo.png"]
+
+
+def test_a_full_disk_leaves_the_earlier_file_and_says_so(tmp_path):
+    target = tmp_path / "photo.png"
+    target.write_bytes(b"old")
+    program = f"""
+import resource
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with write_atomically({str(target)!r}) as temporary:
+        temporary.write_bytes(bytes(100_000))
+except IcdpmError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"cannot write {target}: File too large\n"
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["photo.png"]
+
+
+def test_an_error_about_another_file_keeps_its_name(tmp_path):
+    missing = tmp_path / "missing.png"
+    with pytest.raises(FileNotFoundError) as caught, write_atomically(tmp_path / "photo.png"):
+        missing.read_bytes()
+    assert caught.value.filename == str(missing)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(IcdpmError, match="cannot write in the folder .*file/out: Not a directory"):
+        with write_atomically(tmp_path / "file" / "out" / "photo.png"):
+            pytest.fail("the block must not run")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write in any folder")
+def test_a_folder_without_permission_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(IcdpmError, match="cannot write in the folder .*: Permission denied"):
+        with write_atomically(tmp_path / "photo.png"):
+            pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("target", ["/dev/null", "."])
+def test_only_regular_files_are_replaced(target):
+    with pytest.raises(IcdpmError, match="not a regular file"):
+        with write_atomically(target):
+            pytest.fail("the block must not run")
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "photo.png"
+    link.symlink_to(tmp_path / "elsewhere" / "photo.png")
+    with write_atomically(link) as temporary:
+        temporary.write_bytes(b"new")
+    assert link.is_symlink()
+    assert (tmp_path / "elsewhere" / "photo.png").read_bytes() == b"new"

@@ -1,0 +1,269 @@
+"""Runs: killed and resumed equals unbroken, signals, locks, guards, wrong workdirs. Each run is a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from icdpm.systems.config import config_to_json
+from icdpm.systems.workdir import checkpoint_steps, config_file
+
+# A config file of the micro model; the JSON is filled in by the test.
+CONFIG = """
+from icdpm.systems.config import config_from_json
+def get_config():
+    return config_from_json({text!r})
+"""
+RUN = "from icdpm.commands.train import run; run()"
+
+
+@pytest.fixture
+def folder(tmp_path, micro_config, random_pairs):
+    """A folder with the micro config and a paired folder to train on."""
+    (tmp_path / "micro.py").write_text(CONFIG.format(text=config_to_json(micro_config)))
+    for side in ("blur", "sharp"):
+        (tmp_path / "data" / side).mkdir(parents=True)
+    for name, blurry, sharp in zip(random_pairs.names, random_pairs.blurry, random_pairs.sharp):
+        Image.fromarray(blurry).save(tmp_path / "data/blur" / f"{name}.png")
+        Image.fromarray(sharp).save(tmp_path / "data/sharp" / f"{name}.png")
+    return tmp_path
+
+
+def command(folder, workdir, *flags):
+    arguments = [f"--config={folder / 'micro.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
+    return [sys.executable, "-c", RUN, *arguments]
+
+
+def train(folder, workdir, *flags):
+    return subprocess.run(command(folder, workdir, *flags), capture_output=True, text=True)
+
+
+def weights(folder, workdir, step, part="weights"):
+    if part == "weights":
+        with np.load(folder / workdir / f"checkpoints/step-{step:09d}/weights.npz") as archive:
+            return {name: archive[name] for name in archive.files}
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(folder / workdir / f"checkpoints/step-{step:09d}/state"))
+    names = reader.get_variable_to_shape_map()
+    return {name: reader.get_tensor(name) for name in names if "OBJECT_GRAPH" not in name and "save_counter" not in name}
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys() and len(first) > 10
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def wait_for(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_killed_and_resumed_equals_unbroken(folder):
+    result = train(folder, "unbroken")
+    assert result.returncode == 0, result.stderr
+    assert "trained 6 steps" in result.stdout
+    # Killed with the first checkpoint just there, most likely while the next steps run; then twice more a little later.
+    for step in (2, 4):
+        process = subprocess.Popen(command(folder, "broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda step=step: step in checkpoint_steps(folder / "broken"), process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    result = train(folder, "broken")
+    assert result.returncode == 0, result.stderr
+    for part in ("weights", "state"):
+        assert_same(weights(folder, "unbroken", 6, part), weights(folder, "broken", 6, part))
+    # The last checkpoints and the best are kept; nothing half-written is.
+    best = json.loads((folder / "broken/checkpoints/best.json").read_text())
+    assert best["step"] in (3, 6) and set(checkpoint_steps(folder / "broken")) >= {best["step"], 6}
+    assert not list((folder / "broken").rglob("*writing*"))
+    # Once more: nothing to do, and it says so.
+    result = train(folder, "broken")
+    assert result.returncode == 0 and "trained 6 steps" in result.stdout
+
+
+def test_sigterm_saves_and_leaves_and_a_second_run_is_refused(folder):
+    flags = ["--set=run.steps=100000", "--set=run.checkpoint_every=100000", "--set=run.validate_every=100000"]
+    process = subprocess.Popen(
+        command(folder, "long", *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=0
+    )
+    events = folder / "long/tensorboard"
+    wait_for(lambda: events.is_dir() and any(p.stat().st_size > 1000 for p in events.iterdir()), process)
+    second = train(folder, "long", *flags)
+    assert second.returncode == 1 and "another run is training" in second.stderr and "Traceback" not in second.stderr
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert "the same command continues" in out and len(checkpoint_steps(folder / "long")) == 1
+
+
+def test_bad_input_is_one_sentence(folder):
+    data = folder / "data"
+    config = (folder / "micro.py").read_text()
+    assert train(folder, "first", "--set=run.steps=1").returncode == 0
+    before = {path: path.read_bytes() for path in (folder / "first").rglob("*") if path.is_file()}
+    blocked = folder / "file"
+    blocked.write_text("in the way")
+    cases = [
+        (["--workdir=" + str(folder / "first"), "--set=data.batch=2"], 1, "another config"),
+        (["--workdir=" + str(blocked / "workdir")], 1, "cannot write"),
+        (["--data=" + str(folder / "nowhere")], 1, "nowhere"),
+        (["--config=" + str(folder / "none.py")], 1, "there is no config"),
+        (["--set=data.crop=64"], 1, "too small"),
+        (["--set=data.tub=64"], 1, "data.tub"),
+        (["--set=data.batch=huge"], 1, "data.batch is 'huge'"),
+        (["--strategy=many"], 2, "strategy"),
+        (["--tubs=2"], 2, "tubs"),
+        (["more"], 2, "more"),
+    ]
+    for flags, status, said in cases:
+        result = train(folder, "bad", *flags)
+        assert result.returncode == status, (flags, result.stderr)
+        message = result.stderr.strip().splitlines()[-1]
+        assert said in message and "Traceback" not in result.stderr, (flags, result.stderr)
+    assert before == {path: path.read_bytes() for path in (folder / "first").rglob("*") if path.is_file()}
+    assert config == (folder / "micro.py").read_text() and len(list((data / "blur").iterdir())) == 10
+
+
+def test_a_picture_damaged_since_the_start_is_named(folder):
+    for path in (folder / "data/blur").iterdir():
+        path.write_bytes(path.read_bytes()[:-600])
+    result = train(folder, "damaged")
+    assert result.returncode == 1 and "cannot be read as a picture" in result.stderr
+    assert "Traceback" not in result.stderr, result.stderr
+
+
+def test_a_step_that_is_not_finite_stops_the_run(folder):
+    flags = ["--set=optimizer.learning_rate=1e30", "--set=run.checkpoint_every=1", "--set=optimizer.learning_rate_ramp=2"]
+    result = train(folder, "diverging", *flags)
+    assert result.returncode == 1 and "not finite" in result.stderr and "Traceback" not in result.stderr, result.stderr
+    stopped = int(result.stderr.split("at step ")[1].split()[0])
+    steps = checkpoint_steps(folder / "diverging")
+    assert steps and steps[-1] < stopped
+    for array in weights(folder, "diverging", steps[0]).values():
+        assert np.isfinite(array).all()
+
+
+def test_a_damaged_config_or_checkpoint_is_named(folder):
+    assert train(folder, "run", "--set=run.steps=2").returncode == 0
+    checkpoint = folder / "run/checkpoints/step-000000002"
+    index = checkpoint / "state.index"
+    kept = index.read_bytes()
+    index.write_bytes(kept[: len(kept) // 2])
+    result = train(folder, "run")
+    assert result.returncode == 1 and str(checkpoint) in result.stderr and "Traceback" not in result.stderr
+    index.write_bytes(kept)
+    config_file(folder / "run").write_text("{")
+    result = train(folder, "run")
+    assert result.returncode == 1 and "config.json" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("strategy", ["mirrored", "multiworker"])
+def test_strategies_take_the_same_steps(folder, strategy, tmp_path):
+    """One device, two logical devices, two processes: the same losses in float32 over 20 steps at the same global batch."""
+    script = folder / "losses.py"
+    script.write_text(LOSSES)
+    expected = run_losses(script, folder, "single")
+    got = run_losses(script, folder, strategy)
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+    assert len(got) == 20
+
+
+LOSSES = textwrap.dedent(
+    """
+    import json, os, sys
+    from pathlib import Path
+    import tensorflow as tf
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    if name == "mirrored":
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+    from icdpm.training.strategy import is_chief, make_strategy
+    strategy = make_strategy(name)
+    from icdpm.training.configs import load_config
+    from icdpm.training import run
+    from icdpm_datasets.source import open_source
+    seen = []
+    class Losses(tf.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append([float(logs["guidance_loss"]), float(logs["noise_loss"]), float(logs["gradient_norm"])])
+    run.FiniteGuard = lambda *arguments: Losses()
+    config = load_config(folder / "micro.py", ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20"])
+    pairs = open_source(str(folder / "data"), "train")
+    run.train(config, folder / f"{name}-run", pairs, pairs, strategy)
+    if is_chief(strategy):
+        assert strategy.num_replicas_in_sync == (1 if name == "single" else 2)
+        print("LOSSES", json.dumps(seen))
+    """
+)
+
+
+def run_losses(script, folder, strategy):
+    environments = [{}]
+    if strategy == "multiworker":
+        cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+        environments = [
+            {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})} for i in range(2)
+        ]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), strategy, str(folder)],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for environment in environments
+    ]
+    outputs = [process.communicate(timeout=300) for process in processes]
+    assert all(process.returncode == 0 for process in processes), outputs
+    line = next(line for line in outputs[0][0].splitlines() if line.startswith("LOSSES"))
+    return np.array(json.loads(line.split(" ", 1)[1]))
+
+
+def free_ports(count):
+    import socket
+
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def test_checkpoints_need_only_the_workdir(folder):
+    assert train(folder, "run", "--set=run.steps=2").returncode == 0
+    (folder / "micro.py").unlink()
+    from icdpm.errors import IcdpmError
+    from icdpm.systems.workdir import load
+
+    workdir = Path(folder / "run")
+    system = load(workdir)
+    saved = weights(folder, "run", 2)
+    assert {v.name.split(":")[0] for v in system.trainable_variables} == set(saved)
+    for variable in system.trainable_variables:
+        np.testing.assert_array_equal(variable, saved[variable.name.split(":")[0]])
+    for checkpoint, said in [("7", "no checkpoint of step 7"), ("first", "latest, best or a step")]:
+        with pytest.raises(IcdpmError, match=said):
+            load(workdir, checkpoint)
+    path = workdir / "checkpoints/step-000000002/weights.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(IcdpmError, match="damaged"):
+        load(workdir)
+    with pytest.raises(IcdpmError, match="not the workdir"):
+        load(folder / "data")
