@@ -25,6 +25,16 @@ import icdpm_experiments
 
 for package in (icdpm, icdpm_datasets, icdpm_experiments):
     assert "/env/" in package.__file__, f"{package.__name__} was imported from {package.__file__}"
+
+from pathlib import Path
+
+from skimage import data, filters, io, util
+
+for i in range(2):
+    sharp = data.astronaut()[100 * i : 100 * i + 75, 150:251]
+    for side, picture in [("sharp", sharp), ("blur", util.img_as_ubyte(filters.gaussian(sharp, 2, channel_axis=-1)))]:
+        Path("pairs", side).mkdir(parents=True, exist_ok=True)
+        io.imsave(f"pairs/{side}/{i}.png", picture)
 PYTHON
 
 for command in icdpm-train icdpm-deblur icdpm-prepare; do
@@ -32,6 +42,10 @@ for command in icdpm-train icdpm-deblur icdpm-prepare; do
     grep -q "$command" help.txt || { echo "wheel check: $command --help shows no example" >&2; exit 1; }
 done
 
-# RESTORE: build a tiny model, save its weights, and restore a photo with icdpm-deblur.
+# Two training steps by the installed command, then a photo restored with what they left.
+icdpm-train --config=tiny --data=pairs --workdir=workdir --set=run.steps=2 --set=run.validation_images=1 \
+    --set=sampling.steps=2 2> log.txt || { cat log.txt >&2; exit 1; }
+icdpm-deblur pairs/blur/0.png --workdir=workdir --output=restored.jpg 2> log.txt || { cat log.txt >&2; exit 1; }
+python -c 'from PIL import Image; assert Image.open("restored.jpg").size == (101, 75)'
 
 echo "wheel check passed: $(basename "$work"/icdpm-*.whl)"

@@ -4,6 +4,7 @@ Example:
   icdpm-deblur holiday.jpg --workdir=/tmp/tiny --output=restored
 """
 
+import sys
 from pathlib import Path
 
 from absl import app, flags
@@ -43,7 +44,7 @@ def main(argv):
         seed=FLAGS.seed,
     )
     for message in failures:
-        print(f"icdpm-deblur: error: {message}")
+        print(f"icdpm-deblur: error: {message}", file=sys.stderr)
     return 1 if failures else 0
 
 

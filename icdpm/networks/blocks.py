@@ -9,9 +9,7 @@ from icdpm.networks.resampling import average_pool, repeat_pixels
 def convolution(filters, size, dtype, name, zero=False):
     """A `size`×`size` convolution with bias that keeps height and width; `zero` starts it at zero."""
     initializer = "zeros" if zero else "glorot_uniform"
-    return tf.keras.layers.Conv2D(
-        filters, size, padding="same", kernel_initializer=initializer, dtype=dtype, name=name
-    )
+    return tf.keras.layers.Conv2D(filters, size, padding="same", kernel_initializer=initializer, dtype=dtype, name=name)
 
 
 class ResidualBlock(tf.keras.layers.Layer):
@@ -29,9 +27,7 @@ class ResidualBlock(tf.keras.layers.Layer):
       zero_last: whether the second convolution starts at zero, so that the block starts as its skip.
     """
 
-    def __init__(
-        self, filters, dtype, name, *, resample=None, embedded=False, guided=False, dropout=0.0, zero_last=True
-    ):
+    def __init__(self, filters, dtype, name, *, resample=None, embedded=False, guided=False, dropout=0.0, zero_last=True):
         super().__init__(name=name, dtype=dtype)
         self.filters = filters
         self.resample = {None: tf.identity, "down": _halve, "up": _double}[resample]

@@ -44,9 +44,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
         super().__init__(name=name, dtype=dtype, autocast=False)
 
         def block(filters, block_name, **kind):
-            return ResidualBlock(
-                filters, dtype, block_name, embedded=True, dropout=dropout, zero_last=zero_last, **kind
-            )
+            return ResidualBlock(filters, dtype, block_name, embedded=True, dropout=dropout, zero_last=zero_last, **kind)
 
         widths = [channels * multiplier for multiplier in multipliers]
         levels = range(len(widths))
@@ -59,9 +57,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
         ]
         self.down = [block(widths[level], f"down_{level}", resample="down") for level in levels[:-1]]
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
-        self.decoder = [
-            [block(widths[level], f"decoder_{level}_{i}") for i in range(encoder_blocks + 1)] for level in levels
-        ]
+        self.decoder = [[block(widths[level], f"decoder_{level}_{i}") for i in range(encoder_blocks + 1)] for level in levels]
         self.up = [block(widths[level], f"up_{level}", resample="up") for level in levels[1:]]
         self.head = convolution(outputs, 3, "float32", "head", zero=zero_last)
 

@@ -60,9 +60,7 @@ class ICDPM(tf.keras.Model):
             "preconditioned_noise": PreconditionedNoisePrediction(config.diffusion.residual_std),
         }[config.diffusion.parametrisation]
         diffusion = config.diffusion
-        self.training_levels = signal_levels(
-            linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)
-        ).numpy()
+        self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
         # What `train_step` returns is already reduced over the replicas.
         self.distribute_reduction_method = "first"
         self._make_weights()
@@ -159,9 +157,7 @@ class ICDPM(tf.keras.Model):
         level = gamma[:, None, None, None]
         dropout_seed = None
         if training and self.config.unet.dropout:
-            dropout_seed = tf.random.experimental.stateless_fold_in(
-                seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox"
-            )
+            dropout_seed = tf.random.experimental.stateless_fold_in(seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox")
         output = self.predict_output(diffuse(sharp, noise, level), blurry, gamma, guidance, dropout_seed)
         target = self.parametrisation.target(sharp, blurry, noise, level)
         return guidance_loss, tf.reduce_mean(tf.abs(output - target))
@@ -194,9 +190,7 @@ class ICDPM(tf.keras.Model):
             "gradient_norm": norm,
             "learning_rate": learning_rate(step) if callable(learning_rate) else learning_rate + 0.0,
         }
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False
-        )
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False)
         return logs
 
     def _accumulated_gradients(self, batch, noise_weight):

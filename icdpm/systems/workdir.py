@@ -1,11 +1,11 @@
 """The folder of a training run: what lies where, and how a trained system is loaded from it.
 
-    WORKDIR/config.json                           the config of the run
-    WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name
-        weights.npz                               the averaged (EMA) weights: all that restoring needs
-        state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
-    WORKDIR/checkpoints/best.json                 the step of the best validation, and its numbers
-    WORKDIR/tensorboard/                          scalars and pictures
+WORKDIR/config.json                           the config of the run
+WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name
+    weights.npz                               the averaged (EMA) weights: all that restoring needs
+    state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
+WORKDIR/checkpoints/best.json                 the step of the best validation, and its numbers
+WORKDIR/tensorboard/                          scalars and pictures
 """
 
 import json

@@ -16,6 +16,7 @@ from icdpm.training.guards import FiniteGuard, StopOnSignal
 from icdpm.training.lock import locked
 from icdpm.training.optimizer import make_optimizer
 from icdpm.training.progress import Progress
+from icdpm.training.quiet import compile_something_quietly
 from icdpm.training.strategy import is_chief
 from icdpm.training.validation import Validation
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
@@ -87,6 +88,7 @@ def _fields(config):
 def _train(config, workdir, training_pairs, validation_pairs, strategy, chief):
     if config.run.deterministic:
         tf.config.experimental.enable_op_determinism()
+    compile_something_quietly()
 
     # Model and optimiser.
     with strategy.scope():

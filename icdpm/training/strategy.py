@@ -39,6 +39,8 @@ def make_strategy(name, tpu=""):
 def is_chief(strategy):
     """Whether this process is the one that writes files and talks to the user."""
     resolver = strategy.cluster_resolver
-    return resolver is None or resolver.task_type in (None, "chief") or (
-        resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict()
+    return (
+        resolver is None
+        or resolver.task_type in (None, "chief")
+        or (resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict())
     )

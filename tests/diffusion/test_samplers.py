@@ -52,7 +52,11 @@ def test_posterior_step_is_bayes_rule():
 
 def test_last_step_gives_the_denoised_image():
     step = ancestral_step(
-        tf.constant([5.0]), tf.constant([0.25]), tf.constant([3.0]), tf.constant(0.8, tf.float64), tf.constant(1.0, tf.float64)
+        tf.constant([5.0]),
+        tf.constant([0.25]),
+        tf.constant([3.0]),
+        tf.constant(0.8, tf.float64),
+        tf.constant(1.0, tf.float64),
     )
     np.testing.assert_allclose(step, [0.25], rtol=1e-6)
 

@@ -108,7 +108,13 @@ def test_the_papers_recipe():
 def test_changes_from_the_command_line():
     config = load_config(
         config_path("tiny"),
-        ["data.batch=8", "guidance.scales=(2,)", "precision=float32", "data.augment=false", "optimizer.gradient_clip=2"],
+        [
+            "data.batch=8",
+            "guidance.scales=(2,)",
+            "precision=float32",
+            "data.augment=false",
+            "optimizer.gradient_clip=2",
+        ],
     )
     assert (config.data.batch, config.guidance.scales, config.precision) == (8, (2,), "float32")
     assert config.data.augment is False and config.optimizer.gradient_clip == 2.0

@@ -73,9 +73,7 @@ def test_input_channels_of_the_variants(micro_config):
 def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
     system, _ = compiled_system(micro_config)
     with tf.GradientTape() as tape:
-        _, noise_loss = system.losses_of(
-            batch["blurry"], batch["sharp"], example_seeds([0, 0], batch["index"]), training=True
-        )
+        _, noise_loss = system.losses_of(batch["blurry"], batch["sharp"], example_seeds([0, 0], batch["index"]), training=True)
     network = system.guidance_networks["1"]
     gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
     assert np.abs(gradients[0]).max() > 0 and gradients[1] is None

@@ -38,7 +38,12 @@ def folder(tmp_path, micro_config, random_pairs):
 
 
 def command(folder, workdir, *flags):
-    arguments = [f"--config={folder / 'micro.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
+    arguments = [
+        f"--config={folder / 'micro.py'}",
+        f"--data={folder / 'data'}",
+        f"--workdir={folder / workdir}",
+        *flags,
+    ]
     return [sys.executable, "-c", RUN, *arguments]
 
 
@@ -146,7 +151,11 @@ def test_a_picture_damaged_since_the_start_is_named(folder):
 
 
 def test_a_step_that_is_not_finite_stops_the_run(folder):
-    flags = ["--set=optimizer.learning_rate=1e30", "--set=run.checkpoint_every=1", "--set=optimizer.learning_rate_ramp=2"]
+    flags = [
+        "--set=optimizer.learning_rate=1e30",
+        "--set=run.checkpoint_every=1",
+        "--set=optimizer.learning_rate_ramp=2",
+    ]
     result = train(folder, "diverging", *flags)
     assert result.returncode == 1 and "not finite" in result.stderr and "Traceback" not in result.stderr, result.stderr
     stopped = int(result.stderr.split("at step ")[1].split()[0])
