@@ -96,9 +96,11 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(split, pairs) for split, pairs in self._splits.items()}
 
     def _generate_examples(self, split: str, pairs: list[Pair]) -> Iterator[tuple[str, dict]]:
-        for pair in progress(f"writing the {split} split", "pair", len(pairs), pairs):
-            # Paths, not arrays: TFDS then stores the bytes of the files as they are.
-            yield pair.name, {"blurry": str(pair.blurry), "sharp": str(pair.sharp), "name": pair.name}
+        with progress(f"writing the {split} split", "pair", len(pairs)) as bar:
+            for pair in pairs:
+                bar.update()
+                # Paths, not arrays: TFDS then stores the bytes of the files as they are.
+                yield pair.name, {"blurry": str(pair.blurry), "sharp": str(pair.sharp), "name": pair.name}
 
     def _download_and_prepare(self, dl_manager, download_config):
         """Writes the examples as they come, in place of TFDS's way to keep an order: a whole split in memory."""

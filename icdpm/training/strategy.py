@@ -1,5 +1,7 @@
 """Where a run computes."""
 
+import os
+
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
@@ -24,13 +26,15 @@ def make_strategy(name, tpu=""):
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
     if name == "multiworker":
+        if "TF_CONFIG" not in os.environ:
+            raise IcdpmError("strategy multiworker needs the environment variable TF_CONFIG to name the workers and this one")
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu or "local")
             tf.config.experimental_connect_to_cluster(resolver)
             tf.tpu.experimental.initialize_tpu_system(resolver)
-        except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise IcdpmError(f"no TPU could be reached as {tpu or 'local'!r}: {str(error).splitlines()[0]}") from error
         return tf.distribute.TPUStrategy(resolver)
     raise IcdpmError(f"the strategy is {name!r}; it must be one of {', '.join(STRATEGIES)}")

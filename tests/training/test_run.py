@@ -129,6 +129,8 @@ def test_bad_input_is_one_sentence(folder):
         (["--set=data.crop=64"], 1, "too small"),
         (["--set=data.tub=64"], 1, "data.tub"),
         (["--set=data.batch=huge"], 1, "data.batch is 'huge'"),
+        (["--strategy=multiworker"], 1, "TF_CONFIG"),
+        (["--tpu=local"], 1, "no TPU could be reached as 'local'"),
         (["--strategy=many"], 2, "strategy"),
         (["--tubs=2"], 2, "tubs"),
         (["more"], 2, "more"),
