@@ -28,14 +28,14 @@ _TRAIN_PAIRS = 1200
 
 # What a training pair shows. The photos are few: those with more to see come more often.
 _TRAIN_SUBJECTS = {
-    "photo_astronaut": 0.13, "photo_coffee": 0.12, "photo_rocket": 0.11, "photo_hubble": 0.03, "photo_grass": 0.05,
-    "photo_gravel": 0.05, "deadleaves": 0.17, "text": 0.11, "architecture": 0.13, "night": 0.04, "mixed": 0.06,
+    "photo_astronaut": 0.16, "photo_coffee": 0.14, "photo_rocket": 0.12, "photo_hubble": 0.04, "photo_grass": 0.07,
+    "photo_gravel": 0.07, "deadleaves": 0.14, "text": 0.08, "architecture": 0.10, "night": 0.03, "mixed": 0.05,
 }  # fmt: skip
 # Fractions of the training pairs. A model that never saw a sharp input destroys it; where most of what it sees needs no
 # change, an L1 loss keeps it at no change at all.
 _NO_BLUR, _MILD = 0.06, 0.14
 _MILD_EXTENT = 5.0  # px
-_MOVING_OBJECTS = 0.3  # fraction of the blurred pairs; camera shake is the rest
+_MOVING_OBJECTS = 0.25  # fraction of the blurred pairs; camera shake is the rest
 _RECOLOURED = 0.7  # fraction of the photo crops
 _OBJECT_SUBJECTS = ("deadleaves", "architecture", "text")
 
@@ -49,28 +49,28 @@ class _TestPair(NamedTuple):
 
 
 _TEST = (
-    _TestPair("photo_chelsea", "shake", 13.0),
+    _TestPair("photo_chelsea", "shake", 11.0),
     _TestPair("photo_chelsea", "shake", 7.0),
     _TestPair("photo_chelsea", "objects", 11.0),
     _TestPair("photo_camera", "shake", 9.0),
-    _TestPair("photo_camera", "shake", 17.0),
-    _TestPair("photo_camera", "objects", 13.0),
+    _TestPair("photo_camera", "shake", 13.0),
+    _TestPair("photo_camera", "objects", 12.0),
     _TestPair("photo_camera", "shake", 0.0),
     _TestPair("photo_brick", "shake", 6.0),
     _TestPair("photo_brick", "objects", 10.0),
     _TestPair("deadleaves", "shake", 11.0),
-    _TestPair("deadleaves", "objects", 15.0),
+    _TestPair("deadleaves", "objects", 12.0),
     _TestPair("deadleaves", "shake", 6.0),
     _TestPair("deadleaves", "shake", 2.5),
     _TestPair("text", "shake", 12.0),
     _TestPair("text", "shake", 8.0),
-    _TestPair("text", "objects", 14.0),
+    _TestPair("text", "objects", 11.0),
     _TestPair("text", "shake", 0.0),
-    _TestPair("architecture", "shake", 15.0),
+    _TestPair("architecture", "shake", 13.0),
     _TestPair("architecture", "shake", 9.0),
     _TestPair("architecture", "objects", 12.0),
-    _TestPair("architecture", "objects", 19.0),
-    _TestPair("night", "shake", 16.0),
+    _TestPair("architecture", "objects", 17.0),
+    _TestPair("night", "shake", 14.0),
     _TestPair("mixed", "shake", 10.0),
     _TestPair("mixed", "objects", 8.0),
 )
@@ -135,7 +135,8 @@ def _train_pair(index: int) -> tuple[np.ndarray, np.ndarray]:
     elif strength < _NO_BLUR + _MILD:
         extent = rng.uniform(0.5, _MILD_EXTENT)
     else:
-        extent = rng.uniform(_MILD_EXTENT, MAX_EXTENT)
+        # Short motions are more frequent than long ones, as in photographs.
+        extent = _MILD_EXTENT + (MAX_EXTENT - _MILD_EXTENT) * rng.beta(1.0, 2.0)
     exposure = "objects" if extent > 0 and rng.random() < _MOVING_OBJECTS else "shake"
     return _pair(rng, "train", subject, exposure, extent)
 

@@ -19,7 +19,7 @@ def write_gallery(path, columns, rows):
       columns: heading of each column.
       rows: lists of uint8 [height, width, 3], one picture a column (None leaves a place empty), all of one size in a row.
     """
-    widths = [max(row[i].shape[1] for row in rows if row[i] is not None) for i in range(len(columns))]
+    widths = [max((row[i].shape[1] for row in rows if row[i] is not None), default=0) for i in range(len(columns))]
     heights = [max(picture.shape[0] for picture in row if picture is not None) for row in rows]
     size = (sum(widths) + _GAP * (len(columns) + 1), _HEADING + sum(heights) + _GAP * (len(rows) + 1))
     sheet = PIL.Image.new("RGB", size, "white")

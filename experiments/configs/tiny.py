@@ -18,12 +18,13 @@ def get_config():
     config.guidance.channels = 8
     config.guidance.middle_blocks = 1
     config.diffusion.parametrisation = "preconditioned_noise"
-    config.optimizer.learning_rate = 5e-4
+    config.diffusion.loss = "l2"
+    config.optimizer.learning_rate = 1e-3
     config.optimizer.learning_rate_ramp = 200
     config.optimizer.noise_loss_ramp = 100
     config.optimizer.beta_1 = 0.9
     config.optimizer.ema_decay = 0.998
-    config.optimizer.gradient_clip = 0.2
+    config.optimizer.gradient_clip = 1.0
     config.data.batch = 16
     config.data.crop = 64
     config.run.steps = 3000

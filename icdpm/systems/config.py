@@ -43,6 +43,7 @@ def default_config():
     config.diffusion.beta_end = 1e-2  # assumed
     config.diffusion.parametrisation = "noise"  # noise (the paper's) or preconditioned_noise
     config.diffusion.residual_std = 0.13  # σ_r of preconditioned_noise
+    config.diffusion.loss = "l1"  # of the network's output: l1 (the paper's) or l2
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-4
@@ -82,6 +83,7 @@ _CHOICES = {
     "guidance.color": ("gray", "rgb"),
     "guidance.route": ("latent", "input"),
     "diffusion.parametrisation": ("noise", "preconditioned_noise"),
+    "diffusion.loss": ("l1", "l2"),
 }
 _MAY_BE_ZERO = {
     "seed", "unet.dropout", "unet.middle_blocks", "guidance.middle_blocks", "guidance.noise_std",

@@ -141,7 +141,7 @@ class ICDPM(tf.keras.Model):
           training: whether guidance noise and dropout are on.
 
         Returns:
-          (guidance loss: MSE averaged over the scales, 0 if unguided; noise loss: L1 of the parametrisation's target).
+          (guidance loss: MSE averaged over the scales, 0 if unguided; noise loss: mean distance from the target).
         """
         guidance = self.guide(blurry, seeds if training else None)
         targets = self.structure(sharp)
@@ -160,7 +160,8 @@ class ICDPM(tf.keras.Model):
             dropout_seed = tf.random.experimental.stateless_fold_in(seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox")
         output = self.predict_output(diffuse(sharp, noise, level), blurry, gamma, guidance, dropout_seed)
         target = self.parametrisation.target(sharp, blurry, noise, level)
-        return guidance_loss, tf.reduce_mean(tf.abs(output - target))
+        distance = {"l1": tf.abs, "l2": tf.square}[self.config.diffusion.loss]
+        return guidance_loss, tf.reduce_mean(distance(output - target))
 
     def train_step(self, batch):
         """One update from {'blurry', 'sharp', 'index'}; returns the step's losses, weight, gradient norm, learning rate.

@@ -46,6 +46,7 @@ VARIANTS = {
     "input": {"guidance__route": "input", "guidance__color": "rgb"},
     "without_concatenation": {"unet__concat_blurry": False, "guidance__color": "rgb"},
     "preconditioned": {"diffusion__parametrisation": "preconditioned_noise"},
+    "l2": {"diffusion__loss": "l2"},
     "dropout": {"unet__dropout": 0.1},
 }
 
