@@ -27,10 +27,10 @@ def get_config():
     config.optimizer.gradient_clip = 1.0
     config.data.batch = 16
     config.data.crop = 64
-    config.run.steps = 3000
+    config.run.steps = 3500
     config.run.log_every = 20
     config.run.validate_every = 500
     config.run.checkpoint_every = 250
-    config.sampling.steps = 10
+    config.sampling.steps = 5
     config.sampling.max_noise_variance = 0.5
     return config

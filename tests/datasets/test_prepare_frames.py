@@ -13,7 +13,7 @@ from icdpm_datasets.prepare.interpolation import frames_between
 from icdpm_datasets.prepare.pictures import read_picture
 from icdpm_datasets.prepare.response import RESPONSES
 
-SHARED = Path(os.environ.get("ICDPM_SHARED_DATA") or Path(__file__).parents[3] / "shared/data")
+GOPRO_SAMPLES = os.environ.get("ICDPM_GOPRO_SAMPLES")
 
 
 def psnr(one, other):
@@ -126,13 +126,15 @@ def test_interpolated_frames_count_in_the_mean(tmp_path, picture):
     assert psnr(smooth, truth) > psnr(plain, truth) + 5
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs GoPro frames, ICDPM_SHARED_DATA or {SHARED}")
+@pytest.mark.skipif(
+    not GOPRO_SAMPLES, reason="set ICDPM_GOPRO_SAMPLES to a folder with GoPro's gopro_frames and pairs averaged from them"
+)
 @pytest.mark.parametrize("start", [165, 171, 178])
 def test_reproduces_pairs_that_others_averaged(start):
-    folder, name = SHARED / "gopro_frames/GOPR0477_11_00", f"GOPR0477_11_00_st_frame-{start}_n_avg-8.png"
+    folder, name = Path(GOPRO_SAMPLES) / "gopro_frames/GOPR0477_11_00", f"GOPR0477_11_00_st_frame-{start}_n_avg-8.png"
     frames = [read_picture(folder / f"{k:06d}.png") for k in range(start + 1, start + 9)]
-    theirs = read_picture(SHARED / "gopro_averaged/blur" / name)
+    theirs = read_picture(Path(GOPRO_SAMPLES) / "gopro_averaged/blur" / name)
     quality = {response: psnr(average(frames, RESPONSES[response]), theirs) for response in ("linear", "gamma2.2")}
     # Some of theirs were averaged as stored and some by a gamma of 2.2; even the other of the two is above 40 dB.
     assert min(quality.values()) > 40 and max(quality.values()) > 51
-    np.testing.assert_array_equal(frames[8 // 2], read_picture(SHARED / "gopro_averaged/sharp" / name))
+    np.testing.assert_array_equal(frames[8 // 2], read_picture(Path(GOPRO_SAMPLES) / "gopro_averaged/sharp" / name))
