@@ -2,7 +2,7 @@
 
     python -m icdpm_experiments.demo
 
-It ends with demo/demo.png to look at, and the numbers in results/demo.json and results/demo.md.
+It ends with results/demo.png to look at, and the numbers in results/demo.json and results/demo.md.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ flags.DEFINE_multi_string("set", [], "Changes one field of the tiny config, as i
 
 SAMPLES = 8
 UNBLURRED = 40.0  # dB: an input this close to the sharp scene has noise, but no blur
-SHOWN = ("photo_chelsea_0", "text_0", "architecture_1", "deadleaves_1")
+SHOWN = ("photo_camera_1", "photo_brick_1", "deadleaves_01", "text_00", "mixed_00")
 
 
 def main(argv):
@@ -75,7 +75,7 @@ def report(pictures, seconds):
     from icdpm.metrics.psnr import psnr
     from icdpm.metrics.ssim import ssim
     from icdpm_experiments.gallery import write_gallery
-    from icdpm_experiments.results import print_table, write_results
+    from icdpm_experiments.results import FOLDER, print_table, write_results
 
     rows, unblurred = [], []
     for picture in pictures:
@@ -111,7 +111,7 @@ def report(pictures, seconds):
     )
     shown = [picture for picture in pictures if picture["picture"] in (*SHOWN, "clock_motion")]
     columns = ["blurry", "one sample", f"mean of {SAMPLES}", "sharp"]
-    picture_path = Path("demo") / "demo.png"
+    picture_path = FOLDER / "demo.png"
     write_gallery(picture_path, columns, [[p["blurry"], p["sample"], p["mean"], p["sharp"]] for p in shown])
     print("", *notes, f"Numbers: {path}", f"Picture: {picture_path}", sep="\n")
 

@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 
 from icdpm.training.configs import load_config
+from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments import demo, table11
 from icdpm_experiments.configs import config_path
 
@@ -42,8 +43,12 @@ def test_demo_reports_what_it_measured(in_a_folder_of_its_own, capsys, monkeypat
     text = (in_a_folder_of_its_own / "results/demo.md").read_text()
     assert "| text_00 |" in text and "better on 1 of them" in text and "text_03" in text
     assert "better on 1 of them" in capsys.readouterr().out
-    with PIL.Image.open(in_a_folder_of_its_own / "demo/demo.png") as sheet:
+    with PIL.Image.open(in_a_folder_of_its_own / "results/demo.png") as sheet:
         assert sheet.width == 4 * 32 + 5 * 8
+
+
+def test_demo_shows_scenes_that_exist():
+    assert set(demo.SHOWN) <= set(EmbeddedPairs("test").names)
 
 
 def test_table11_counts_the_paper_config():
