@@ -6,7 +6,7 @@ READY := $(VENV)/ready-$(shell cksum < setup.py | tr ' ' -)
 INSTALL := PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint bench-table11 wheel-check clean
+.PHONY: help setup demo test lint bench-table11 bench-input wheel-check clean
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ lint: $(READY)  ## check the code's style
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.table11
+
+bench-input: $(READY)  ## training pairs a second, beside a PyTorch DataLoader (FRAMES=DIR: on your own frames)
+	@$(PYTHON) -c 'import torch' 2> /dev/null || { echo "Installing PyTorch to compare with."; $(INSTALL) --editable '.[bench]'; }
+	@$(PYTHON) -m icdpm_experiments.input_pipeline $(if $(FRAMES),--frames='$(FRAMES)')
 
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
 	@bash tests/wheel_check.sh

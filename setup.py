@@ -22,8 +22,10 @@ REQUIREMENTS = [
     "numpy>=1.26,<2",
     "absl-py",
     "ml_collections",
-    "pillow",
+    "pillow>=10.3",
     "scikit-image",
+    # Reads and writes the 16 bits a channel of PNG and TIFF, of which Pillow keeps 8.
+    "imagecodecs",
     "tqdm",
 ]
 
@@ -31,6 +33,8 @@ EXTRAS = {
     # dill and importlib_resources are used by tfds.testing, which does not ask for them.
     "test": ["pytest", "dill", "importlib_resources"],
     "lint": ["ruff==0.17.5"],
+    # What `make bench-input` compares with; nothing else uses it.
+    "bench": ["torch"],
 }
 
 

@@ -66,16 +66,37 @@ def shake_scene(rng: np.random.Generator, scene: np.ndarray, extent: float) -> t
 def blur_pair(rng: np.random.Generator, sharp: np.ndarray, extent: float) -> tuple[np.ndarray, np.ndarray]:
     """Camera shake for a given sharp photo, uint8 [H, W, 3], of any size; the borders are reflected.
 
-    Returns (blurry, sharp) of the photo's own size. In a fraction of draws the photo's highlights are taken to have
-    been brighter than it records; the sharp picture is then clipped there as well, so it may differ from the input.
-    Raises ValueError where the photo is smaller than the border that the extent needs.
+    Returns and raises as `blur_by_kernel`.
     """
-    border = kernel_radius(extent)
+    return blur_by_kernel(rng, sharp, shake_kernel(rng, extent))
+
+
+def blur_by_kernel(rng: np.random.Generator, sharp: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `blur_window`, for a whole photo, uint8 [H, W, 3], whose borders are reflected.
+
+    Returns (blurry, sharp) of the photo's own size. Raises ValueError where it is smaller than the kernel's border.
+    """
+    border = kernel.shape[0] // 2
     if min(sharp.shape[:2]) <= border:
-        raise ValueError(f"a photo of {sharp.shape[1]}×{sharp.shape[0]} px is too small for shake of {extent:.0f} px")
-    (light,) = _scene_light(rng, sharp)
-    padded = np.pad(light, ((border, border), (border, border), (0, 0)), mode="reflect")
-    return _record(rng, convolve(padded, shake_kernel(rng, extent)), light)
+        height, width = sharp.shape[:2]
+        raise ValueError(f"a photo of {width}×{height} px is too small for a kernel of {kernel.shape[0]} px")
+    padded = np.pad(sharp, ((border, border), (border, border), (0, 0)), mode="reflect")
+    return blur_window(rng, padded, kernel)
+
+
+def blur_window(rng: np.random.Generator, window: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A pair from a window of a sharp picture and one kernel.
+
+    Args:
+      rng: source of randomness.
+      window: uint8 [H + 2r, W + 2r, 3], sharp sRGB.
+      kernel: [2r+1, 2r+1] with sum 1, convolved (not flipped).
+
+    Returns (blurry, sharp), uint8 [H, W, 3]. In a fraction of draws the highlights are taken to have been brighter than
+    the window records; the sharp picture is then clipped there as well, so it may differ from the input.
+    """
+    (light,) = _scene_light(rng, window)
+    return _record(rng, convolve(light, kernel), _crop(light, kernel.shape[0] // 2))
 
 
 @dataclasses.dataclass

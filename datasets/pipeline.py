@@ -3,6 +3,10 @@
 Training example number n (counted over all steps, epochs and workers) is a pure function of the seed and n: which pair,
 which crop, which turn. So a resumed run sees exactly what an unbroken one would have seen, at no cost for skipping, and
 any number of workers see together what one would see alone.
+
+What an example costs apart from its pictures, drawing its numbers, turning it and filling the batch, is a quarter of a
+millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
+`published/training_cache.py` for those that would cost most, large PNG files.
 """
 
 from __future__ import annotations
@@ -13,7 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm_datasets.augment import centre_crop, random_crop, random_turn, to_unit_range
-from icdpm_datasets.source import InMemory, PairSource
+from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.order import mixed_index, shuffled_index
+from icdpm_datasets.pairs import InMemory, PairSource, load_crop
+from icdpm_datasets.python_calls import called_by_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
 _AUGMENTATION = 1  # keeps the random numbers of crops and turns apart from those of other uses of the same seed
@@ -61,15 +68,14 @@ def training_dataset(
     emitted = local_batch if per_replica_batch is None else per_replica_batch
     if rest or not local_batch or emitted < 1 or local_batch % emitted:
         raise ValueError(f"batch {batch} cannot be divided among {num_shards} workers in batches of {emitted}")
-    read, pairs = _reader(source), len(source)
+    read, choose = _crop_reader(source, crop), _chooser(source, seed)
 
     def example(local: tf.Tensor) -> dict[str, tf.Tensor]:
         number = local // local_batch * batch + shard_index * local_batch + local % local_batch
-        blurry, sharp = read(shuffled_index(number, pairs, seed))
         key = tf.random.experimental.stateless_fold_in(tf.constant([seed, _AUGMENTATION], tf.int64), number)
         bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
         bits = tf.cast(bits, tf.int64)
-        blurry, sharp = random_crop(blurry, sharp, crop, bits[:2])
+        blurry, sharp = read(choose(number), bits)
         if augment:
             blurry, sharp = random_turn(blurry, sharp, bits[2])
         return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
@@ -97,10 +103,28 @@ def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int)
     return _batched(chosen.map(example, tf.data.AUTOTUNE, deterministic=True), batch, drop_remainder=False)
 
 
-def shuffled_index(number: tf.Tensor, pairs: int, seed: int) -> tf.Tensor:
-    """Which of `pairs` pairs example `number` (int64 []) shows: every epoch is a permutation of its own."""
-    epoch, position = number // pairs, number % pairs
-    return tf.random.experimental.index_shuffle(position, tf.stack([tf.constant(seed, tf.int64), epoch]), pairs - 1)
+def _chooser(source: PairSource, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from an example's number, int64 [], to the index of the pair that it shows."""
+    if isinstance(source, Mixture):
+        return lambda number: mixed_index(number, source.counts, source.weights, seed)
+    return lambda number: shuffled_index(number, len(source), seed)
+
+
+def _crop_reader(source: PairSource, crop: int) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
+    """A function from a pair's index and an example's random numbers, int64 [] and [3], to the example's crop.
+
+    It is for use inside tf.data and gives (blurry, sharp), uint8 [crop, crop, 3].
+    """
+    if isinstance(source, InMemory):
+        whole = _reader(source)
+        return lambda index, bits: random_crop(*whole(index), crop, bits[:2])
+    load = called_by_tf_data(lambda index, bits: load_crop(source, int(index), crop, bits))
+
+    def read(index: tf.Tensor, bits: tf.Tensor) -> Pair:
+        pair = tf.numpy_function(load, [index, bits], (tf.uint8, tf.uint8), stateful=False)
+        return tuple(tf.ensure_shape(picture, [crop, crop, 3]) for picture in pair)
+
+    return read
 
 
 def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
@@ -109,9 +133,10 @@ def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
         with tf.device("CPU"):
             blurry, sharp = tf.constant(source.blurry), tf.constant(source.sharp)
         return lambda index: (tf.gather(blurry, index), tf.gather(sharp, index))
+    load = called_by_tf_data(lambda index: source.load(int(index)))
 
     def read(index: tf.Tensor) -> Pair:
-        pair = tf.numpy_function(lambda i: source.load(int(i)), [index], (tf.uint8, tf.uint8), stateful=False)
+        pair = tf.numpy_function(load, [index], (tf.uint8, tf.uint8), stateful=False)
         return tuple(tf.ensure_shape(picture, [None, None, 3]) for picture in pair)
 
     return read

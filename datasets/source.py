@@ -1,69 +1,79 @@
-"""What a set of pairs is to the rest of the project, and how one is named."""
+"""How data are named."""
 
 from __future__ import annotations
 
-import pathlib
-from typing import Protocol, runtime_checkable
-
-import numpy as np
+from pathlib import Path
 
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.errors import DataError
 from icdpm_datasets.folders import FolderPairs
+from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.pairs import PairSource
+from icdpm_datasets.shaken import ShakenPhotos
+
+_PUBLISHED = ("gopro", "hide", "realblur", "realblur_j", "realblur_r", "reds")
+# REDS has its parts in different configs.
+_CONFIGS = {("reds", "train"): "reds/train_blur", ("reds", "test"): "reds/val_blur_300"}
+_SHAKE = "shake:"
 
 
-class PairSource(Protocol):
-    """Pairs of a blurry and a sharp picture, numbered from 0.
-
-    Attributes:
-      names: of the pairs, each once; results are matched by them.
-      description: one line for logs.
-    """
-
-    names: list[str]
-    description: str
-
-    def __len__(self) -> int:
-        """The number of pairs."""
-
-    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The whole pair (blurry, sharp) at `index`, uint8 [H, W, 3] sRGB, both of one size.
-
-        Raises DataError, naming the file, where it cannot be read. May be called from several threads at once.
-        """
-
-    def check_crop(self, crop: int) -> None:
-        """Raises DataError, naming one, where pictures are narrower or lower than `crop` pixels."""
-
-
-@runtime_checkable
-class InMemory(Protocol):
-    """A PairSource all of whose pictures have one size and are in memory: uint8 [N, H, W, 3]."""
-
-    blurry: np.ndarray
-    sharp: np.ndarray
-
-
-# Data sets that are known by name. Each is called with a split, 'train' or 'test'.
-_KNOWN = {"embedded": EmbeddedPairs}
-
-
-def open_source(data: str, split: str) -> PairSource:
+def open_source(data: str, split: str, data_dir: str | None = None) -> PairSource:
     """The pairs of one split ('train' or 'test') of `data`.
 
     Args:
-      data: the name of a known data set, or a folder: one with `blur` and `sharp` in it serves both splits, one with
-        such folders in `train` and `test` has two.
+      data: one of
+        - embedded;
+        - gopro, hide, realblur_j, realblur_r or reds, also with a config as in gopro/blur_gamma, as icdpm-prepare
+          recorded them; a training split is laid out for fast reading on its first use;
+        - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
+        - shake:FOLDER, sharp photos to be blurred, with or without `train` and `test` in the folder;
+        - several of these with commas between them, each followed by a colon and its weight, as in
+          gopro:0.7,reds:0.3: training examples are drawn in these proportions. A test split has all pairs of each.
+        A known name goes before a folder of that name: write ./gopro for the latter.
       split: 'train' or 'test'.
+      data_dir: where TFDS keeps its data sets; None for TFDS's own default.
 
-    Raises DataError where `data` is neither, or is a folder whose pictures cannot be used.
+    Raises DataError where `data` is none of these, or its pictures cannot be used.
     """
-    if data in _KNOWN:
-        return _KNOWN[data](split)
-    folder = pathlib.Path(data).expanduser()
+    if "," not in data or Path(data).expanduser().is_dir():
+        return _open_one(data, split, data_dir)
+    names, weights = zip(*(_weighted(part, data) for part in data.split(",")))
+    if len(set(names)) < len(names):
+        raise DataError(f"{data}: a set is named twice; add its weights")
+    return Mixture({name: _open_one(name, split, data_dir) for name in names}, weights)
+
+
+def _weighted(part: str, data: str) -> tuple[str, int]:
+    """A part's name, and its weight in thousandths."""
+    name, _, number = part.strip().rpartition(":")
+    try:
+        weight = round(1000 * float(number))
+    except (ValueError, OverflowError):
+        weight = 0
+    if not name or weight <= 0:
+        raise DataError(f"{data}: {part!r} needs a weight after a colon, at least 0.001, as in gopro:0.7,reds:0.3")
+    return name, weight
+
+
+def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
+    if data == "embedded":
+        return EmbeddedPairs(split)
+    if data.partition("/")[0] in _PUBLISHED:
+        return _open_published(_CONFIGS.get((data, split), data), split, data_dir)
+    shaken = data.startswith(_SHAKE)
+    folder = Path(data[len(_SHAKE) :] if shaken else data).expanduser()
     if not folder.is_dir():
         raise DataError(
-            f"{data} is neither a known data set ({', '.join(_KNOWN)}) nor a folder: "
-            "give one of those, or a folder with blur/ and sharp/ in it."
+            f"{folder} is neither a known data set (embedded, {', '.join(_PUBLISHED)}) nor a folder: "
+            "give one of those, a folder with blur/ and sharp/ in it, or shake:FOLDER for sharp photos."
         )
-    return FolderPairs(folder / split if (folder / split).is_dir() else folder)
+    folder = folder / split if (folder / split).is_dir() else folder
+    return ShakenPhotos(folder) if shaken else FolderPairs(folder)
+
+
+def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:
+    # Not at the top: TFDS is not needed for one's own pictures.
+    from icdpm_datasets.published.pairs import RecordedPairs
+    from icdpm_datasets.published.training_cache import TrainingPairs
+
+    return (TrainingPairs if split == "train" else RecordedPairs)(name, split, data_dir)

@@ -112,8 +112,16 @@ def report(pictures, seconds):
     shown = [picture for picture in pictures if picture["picture"] in (*SHOWN, "clock_motion")]
     columns = ["blurry", "one sample", f"mean of {SAMPLES}", "sharp"]
     picture_path = FOLDER / "demo.png"
-    write_gallery(picture_path, columns, [[p["blurry"], p["sample"], p["mean"], p["sharp"]] for p in shown])
+    write_gallery(picture_path, columns, [[_middle(p[key]) for key in ("blurry", "sample", "mean", "sharp")] for p in shown])
     print("", *notes, f"Numbers: {path}", f"Picture: {picture_path}", sep="\n")
+
+
+def _middle(picture):
+    """The middle 256×256 of a picture, or what there is of it; None stays None."""
+    if picture is None:
+        return None
+    top, left = (max(0, (side - 256) // 2) for side in picture.shape[:2])
+    return picture[top : top + 256, left : left + 256]
 
 
 def run():

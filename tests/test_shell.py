@@ -45,4 +45,4 @@ def test_every_folder_with_code_is_packed(folder):
 def test_make_lists_its_targets():
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
     names = [line.split()[1] for line in listed.stdout.splitlines()]
-    assert {"setup", "demo", "test", "lint", "bench-table11", "wheel-check", "clean"} <= set(names)
+    assert {"setup", "demo", "test", "lint", "bench-table11", "bench-input", "wheel-check", "clean"} <= set(names)

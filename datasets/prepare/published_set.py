@@ -10,9 +10,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from icdpm_datasets.errors import DataError
-
-_DATASETS = ("gopro", "hide", "realblur", "reds")
-_ALSO = {"realblur_j": "realblur/j", "realblur_r": "realblur/r"}  # names that people use, as TFDS has them
+from icdpm_datasets.published.prepared import is_there, prepared_builder, tfds_name
 
 
 def prepare_published(name: str, source: str, data_dir: str | None, partial: bool = False) -> str:
@@ -30,8 +28,8 @@ def prepare_published(name: str, source: str, data_dir: str | None, partial: boo
     of complete ones.
     """
     data_dir = data_dir and Path(data_dir).expanduser()
-    builder = tfds.builder(_tfds_name(name), data_dir=data_dir, partial=partial)
-    if _is_there(builder):
+    builder = tfds.builder(tfds_name(name), data_dir=data_dir, partial=partial)
+    if is_there(builder):
         if _is_partial(builder) and not partial:
             raise DataError(f"{builder.data_dir}: holds a partial {name}; remove it or choose another --data_dir")
         return f"already there: {_summary(builder)}"
@@ -54,27 +52,7 @@ def is_partial(data_dir: str | None, name: str) -> bool:
 
     Raises DataError where the data set has not been prepared there.
     """
-    builder = tfds.builder(_tfds_name(name), data_dir=data_dir and Path(data_dir).expanduser())
-    if not _is_there(builder):
-        raise DataError(f"{builder.data_dir}: {name} is not there; make it with icdpm-prepare {name}")
-    return _is_partial(builder)
-
-
-def _tfds_name(name: str) -> str:
-    tfds_name = _ALSO.get(name, name)
-    dataset, _, config = tfds_name.partition("/")
-    if dataset not in _DATASETS:
-        raise DataError(f"{name}: no such data set; there are {', '.join((*_DATASETS, *_ALSO))}")
-    configs = tfds.builder_cls(dataset).builder_configs
-    if config and config not in configs:
-        known = [f"{dataset}/{config}" for config in configs] or [dataset]
-        raise DataError(f"{name}: no such variant; there are {', '.join(known)}")
-    return tfds_name
-
-
-def _is_there(builder: tfds.core.DatasetBuilder) -> bool:
-    # Unlike builder.is_prepared(), this logs nothing where there is nothing.
-    return (Path(builder.data_dir) / "dataset_info.json").is_file()
+    return _is_partial(prepared_builder(name, data_dir))
 
 
 def _is_partial(builder: tfds.core.DatasetBuilder) -> bool:

@@ -9,15 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from icdpm_datasets.blur import blur_pair, convolve
+from icdpm_datasets.blur import blur_by_kernel, blur_pair
 from icdpm_datasets.console import progress
 from icdpm_datasets.errors import DataError
 from icdpm_datasets.prepare.pair_folder import PairFolder
 from icdpm_datasets.prepare.pictures import find_pictures, read_picture
-from icdpm_datasets.sensor import add_noise, brighten_highlights
-from icdpm_datasets.srgb import to_linear, to_srgb
-
-_SATURATED = 0.3  # fraction of pairs with lights brighter than the sensor can record
 
 
 def prepare_shake(
@@ -75,21 +71,6 @@ def read_kernel(path: Path) -> np.ndarray:
     centred = np.zeros((2 * radius + 1, 2 * radius + 1), np.float32)
     centred[radius - row : radius - row + height, radius - column : radius - column + width] = kernel
     return centred
-
-
-def blur_by_kernel(rng: np.random.Generator, sharp: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `icdpm_datasets.blur.blur_pair`, with a given kernel [2r+1, 2r+1] (convolved: not flipped).
-
-    Returns (blurry, sharp), uint8 [H, W, 3]. Raises ValueError where the photo is smaller than the kernel's border.
-    """
-    border = kernel.shape[0] // 2
-    if min(sharp.shape[:2]) <= border:
-        raise ValueError(f"{sharp.shape[1]}×{sharp.shape[0]} px are too few for a kernel of {kernel.shape[0]} px")
-    light = to_linear(sharp)
-    if rng.random() < _SATURATED:
-        light = brighten_highlights(rng, light)
-    padded = np.pad(light, ((border, border), (border, border), (0, 0)), mode="reflect")
-    return to_srgb(add_noise(rng, convolve(padded, kernel))), to_srgb(light)
 
 
 def through_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:

@@ -15,8 +15,16 @@ from icdpm.commands.main import run_command
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "Name of a config that comes with the project (table2_c, tiny, …) or a .py file.")
 flags.DEFINE_string("workdir", None, "Folder for checkpoints, config and TensorBoard files.")
-flags.DEFINE_string("data", None, "What to train on: embedded, or a folder with blur/ and sharp/ in it.")
+flags.DEFINE_string(
+    "data",
+    None,
+    "What to train on: embedded; a published set (gopro, hide, realblur_j, realblur_r, reds, gopro/blur_gamma, …); a folder "
+    "with blur/ and sharp/ in it; shake:FOLDER of sharp photos; or several with weights, as in gopro:0.7,reds:0.3.",
+)
 flags.DEFINE_string("validation_data", None, "What to validate on, likewise. Default: the held-out part of --data.")
+flags.DEFINE_string(
+    "data_dir", None, "Published sets: where icdpm-prepare recorded them; ~/tensorflow_datasets where it is not given."
+)
 flags.DEFINE_multi_string("set", [], "Changes one field of the config, as in --set=optimizer.accumulation=4. Repeatable.")
 flags.DEFINE_enum(
     "strategy",
@@ -42,8 +50,10 @@ def main(argv):
     from icdpm_experiments.configs import config_path
 
     config = load_config(config_path(FLAGS.config), FLAGS.set)
-    training = open_source(FLAGS.data, "train")
-    validation = open_source(FLAGS.validation_data or FLAGS.data, "test")
+    training = open_source(FLAGS.data, "train", FLAGS.data_dir)
+    validation = open_source(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
+    if is_chief(strategy):
+        print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
     signal = train(config, Path(FLAGS.workdir), training, validation, strategy)
     if not is_chief(strategy):
         return 0

@@ -16,4 +16,4 @@ def convolution_flops(function, *specs):
     """
     graph = tf.function(function).get_concrete_function(*specs).graph
     convolutions = [operation for operation in graph.get_operations() if operation.type == "Conv2D"]
-    return sum(ops.get_stats_for_node_def(graph, node.node_def, "flops").value for node in convolutions)
+    return int(sum(ops.get_stats_for_node_def(graph, node.node_def, "flops").value for node in convolutions))

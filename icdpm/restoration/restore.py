@@ -6,6 +6,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import example_seeds
 from icdpm.diffusion.schedules import inference_levels
 from icdpm.restoration.padding import pad_to_multiple
+from icdpm.restoration.values import to_pixels, to_values
 
 # Samples of one picture run together up to this many pixels (assumed to fit small devices); a larger one runs alone.
 _PIXELS_AT_ONCE = 512 * 512
@@ -19,17 +20,17 @@ def restore(system, image, *, steps, max_noise_variance, samples=1, seed=0, on_s
 
     Args:
       system: a trained system (`icdpm.systems.workdir.load`).
-      image: uint8 [height, width, 3] sRGB, of any size.
+      image: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width], of any size.
       steps, max_noise_variance: the inference schedule (`inference_levels`).
       samples: how many samples are averaged.
       seed: a whole number.
       on_step: called with the number of samples that have gone one step further, after each evaluation of the network.
 
     Returns:
-      uint8 [height, width, 3].
+      A picture of the image's shape and dtype.
     """
     height, width = image.shape[:2]
-    padded = pad_to_multiple(image.astype(np.float32) / 127.5 - 1.0, system.factor)[None]
+    padded = pad_to_multiple(to_values(image), system.factor)[None]
     guidance = system.compiled_guide(padded)
     gammas = inference_levels(steps, max_noise_variance)
     seeds = example_seeds([seed, 3], tf.range(samples, dtype=tf.int64))
@@ -46,5 +47,4 @@ def restore(system, image, *, steps, max_noise_variance, samples=1, seed=0, on_s
             on_step=(lambda: on_step(count)) if on_step else None,  # noqa: B023
         )
         total += drawn.numpy().sum(axis=0, dtype=np.float64)
-    mean = (total / samples)[:height, :width]
-    return np.clip(np.round((mean + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    return to_pixels((total / samples)[:height, :width], image)

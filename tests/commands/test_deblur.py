@@ -1,8 +1,12 @@
 """icdpm-deblur as a person runs it: photos in, photos out, one sentence for what cannot be."""
 
+import io
+import os
+import signal
 import subprocess
 import sys
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
@@ -12,7 +16,23 @@ from icdpm.systems.icdpm import ICDPM
 from icdpm.systems.weights import save_weights, variable_names
 from icdpm.systems.workdir import checkpoint_folder, config_file
 
-RUN = "from icdpm.commands.deblur import run; run()"
+RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
+# Several runs in one process, as importing TensorFlow takes longer than they do: {arguments} of each, and after each its
+# exit status as the last line on stderr.
+RUN_EACH = """
+import sys
+from absl import flags
+from icdpm.commands import deblur
+for arguments in {arguments}:
+    sys.argv = ["icdpm-deblur", *arguments]
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS.flags_by_module_dict()["icdpm.commands.deblur"]:
+        name.unparse()
+    try:
+        deblur.run()
+    except SystemExit as ended:
+        print(f"status {{ended.code or 0}}", file=sys.stderr)
+"""
 
 
 @pytest.fixture
@@ -26,32 +46,82 @@ def workdir(tmp_path, micro_config):
     return folder
 
 
-def deblur(*arguments):
-    return subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True)
+def deblur(*arguments, **options):
+    options = {"text": True, **options}
+    return subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, **options)
+
+
+def deblur_each(cases):
+    """[(exit status, stderr)] of several runs, one for each list of arguments."""
+    program = RUN_EACH.format(arguments=[[str(argument) for argument in case] for case in cases])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    results, lines = [], []
+    for line in done.stderr.splitlines():
+        if line.startswith("status "):
+            results.append((int(line.split()[1]), "\n".join(lines)))
+            lines = []
+        else:
+            lines.append(line)
+    assert len(results) == len(cases)
+    return results
+
+
+def noise(height=20, width=30, channels=3):
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
 def save(path, height=20, width=30):
-    path.parent.mkdir(exist_ok=True)
-    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    PIL.Image.fromarray(pixels).save(path)
+    path.parent.mkdir(exist_ok=True, parents=True)
+    PIL.Image.fromarray(noise(height, width)).save(path)
     return path
 
 
-def test_good_and_bad_photos_together(tmp_path, workdir):
-    good, odd = save(tmp_path / "photos" / "ein Foto ü.png"), save(tmp_path / "photos" / "odd.jpg", 7, 3)
-    bad = tmp_path / "photos" / "text.png"
-    bad.write_text("not a picture")
-    out = tmp_path / "out"
-    result = deblur(good, bad, odd, f"--workdir={workdir}", f"--output={out}")
-    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
-    assert "text.png is not a picture" in result.stderr
-    assert sorted(path.name for path in out.iterdir()) == ["ein Foto ü.png", "odd.jpg"]
-    assert PIL.Image.open(out / "odd.jpg").size == (3, 7)
-    # The same command again is refused; with --overwrite it gives the same bytes.
-    before = (out / good.name).read_bytes()
-    assert "--overwrite" in deblur(good, f"--workdir={workdir}", f"--output={out}").stderr
-    assert deblur(good, f"--workdir={workdir}", f"--output={out}", "--overwrite").returncode == 0
-    assert (out / good.name).read_bytes() == before
+def test_an_album_with_all_kinds_of_photos(tmp_path, workdir):
+    album = tmp_path / "mein Album ü"
+    for name, height, width in [
+        ("ein Foto ü.png", 20, 30),
+        ("one pixel.png", 1, 1),
+        ("tall/5000.jpg", 5000, 3),
+        ("tall/30000.png", 30000, 2),
+        ("wide.webp", 2, 16000),
+    ]:
+        save(album / name, height, width)
+    deep = np.dstack([noise(20, 30, 4)] * 2)[..., :4].astype(np.uint16) * 257
+    (album / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    PIL.Image.fromarray(noise()[..., 0]).save(album / "gray.tif")
+    PIL.Image.new("CMYK", (8, 6)).save(album / "print.jpg")
+    (album / "text.png").write_text("not a picture")
+    (album / "notes.txt").write_text("my notes")
+    out = album / "restored"
+    command = [album, f"--workdir={workdir}", f"--output={out}"]
+    single = tmp_path / "single.png"
+    first, again, overwritten, alone = deblur_each(
+        [command, command, [*command, "--overwrite"], [album / "ein Foto ü.png", f"--workdir={workdir}", f"--output={single}"]]
+    )
+
+    status, said = first
+    assert status == 1
+    assert said.endswith(
+        f"icdpm-deblur: note: {album}/print.jpg was converted from CMYK, without a profile, to RGB: its colours are "
+        f"approximate\nicdpm-deblur: error: {album}/text.png is not a picture in a known format: PNG, JPEG, WebP, TIFF or "
+        "BMP\nicdpm-deblur: 8 restored, 1 failed, 1 ignored that is not named as pictures are"
+    )
+    restored = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    names = ["deep.png", "ein Foto ü.png", "gray.tif", "one pixel.png", "print.jpg", "tall/30000.png", "tall/5000.jpg"]
+    assert restored == [*names, "wide.webp"]
+    for name in ("one pixel.png", "tall/5000.jpg", "tall/30000.png", "wide.webp"):
+        assert PIL.Image.open(out / name).size == PIL.Image.open(album / name).size
+    back = imagecodecs.png_decode((out / "deep.png").read_bytes())
+    assert back.dtype == np.uint16 and (back % 257).any()
+    np.testing.assert_array_equal(back[..., 3], deep[..., 3])
+    assert PIL.Image.open(out / "gray.tif").mode == "L"
+
+    # What is there stays, with a sentence for each; or is made again, and is the same.
+    assert again[0] == 1 and "0 restored, 9 failed" in again[1] and again[1].count("is there already") == 8
+    assert overwritten[0] == 1 and "8 restored, 1 failed" in overwritten[1]
+    assert alone == (0, alone[1]) and alone[1].endswith("icdpm-deblur: 1 restored, 0 failed")
+    assert single.read_bytes() == (out / "ein Foto ü.png").read_bytes()
 
 
 def test_bad_arguments_are_one_sentence(tmp_path, workdir):
@@ -60,16 +130,55 @@ def test_bad_arguments_are_one_sentence(tmp_path, workdir):
     in_the_way.write_text("")
     empty = tmp_path / "empty"
     empty.mkdir()
+    untrained = tmp_path / "untrained"
+    untrained.mkdir()
+    config_file(untrained).write_text(config_file(workdir).read_text())
+    to_folder = f"--output={tmp_path / 'o'}"
     cases = [
-        ([photo, f"--workdir={empty}", f"--output={tmp_path / 'o'}"], 1, "not the workdir"),
-        ([photo, f"--workdir={workdir}", f"--output={in_the_way / 'o'}"], 1, "file"),
-        ([photo, f"--workdir={workdir}", f"--output={tmp_path / 'o'}", "--checkpoint=5"], 1, "no checkpoint of step 5"),
-        ([photo, f"--workdir={workdir}", f"--output={tmp_path / 'o'}", "--steps=0"], 2, "steps"),
+        ([photo, f"--workdir={empty}", to_folder], 1, "not the workdir"),
+        ([photo, f"--workdir={untrained}", to_folder], 1, "no checkpoint yet"),
+        ([photo, f"--workdir={workdir}", f"--output={in_the_way / 'o'}"], 1, "file is not a folder"),
+        ([photo, f"--workdir={workdir}", to_folder, "--checkpoint=5"], 1, "no checkpoint of step 5"),
+        ([empty, f"--workdir={workdir}", to_folder], 1, "no picture was found"),
+        ([tmp_path / "*.jpg", f"--workdir={workdir}", to_folder], 1, "matches nothing"),
+        (["-", f"--workdir={workdir}", to_folder], 1, "standard input has no name"),
+        ([photo, f"--workdir={workdir}", to_folder, "--steps=0"], 2, "steps"),
+        ([photo, f"--workdir={workdir}", to_folder, "--format=gif"], 2, "format"),
         ([photo, f"--workdir={workdir}"], 2, "--output"),
-        ([f"--workdir={workdir}", f"--output={tmp_path / 'o'}"], 2, "no photo"),
+        ([f"--workdir={workdir}", to_folder], 2, "no photo"),
     ]
-    for arguments, status, said in cases:
-        result = deblur(*arguments)
-        message = result.stderr.strip().splitlines()[-1]
-        assert result.returncode == status and said in message and "Traceback" not in result.stderr, result.stderr
+    for (arguments, status, said), (ended, message) in zip(cases, deblur_each([case[0] for case in cases])):
+        assert ended == status and said in message and len(message.splitlines()) == 1, (arguments, message)
     assert not (tmp_path / "o").exists()
+
+
+def test_standard_input_to_standard_output(tmp_path, workdir):
+    photo = save(tmp_path / "photo.jpg")
+    done = deblur("-", f"--workdir={workdir}", "--output=-", input=photo.read_bytes(), text=False)
+    assert done.returncode == 0, done.stderr
+    with PIL.Image.open(io.BytesIO(done.stdout)) as restored:
+        assert (restored.format, restored.size) == ("JPEG", (30, 20))
+    # A full disk, and a format of one's choice.
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, "-c", RUN, str(photo), f"--workdir={workdir}", "--output=-", "--format=webp"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "Exception" not in done.stderr, done.stderr
+    assert "error: cannot write to standard output: No space left on device\nicdpm-deblur: 0 restored" in done.stderr
+
+
+def test_an_interrupt_ends_it_at_once(tmp_path, workdir):
+    photos = [save(tmp_path / "in" / name) for name in ("1.png", "2.png")]
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", RUN, *map(str, photos), f"--workdir={workdir}", f"--output={out}", "--samples=1"]
+    # The second photo is never done: with this many steps the first alone takes a minute.
+    running = subprocess.Popen([*command, "--steps=100000"], stderr=subprocess.PIPE, text=True)
+    said = ""
+    # The bar shows that the model is loaded and a photo begun.
+    while "1/2 1.png" not in said:
+        read = running.stderr.read(1)
+        assert read, said
+        said += read
+    running.send_signal(signal.SIGINT)
+    said += running.communicate(timeout=60)[1]
+    assert running.returncode == 130 and said.endswith("icdpm-deblur: interrupted\n") and "Traceback" not in said, said
+    assert not out.exists() or os.listdir(out) == []

@@ -210,5 +210,5 @@ def test_a_given_photo_of_any_shape(shape):
 
 
 def test_a_photo_smaller_than_its_shake_is_refused():
-    with pytest.raises(ValueError, match="300×22 px is too small for shake of 21 px"):
+    with pytest.raises(ValueError, match="300×22 px is too small for a kernel of 45 px"):
         blur_pair(np.random.default_rng(0), np.zeros((22, 300, 3), np.uint8), 21.0)

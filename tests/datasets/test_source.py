@@ -6,7 +6,8 @@ from PIL import Image
 
 from icdpm_datasets import embedded
 from icdpm_datasets.errors import DataError
-from icdpm_datasets.source import InMemory, open_source
+from icdpm_datasets.pairs import InMemory
+from icdpm_datasets.source import open_source
 
 
 def save_pair(folder, name):

@@ -52,7 +52,8 @@ def test_demo_shows_scenes_that_exist():
 
 
 def test_table11_counts_the_paper_config():
-    assert table11.count(load_config(config_path("table2_a"))) == (6_926_403, 1_199_230_156_800)
+    counts = table11.count(load_config(config_path("table2_a")))
+    assert json.loads(json.dumps(counts)) == [6_926_403, 1_199_230_156_800]
 
 
 def test_table11_writes_all_rows(in_a_folder_of_its_own, monkeypatch):

@@ -1,0 +1,71 @@
+"""What a set of pairs is to the rest of the project."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+class PairSource(Protocol):
+    """Pairs of a blurry and a sharp picture, numbered from 0.
+
+    Attributes:
+      names: of the pairs, each once; results are matched by them.
+      description: one line for logs.
+    """
+
+    names: list[str]
+    description: str
+
+    def __len__(self) -> int:
+        """The number of pairs."""
+
+    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The whole pair (blurry, sharp) at `index`, uint8 [H, W, 3] sRGB, both of one size.
+
+        Raises DataError, naming the file, where it cannot be read. May be called from several threads at once.
+        """
+
+    def check_crop(self, crop: int) -> None:
+        """Raises DataError, naming one, where pictures are narrower or lower than `crop` pixels."""
+
+
+@runtime_checkable
+class InMemory(Protocol):
+    """A PairSource all of whose pictures have one size and are in memory: uint8 [N, H, W, 3]."""
+
+    blurry: np.ndarray
+    sharp: np.ndarray
+
+
+@runtime_checkable
+class CropSource(Protocol):
+    """A PairSource that makes a crop at less cost than the whole pair."""
+
+    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The crop of a training example, as `load_crop` below: at `corner_of(bits, ...)`, with the same errors."""
+
+
+def load_crop(source: PairSource, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The crop of a training example.
+
+    Args:
+      source: the pairs.
+      index: of the pair.
+      crop: width and height in pixels.
+      bits: int64 [3], the example's random numbers, not negative; the first two decide where the crop lies.
+
+    Returns (blurry, sharp), uint8 [crop, crop, 3].
+    """
+    if isinstance(source, CropSource):
+        return source.load_crop(index, crop, bits)
+    blurry, sharp = source.load(index)
+    top, left = corner_of(bits, sharp.shape[:2], crop)
+    return tuple(picture[top : top + crop, left : left + crop] for picture in (blurry, sharp))
+
+
+def corner_of(bits: np.ndarray, size: tuple[int, int], crop: int) -> tuple[int, int]:
+    """Top and left of an example's crop in a picture of `size` (height, width); as `augment.random_crop` has it."""
+    (height, width), (down, across) = size, bits[:2]
+    return int(down) % (height - crop + 1), int(across) % (width - crop + 1)

@@ -1,0 +1,51 @@
+"""The file formats that photos are written in, and what each can hold."""
+
+import dataclasses
+from pathlib import Path
+
+from icdpm.errors import IcdpmError
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes:
+      name: what Pillow calls it.
+      suffixes: how names of such files end; the first is the usual one.
+      gray, alpha, deep, metadata: whether it holds gray pictures, transparency, 16 bits a channel, EXIF and ICC
+        profile.
+      longest_side: in pixels.
+    """
+
+    name: str
+    suffixes: tuple
+    gray: bool
+    alpha: bool
+    deep: bool
+    metadata: bool
+    longest_side: int
+
+
+FORMATS = {
+    "png": Format("PNG", (".png",), gray=True, alpha=True, deep=True, metadata=True, longest_side=2**31 - 1),
+    "jpeg": Format("JPEG", (".jpg", ".jpeg"), gray=True, alpha=False, deep=False, metadata=True, longest_side=65500),
+    "webp": Format("WEBP", (".webp",), gray=False, alpha=True, deep=False, metadata=True, longest_side=16383),
+    "tiff": Format("TIFF", (".tif", ".tiff"), gray=True, alpha=True, deep=True, metadata=True, longest_side=2**31 - 1),
+    "bmp": Format("BMP", (".bmp",), gray=True, alpha=False, deep=False, metadata=False, longest_side=2**31 - 1),
+}
+
+SUFFIXES = tuple(suffix for each in FORMATS.values() for suffix in each.suffixes)
+
+
+def format_of(path):
+    """The `Format` that a path's suffix stands for. Raises IcdpmError for any other suffix."""
+    for each in FORMATS.values():
+        if Path(path).suffix.lower() in each.suffixes:
+            return each
+    raise IcdpmError(f"{path}: pictures are written as {', '.join(SUFFIXES)}; choose one of these suffixes")
+
+
+def format_called(name):
+    """The `Format` that Pillow calls `name`, or None."""
+    return next((each for each in FORMATS.values() if each.name == name), None)

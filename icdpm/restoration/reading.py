@@ -1,0 +1,141 @@
+"""Photo files of all kinds, as people have them, to photos."""
+
+import io
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from icdpm.errors import IcdpmError
+from icdpm.restoration.color import cmyk_to_srgb
+from icdpm.restoration.deep_png import decode_deep_png, is_deep_png
+from icdpm.restoration.metadata import apply_exif, read_exif
+from icdpm.restoration.photo import Photo
+from icdpm.restoration.tiff import bits_of_tiff, decode_deep_tiff
+
+# GIF: to say of one that it is an animation.
+_READ = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+# What the decoders raise for damaged files; imagecodecs's errors are RuntimeErrors.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+)
+# The mode that pictures of a Pillow mode are converted to, without and with transparency.
+_MODES = {
+    **dict.fromkeys(("1", "L", "LA", "La"), ("L", "LA")),
+    **dict.fromkeys(("P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "YCbCr"), ("RGB", "RGBA")),
+}
+
+
+def read_photo(path):
+    """The photo in a file.
+
+    Raises:
+      IcdpmError: the file is missing, empty, unreadable, damaged, too large, not a photo, or of a kind not known here.
+    """
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise IcdpmError(f"{path} does not exist")
+        if not path.is_file():
+            raise IcdpmError(f"{path} is not a file")
+        content = path.read_bytes()
+    except OSError as error:
+        raise IcdpmError(f"{path} cannot be read: {error.strerror}") from error
+    return decode_photo(content, path)
+
+
+def decode_photo(content, name):
+    """The photo in the bytes of a file.
+
+    Args:
+      content: the bytes.
+      name: what messages call the file.
+
+    Raises:
+      IcdpmError: as `read_photo`.
+    """
+    if not content:
+        raise IcdpmError(f"{name} is empty")
+    try:
+        with warnings.catch_warnings():
+            # Pillow's remarks on what is odd in a file. What is wrong beyond use raises.
+            warnings.simplefilter("ignore")
+            return _decode(content, name)
+    except IcdpmError:
+        raise
+    except PIL.Image.DecompressionBombError as error:
+        most = 2 * PIL.Image.MAX_IMAGE_PIXELS // 10**6
+        raise IcdpmError(f"{name} says it has more than {most} million pixels, too many for a photo") from error
+    except PIL.UnidentifiedImageError as error:
+        raise IcdpmError(f"{name} is not a picture in a known format: PNG, JPEG, WebP, TIFF or BMP") from error
+    except _DAMAGE as error:
+        raise IcdpmError(f"{name} is damaged ({error}); get a whole copy of it") from error
+
+
+def _decode(content, name):
+    bits = bits_of_tiff(content)
+    if bits == 16:
+        channels, profile = decode_deep_tiff(content, name)
+        return _photo(channels, lambda: read_exif(content), profile, "TIFF", name)
+    if bits and bits > 16:
+        raise IcdpmError(f"{name} has {bits} bits a channel; convert it to 8 or 16 first")
+    notices = []
+    with PIL.Image.open(io.BytesIO(content), formats=_READ) as picture:
+        file_format, profile = picture.format, picture.info.get("icc_profile") or b""
+        if file_format == "MPO":  # a JPEG with further pictures behind it, as phones write it
+            file_format = "JPEG"
+            notices.append("is restored without the further pictures behind its first")
+        elif getattr(picture, "n_frames", 1) > 1:
+            raise IcdpmError(f"{name} is an animation or has several pages; extract the one to restore first")
+        picture.load()
+        if file_format == "PNG" and is_deep_png(content):
+            channels = decode_deep_png(content)
+        elif picture.mode == "CMYK":
+            converted, notice = cmyk_to_srgb(picture)
+            channels, profile = np.asarray(converted), b""
+            notices.append(notice)
+        else:
+            channels = _channels(picture, name)
+        # Now, as some formats hold EXIF behind the pixels.
+        return _photo(channels, lambda: _exif(picture), profile, file_format, name, notices)
+
+
+def _exif(picture):
+    # Pillow may have read a JPEG's EXIF for its resolution, found it damaged and kept silent. This raises.
+    if "exif" in picture.info:
+        read_exif(picture.info["exif"])
+    return picture.getexif()
+
+
+def _channels(picture, name):
+    """The uint8 [height, width, channels] of a Pillow picture; channels: gray, gray + alpha, RGB or RGB + alpha."""
+    if picture.mode not in _MODES:
+        raise IcdpmError(f"{name} has the colour mode {picture.mode}; convert it to RGB or gray of 8 or 16 bits first")
+    opaque, transparent = _MODES[picture.mode]
+    return np.atleast_3d(np.asarray(picture.convert(transparent if picture.has_transparency_data else opaque)))
+
+
+def _photo(channels, read_its_exif, profile, file_format, name, notices=()):
+    """Puts a photo together from what its file held."""
+    channels, exif, damaged = apply_exif(channels, read_its_exif)
+    if damaged:
+        notices = [*notices, "has damaged EXIF data, which is left out"]
+    count = channels.shape[-1]
+    return Photo(
+        pixels=channels[..., :3] if count > 2 else channels[..., 0],
+        alpha=channels[..., -1] if count in (2, 4) else None,
+        exif=exif,
+        icc_profile=profile,
+        format=file_format,
+        notices=tuple(f"{name} {notice}" for notice in notices),
+    )

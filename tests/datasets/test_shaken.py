@@ -1,0 +1,82 @@
+"""Sharp photos that are blurred as they are read."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from icdpm_datasets import blur
+from icdpm_datasets.errors import DataError
+from icdpm_datasets.folders import FolderPairs
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.prepare.shake import prepare_shake
+from icdpm_datasets.shaken import ShakenPhotos
+from icdpm_datasets.source import open_source
+
+
+@pytest.fixture
+def photos(tmp_path, picture):
+    rng = np.random.default_rng(0)
+    for name, size in (("b.png", (60, 70)), ("a.png", (90, 64)), ("trip/c.png", (64, 64))):
+        picture(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
+    return tmp_path / "photos"
+
+
+def take(dataset, count):
+    return list(itertools.islice(dataset.as_numpy_iterator(), count))
+
+
+def test_whole_pairs_are_those_that_icdpm_prepare_makes(photos, tmp_path):
+    prepare_shake(photos, tmp_path / "pairs", (3.0, 21.0))
+    made, shaken = FolderPairs(tmp_path / "pairs"), open_source(f"shake:{photos}", "test")
+    assert shaken.names == made.names == ["a", "b", "trip-c"]
+    for index in range(3):
+        np.testing.assert_array_equal(shaken.load(index), made.load(index))
+
+
+def test_a_training_crop_is_blurred_as_the_whole_photo_would_be(photos, monkeypatch):
+    monkeypatch.setattr(blur, "_SATURATED", 0.0)
+    monkeypatch.setattr(blur, "add_noise", lambda rng, light: light)
+    shaken = ShakenPhotos(photos)
+    for index, seed in itertools.product(range(3), range(8)):
+        bits = np.random.default_rng(seed).integers(0, 2**31, 3)
+        blurry, sharp = shaken.load_crop(index, 32, bits)
+        photo = shaken._photo(shaken.names[index])
+        top, left = (int(bit) % (size - 31) for bit, size in zip(bits[:2], photo.shape))
+        np.testing.assert_array_equal(sharp, photo[top : top + 32, left : left + 32])
+        whole, _ = blur.blur_pair(rng := np.random.default_rng(bits), photo, rng.uniform(3.0, 21.0))
+        assert np.abs(blurry.astype(int) - whole[top : top + 32, left : left + 32]).max() <= 1
+
+
+def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
+    settings = dict(batch=6, crop=32, seed=4)
+    whole = take(training_dataset(open_source(f"shake:{photos}", "train"), **settings), 5)
+    late = take(training_dataset(open_source(f"shake:{photos}", "train"), start_step=3, **settings), 2)
+    for one, other in zip(whole[3:], late):
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+    parts = [
+        take(training_dataset(ShakenPhotos(photos), num_shards=2, shard_index=k, **settings), 1)[0] for k in range(2)
+    ]
+    np.testing.assert_array_equal(np.concatenate([part["blurry"] for part in parts]), whole[0]["blurry"])
+    differences = [np.abs(blurry - sharp).mean() for b in whole for blurry, sharp in zip(b["blurry"], b["sharp"])]
+    assert len({round(float(difference), 5) for difference in differences}) == 30
+
+
+def test_a_folder_with_splits(photos, tmp_path):
+    (tmp_path / "both").mkdir()
+    photos.rename(tmp_path / "both/train")
+    assert len(open_source(f"shake:{tmp_path / 'both'}", "train")) == 3
+
+
+def test_what_cannot_be_used_is_named(photos, tmp_path, picture):
+    with pytest.raises(DataError, match="b.png is 70×60 px, too small for crops of 61 px"):
+        training_dataset(ShakenPhotos(photos), batch=2, crop=61, seed=0)
+    with pytest.raises(DataError, match="none is neither a known data set"):
+        open_source(f"shake:{tmp_path / 'none'}", "train")
+    picture(photos / "small.png", np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(DataError, match="small.png: .*too small for a kernel"):
+        ShakenPhotos(photos).load(2)
+    (photos / "small.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="small.png: cannot be read"):
+        ShakenPhotos(photos).check_crop(16)
