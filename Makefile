@@ -17,7 +17,7 @@ demo: $(READY)  ## train on the embedded pictures and restore blurred ones
 	@$(PYTHON) -m icdpm_experiments.demo
 
 test: $(READY)  ## run the tests
-	@TF_CPP_MIN_LOG_LEVEL=2 $(PYTHON) -m pytest --durations=15 tests
+	@TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --durations=15 tests
 
 lint: $(READY)  ## check the code's style
 	@$(PYTHON) -m ruff check .

@@ -34,7 +34,7 @@ EXTRAS = {
     "test": ["pytest", "dill", "importlib_resources"],
     "lint": ["ruff==0.17.5"],
     # What `make bench-input` compares with; nothing else uses it.
-    "bench": ["torch"],
+    "bench": ["torch==2.13.0; python_version >= '3.10'"],
 }
 
 

@@ -15,7 +15,7 @@ rm -rf build
 
 # From here on nothing can be imported from the repository.
 cd "$work"
-export PATH="$work/env/bin:$PATH" TF_CPP_MIN_LOG_LEVEL=2
+export PATH="$work/env/bin:$PATH" TF_CPP_MIN_LOG_LEVEL=3
 unset PYTHONPATH
 
 python - <<'PYTHON'

@@ -11,6 +11,7 @@ A command is a module with a docstring, which --help prints, its flags, and
 
 import os
 import re
+import signal
 import sys
 import textwrap
 import warnings
@@ -31,6 +32,11 @@ def run_command(main):
     after an interrupt. Each of these is one line on stderr; any other exception is a bug and keeps its traceback.
     """
     program = Path(sys.argv[0]).stem
+    interrupts = []
+
+    def interrupt(*_):
+        interrupts.append(True)
+        raise KeyboardInterrupt
 
     def stop(message, status):
         print(f"{program}: {_one_line(message)}", file=sys.stderr)
@@ -53,8 +59,16 @@ def run_command(main):
             return main(argv)
         except app.UsageError as error:
             refuse(error)
+        except Exception as error:
+            # Interrupted while it traces a graph, TensorFlow raises what its unwinding trips over instead.
+            if interrupts:
+                raise KeyboardInterrupt from error
+            raise
 
     _quieten_libraries()
+    # It is another handler where a shell runs the command in the background and wants it not to be interrupted.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         app.run(work, flags_parser=parse)
     except (IcdpmError, DataError) as error:

@@ -131,3 +131,15 @@ def test_an_interrupt_is_one_line(command):
 def test_tensorflow_and_its_addons_are_quiet(command):
     done = command("--photo=a", "--failure=import tensorflow_addons, tensorflow_datasets")
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
+
+
+def test_an_interrupt_that_a_library_turns_into_another_error_is_one_line(command):
+    failure = f"""
+import os
+try:
+    os.kill(os.getpid(), {int(signal.SIGINT)})
+except KeyboardInterrupt:
+    raise AssertionError("unwinding")
+"""
+    done = command("--photo=a", f"--failure={failure}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
