@@ -13,6 +13,7 @@ import tqdm
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.restoration.formats import FORMATS, SUFFIXES, Format, format_called, format_of
+from icdpm.restoration.interrupts import held_interrupts
 from icdpm.restoration.reading import decode_photo, read_photo
 from icdpm.restoration.restore import restore
 from icdpm.restoration.selection import STANDARD_STREAM
@@ -102,9 +103,7 @@ def _check_apart(targets):
     for photo, target in targets.items():
         other = taken.setdefault(target, photo)
         if other is not photo:
-            raise IcdpmError(
-                f"{other.source} and {photo.source} would both be restored to {target}; restore them apart"
-            )
+            raise IcdpmError(f"{other.source} and {photo.source} would both be restored to {target}; restore them apart")
         if photo.source is not None and target.resolve() == photo.source.resolve():
             raise IcdpmError(f"{photo.source} would be replaced by its restoration; choose another --output")
 
@@ -123,6 +122,8 @@ def _check_writable(folder):
 def restore_jobs(system, jobs, *, steps, max_noise_variance, samples, seed):
     """Restores photos with a progress bar over photos and steps. A photo that fails does not stop the rest.
 
+    Ctrl-C ends it after the step at hand, and leaves whole photos only.
+
     Args:
       system, steps, max_noise_variance, samples, seed: see `restore`.
       jobs: of `plan_jobs`.
@@ -134,7 +135,13 @@ def restore_jobs(system, jobs, *, steps, max_noise_variance, samples, seed):
     each = steps * samples
     # A terminal is drawn anew; a log file grows.
     interval = 0.1 if sys.stderr.isatty() else 30.0
-    with tqdm.tqdm(total=len(jobs) * each, unit="step", mininterval=interval, dynamic_ncols=True) as bar:
+    bar = tqdm.tqdm(total=len(jobs) * each, unit="step", mininterval=interval, dynamic_ncols=True)
+    with bar, held_interrupts() as check_interrupt:
+
+        def on_step(count):
+            bar.update(count)
+            check_interrupt()
+
         for number, job in enumerate(jobs):
             bar.set_description(f"{number + 1}/{len(jobs)} {Path(job.name).name}")
             try:
@@ -145,13 +152,14 @@ def restore_jobs(system, jobs, *, steps, max_noise_variance, samples, seed):
                     max_noise_variance=max_noise_variance,
                     samples=samples,
                     seed=seed,
-                    on_step=bar.update,
+                    on_step=on_step,
                 )
             except IcdpmError as error:
                 failures.append(str(error))
             except (MemoryError, tf.errors.ResourceExhaustedError):
                 failures.append(f"{job.name} needs more memory than there is; restore a smaller copy")
             bar.update((number + 1) * each - bar.n)
+            check_interrupt()
     return notices, failures
 
 
