@@ -53,20 +53,14 @@ def restore_all(system, pairs):
     """[{'picture', 'blurry', 'sharp', 'sample', 'mean'}] of the pairs and of scikit-image's motion-blurred clock."""
     from icdpm.restoration.pictures import read_picture
     from icdpm.restoration.restore import restore
+    from icdpm.restoration.settings import settings_of
     from icdpm_datasets.photos import clock_motion_path
 
     pictures = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
     pictures.append({"picture": "clock_motion", "blurry": read_picture(clock_motion_path()), "sharp": None})
-    sampling = system.config.sampling
     for picture in tqdm.tqdm(pictures, unit="picture"):
         for name, samples in (("sample", 1), ("mean", SAMPLES)):
-            picture[name] = restore(
-                system,
-                picture["blurry"],
-                steps=sampling.steps,
-                max_noise_variance=sampling.max_noise_variance,
-                samples=samples,
-            )
+            picture[name] = restore(system, picture["blurry"], settings_of(system.config, samples=samples)).pixels
     return pictures
 
 

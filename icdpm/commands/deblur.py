@@ -47,6 +47,7 @@ def main(argv):
         raise app.UsageError("no photo was given")
     from icdpm.restoration.batch import plan_jobs, restore_jobs
     from icdpm.restoration.selection import select_photos
+    from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
     photos, ignored = select_photos(argv[1:], leave_out=FLAGS.output)
@@ -54,15 +55,10 @@ def main(argv):
     notices = []
     if jobs:
         system = load(FLAGS.workdir, FLAGS.checkpoint)
-        sampling = system.config.sampling
-        notices, more_failures = restore_jobs(
-            system,
-            jobs,
-            steps=FLAGS.steps or sampling.steps,
-            max_noise_variance=FLAGS.max_noise_variance or sampling.max_noise_variance,
-            samples=FLAGS.samples,
-            seed=FLAGS.seed,
+        settings = settings_of(
+            system.config, steps=FLAGS.steps, max_noise_variance=FLAGS.max_noise_variance, samples=FLAGS.samples
         )
+        notices, more_failures = restore_jobs(system, jobs, settings, FLAGS.seed)
         failures += more_failures
     # Standard output may be taken by the photo.
     for message in notices:

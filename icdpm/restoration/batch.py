@@ -119,20 +119,20 @@ def _check_writable(folder):
         raise IcdpmError(f"cannot write in {folder}: {existing} is write-protected; choose another --output")
 
 
-def restore_jobs(system, jobs, *, steps, max_noise_variance, samples, seed):
+def restore_jobs(system, jobs, settings, seed):
     """Restores photos with a progress bar over photos and steps. A photo that fails does not stop the rest.
 
     Ctrl-C ends it after the step at hand, and leaves whole photos only.
 
     Args:
-      system, steps, max_noise_variance, samples, seed: see `restore`.
+      system, settings, seed: see `restore`.
       jobs: of `plan_jobs`.
 
     Returns:
       (sentences that tell what of photos was not kept, one sentence for each photo that failed).
     """
     notices, failures = [], []
-    each = steps * samples
+    each = settings.steps * settings.samples
     # A terminal is drawn anew; a log file grows.
     interval = 0.1 if sys.stderr.isatty() else 30.0
     bar = tqdm.tqdm(total=len(jobs) * each, unit="step", mininterval=interval, dynamic_ncols=True)
@@ -145,15 +145,7 @@ def restore_jobs(system, jobs, *, steps, max_noise_variance, samples, seed):
         for number, job in enumerate(jobs):
             bar.set_description(f"{number + 1}/{len(jobs)} {Path(job.name).name}")
             try:
-                notices += _restore_job(
-                    system,
-                    job,
-                    steps=steps,
-                    max_noise_variance=max_noise_variance,
-                    samples=samples,
-                    seed=seed,
-                    on_step=on_step,
-                )
+                notices += _restore_job(system, job, settings, seed, on_step)
             except IcdpmError as error:
                 failures.append(str(error))
             except (MemoryError, tf.errors.ResourceExhaustedError):
@@ -163,7 +155,7 @@ def restore_jobs(system, jobs, *, steps, max_noise_variance, samples, seed):
     return notices, failures
 
 
-def _restore_job(system, job, **settings):
+def _restore_job(system, job, settings, seed, on_step):
     """Restores one photo. Returns sentences that tell what of it was not kept. Raises IcdpmError where it fails."""
     if job.source is None:
         photo = decode_photo(sys.stdin.buffer.read(), job.name)
@@ -174,8 +166,8 @@ def _restore_job(system, job, **settings):
         raise IcdpmError(f"{job.name} is a {photo.format} file, which is not written here; choose a --format")
     # Before the work: what does not fit the format fails now.
     notices = [*photo.notices, *check_fits(photo, job.name, file_format)]
-    restored = dataclasses.replace(photo, pixels=restore(system, photo.pixels, **settings))
-    content = encode_photo(restored, file_format)
+    restored = restore(system, photo.pixels, settings, seed=seed, on_step=on_step)
+    content = encode_photo(dataclasses.replace(photo, pixels=restored.pixels), file_format)
     if job.target is None:
         _write_standard_output(content)
     else:

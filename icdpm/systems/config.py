@@ -4,6 +4,7 @@ import json
 
 import ml_collections
 
+from icdpm.diffusion.samplers import SAMPLERS
 from icdpm.errors import IcdpmError
 
 
@@ -72,6 +73,7 @@ def default_config():
 
     # How the trained model is sampled where the user does not say (assumed; Table 10 lists what the paper searched).
     config.sampling = ml_collections.ConfigDict()
+    config.sampling.sampler = "ancestral"
     config.sampling.steps = 50
     config.sampling.max_noise_variance = 0.2
     config.lock()
@@ -84,6 +86,7 @@ _CHOICES = {
     "guidance.route": ("latent", "input"),
     "diffusion.parametrisation": ("noise", "preconditioned_noise"),
     "diffusion.loss": ("l1", "l2"),
+    "sampling.sampler": tuple(SAMPLERS),
 }
 _MAY_BE_ZERO = {
     "seed", "unet.dropout", "unet.middle_blocks", "guidance.middle_blocks", "guidance.noise_std",

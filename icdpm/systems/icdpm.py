@@ -6,7 +6,7 @@ from icdpm.diffusion import random
 from icdpm.diffusion.noise_levels import piecewise_uniform
 from icdpm.diffusion.parametrisations import NoisePrediction, PreconditionedNoisePrediction
 from icdpm.diffusion.process import diffuse
-from icdpm.diffusion.samplers import ancestral
+from icdpm.diffusion.samplers import draw
 from icdpm.diffusion.schedules import linear_betas, signal_levels
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
@@ -231,13 +231,13 @@ class ICDPM(tf.keras.Model):
 
     # Sampling.
 
-    def sample(self, blurry, guidance, gammas, seeds, on_step=None):
-        """Draws one sharp image for each blurry one by ancestral sampling.
+    def sample(self, blurry, guidance, plan, seeds, on_step=None):
+        """Draws one sharp image for each blurry one.
 
         Args:
           blurry: the blurry images.
           guidance: of `compiled_guide(blurry)`.
-          gammas: γ_0 … γ_T, float64 [T + 1] (`inference_levels`).
+          plan: the steps of a sampler (`icdpm.diffusion.samplers.make_plan`).
           seeds: int64 [batch, 2]; an image's sample follows from its own seed, whatever else is in the batch.
           on_step: called without arguments after each evaluation of the network.
 
@@ -255,8 +255,8 @@ class ICDPM(tf.keras.Model):
         def noise(step):
             return _noise(seeds, tf.constant(step), shape)
 
-        start = self.parametrisation.start(noise(len(gammas) - 1), blurry, tf.cast(gammas[-1], tf.float32))
-        return ancestral(denoise, start, noise, gammas)
+        start = self.parametrisation.start(noise(plan.steps), blurry, tf.cast(plan.gammas[-1], tf.float32))
+        return draw(denoise, start, noise, plan)
 
     @tf.function(reduce_retracing=True)
     def compiled_guide(self, blurry):

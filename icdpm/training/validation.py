@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
-from icdpm.diffusion.schedules import inference_levels
+from icdpm.diffusion.samplers import make_plan
 from icdpm.metrics.psnr import psnr
 from icdpm.systems.icdpm import ICDPM
 
@@ -33,14 +33,14 @@ class Validation:
         """
         for variable, value in zip(self.system.trainable_variables, weights):
             variable.assign(value)
-        gammas = inference_levels(self.config.sampling.steps, self.config.sampling.max_noise_variance)
+        plan = make_plan(**self.config.sampling)
         rows, pictures = [], []
         for batch in self.batches:
             losses = self._losses(batch)
             seeds = example_seeds([self.config.seed, 2], tf.constant(batch["index"]))
             given = tf.constant(batch["blurry"])
             guidance = self.system.compiled_guide(given)
-            sample = self.system.sample(given, guidance, gammas, seeds).numpy()
+            sample = self.system.sample(given, guidance, plan, seeds).numpy()
             pictures.append(_strip(batch, guidance, sample))
             for blurry, restored, sharp in zip(*(_to_uint8(x) for x in (batch["blurry"], sample, batch["sharp"]))):
                 drift = (restored.astype(np.float64) - sharp).mean(axis=(0, 1))

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion import random
-from icdpm.diffusion.samplers import ancestral, ancestral_step
+from icdpm.diffusion.samplers import ancestral, draw, make_plan
 from icdpm.diffusion.schedules import inference_levels
 
 MEAN, STD = 0.3, 0.4
@@ -31,11 +31,10 @@ def exact_moments(gammas):
     return mean, variance
 
 
-def draw(steps, max_noise_variance, count):
-    gammas = inference_levels(steps, max_noise_variance)
+def sampled(plan, count):
     seeds = random.example_seeds([0, 0], tf.range(1, dtype=tf.int64))
     noise = lambda step: random.normal_each(random.fold_in(seeds, step), [count])  # noqa: E731
-    return gammas.numpy(), ancestral(optimal_denoiser, noise(steps), noise, gammas).numpy()
+    return draw(optimal_denoiser, noise(plan.steps), noise, plan).numpy()
 
 
 def test_posterior_step_is_bayes_rule():
@@ -44,28 +43,21 @@ def test_posterior_step_is_bayes_rule():
     alpha = gamma / after
     precision = alpha / (1 - alpha) + 1 / (1 - after)
     mean = (np.sqrt(alpha) * x_t / (1 - alpha) + np.sqrt(after) * x / (1 - after)) / precision
-    levels = tf.constant([gamma, after], tf.float64)
-    for noise in (0.0, 1.0):
-        step = ancestral_step(tf.constant(x_t), tf.constant(x), tf.constant(noise), levels[0], levels[1])
-        np.testing.assert_allclose(step, mean + noise / np.sqrt(precision), rtol=1e-5)
+    on_x, on_image, _, on_noise = ancestral(tf.constant([1.0, after, gamma], tf.float64))[1].numpy()
+    np.testing.assert_allclose(on_x * x_t + on_image * x, mean, rtol=1e-12)
+    np.testing.assert_allclose(on_noise, 1 / np.sqrt(precision), rtol=1e-12)
 
 
 def test_last_step_gives_the_denoised_image():
-    step = ancestral_step(
-        tf.constant([5.0]),
-        tf.constant([0.25]),
-        tf.constant([3.0]),
-        tf.constant(0.8, tf.float64),
-        tf.constant(1.0, tf.float64),
-    )
-    np.testing.assert_allclose(step, [0.25], rtol=1e-6)
+    np.testing.assert_array_equal(ancestral(tf.constant([1.0, 0.8], tf.float64)), [[0, 1, 0, 0]])
 
 
 def test_sampler_draws_its_exact_mean_and_variance():
     count = 400_000
     for steps, max_noise_variance in [(20, 0.5), (50, 0.2)]:
-        gammas, samples = draw(steps, max_noise_variance, count)
-        mean, variance = exact_moments(gammas)
+        plan = make_plan("ancestral", steps, max_noise_variance)
+        samples = sampled(plan, count)
+        mean, variance = exact_moments(plan.gammas.numpy())
         np.testing.assert_allclose(samples.mean(), mean, atol=5 * np.sqrt(variance / count))
         np.testing.assert_allclose(samples.var(), variance, rtol=5 * np.sqrt(2 / count))
 
@@ -80,4 +72,5 @@ def test_exact_moments_converge_to_the_data():
 
 
 def test_a_sampler_is_a_function_of_its_arguments():
-    np.testing.assert_array_equal(draw(20, 0.5, 100)[1], draw(20, 0.5, 100)[1])
+    plan = make_plan("ancestral", 20, 0.5)
+    np.testing.assert_array_equal(sampled(plan, 100), sampled(plan, 100))

@@ -1,13 +1,16 @@
 """Restoring a picture: any size, the same bytes from the same seed, guidance once."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from icdpm.restoration.padding import pad_to_multiple
 from icdpm.restoration.restore import restore
+from icdpm.restoration.settings import Settings
 from icdpm.systems.icdpm import ICDPM
 
-SETTINGS = {"steps": 3, "max_noise_variance": 0.9}
+SETTINGS = Settings("ancestral", 3, 0.9)
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def picture(height, width, seed=0):
 
 @pytest.mark.parametrize("height, width", [(16, 16), (17, 23), (1, 1), (1, 40), (3, 2)])
 def test_any_size(system, height, width):
-    restored = restore(system, picture(height, width), **SETTINGS)
+    restored = restore(system, picture(height, width), SETTINGS).pixels
     assert restored.shape == (height, width, 3) and restored.dtype == np.uint8
 
 
@@ -37,7 +40,7 @@ def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
 
 def test_the_seed_decides(system):
     image = picture(16, 24)
-    first, again, other = (restore(system, image, seed=seed, **SETTINGS) for seed in (1, 1, 2))
+    first, again, other = (restore(system, image, SETTINGS, seed=seed).pixels for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).max() > 0
 
@@ -56,13 +59,13 @@ def test_the_mean_is_that_of_the_samples(system, monkeypatch):
             return np.asarray(self)
 
     monkeypatch.setattr(system, "sample", lambda *a, **o: recording_sample(*a, **o).view(Array))
-    mean = restore(system, image, samples=5, **SETTINGS)
+    mean = restore(system, image, dataclasses.replace(SETTINGS, samples=5)).pixels
     five = np.concatenate(drawn)
     assert len(five) == 5 and np.abs(five[0] - five[1]).max() > 0.01
     np.testing.assert_array_equal(mean, np.clip(np.round((five.mean(axis=0, dtype=np.float64) + 1) * 127.5), 0, 255))
     # One at a time gives the same: a sample does not depend on how many run together.
     monkeypatch.setattr("icdpm.restoration.restore._PIXELS_AT_ONCE", 1)
-    alone = restore(system, image, samples=5, **SETTINGS)
+    alone = restore(system, image, dataclasses.replace(SETTINGS, samples=5)).pixels
     assert np.abs(alone.astype(int) - mean).max() <= 1
 
 
@@ -71,7 +74,7 @@ def test_guidance_is_computed_once(system, monkeypatch):
     guide = system.compiled_guide
     monkeypatch.setattr(system, "compiled_guide", lambda blurry: calls.append(1) or guide(blurry))
     monkeypatch.setattr("icdpm.restoration.restore._PIXELS_AT_ONCE", 1)
-    restore(system, picture(16, 16), samples=3, on_step=steps.append, **SETTINGS)
+    restore(system, picture(16, 16), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
     assert calls == [1] and sum(steps) == 9
 
 
@@ -82,7 +85,7 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
     config.diffusion.parametrisation = "preconditioned_noise"
     image = np.full((64, 64, 3), (60, 120, 200), np.uint8)
     image[20:40, 30:50] = (200, 40, 90)
-    restored = restore(ICDPM(config), image, steps=10, max_noise_variance=0.9, samples=16)
+    restored = restore(ICDPM(config), image, Settings("ancestral", 10, 0.9, samples=16)).pixels
     difference = restored.astype(float) - image
     assert np.abs(difference.mean(axis=(0, 1))).max() < 0.5
     assert np.abs(difference).mean() < 10

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
-from icdpm.diffusion.schedules import inference_levels
+from icdpm.diffusion.samplers import make_plan
 from icdpm.systems.config import check_config
 from icdpm.systems.icdpm import ICDPM
 from icdpm.training.optimizer import averaged_weights, make_optimizer
@@ -146,12 +146,12 @@ def test_average_follows_the_weights(micro_config, batch):
 
 def test_a_sample_follows_its_own_seed(micro_config, batch):
     system = ICDPM(micro_config)
-    gammas = inference_levels(3, 0.9)
+    plan = make_plan("ancestral", 3, 0.9)
     seeds = example_seeds([5, 3], batch["index"])
 
     def sample(rows):
         blurry = batch["blurry"][rows]
-        return system.sample(blurry, system.compiled_guide(blurry), gammas, seeds[rows]).numpy()
+        return system.sample(blurry, system.compiled_guide(blurry), plan, seeds[rows]).numpy()
 
     together = sample(slice(0, 4))
     np.testing.assert_allclose(together[2:3], sample(slice(2, 3)), atol=1e-5)
@@ -163,5 +163,5 @@ def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_config, bat
     steps = []
     guidance = system.compiled_guide(batch["blurry"])
     seeds = example_seeds([0, 3], batch["index"])
-    system.sample(batch["blurry"], guidance, inference_levels(7, 0.9), seeds, on_step=lambda: steps.append(1))
+    system.sample(batch["blurry"], guidance, make_plan("ancestral", 7, 0.9), seeds, on_step=lambda: steps.append(1))
     assert len(steps) == 7
