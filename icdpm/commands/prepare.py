@@ -1,9 +1,10 @@
-"""icdpm-prepare: verifies and records a published data set, or makes pairs from your own pictures.
+"""icdpm-prepare: verifies and records a published data set, makes pairs from your own pictures, or fetches weights.
 
 Examples:
   icdpm-prepare gopro --source=GOPRO_Large.zip --data_dir=~/data
   icdpm-prepare frames --source=my_video_frames --output=my_pairs --window=8 --stride=8
   icdpm-prepare shake --source=my_photos --output=my_pairs
+  icdpm-prepare weights
 
 Published data sets, with where their archives come from; --source is an archive, a folder that holds the archives, or
 the folder they unpack to. A variant follows after a slash, as in gopro/blur_gamma.
@@ -16,6 +17,10 @@ the folder they unpack to. A variant follows after a slash, as in gopro/blur_gam
 
 frames averages consecutive frames of video, as GoPro and REDS were made; shake blurs sharp photos. Both write
 blur/NAME.png and sharp/NAME.png below --output. Interrupted, every job continues when it is started again.
+
+weights downloads what some metrics need, 893 MB, into ~/.cache/icdpm (ICDPM_CACHE names another folder) and verifies
+it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights/kid what one of them needs. With
+--source it takes the files that one has, known by their contents, from a file or a folder.
 """
 
 from absl import app, flags, logging
@@ -23,7 +28,7 @@ from absl import app, flags, logging
 from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("source", None, "What to read: an archive or a folder.", required=True)
+flags.DEFINE_string("source", None, "What to read: an archive, a folder or a file. Only weights goes without.")
 flags.DEFINE_string(
     "data_dir", None, "Published data sets: the folder for TFDS's records; ~/tensorflow_datasets where it is not given."
 )
@@ -50,7 +55,8 @@ flags.register_multi_flags_validator(
 
 # What a job looks at besides --source.
 _OF_PUBLISHED = {"data_dir", "partial"}
-_OF_PAIRS = {
+_OF_OTHERS = {
+    "weights": set(),
     "frames": {"output", "window", "stride", "response", "interpolate"},
     "shake": {"output", "min_extent", "max_extent", "kernels", "jpeg", "seed"},
 }
@@ -59,7 +65,7 @@ _OF_PAIRS = {
 def main(argv):
     """Parses, does one job, says what is there now."""
     if len(argv) != 2:
-        raise app.UsageError("name one job: gopro, hide, realblur_j, realblur_r, reds, frames or shake")
+        raise app.UsageError("name one job: gopro, hide, realblur_j, realblur_r, reds, frames, shake or weights")
     job = argv[1]
     _check_flags(job)
     logging.set_verbosity(logging.WARNING)  # TFDS tells at INFO what the progress bars show
@@ -73,6 +79,10 @@ def main(argv):
 
         extent = FLAGS.min_extent, FLAGS.max_extent
         print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))
+    elif job.partition("/")[0] == "weights":
+        from icdpm.metrics.weights.prepare import prepare_weights
+
+        print(prepare_weights(job.partition("/")[2] or None, FLAGS.source))
     else:
         from icdpm_datasets.prepare.published_set import prepare_published
 
@@ -81,10 +91,13 @@ def main(argv):
 
 def _check_flags(job):
     """A flag that the job would not look at is a mistake to be told, not passed over."""
-    own = _OF_PAIRS.get(job, _OF_PUBLISHED)
-    for name in sorted(_OF_PUBLISHED.union(*_OF_PAIRS.values()) - own):
+    kind = job.partition("/")[0]
+    own = _OF_OTHERS.get(kind, _OF_PUBLISHED)
+    for name in sorted(_OF_PUBLISHED.union(*_OF_OTHERS.values()) - own):
         if FLAGS[name].present:
             raise app.UsageError(f"--{name} is not for {job}")
+    if kind != "weights" and not FLAGS.source:
+        raise app.UsageError("--source is missing")
     if "output" in own and not FLAGS.output:
         raise app.UsageError("--output is missing")
 

@@ -42,9 +42,24 @@ def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_pat
         (["frames"], "--output is missing"),
         (["frames", "--output=x", "--partial"], "--partial is not for frames"),
         (["gopro", "--window=5"], "--window is not for gopro"),
+        (["weights/niqe", "--output=x"], "--output is not for weights/niqe"),
         (["shake", "--output=x", "--min_extent=9", "--max_extent=3"], "--min_extent is larger than --max_extent"),
     ],
 )
 def test_wrong_flags_are_told(arguments, message):
     ran = prepare(*arguments, "--source=x")
     assert ran.returncode == 2 and message in ran.stderr and "Traceback" not in ran.stderr
+
+
+def test_weights_are_taken_or_one_clear_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "notes.txt").write_text("not weights")
+    ran = prepare("weights/niqe", f"--source={tmp_path / 'notes.txt'}")
+    assert ran.returncode == 1 and ran.stdout == "" and not (tmp_path / "cache").exists()
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"icdpm-prepare: error: {tmp_path / 'notes.txt'}: none of the missing weights is in it")
+
+
+def test_only_weights_go_without_a_source():
+    ran = prepare("gopro")
+    assert ran.returncode == 2 and "--source is missing" in ran.stderr

@@ -1,88 +1,90 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
 
+from icdpm.metrics.luma import matlab_gray
 from icdpm.metrics.ssim import ssim
+from icdpm.metrics.ssim_matlab_rgb import ssim_matlab_rgb
+from icdpm.metrics.ssim_y import ssim_y
 
-PARITY = os.environ.get("ICDPM_PARITY_DATA")
-
-
-def ramp(height, width):
-    """A picture that differs in its rows, columns and channels, and a noisy copy of it."""
-    y, x, channel = np.mgrid[:height, :width, :3]
-    sharp = (5 * x + 3 * y + 40 * channel) % 256
-    restored = np.clip(sharp + (7 * x * y + 11 * channel) % 41 - 20, 0, 255)
-    return restored.astype(np.uint8), sharp.astype(np.uint8)
+DISTANCE = np.arange(11) - 5
+WEIGHT = np.exp(-(DISTANCE**2) / (2 * 1.5**2))
+WEIGHT /= WEIGHT.sum()
 
 
-def by_definition(restored, sharp):
-    """Equation 13 of Wang et al. at every place where the window fits, written out."""
-    distance = np.arange(11) - 5
-    weight = np.exp(-(distance[:, None] ** 2 + distance**2) / (2 * 1.5**2))
-    weight /= weight.sum()
+def equation_13(x, y, weight):
+    """SSIM of Wang et al. of one window's values, written out."""
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    values = []
-    for top in range(sharp.shape[0] - 10):
-        for left in range(sharp.shape[1] - 10):
-            for channel in range(3):
-                x = restored[top : top + 11, left : left + 11, channel].astype(float)
-                y = sharp[top : top + 11, left : left + 11, channel].astype(float)
-                mean_x, mean_y = np.sum(weight * x), np.sum(weight * y)
-                variance_x, variance_y = np.sum(weight * (x - mean_x) ** 2), np.sum(weight * (y - mean_y) ** 2)
-                covariance = np.sum(weight * (x - mean_x) * (y - mean_y))
-                luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-                values.append(luminance * (2 * covariance + c2) / (variance_x + variance_y + c2))
-    return np.mean(values)
+    mean_x, mean_y = np.sum(weight * x), np.sum(weight * y)
+    variance_x, variance_y = np.sum(weight * (x - mean_x) ** 2), np.sum(weight * (y - mean_y) ** 2)
+    covariance = np.sum(weight * (x - mean_x) * (y - mean_y))
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return luminance * (2 * covariance + c2) / (variance_x + variance_y + c2)
 
 
-def test_equals_the_definition():
+def where_the_window_fits(restored, sharp):
+    """The mean over all channels and places of a square window."""
+    weight = np.outer(WEIGHT, WEIGHT)
+    return np.mean(
+        [
+            equation_13(*(p[top : top + 11, left : left + 11, channel] for p in (restored, sharp)), weight)
+            for top in range(sharp.shape[0] - 10)
+            for left in range(sharp.shape[1] - 10)
+            for channel in range(sharp.shape[2])
+        ]
+    )
+
+
+def everywhere_across_channels(restored, sharp):
+    """The mean over all places of a cubic window; the outermost values are repeated beyond the border."""
+    weight = np.einsum("i,j,k->ijk", WEIGHT, WEIGHT, WEIGHT)
+    x, y = (np.pad(p, 5, mode="edge") for p in (restored, sharp))
+    return np.mean(
+        [
+            equation_13(*(p[top : top + 11, left : left + 11, channel : channel + 11] for p in (x, y)), weight)
+            for top, left, channel in np.ndindex(sharp.shape)
+        ]
+    )
+
+
+def test_equals_the_definition(ramp):
     restored, sharp = ramp(14, 17)
-    assert ssim(restored, sharp) == pytest.approx(by_definition(restored, sharp), abs=1e-9)
+    floats = restored.astype(float), sharp.astype(float)
+    assert ssim(restored, sharp) == pytest.approx(where_the_window_fits(*floats), abs=1e-9)
+    luma = [(p @ [65.481, 128.553, 24.966] / 255 + 16)[..., None] for p in floats]
+    assert ssim_y(restored, sharp) == pytest.approx(where_the_window_fits(*luma), abs=1e-9)
+    assert ssim_matlab_rgb(restored, sharp) == pytest.approx(everywhere_across_channels(*floats), abs=1e-9)
 
 
-def test_pinned_value():
-    assert ssim(*ramp(48, 64)) == pytest.approx(0.677057180, abs=1e-8)
+def test_pinned_values(ramp):
+    pair = ramp(48, 64)
+    # The first is scikit-image's structural_similarity.
+    assert ssim(*pair) == pytest.approx(0.677057180, abs=1e-8)
+    assert ssim_matlab_rgb(*pair) == pytest.approx(0.957917703, abs=1e-8)
+    assert ssim_y(*pair) == pytest.approx(0.876635946, abs=1e-8)
 
 
-def test_published_value_of_a_plain_picture():
+def test_published_values_of_a_plain_picture():
     # mmagic, tests/test_evaluation/test_metrics/test_ssim.py
     plain = np.ones([32, 32, 3], np.uint8)
     assert ssim(2 * plain, plain) == pytest.approx(0.9130623, abs=1e-7)
+    assert ssim_y(2 * plain, plain) == pytest.approx(0.9987801, abs=1e-7)
 
 
-def test_equal_pictures_reach_one():
-    _, sharp = ramp(20, 20)
-    assert ssim(sharp, sharp) == 1
-
-
-def test_floats_are_rounded_to_uint8_first():
+@pytest.mark.parametrize("reading", [ssim, ssim_y, ssim_matlab_rgb])
+def test_every_reading(reading, ramp):
     restored, sharp = ramp(20, 20)
-    assert ssim(restored.astype(np.float32) / 255, sharp / 255) == ssim(restored, sharp)
-
-
-def test_pictures_smaller_than_the_window_are_refused():
+    assert reading(sharp, sharp) == pytest.approx(1, abs=1e-12)
+    assert reading(restored.astype(np.float32) / 255, sharp / 255) == reading(restored, sharp)
     with pytest.raises(ValueError, match="needs pictures of 11×11 or more, not 30×10"):
-        ssim(*ramp(10, 30))
-
-
-def test_different_sizes_are_refused():
+        reading(*ramp(10, 30))
     with pytest.raises(ValueError, match="differ in size"):
-        ssim(ramp(20, 20)[0], ramp(20, 21)[1])
+        reading(restored, ramp(20, 21)[1])
 
 
-@pytest.mark.skipif(not PARITY, reason="set ICDPM_PARITY_DATA to IQA-PyTorch's folder with ref_dir and dist_dir")
 @pytest.mark.parametrize(
     "name, published", [("I03", 0.6993), ("I04", 0.9978), ("I06", 0.9989), ("I08", 0.9669), ("I19", 0.6519)]
 )
-def test_published_values_of_iqa_pytorch(name, published):
+def test_published_values_of_iqa_pytorch(iqa_pytorch, name, published):
     # Published on MATLAB's rgb2gray; a gray picture has three equal channels.
-    restored, sharp = (gray(Path(PARITY) / folder / f"{name}.bmp") for folder in ("dist_dir", "ref_dir"))
-    assert ssim(restored, sharp) == pytest.approx(published, abs=1e-4)
-
-
-def gray(path):
-    luma = np.asarray(Image.open(path).convert("RGB")) @ [0.2989360213, 0.5870430745, 0.1140209043]
-    return np.repeat(np.floor(luma + 0.5).astype(np.uint8)[..., None], 3, axis=-1)
+    gray = (np.repeat(matlab_gray(p).astype(np.uint8)[..., None], 3, axis=-1) for p in iqa_pytorch(name))
+    assert ssim(*gray) == pytest.approx(published, abs=1e-4)
