@@ -1,0 +1,161 @@
+"""icdpm-evaluate as a person runs it: tables come out, and one sentence for what cannot be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+
+RUN = "import sys; sys.argv[0] = 'icdpm-evaluate'; from icdpm.commands.evaluate import run; run()"
+# Several runs in one process, as importing takes longer than they do; the exit status of each is the last line on stderr.
+RUN_EACH = """
+import sys
+from absl import flags
+from icdpm.commands import evaluate
+for arguments in {arguments}:
+    sys.argv = ["icdpm-evaluate", *arguments]
+    flags.FLAGS.unparse_flags()
+    for module in ("evaluate", "settings_flags"):
+        for name in flags.FLAGS.flags_by_module_dict()[f"icdpm.commands.{{module}}"]:
+            name.unparse()
+    try:
+        evaluate.run()
+    except SystemExit as ended:
+        print(f"status {{ended.code or 0}}", file=sys.stderr)
+"""
+
+
+def evaluate_each(cases, **environment):
+    """[(exit status, stderr)] of several runs, one for each list of arguments."""
+    program = RUN_EACH.format(arguments=[[str(argument) for argument in case] for case in cases])
+    environment = {**os.environ, **environment}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    results, lines = [], []
+    for line in done.stderr.splitlines():
+        if line.startswith("status "):
+            results.append((int(line.split()[1]), "\n".join(lines)))
+            lines = []
+        else:
+            lines.append(line)
+    assert len(results) == len(cases)
+    return results
+
+
+def picture(seed, height=24, width=32):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder with sharp/, blur/ and others' results."""
+    for name, shift in [("sharp", 0), ("blur", 2), ("others", 1)]:
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(3):
+            shifted = (picture(index).astype(int) * (8 - shift) // 8).astype(np.uint8)
+            PIL.Image.fromarray(shifted).save(tmp_path / "data" / name / f"{index}.png")
+    return tmp_path / "data"
+
+
+def test_all_jobs(data, micro_workdir, tmp_path):
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    answers = tmp_path / "answers.json"
+    answer = {"picture": "0", "left": "blur", "right": "others", "preferred": "others"}
+    content = {"study": "s", "methods": ["blur", "others"], "rater": "1", "comparisons": 3, "answers": [answer]}
+    answers.write_text(json.dumps(content))
+    others, blurry = f"--restored={data / 'others'}", f"--blurry={data / 'blur'}"
+    results = evaluate_each(
+        [
+            [others, f"--sharp={data / 'sharp'}", blurry, "--metrics=psnr,ssim,niqe", f"--output={out / '1'}"],
+            [
+                f"--workdir={micro_workdir}",
+                f"--dataset={data}",
+                others,
+                "--samples=2",
+                "--metrics=psnr",
+                f"--output={out / '2'}",
+            ],
+            ["preference", f"--method={data / 'others'}", f"--method=b={data / 'blur'}", blurry, f"--output={page}"],
+            ["preference-table", answers, f"--output={out}"],
+        ],
+        ICDPM_CACHE=str(tmp_path / "no weights"),
+    )
+    assert [status for status, _ in results] == [0] * 4, results
+    summary = json.loads((out / "1" / "summary.json").read_text())
+    values = {(row["method"], row["metric"]): row["value"] for row in summary["rows"]}
+    assert values["others", "psnr"] > values["blurry", "psnr"] and list(summary["not_available"]) == ["niqe"]
+    summary = json.loads((out / "2" / "summary.json").read_text())
+    assert {row["method"] for row in summary["rows"]} == {"blurry", "others", "micro"}
+    assert "micro restores with sampler ancestral, steps 3" in summary["description"]
+    assert PIL.Image.open(out / "2" / "micro" / "1.png").size == (32, 24)
+    assert page.stat().st_size > 10000
+    assert "| others | 1.00 [0.21, 1.00] | – |" in (out / "preference.md").read_text()
+
+
+def test_what_cannot_be(data, tmp_path):
+    out = tmp_path / "out"
+    sharp, others, output = f"--sharp={data / 'sharp'}", f"--restored={data / 'others'}", f"--output={out}"
+    one = tmp_path / "one"
+    one.mkdir()
+    PIL.Image.fromarray(picture(0)).save(one / "0.png")
+    (tmp_path / "photos").mkdir()
+    wrong = [
+        [["measure", output], 2, "measure is not a job; the jobs are fit-niqe, preference, preference-table"],
+        [[others, output], 2, "give --sharp or --dataset, one of the two"],
+        [[others, sharp, "--dataset=embedded", output], 2, "give --sharp or --dataset, one of the two"],
+        [[sharp, output], 2, "--restored is missing"],
+        [[others, sharp], 2, "--output is missing"],
+        [[others, sharp, output, "--samples=2"], 2, "--samples is not for measuring"],
+        [[others, sharp, output, "--workdir=w"], 2, "--workdir restores the pictures of a --dataset; name one"],
+        [["--dataset=embedded", "--blurry=b", output], 2, "--blurry is for --sharp"],
+        [["preference", "--sharp=x", output], 2, "--sharp is not for preference"],
+        [["fit-niqe", output], 2, "--photos is missing"],
+        [["preference-table", "a.json", "--metrics=psnr"], 2, "--metrics is not for preference-table"],
+        [["preference", "more", output], 2, "unexpected argument 'more'"],
+        [[others, sharp, output, "--metrics=psnr,pnsr"], 1, "pnsr is not a metric; the metrics are psnr"],
+        [[others, f"--sharp={one}", output], 1, "1 has no sharp picture; 2 has no sharp picture"],
+        [[f"--restored={one}", sharp, output], 1, "1 has no one picture; 2 has no one picture"],
+        [[others, "--restored=x/others", sharp, output], 1, "are both called others; name them: NAME=DIR"],
+        [[others, "--dataset=nowhere", output], 1, "nowhere is neither a known data set"],
+        [["fit-niqe", f"--photos={tmp_path / 'photos'}", output], 1, "photos: no picture was found"],
+        [["preference-table"], 1, "no answers were given"],
+        [["preference", "--method=a=x", output], 1, "between two methods or more"],
+    ]
+    for (arguments, status, words), (got, said) in zip(wrong, evaluate_each([arguments for arguments, *_ in wrong])):
+        assert got == status and words in said and said.startswith("icdpm-evaluate: error: "), (arguments, got, said)
+        assert len(said.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_an_interrupt_keeps_what_was_measured(tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for index in range(60):
+        PIL.Image.fromarray(picture(index, 300, 400)).save(folder / f"{index}.png")
+    out = tmp_path / "out"
+    arguments = [f"--restored={folder}", f"--sharp={folder}", f"--output={out}", "--metrics=psnr,ssim_matlab_rgb"]
+    running = subprocess.Popen(
+        [sys.executable, "-c", RUN, *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    table = out / "many.csv"
+    for _ in range(6000):
+        time.sleep(0.02)
+        if table.exists() and table.read_text().count("\n") > 3:
+            break
+    # As a terminal does: to all processes of the group.
+    os.killpg(running.pid, signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130 and said.endswith("icdpm-evaluate: interrupted\n") and "Traceback" not in said, said
+    kept = table.read_text().count("\n") - 1
+    assert 3 <= kept < 60 and not (out / "summary.json").exists()
+    assert evaluate_each([arguments])[0][0] == 0
+    assert table.read_text().count("\n") == 61

@@ -1,0 +1,41 @@
+"""A pristine model of one's own photos, and NIQE by it."""
+
+import numpy as np
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.choice import choose_metrics
+from icdpm.evaluation.fit_niqe import fit_niqe
+from icdpm.metrics.niqe import niqe
+from icdpm.metrics.pristine_model import load_pristine_model
+
+
+def texture(seed):
+    """A picture of 1/f noise: sharp and natural enough."""
+    rng = np.random.default_rng(seed)
+    waves = np.fft.rfft2(rng.normal(size=(480, 480)))
+    falling = 1 / np.maximum(1, np.hypot(*np.meshgrid(np.fft.fftfreq(480) * 480, np.fft.rfftfreq(480) * 480, indexing="ij")))
+    values = np.fft.irfft2(waves * falling)
+    gray = np.clip(128 + 40 * values / values.std(), 0, 255).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=-1)
+
+
+def test_a_model_is_fitted_written_and_used(write, tmp_path):
+    folder = write("photos", {"a.png": texture(0), "more/b.png": texture(1), "small.png": texture(2)[:50, :50]})
+    path = tmp_path / "model.npz"
+    assert fit_niqe(folder, path) == 3
+    ((name, metric),) = choose_metrics(["niqe"], niqe_model=path).of_pictures.items()
+    # Never under the name of NIQE itself.
+    assert name.startswith("niqe_") and f"here model.npz (sha256 {name[5:]}…)" in metric.protocol
+    assert metric.function(texture(3)) == niqe(texture(3), load_pristine_model(path))
+    noisy = np.clip(texture(3) + np.random.default_rng(4).normal(scale=25, size=(480, 480, 1)), 0, 255).astype(np.uint8)
+    assert metric.function(noisy) > 2 * metric.function(texture(3))
+
+
+def test_photos_that_make_no_model(write, tmp_path, noise):
+    with pytest.raises(IcdpmError, match="photos: a pristine model needs 37 sharp blocks"):
+        fit_niqe(write("photos", {"a.png": noise(0)}), tmp_path / "model.npz")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IcdpmError, match="no picture was found"):
+        fit_niqe(tmp_path / "empty", tmp_path / "model.npz")
+    assert not (tmp_path / "model.npz").exists()

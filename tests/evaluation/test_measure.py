@@ -1,0 +1,268 @@
+"""Measuring test sets: right values, kept and continued, whatever happens."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.choice import DEFAULT, NAMES, Choice, PictureMetric, choose_metrics
+from icdpm.evaluation.measure import measure, measure_picture
+from icdpm.evaluation.pairing import pair_folders
+from icdpm.evaluation.pictures import FilePicture
+from icdpm.evaluation.summary import summarise, write_summary
+from icdpm.metrics.fid import fid
+from icdpm.metrics.psnr import psnr
+from icdpm.metrics.registry import SET_METRICS, Metric
+from icdpm.metrics.ssim import ssim
+from icdpm.metrics.unavailable import MetricUnavailable
+
+PSNR_AND_SSIM = choose_metrics(["psnr", "ssim"])
+
+
+@pytest.fixture
+def folders(write, noise):
+    """Three sharp pictures, and the work of two methods on them."""
+    sharp = {f"{name}.png": noise(seed) for seed, name in enumerate("abc")}
+    off = {name: (pixels // 2 + 60) for name, pixels in sharp.items()}
+    near = {name: (pixels // 4 * 4) for name, pixels in sharp.items()}
+    return {"sharp": write("sharp", sharp), "off": write("off", off), "near": write("near", near)}
+
+
+@pytest.fixture
+def paired(folders):
+    return lambda *methods: pair_folders({method: folders[method] for method in methods or ("off", "near")}, folders["sharp"])
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_values_of_each_picture(paired, tmp_path):
+    given = paired()
+    measured = measure(given, PSNR_AND_SSIM, tmp_path / "out", workers=1)
+    assert measured.names == ["a", "b", "c"] and not measured.unavailable
+    for method, pictures in given.methods.items():
+        of_each = [(pictures[name].read(), given.sharp[name].read()) for name in "abc"]
+        assert list(measured.values[method]["psnr"]) == [psnr(*each) for each in of_each]
+        assert list(measured.values[method]["ssim"]) == [ssim(*each) for each in of_each]
+        written = rows(tmp_path / "out" / f"{method}.csv")
+        assert [row["name"] for row in written] == ["a", "b", "c"]
+        assert [float(row["psnr"]) for row in written] == list(measured.values[method]["psnr"])
+
+
+def test_worker_processes_give_the_same_in_the_same_order(paired, tmp_path):
+    alone = measure(paired(), PSNR_AND_SSIM, tmp_path / "alone", workers=1)
+    measure(paired(), PSNR_AND_SSIM, tmp_path / "together", workers=2)
+    for method in alone.values:
+        assert (tmp_path / "together" / f"{method}.csv").read_text() == (tmp_path / "alone" / f"{method}.csv").read_text()
+
+
+def counting(fail_at=None):
+    """A Choice of one metric that notes which pictures it was asked for, by their mean, and the notes."""
+    asked = []
+
+    def mean_error(restored, sharp):
+        asked.append(round(float(restored.mean()), 6))
+        if len(asked) == fail_at:
+            raise ValueError("the picture is too strange")
+        return float(np.abs(restored.astype(int) - sharp).mean())
+
+    return Choice({"error": PictureMetric(mean_error, "mean absolute error", False, "pair")}, {}, None), asked
+
+
+def test_what_runs_in_tensorflow_stays_in_this_process_while_the_workers_do_the_rest(paired, tmp_path):
+    choice, asked = counting()
+    here = {name: metric._replace(in_tensorflow=True) for name, metric in choice.of_pictures.items()}
+    both = Choice({**PSNR_AND_SSIM.of_pictures, **here}, {}, None)
+    measured = measure(paired(), both, tmp_path, workers=2)
+    assert len(asked) == 6 and list(measured.values["near"]) == ["psnr", "ssim", "error"]
+    assert [bool(row["psnr"] and row["error"]) for row in rows(tmp_path / "near.csv")] == [True] * 3
+
+
+def test_it_continues_and_measures_again_what_has_changed(paired, folders, tmp_path):
+    choice, asked = counting()
+    first = measure(paired(), choice, tmp_path, workers=1)
+    assert len(asked) == 6
+    measure(paired(), choice, tmp_path, workers=1)
+    assert len(asked) == 6
+    # One picture changes, and one row is cut off, as by a full disk.
+    (folders["near"] / "b.png").write_bytes((folders["near"] / "a.png").read_bytes())
+    table = tmp_path / "off.csv"
+    table.write_text(table.read_text()[:-8])
+    again = measure(paired(), choice, tmp_path, workers=1)
+    assert len(asked) == 8
+    assert again.values["near"]["error"][1] > 5 * first.values["near"]["error"][1]
+    assert list(again.values["off"]["error"]) == list(first.values["off"]["error"])
+
+
+def test_a_further_metric_and_a_further_method_add_to_what_is_there(paired, tmp_path):
+    choice, asked = counting()
+    measure(paired("off"), choice, tmp_path, workers=1)
+    both = Choice({**PSNR_AND_SSIM.of_pictures, **choice.of_pictures}, {}, None)
+    measured = measure(paired(), both, tmp_path, workers=1)
+    assert len(asked) == 6 and list(measured.values["off"]) == ["psnr", "ssim", "error"]
+    # Fewer metrics do not lose the others.
+    measure(paired(), PSNR_AND_SSIM, tmp_path, workers=1)
+    assert all(row["error"] and row["psnr"] for row in rows(tmp_path / "near.csv"))
+
+
+@pytest.mark.parametrize("content", [b"mine,yours\n1,2\n", b"", b"\xff\xfe\x00", b"name,psnr,stamp\na,much,x\n"])
+def test_a_file_of_someone_else_is_not_overwritten(paired, tmp_path, content):
+    table = tmp_path / "near.csv"
+    measure(paired("near"), PSNR_AND_SSIM, tmp_path, workers=1)
+    content = content.replace(b"x", table.read_bytes().splitlines()[1].split(b",")[-1])
+    table.write_bytes(content)
+    with pytest.raises(IcdpmError, match="near.csv is not a table of icdpm-evaluate; move it, or choose another --output"):
+        measure(paired("near"), PSNR_AND_SSIM, tmp_path, workers=1)
+    assert table.read_bytes() == content
+
+
+def test_a_failure_is_one_sentence_and_keeps_what_was_measured(paired, folders, tmp_path):
+    choice, _ = counting(fail_at=4)
+    message = f"{folders['near'] / 'b.png'}: error cannot be measured: the picture is too strange"
+    with pytest.raises(IcdpmError, match=message):
+        measure(paired(), choice, tmp_path, workers=1)
+    assert [row["name"] for row in rows(tmp_path / "off.csv")] == ["a", "b"]
+    assert [row["name"] for row in rows(tmp_path / "near.csv")] == ["a"]
+    choice, asked = counting()
+    measure(paired(), choice, tmp_path, workers=1)
+    assert len(asked) == 3
+
+
+def test_a_damaged_picture_is_named_and_keeps_what_was_measured(paired, folders, tmp_path):
+    pairs = paired("near")
+    damaged = folders["near"] / "c.png"
+    damaged.write_bytes(damaged.read_bytes()[:2000])
+    with pytest.raises(IcdpmError, match="near/c.png is damaged"):
+        measure(pairs, PSNR_AND_SSIM, tmp_path, workers=2)
+    assert [row["name"] for row in rows(tmp_path / "near.csv")] == ["a", "b"]
+
+
+def test_pictures_that_a_metric_cannot_take(write, noise, tmp_path):
+    small = write("small", {"a.png": noise(0, 9, 12)})
+    for metric, words in [
+        ("ssim", "SSIM needs pictures of 11×11 or more, not 12×9"),
+        ("ms_ssim", "MS-SSIM needs pictures of 176×176 or more, not 12×9"),
+    ]:
+        with pytest.raises(IcdpmError, match=f"small/a.png: {metric} cannot be measured: {words}"):
+            measure(pair_folders({"small": small}, small), choose_metrics([metric]), tmp_path / "out", workers=2)
+
+
+def test_values_that_are_not_numbers_are_refused(noise):
+    metric = PictureMetric(lambda restored, sharp: math.nan, "", True, "pair")
+    with pytest.raises(IcdpmError, match="odd cannot be measured: it came out as not a number"):
+        measure_picture({"odd": metric}, noise(0), noise(1))
+
+
+def test_what_is_not_available_is_said_and_nothing_else_is_lost(paired, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "no weights"))
+    measured = measure(paired(), choose_metrics(DEFAULT), tmp_path / "out", workers=1)
+    assert set(measured.unavailable) == {"lpips_alex", "niqe", "fid", "kid"}
+    assert all("icdpm-prepare weights/" in reason for reason in measured.unavailable.values())
+    assert list(measured.values["off"]) == ["psnr", "ssim"] and measured.set_values == {"off": {}, "near": {}}
+    text = write_summary(tmp_path / "out", summarise(measured))
+    assert text.count("| n/a | n/a | n/a | n/a |") == 2 and "- niqe: not available: the weights" in text
+
+
+def test_broken_weights_stop_it(paired, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
+    weights = tmp_path / "weights" / "niqe_pris_params.npz"
+    weights.parent.mkdir()
+    weights.write_bytes(b"broken")
+    measure(paired(), PSNR_AND_SSIM, tmp_path / "out", workers=1)
+    with pytest.raises(IcdpmError, match="niqe_pris_params.npz: it has 6 bytes, not 11,850 as published"):
+        measure(paired(), choose_metrics(["psnr", "niqe"]), tmp_path / "out", workers=1)
+    assert all(row["psnr"] for row in rows(tmp_path / "out" / "off.csv"))
+
+
+def test_metrics_of_sets(paired, write, noise, tmp_path):
+    def features(pixels):
+        return pixels.reshape(-1, 16, 3)[:2].mean(axis=1)  # two patches a picture, three features each
+
+    choice = Choice({}, {"fid": SET_METRICS["fid"]}, features)
+    measured = measure(paired(), choice, tmp_path, workers=1)
+    given = paired()
+    sharp, off = (
+        np.concatenate([features(each.read()) for each in pictures.values()])
+        for pictures in (given.sharp, given.methods["off"])
+    )
+    assert measured.set_values["off"] == {"fid": fid(off, sharp)}
+    assert measured.set_values["off"]["fid"] > measured.set_values["near"]["fid"]
+
+    one = write("one", {"a.png": noise(0)})
+    alone = Choice({}, {"fid": SET_METRICS["fid"]}, lambda pixels: features(pixels)[:1])
+    with pytest.raises(IcdpmError, match="fid cannot be measured: FID needs 2 pictures or patches in each set; the"):
+        measure(pair_folders({"one": one}, one), alone, tmp_path, workers=1)
+
+    def refuse(pixels):
+        raise ValueError("patches of 64×64 do not fit")
+
+    with pytest.raises(IcdpmError, match="sharp/a.png: fid cannot be measured: patches of 64×64 do not fit"):
+        measure(paired(), Choice({}, {"fid": SET_METRICS["fid"]}, refuse), tmp_path, workers=1)
+
+
+def test_summary(paired, tmp_path):
+    def features(pixels):
+        raise MetricUnavailable("no weights")
+
+    choice = Choice(PSNR_AND_SSIM.of_pictures, {"fid": Metric(fid, "FID", False)}, features)
+    measured = measure(paired(), choice, tmp_path, workers=1)
+    text = write_summary(tmp_path, summarise(measured))
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (tmp_path / "summary.md").read_text() == text
+    off, near = (measured.values[method]["psnr"] for method in ("off", "near"))
+    (row,) = [row for row in summary["rows"] if (row["method"], row["metric"]) == ("off", "psnr")]
+    assert row["value"] == pytest.approx(off.mean()) and row["low"] < row["value"] < row["high"]
+    (row,) = [row for row in summary["differences"] if row["metric"] == "psnr"]
+    assert (row["method"], row["minus"]) == ("near", "off")
+    assert row["value"] == pytest.approx((near - off).mean()) and row["low"] <= row["value"] <= row["high"]
+    # Paired: far narrower than the methods' own intervals would have it.
+    assert row["high"] - row["low"] <= np.ptp(near - off)
+    assert summary["not_available"] == {"fid": "no weights"} and summary["pictures"] == 3
+    assert "| method | psnr ↑ | ssim ↑ | fid ↓ |" in text and "| near − off | +" in text
+    assert "- psnr: PSNR in dB over the RGB values of uint8 pictures, peak 255" in text
+
+
+def test_summary_of_equal_pictures_is_infinite_and_still_json(paired, folders, tmp_path):
+    pairs = pair_folders({"same": folders["sharp"], "off": folders["off"]}, folders["sharp"])
+    text = write_summary(tmp_path, summarise(measure(pairs, PSNR_AND_SSIM, tmp_path, workers=1)))
+    rows = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)["rows"]
+    assert {"method": "same", "metric": "psnr", "value": "inf", "low": None, "high": None} in rows
+    assert "| same | inf | 1.0000 [1.0000, 1.0000] |" in text
+
+
+def test_choosing_metrics(tmp_path):
+    choice = choose_metrics(NAMES, align="ecc", patch_size=128)
+    assert list(choice.of_pictures)[:3] == ["psnr_ecc", "psnr_y", "ssim_ecc"] and list(choice.of_sets) == ["fid", "kid"]
+    assert "findTransformECC" in choice.of_pictures["psnr_ecc"].protocol
+    assert choice.of_pictures["lpips_alex"].protocol.endswith("; the pictures not aligned")
+    assert "; here of patches of 128×128" in choice.of_sets["fid"].protocol
+    for names in (["psnr", "pnsr"], []):
+        with pytest.raises(IcdpmError, match="is not a metric; the metrics are psnr, psnr_y"):
+            choose_metrics(names)
+    with pytest.raises(IcdpmError, match="icdpm-evaluate fit-niqe makes"):
+        choose_metrics(["niqe"], niqe_model=tmp_path / "none.npz")
+
+
+def test_aligned_metrics_are_measured_of_one_alignment(noise, monkeypatch):
+    from icdpm.evaluation import measure as module
+
+    calls = []
+    real = module.align
+    monkeypatch.setattr(module, "align", lambda *pictures: calls.append(1) or real(*pictures))
+    darker = (noise(0) * 0.5).astype(np.uint8)
+    values, _ = measure_picture(choose_metrics(["psnr", "ssim", "psnr_y"], align="ecc").of_pictures, darker, noise(0))
+    assert values["psnr_ecc"] > 40 > 20 > values["psnr_y"] and values["ssim_ecc"] > 0.99 and calls == [1]
+
+
+def test_stamps_follow_the_file(write, noise):
+    folder = write("one", {"a.png": noise(0)})
+    picture = FilePicture(folder / "a.png")
+    before = picture.stamp()
+    assert picture.stamp() == before
+    write("one", {"a.png": noise(1)})
+    assert picture.stamp() != before

@@ -1,0 +1,233 @@
+"""What is compared with what, in the published trees, in folders of results, and where it does not fit."""
+
+import itertools
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.pairing import named_folders, pair_folders, pair_methods, pair_with_source
+
+
+@pytest.fixture
+def plant(tmp_path):
+    """Writes a picture of a shade of its own to each of some paths. Returns their folder and {path: shade}."""
+    shades = itertools.cycle(range(256))
+
+    def plant(folder, paths):
+        planted = {}
+        for path in paths:
+            file = tmp_path / folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            planted[path] = next(shades)
+            PIL.Image.new("RGB", (4, 3), (planted[path],) * 3).save(file)
+        return tmp_path / folder, planted
+
+    return plant
+
+
+def shades(pictures):
+    return {name: int(picture.read()[0, 0, 0]) for name, picture in pictures.items()}
+
+
+def test_gopro_from_its_tree_and_results_in_three_forms(plant):
+    sequences = {"train": "GOPR0372_07_00", "test": "GOPR0384_11_00"}
+    frames = [
+        f"{split}/{sequence}/{side}/{frame}.png"
+        for split, sequence in sequences.items()
+        for side in ("blur", "blur_gamma", "sharp")
+        for frame in ("000001", "000014")
+    ]
+    root, planted = plant("GOPRO_Large", frames)
+    names = ["GOPR0384_11_00/000001", "GOPR0384_11_00/000014"]
+    flat, of_flat = plant("flat", [f"GOPR0384_11_00-{frame}.png" for frame in ("000014", "000001")])
+    tree, _ = plant("tree", [f"GOPR0384_11_00/blur/{frame}.jpg" for frame in ("000001", "000014")])
+    for sharp in (root, root / "test", root / "test" / "GOPR0384_11_00"):
+        paired = pair_folders({"flat": flat, "tree": tree}, sharp, blurry=root)
+        assert list(paired.methods) == ["blurry", "flat", "tree"]
+        assert list(paired.sharp) == names and paired.description.startswith(f"2 pairs of GoPro test in {sharp}")
+        assert "(blur)" in paired.description
+        frames = [name.replace("/", "/{}/") for name in names]
+        assert list(shades(paired.sharp).values()) == [planted[f"test/{each.format('sharp')}.png"] for each in frames]
+        of_blurry = shades(paired.methods["blurry"])
+        assert list(of_blurry.values()) == [planted[f"test/{each.format('blur')}.png"] for each in frames]
+        assert list(shades(paired.methods["flat"]).values()) == [
+            of_flat["GOPR0384_11_00-000001.png"],
+            of_flat["GOPR0384_11_00-000014.png"],
+        ]
+    # Without the tree around it.
+    assert list(pair_folders({"tree": tree}, flat).sharp) == names
+
+
+def test_hide_whose_sharp_pictures_of_both_splits_lie_together(plant):
+    root, planted = plant(
+        "HIDE",
+        ["GT/a.png", "GT/b.png", "GT/c.png", "train/c.png", "test/test-close-ups/a.png", "test/test-long-shot/b.png"],
+    )
+    results, _ = plant("results", ["b.png", "a.png"])
+    for sharp in (root, root / "GT"):
+        paired = pair_folders({"results": results}, sharp, blurry=root / "test")
+        assert shades(paired.sharp) == {"a": planted["GT/a.png"], "b": planted["GT/b.png"]}
+        assert shades(paired.methods["blurry"])["b"] == planted["test/test-long-shot/b.png"]
+    # All pictures there, where they are what was restored.
+    every, _ = plant("every", ["a.png", "b.png", "c.png"])
+    assert list(pair_folders({"every": every}, root / "GT").sharp) == ["a", "b", "c"]
+
+
+def test_realblur_with_its_lists_and_without(plant):
+    folder = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
+    scenes = ["scene001", "scene050", "scene244_reflect"]
+    paths = [f"{folder}/{scene}/{part}_1.png" for scene in scenes for part in ("blur/blur", "gt/gt")]
+    root, planted = plant("RealBlur", paths)
+    results, _ = plant("results", ["scene050_1.png", "scene244_1.png"])
+    lines = [f"{folder}/{scene}/gt/gt_1.png {folder}/{scene}/blur/blur_1.png \n" for scene in scenes]
+    (root / "RealBlur_J_train_list.txt").write_text(lines[0])
+    (root / "RealBlur_J_test_list.txt").write_text("".join(lines[1:]))
+    for sharp in (root, root / folder):
+        paired = pair_folders({"results": results}, sharp, blurry=sharp)
+        assert shades(paired.sharp) == {
+            "scene050/blur_1": planted[f"{folder}/scene050/gt/gt_1.png"],
+            "scene244/blur_1": planted[f"{folder}/scene244_reflect/gt/gt_1.png"],
+        }
+        assert shades(paired.methods["blurry"])["scene050/blur_1"] == planted[f"{folder}/scene050/blur/blur_1.png"]
+    # Without the lists all scenes are meant.
+    (root / "RealBlur_J_test_list.txt").unlink()
+    with pytest.raises(IcdpmError, match="scene001/blur_1 has no results picture"):
+        pair_folders({"results": results}, root / folder)
+
+
+def test_realblur_j_and_r_together_are_not_guessed_between(plant):
+    paths = [
+        f"RealBlur-{kind}_ECC_IMCORR_centroid_itensity_ref/scene050/{part}_1.png"
+        for kind in ("J", "R_BM3D")
+        for part in ("blur/blur", "gt/gt")
+    ]
+    root, _ = plant("RealBlur", paths)
+    for kind, gt, blur in (("J", 1, 0), ("R", 3, 2)):
+        (root / f"RealBlur_{kind}_test_list.txt").write_text(f"{paths[gt]} {paths[blur]}\n")
+    results, _ = plant("results", ["scene050_1.png"])
+    with pytest.raises(IcdpmError, match="RealBlur-J test .* and RealBlur-R test .* give the folder of one"):
+        pair_folders({"results": results}, root)
+    assert "RealBlur-R test" in pair_folders({"results": results}, root / paths[2].split("/")[0]).description
+
+
+def test_reds_val_300_and_all_frames(plant):
+    frames = [f"{clip:03d}/{frame:08d}.png" for clip in (0, 29) for frame in (8, 9, 19)]
+    root, _ = plant("REDS", [f"val/val_{side}/{frame}" for side in ("blur", "sharp") for frame in frames])
+    some, _ = plant("some", [frame.replace("/", "_") for frame in frames if frame.endswith("9.png")])
+    every, _ = plant("every", frames)
+    for sharp in (root, root / "val", root / "val" / "val_sharp"):
+        assert pair_folders({"some": some}, sharp).description.startswith("4 pairs of REDS-val-300")
+    paired = pair_folders({"every": every}, root / "val" / "val_sharp")
+    assert len(paired.sharp) == 6 and "REDS-val-300" not in paired.description
+
+
+def test_a_data_set_that_is_not_in_files(plant, random_pairs):
+    results, planted = plant("results", [f"pair_{i}.png" for i in reversed(range(10))])
+    paired = pair_with_source({"results": results}, random_pairs)
+    assert list(paired.sharp) == random_pairs.names and list(paired.methods) == ["blurry", "results"]
+    assert np.array_equal(paired.sharp["pair_3"].read(), random_pairs.sharp[3])
+    assert np.array_equal(paired.methods["blurry"]["pair_3"].read(), random_pairs.blurry[3])
+    assert shades(paired.methods["results"])["pair_3"] == planted["pair_3.png"]
+    (results / "pair_7.png").unlink()
+    with pytest.raises(IcdpmError, match="results and of random pairs do not match by name:\n  pair_7 has no results picture"):
+        pair_with_source({"results": results}, random_pairs)
+
+
+def test_everything_that_has_no_partner_is_listed(plant):
+    sharp, _ = plant("sharp", ["a.png", "b.png", "c.png"])
+    restored, _ = plant("restored", ["a.png", "x/d.png"])
+    with pytest.raises(IcdpmError) as raised:
+        pair_folders({"restored": restored}, sharp)
+    lines = str(raised.value).splitlines()
+    assert lines[0] == f"the pictures of restored and of {sharp} do not match by name:"
+    assert [line.strip(" ;") for line in lines[1:]] == [
+        "x/d has no sharp picture",
+        "b has no restored picture",
+        "c has no restored picture",
+    ]
+    good, _ = plant("good", ["a.png", "b.png", "c.png"])
+    with pytest.raises(IcdpmError, match="restored and of .*sharp do not match"):
+        pair_folders({"good": good, "restored": restored}, sharp)
+    with pytest.raises(IcdpmError, match="b has no blurry picture;\n  c has no blurry picture;\n  x/d has no sharp picture"):
+        pair_folders({"good": good}, sharp, blurry=restored)
+    with pytest.raises(IcdpmError, match="x/d has no good picture"):
+        pair_methods({"good": good, "restored": restored})
+
+
+def test_two_files_of_one_name(plant):
+    sharp, _ = plant("sharp", ["000/00000009.png"])
+    restored, _ = plant("restored", ["000_00000009.png", "000-00000009.png"])
+    with pytest.raises(IcdpmError, match="are both the restored picture of 000/00000009"):
+        pair_folders({"restored": restored}, sharp)
+
+
+def test_sizes_and_colours_that_differ_are_listed(write, noise):
+    sharp = write("sharp", {f"{name}.png": noise(0) for name in "abcd"})
+    write("restored", {"a.png": noise(1, 20, 30), "b.png": noise(1)[..., 0], "c.png": noise(1), "d.png": noise(1)})
+    # Stored on its side, upright all the same.
+    turned = PIL.Image.fromarray(np.rot90(noise(1)))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    turned.save(sharp.parent / "restored" / "d.png", exif=exif)
+    with pytest.raises(IcdpmError) as raised:
+        pair_folders({"restored": sharp.parent / "restored"}, sharp)
+    lines = [line.strip(" ;") for line in str(raised.value).splitlines()[1:]]
+    assert lines == [
+        f"{sharp.parent / 'restored' / 'a.png'} is 30×20, not 48×40 as {sharp / 'a.png'}",
+        f"{sharp.parent / 'restored' / 'b.png'} is gray, not RGB as {sharp / 'b.png'}",
+    ]
+
+
+def test_gray_pairs_and_16_bits_are_measured_as_rgb_of_8_bits(write, noise):
+    gray = write("gray", {"a.png": noise(0)[..., 0]})
+    paired = pair_folders({"gray": gray}, gray)
+    assert np.array_equal(paired.sharp["a"].read(), np.repeat(noise(0)[..., :1], 3, axis=-1))
+    deep = write("deep", {"a.png": noise(0)[..., 0].astype(np.uint16) * 256 + 128})
+    assert np.array_equal(pair_folders({"deep": deep}, deep).sharp["a"].read()[..., 0], noise(0)[..., 0])
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "is empty"),
+        (b"not a picture", "is not a picture"),
+        ("float", "has 32 bits a channel"),
+        ("transparent", "has transparent parts"),
+    ],
+)
+def test_files_that_cannot_be_measured(write, noise, content, words):
+    folder = write("sharp", {"a.tif": noise(0)})
+    path = folder / "a.tif"
+    if content == "float":  # a picture that could hold NaN
+        PIL.Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(path)
+    elif content == "transparent":
+        PIL.Image.new("RGBA", (4, 4), (9, 9, 9, 128)).save(path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(IcdpmError, match=f"a.tif {words}"):
+        pair_folders({"restored": folder}, folder).sharp["a"].read()
+
+
+def test_folders_that_are_none(tmp_path, plant):
+    sharp, _ = plant("sharp", ["a.png"])
+    with pytest.raises(IcdpmError, match="nowhere is not a folder"):
+        pair_folders({"restored": tmp_path / "nowhere"}, sharp)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IcdpmError, match="empty has no pictures"):
+        pair_folders({"restored": sharp}, tmp_path / "empty")
+
+
+def test_what_methods_are_called(tmp_path):
+    (tmp_path / "a=b").mkdir()
+    folders = named_folders(["results/mine/", "theirs=results/x", str(tmp_path / "a=b")])
+    assert folders == {"mine": "results/mine/", "theirs": "results/x", "a=b": str(tmp_path / "a=b")}
+    for arguments, words in [
+        (["a/out", "b/out"], "a/out and b/out are both called out; name them: NAME=DIR"),
+        (["blurry=x"], "another name than blurry"),
+        (["=x"], "NAME=DIR"),
+        (["x="], "NAME=DIR"),
+    ]:
+        with pytest.raises(IcdpmError, match=words):
+            named_folders(arguments)

@@ -1,0 +1,55 @@
+"""A data set restored into a folder, to be measured from there."""
+
+import numpy as np
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.pairing import pair_with_source
+from icdpm.evaluation.restoring import restore_source
+from icdpm.restoration.restore import restore
+from icdpm.restoration.settings import settings_of
+from icdpm.systems.icdpm import ICDPM
+
+
+@pytest.fixture
+def system(micro_config):
+    return ICDPM(micro_config)
+
+
+@pytest.fixture
+def pairs(random_pairs):
+    random_pairs.names = [f"scene/{name}" for name in random_pairs.names[:3]]
+    return random_pairs
+
+
+def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch):
+    settings = settings_of(system.config, samples=2)
+    making = restore_source(system, pairs, settings, 5, tmp_path / "ours")
+    assert "samples 2" in making and "seed 5" in making
+    restored = pair_with_source({"ours": tmp_path / "ours"}, pairs).methods["ours"]
+    expected = [restore(system, pairs.blurry[i], settings, seed=5).pixels for i in range(3)]
+    assert all(np.array_equal(restored[name].read(), each) for name, each in zip(pairs.names, expected))
+
+    (tmp_path / "ours" / "scene" / "pair_1.png").unlink()
+    loaded = []
+    load = pairs.load
+    monkeypatch.setattr(pairs, "load", lambda index: loaded.append(index) or load(index))
+    assert restore_source(system, pairs, settings, 5, tmp_path / "ours") == making
+    assert loaded == [1] and np.array_equal(restored["scene/pair_1"].read(), expected[1])
+
+
+def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config, tmp_path):
+    settings = settings_of(system.config)
+    restore_source(system, pairs, settings, 0, tmp_path)
+    trained = ICDPM(micro_config)
+    trained.set_weights([array + 1 for array in system.get_weights()])
+    for other, changed, seed, words in [
+        (system, settings_of(system.config, samples=2), 0, "restored with other samples;"),
+        (system, settings, 1, "restored with other seed;"),
+        (trained, settings, 0, "restored with other weights;"),
+    ]:
+        with pytest.raises(IcdpmError, match=words):
+            restore_source(other, pairs, changed, seed, tmp_path)
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(IcdpmError, match="settings.json is damaged; delete"):
+        restore_source(system, pairs, settings, 0, tmp_path)
