@@ -28,11 +28,13 @@ class ShakenPhotos:
       description: one line for logs.
     """
 
+    _KIND = "blurred by camera shake"
+
     def __init__(self, folder: Path):
         """Finds the photos. Raises DataError where there are none, or a file is no picture of 8 bits."""
         self._paths = find_pictures(folder)
         self.names = list(self._paths)
-        self.description = f"{len(self)} photos in {folder}, blurred by camera shake"
+        self.description = f"{len(self)} photos in {folder}, {self._KIND}"
         self._kept: dict[str, np.ndarray] = {}
         self._room = _KEPT_BYTES
 
@@ -59,7 +61,7 @@ class ShakenPhotos:
         extent = rng.uniform(*_EXTENTS)
         border = kernel_radius(extent)
         reach = np.arange(-border, crop + border)
-        rows, columns = (_reflected(start + reach, size) for start, size in zip(corner, photo.shape))
+        rows, columns = (reflected(start + reach, size) for start, size in zip(corner, photo.shape))
         return blur_window(rng, photo[rows[:, None], columns], shake_kernel(rng, extent))
 
     def check_crop(self, crop: int) -> None:
@@ -80,7 +82,7 @@ class ShakenPhotos:
         return photo
 
 
-def _reflected(places: np.ndarray, size: int) -> np.ndarray:
+def reflected(places: np.ndarray, size: int) -> np.ndarray:
     """Places outside [0, size) reflected at the borders, whose own pixels are not repeated; as numpy pads."""
     period = max(2 * size - 2, 1)
     places = places % period

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from icdpm_datasets.averaged import AveragedFrames
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.errors import DataError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.moving import MovingPhotos
 from icdpm_datasets.pairs import PairSource
 from icdpm_datasets.shaken import ShakenPhotos
 
 _PUBLISHED = ("gopro", "hide", "realblur", "realblur_j", "realblur_r", "reds")
 # REDS has its parts in different configs.
 _CONFIGS = {("reds", "train"): "reds/train_blur", ("reds", "test"): "reds/val_blur_300"}
-_SHAKE = "shake:"
+# Sharp pictures that are blurred as they are read.
+_MADE = {"shake": ShakenPhotos, "motion": MovingPhotos, "frames": AveragedFrames}
 
 
 def open_source(data: str, split: str, data_dir: str | None = None) -> PairSource:
@@ -26,7 +29,9 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
         - gopro, hide, realblur_j, realblur_r or reds, also with a config as in gopro/blur_gamma, as icdpm-prepare
           recorded them; a training split is laid out for fast reading on its first use;
         - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
-        - shake:FOLDER, sharp photos to be blurred, with or without `train` and `test` in the folder;
+        - shake:FOLDER, sharp photos to be blurred by camera shake; motion:FOLDER, sharp pictures to be blurred by a
+          moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; with or without `train` and
+          `test` in the folder;
         - several of these with commas between them, each followed by a colon and its weight, as in
           gopro:0.7,reds:0.3: training examples are drawn in these proportions. A test split has all pairs of each.
         A known name goes before a folder of that name: write ./gopro for the latter.
@@ -60,15 +65,16 @@ def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
         return EmbeddedPairs(split)
     if data.partition("/")[0] in _PUBLISHED:
         return _open_published(_CONFIGS.get((data, split), data), split, data_dir)
-    shaken = data.startswith(_SHAKE)
-    folder = Path(data[len(_SHAKE) :] if shaken else data).expanduser()
+    kind, colon, path = data.partition(":")
+    made = _MADE.get(kind) if colon else None
+    folder = Path(path if made else data).expanduser()
     if not folder.is_dir():
         raise DataError(
             f"{folder} is neither a known data set (embedded, {', '.join(_PUBLISHED)}) nor a folder: "
-            "give one of those, a folder with blur/ and sharp/ in it, or shake:FOLDER for sharp photos."
+            "give one of those, a folder with blur/ and sharp/ in it, or shake:, motion: or frames:FOLDER for sharp pictures."
         )
     folder = folder / split if (folder / split).is_dir() else folder
-    return ShakenPhotos(folder) if shaken else FolderPairs(folder)
+    return (made or FolderPairs)(folder)
 
 
 def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:

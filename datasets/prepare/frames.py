@@ -38,7 +38,7 @@ def prepare_frames(
     are all shorter than the window.
     """
     folder = Path(source).expanduser()
-    windows = _windows(_sequences(folder), window, stride)
+    windows = _windows(find_sequences(folder), window, stride)
     if not windows:
         raise DataError(f"{folder}: no sequence has the {window} frames of one pair; choose a smaller --window")
     settings = {"made_by": "icdpm-prepare frames", "source": str(folder.resolve()), "window": window, "stride": stride}
@@ -63,7 +63,7 @@ def average(frames: Iterable[np.ndarray], response: Response) -> np.ndarray:
     return response.encode(light / count)
 
 
-def _sequences(folder: Path) -> list[list[tuple[str, Path]]]:
+def find_sequences(folder: Path) -> list[list[tuple[str, Path]]]:
     """[(frame's name, file)] of each folder with frames, in the order of their numbers, which must have no gap."""
     found = defaultdict(list)
     for name, path in find_pictures(folder).items():

@@ -19,7 +19,8 @@ flags.DEFINE_string(
     "data",
     None,
     "What to train on: embedded; a published set (gopro, hide, realblur_j, realblur_r, reds, gopro/blur_gamma, …); a folder "
-    "with blur/ and sharp/ in it; shake:FOLDER of sharp photos; or several with weights, as in gopro:0.7,reds:0.3.",
+    "with blur/ and sharp/ in it; shake:FOLDER or motion:FOLDER of sharp photos, blurred as they are read; frames:FOLDER of "
+    "high-speed video; or several with weights, as in gopro:0.7,reds:0.3.",
 )
 flags.DEFINE_string("validation_data", None, "What to validate on, likewise. Default: the held-out part of --data.")
 flags.DEFINE_string(

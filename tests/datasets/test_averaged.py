@@ -1,0 +1,56 @@
+"""Frames that are averaged as they are read."""
+
+import numpy as np
+import pytest
+
+from icdpm_datasets.errors import DataError
+from icdpm_datasets.pairs import load_crop
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.source import open_source
+
+
+@pytest.fixture
+def frames(tmp_path, picture):
+    """Frames of level 10·k in two sequences of 12 and of 1."""
+    for k in range(12):
+        picture(tmp_path / f"video/one/{k:03d}.png", np.full((20, 24, 3), 10 * k, np.uint8))
+    picture(tmp_path / "video/two/000.png", np.full((20, 24, 3), 200, np.uint8))
+    return tmp_path / "video"
+
+
+def test_a_whole_pair_is_the_mean_of_nine_frames_and_of_fewer_at_the_ends(frames):
+    source = open_source(f"frames:{frames}", "train")
+    assert source.names == [*(f"one-{k:03d}" for k in range(12)), "two-000"]
+    for index, level in ((0, 0), (5, 50), (11, 110), (12, 200)):
+        blurry, sharp = source.load(index)
+        assert np.unique(sharp) == [level] and np.unique(blurry) == [level]  # a steady ramp: its mean is its middle
+
+
+def test_crops_show_exposures_of_many_lengths(frames, picture):
+    picture(frames / "one/005.png", np.full((20, 24, 3), 250, np.uint8))
+    source = open_source(f"frames:{frames}", "train")
+    levels = set()
+    for seed in range(80):
+        blurry, sharp = load_crop(source, 5, 16, np.random.default_rng(seed).integers(0, 2**31, 3))
+        assert blurry.shape == sharp.shape == (16, 16, 3) and np.unique(sharp) == [250]
+        levels.add(int(np.unique(blurry)[0]))
+    assert 250 in levels  # one frame alone
+    assert round(50 + 200 / 3) in levels and round(50 + 200 / 11) in levels  # three, and all that there are, plainly
+    assert len(levels) > 10  # and the responses
+
+
+def test_a_training_run_can_start_anywhere(frames):
+    source = open_source(f"frames:{frames}", "train")
+    whole = list(training_dataset(source, batch=4, crop=16, seed=1, steps=3).as_numpy_iterator())
+    late = list(training_dataset(source, batch=4, crop=16, seed=1, start_step=2, steps=1).as_numpy_iterator())
+    np.testing.assert_array_equal(whole[2]["blurry"], late[0]["blurry"])
+
+
+def test_what_cannot_be_used_is_named(frames, tmp_path, picture):
+    with pytest.raises(DataError, match="000.png is 24×20 px, too small for crops of 21 px"):
+        open_source(f"frames:{frames}", "train").check_crop(21)
+    (frames / "one/004.png").unlink()
+    with pytest.raises(DataError, match="005.png: follows number 3"):
+        open_source(f"frames:{frames}", "train")
+    with pytest.raises(DataError, match="none is neither a known data set"):
+        open_source(f"frames:{tmp_path / 'none'}", "train")

@@ -1,0 +1,109 @@
+"""Sharp pictures that are blurred by a moving camera and moving objects as they are read."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from icdpm_datasets import blur, moving
+from icdpm_datasets.errors import DataError
+from icdpm_datasets.motion import motion_path, rasterize
+from icdpm_datasets.moving import MovingPhotos, convolve, expose_two, smooth_mask
+from icdpm_datasets.pairs import corner_of, load_crop
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.source import open_source
+
+
+@pytest.fixture
+def photos(tmp_path, picture):
+    """Two photos, one of them smaller than the longest blur."""
+    rng = np.random.default_rng(0)
+    for name, size in (("b.png", (40, 36)), ("trip/a.png", (90, 64))):
+        picture(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
+    return tmp_path / "photos"
+
+
+def bits_of(seed):
+    return np.random.default_rng(seed).integers(0, 2**31, 3)
+
+
+def test_convolution_is_exact():
+    rng = np.random.default_rng(0)
+    light = rng.random((23, 31, 4)).astype(np.float32)
+    kernel = rng.random((5, 5)).astype(np.float32)
+    kernel /= kernel.sum()
+    expected = blur.convolve(light, kernel)
+    np.testing.assert_allclose(convolve(light, kernel, border=2), expected, atol=1e-6)
+    np.testing.assert_allclose(convolve(light, kernel, border=4), expected[2:-2, 2:-2], atol=1e-6)
+
+
+@pytest.mark.parametrize("still", (0, 1))
+def test_two_layers_are_exposed_as_instant_by_instant(still):
+    """Where one of the two layers is at rest, the product of the means is the mean of the products."""
+    rng = np.random.default_rng(still)
+    border, instants = blur.MARGIN, 11
+    size = (24 + 2 * border, 20 + 2 * border)
+    background = rng.random((*size, 3)).astype(np.float32)
+    mask = smooth_mask(rng, size)[..., None]
+    layer = np.concatenate([rng.random((*size, 3)).astype(np.float32) * mask, mask], axis=-1)
+    paths = [motion_path(rng, 9.0, instants, 0.1) for _ in range(2)]
+    paths = [path - path[instants // 2] for path in paths]
+    paths[still] = np.zeros((instants, 2))
+    zeros = np.zeros(instants)
+    expected = blur.expose_layers(background, [layer], [blur.Motion(path, zeros, zeros) for path in paths])
+    pair = expose_two(background, layer, [rasterize(path, 12) for path in paths], border)
+    for ours, theirs in zip(pair, expected):
+        np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
+def test_the_longest_path_has_the_extent_and_all_are_measured_from_the_middle_instant():
+    for seed in range(20):
+        paths = moving._draw_paths(np.random.default_rng(seed), 12.0, 2)
+        lengths = [np.linalg.norm(path[:, None] - path[None], axis=-1).max() for path in paths]
+        assert max(lengths) == pytest.approx(12.0)
+        assert all(len(path) % 2 == 1 and not path[len(path) // 2].any() for path in paths)
+
+
+def test_some_pairs_are_sharp_and_some_hardly_blurred():
+    extents = np.array([moving._draw_extent(np.random.default_rng(seed)) for seed in range(2000)])
+    assert (extents == 0).mean() == pytest.approx(moving._STILL, abs=0.02)
+    assert ((extents > 0) & (extents < moving._MILD_EXTENT)).mean() == pytest.approx(moving._MILD, abs=0.03)
+    assert 20.0 < extents.max() <= moving._EXTENT
+
+
+def test_an_unblurred_pair_is_the_photo_twice(photos, monkeypatch):
+    monkeypatch.setattr(moving, "_STILL", 1.0)
+    monkeypatch.setattr(moving, "_NOISY", 0.0)
+    source = MovingPhotos(photos)
+    for index, seed in itertools.product(range(2), range(4)):
+        blurry, sharp = load_crop(source, index, 32, bits_of(seed))
+        np.testing.assert_array_equal(blurry, sharp)
+        photo = source._photo(source.names[index])
+        top, left = corner_of(bits_of(seed), photo.shape[:2], 32)
+        np.testing.assert_array_equal(sharp, photo[top : top + 32, left : left + 32])
+
+
+def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
+    source = open_source(f"motion:{photos}", "train")
+    settings = dict(batch=6, crop=32, seed=4)
+    whole = list(training_dataset(source, steps=4, **settings).as_numpy_iterator())
+    late = list(training_dataset(source, start_step=2, steps=2, **settings).as_numpy_iterator())
+    for one, other in zip(whole[2:], late):
+        np.testing.assert_array_equal(one["blurry"], other["blurry"])
+        np.testing.assert_array_equal(one["sharp"], other["sharp"])
+    assert len({pair.tobytes() for batch in whole for pair in batch["blurry"]}) == 24
+
+
+def test_whole_pairs_stay_the_same_at_every_size(photos):
+    source = MovingPhotos(photos)
+    assert source.names == ["b", "trip-a"]
+    for index, size in enumerate(((40, 36), (90, 64))):
+        blurry, sharp = source.load(index)
+        assert blurry.shape == sharp.shape == (*size, 3)
+        np.testing.assert_array_equal(blurry, MovingPhotos(photos).load(index)[0])
+    assert "2 photos" in source.description and "motion" in source.description
+
+
+def test_a_photo_too_small_for_the_crop_is_named(photos):
+    with pytest.raises(DataError, match="b.png is 36×40 px, too small for crops of 48 px"):
+        training_dataset(MovingPhotos(photos), batch=2, crop=48, seed=0)
