@@ -73,3 +73,18 @@ class PreconditionedNoisePrediction:
         difference = x_gamma - tf.sqrt(gamma) * blurry
         linear = tf.sqrt(gamma) * self.residual_std**2 / variance * difference
         return blurry + linear - self.residual_std * tf.sqrt(1.0 - gamma) * tf.math.rsqrt(variance) * output
+
+
+@dataclasses.dataclass(frozen=True)
+class PreconditionedEstimatePrediction(PreconditionedNoisePrediction):
+    """As `PreconditionedNoisePrediction`, but the network sees the best linear guess of r from d instead of d/√V.
+
+    At the high noise levels where few-step sampling spends its evaluations, d/√V is noise of unit variance and hides the
+    blurry image's fine structure beside it until a network has learned to look past it. The guess fades out there, so
+    that it never shows more noise than it tells of the image.
+    """
+
+    def network_input(self, x_gamma, blurry, gamma):
+        """√γσ_r/V·d: the guess of r in units of σ_r, of variance γσ_r²/V < 1."""
+        difference = x_gamma - tf.sqrt(gamma) * blurry
+        return tf.sqrt(gamma) * self.residual_std / self._variance(gamma) * difference

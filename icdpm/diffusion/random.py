@@ -8,6 +8,7 @@ the replica that computes it, so one device and many take the same training step
 import math
 
 import tensorflow as tf
+from tensorflow.python.ops import random_ops_util
 
 
 def example_seeds(seed, indices):
@@ -27,15 +28,54 @@ def _fold_in(seed, number):
 
 def uniform(seed, shape):
     """Uniform numbers in [0, 1) with 23 random bits, float32, from one seed (int64 [2])."""
-    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox")
+    return _to_uniform(tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox"))
+
+
+def _to_uniform(bits):
     mantissa = tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32))
     return tf.bitcast(tf.bitwise.bitwise_or(mantissa, tf.constant(0x3F800000, tf.uint32)), tf.float32) - 1.0
 
 
 def normal(seed, shape):
     """Standard normal numbers, float32, from one seed (Box and Muller, 1958)."""
-    draws = uniform(seed, tf.concat([[2], shape], axis=0))
-    return tf.sqrt(-2.0 * tf.math.log(1.0 - draws[0])) * tf.cos(2.0 * math.pi * draws[1])
+    count = tf.reduce_prod(tf.cast(shape, tf.int64))
+    return tf.reshape(_normal_numbers(seed, count, 0, count), shape)
+
+
+def normal_rows(seed, shape, first, last):
+    """The rows `first` to `last` (exclusive) of `normal(seed, shape)`, bit for bit, without making the others."""
+    shape = tf.convert_to_tensor(shape)
+    length = tf.reduce_prod(tf.cast(shape[1:], tf.int64))
+    numbers = _normal_numbers(
+        seed, length * tf.cast(shape[0], tf.int64), length * tf.cast(first, tf.int64), length * tf.cast(last, tf.int64)
+    )
+    return tf.reshape(numbers, tf.concat([[last - first], shape[1:]], axis=0))
+
+
+# Element-wise kernels round the last few numbers of an array otherwise, where they do not fill a vector register. Begun and
+# ended at multiples of this, every number comes out the same in whatever array it is made.
+_ALIGNMENT = 64
+
+
+def _normal_numbers(seed, count, first, last):
+    """Numbers `first` to `last` of `count` standard normal ones: number i is made of the uniform numbers i and count + i."""
+    start = first // _ALIGNMENT * _ALIGNMENT
+    aligned = -(-(last - start) // _ALIGNMENT) * _ALIGNMENT
+    radius, angle = (_uniform_numbers(seed, offset + start, aligned) for offset in (0, count))
+    numbers = tf.sqrt(-2.0 * tf.math.log(1.0 - radius)) * tf.cos(2.0 * math.pi * angle)
+    return numbers[first - start : last - start]
+
+
+def _uniform_numbers(seed, first, count):
+    """`count` numbers of the stream of `uniform`, from number `first` on: Philox gives four for each value of its counter."""
+    # What tf.random.stateless_uniform begins with, too.
+    key, counter, alg = random_ops_util.get_key_counter_alg(seed, "philox")
+    counter += tf.cast(tf.stack([first // 4, 0]), tf.uint64)
+    skipped = first % 4
+    bits = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[skipped + count], key=key, counter=counter, alg=alg, dtype=tf.uint32
+    )
+    return _to_uniform(bits[skipped:])
 
 
 def uniform_each(seeds, shape):
@@ -46,3 +86,8 @@ def uniform_each(seeds, shape):
 def normal_each(seeds, shape):
     """[batch, *shape] standard normal numbers, one example a seed (int64 [batch, 2])."""
     return tf.map_fn(lambda seed: normal(seed, shape), seeds, fn_output_signature=tf.float32)
+
+
+def normal_rows_each(seeds, shape, first, last):
+    """The rows `first` to `last` (exclusive) of each example of `normal_each(seeds, shape)`, bit for bit."""
+    return tf.map_fn(lambda seed: normal_rows(seed, shape, first, last), seeds, fn_output_signature=tf.float32)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from icdpm.diffusion.schedules import inference_levels
+from icdpm.diffusion.schedules import SCHEDULES, log_snr
 
 
 class Plan(NamedTuple):
@@ -47,13 +47,57 @@ def ancestral(gammas):
     return tf.stack([on_x, on_image, tf.zeros_like(gamma), deviation], axis=1)
 
 
-SAMPLERS = {"ancestral": ancestral}
+def ddim(gammas, eta=0.0):
+    """Weights of DDIM(η) (Song et al. 2021, eq. 12 and 16): the ancestral noise times η, and as much more of the direction
+    to x_t as keeps the variance. η = 0 is deterministic and of first order; η = 1 is `ancestral`.
+    """
+    gamma, after = gammas[1:], gammas[:-1]
+    deviation = eta * tf.sqrt((1.0 - after) / (1.0 - gamma) * (1.0 - gamma / after))
+    on_x = tf.sqrt((1.0 - after - deviation**2) / (1.0 - gamma))
+    on_image = tf.sqrt(after) - on_x * tf.sqrt(gamma)
+    return tf.stack([on_x, on_image, tf.zeros_like(gamma), deviation], axis=1)
 
 
-def make_plan(sampler, steps, max_noise_variance):
-    """The plan of a sampler, by its name in `SAMPLERS`, on the paper's schedule (`inference_levels`)."""
-    gammas = inference_levels(steps, max_noise_variance)
-    return Plan(gammas, SAMPLERS[sampler](gammas))
+def dpmpp_2m(gammas):
+    """Weights of DPM-Solver++(2M) (Lu et al. 2022b, algorithm 2): deterministic, multistep, of second order."""
+    return _extrapolated(ddim(gammas), gammas)
+
+
+def dpmpp_2m_sde(gammas):
+    """Weights of SDE-DPM-Solver++(2M) (Lu et al. 2022b, eq. 19): `dpmpp_2m` with all of the ancestral noise."""
+    return _extrapolated(ancestral(gammas), gammas)
+
+
+def _extrapolated(weights, gammas):
+    """First-order weights with x̂_t extrapolated in λ = ln(√γ/√(1−γ)) to the middle of the step, as DPM-Solver++ does:
+    x̂_t + h_t/(2·h_{t+1})·(x̂_t − x̂_{t+1}), where h_t = λ_{t−1} − λ_t.
+
+    The first step taken has nothing to extrapolate from, and the last, to λ = ∞, gives x̂_1: both stay as they are.
+    """
+    log_snrs = log_snr(gammas[1:])
+    widths = log_snrs[:-1] - log_snrs[1:]
+    ratios = tf.pad(widths[:-1] / widths[1:], [[1, 1]])[: len(weights)]
+    on_x, on_image, _, on_noise = tf.unstack(weights, axis=1)
+    change = 0.5 * ratios * on_image
+    return tf.stack([on_x, on_image + change, -change, on_noise], axis=1)
+
+
+SAMPLERS = {"ancestral": ancestral, "ddim": ddim, "dpmpp_2m": dpmpp_2m, "dpmpp_2m_sde": dpmpp_2m_sde}
+
+
+def make_plan(sampler, steps, max_noise_variance, schedule="linear_beta", eta=0.0):
+    """The plan of a sampler on a schedule.
+
+    Args:
+      sampler: a name in `SAMPLERS`.
+      steps: T, the number of evaluations of the denoiser.
+      max_noise_variance: where the schedule starts, as its function in `SCHEDULES` says: of linear_beta the largest step
+        variance 1 − α_T, of the others the variance 1 − γ_T.
+      schedule: a name in `SCHEDULES`.
+      eta: η of ddim, in [0, 1].
+    """
+    gammas = SCHEDULES[schedule](steps, max_noise_variance)
+    return Plan(gammas, ddim(gammas, eta) if sampler == "ddim" else SAMPLERS[sampler](gammas))
 
 
 def draw(denoise, start, noise, plan):
@@ -71,12 +115,24 @@ def draw(denoise, start, noise, plan):
     """
     x, previous = start, None
     for t in range(plan.steps, 0, -1):
-        on_x, on_image, on_previous, on_noise = plan.weights[t - 1].numpy().tolist()
         denoised = denoise(x, plan.gammas[t])
-        x = on_x * x + on_image * denoised
-        if on_previous:
-            x += on_previous * previous
-        if on_noise:
-            x += on_noise * noise(t - 1)
+        x = advance(plan.weights[t - 1], x, denoised, lambda: previous, lambda: noise(t - 1))  # noqa: B023
         previous = denoised
+    return x
+
+
+def advance(weights, x, denoised, previous, noise):
+    """One step: a·x_t + b·x̂_t + c·x̂_{t+1} + d·ε_t.
+
+    Args:
+      weights: a row of `Plan.weights`.
+      x, denoised: x_t and x̂_t.
+      previous, noise: functions that give x̂_{t+1} and ε_t; asked only where their weight is not 0.
+    """
+    on_x, on_image, on_previous, on_noise = weights.numpy().tolist()
+    x = on_x * x + on_image * denoised
+    if on_previous:
+        x += on_previous * previous()
+    if on_noise:
+        x += on_noise * noise()
     return x

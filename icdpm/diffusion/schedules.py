@@ -5,6 +5,9 @@ All in float64: the first variances are near float32's resolution at one, and up
 
 import tensorflow as tf
 
+# Of the last evaluation of schedules for few steps: a standard deviation of 1.3 of 255 gray values.
+MIN_NOISE_VARIANCE = 1e-4
+
 
 def linear_betas(steps, start, end):
     """β_1 … β_T: `steps` variances that grow linearly from `start` to `end`, float64 [steps]."""
@@ -17,7 +20,7 @@ def signal_levels(betas):
 
 
 def inference_levels(steps, max_noise_variance, min_noise_variance=1e-6):
-    """Signal levels γ_0 … γ_T of an inference schedule (arXiv 2212.01789, §C.2).
+    """Signal levels γ_0 … γ_T of the paper's inference schedule (arXiv 2212.01789, §C.2): step variances that grow linearly.
 
     Args:
       steps: T, the number of network evaluations.
@@ -31,3 +34,28 @@ def inference_levels(steps, max_noise_variance, min_noise_variance=1e-6):
     if steps == 1:
         return signal_levels(tf.constant([max_noise_variance], tf.float64))
     return signal_levels(linear_betas(steps, min_noise_variance, max_noise_variance))
+
+
+def log_snr_levels(steps, max_noise_variance, min_noise_variance=MIN_NOISE_VARIANCE):
+    """Signal levels γ_0 … γ_T for few steps: γ_1 … γ_T uniform in λ = ln(√γ/√(1−γ)), as DPM-Solver (Lu et al. 2022) takes
+    them. The last step, to γ_0 = 1 and λ = ∞, gives x̂_1.
+
+    Args:
+      steps: T, the number of network evaluations.
+      max_noise_variance: 1 − γ_T, the noise variance of the start.
+      min_noise_variance: 1 − γ_1, the noise variance of the last evaluation; smaller than `max_noise_variance`.
+
+    Returns:
+      float64 [steps + 1], decreasing. With one step it is the start that counts: γ_1 = 1 − max_noise_variance.
+    """
+    end, start = log_snr(1.0 - tf.constant([min_noise_variance, max_noise_variance], tf.float64))
+    gammas = tf.sigmoid(2.0 * tf.linspace(start, end, steps))
+    return tf.concat([tf.ones([1], tf.float64), gammas[::-1]], axis=0)
+
+
+def log_snr(gammas):
+    """λ = ln(√γ/√(1−γ)), half the logarithm of the ratio of signal to noise; ∞ at γ = 1."""
+    return 0.5 * (tf.math.log(gammas) - tf.math.log1p(-gammas))
+
+
+SCHEDULES = {"linear_beta": inference_levels, "log_snr": log_snr_levels}

@@ -34,6 +34,20 @@ class GuidanceNetwork(tf.keras.layers.Layer):
         self.decoder = [block(width, f"decoder_{i}") for i, width in reversed(list(enumerate(widths)))]
         self.regression = convolution(outputs, 3, "float32", "regression")
 
+    @property
+    def reach(self):
+        """How many pixels of its input beyond a window the outputs within it depend on."""
+        return 2 + 2 * (len(self.encoder) + len(self.middle) + len(self.decoder))
+
+    @property
+    def bytes_per_pixel(self):
+        """Memory that one evaluation holds at its peak, for each pixel of its input; measured to be enough on CPUs.
+
+        The stored features, and those of the widest block, four times over.
+        """
+        widths = [block.filters for block in self.encoder]
+        return (sum(widths) + 4 * 2 * max(widths)) * tf.as_dtype(self.compute_dtype).size + 128
+
     def call(self, x):
         """x: φ_k(y), float [batch, height, width, 1 or 3] in [−1, 1].
 

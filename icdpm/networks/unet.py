@@ -14,6 +14,9 @@ class DenoisingUNet(tf.keras.layers.Layer):
     feature (the stem, every encoder block, every downsampling block). Between levels a residual block also resamples. No
     attention and no normalisation. Level l works at 1/2^l of the resolution with multipliers[l]·channels features.
 
+    With a `patch` p above 1, p×p pixels become channels before the stem and come back after the head (space to depth, as in
+    Shi et al., arXiv 1609.05158): level l works at 1/(p·2^l), and features p times as wide cost as much as before.
+
     Args:
       channels: base width C.
       multipliers: width of each level over C; the number of levels.
@@ -21,6 +24,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
       middle_blocks: residual blocks at the lowest resolution between encoder and decoder.
       guided_levels: levels whose encoder blocks receive guidance features.
       outputs: channels of the output.
+      patch: pixels to a side of a patch.
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout, zero_last: see `ResidualBlock`.
       dtype: Keras policy; the output is always float32.
@@ -36,6 +40,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
         middle_blocks=2,
         guided_levels=(),
         outputs=3,
+        patch=1,
         embedding_scale=1000.0,
         dropout=0.0,
         zero_last=True,
@@ -49,6 +54,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
         widths = [channels * multiplier for multiplier in multipliers]
         levels = range(len(widths))
         self.guided_levels = tuple(guided_levels)
+        self.patch = patch
         self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype)
         self.stem = convolution(channels, 3, dtype, "stem")
         self.encoder = [
@@ -59,12 +65,43 @@ class DenoisingUNet(tf.keras.layers.Layer):
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
         self.decoder = [[block(widths[level], f"decoder_{level}_{i}") for i in range(encoder_blocks + 1)] for level in levels]
         self.up = [block(widths[level], f"up_{level}", resample="up") for level in levels[1:]]
-        self.head = convolution(outputs, 3, "float32", "head", zero=zero_last)
+        self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
     def factor(self):
         """Height and width must be divisible by this."""
-        return 2 ** len(self.down)
+        return self.patch * 2 ** len(self.down)
+
+    @property
+    def reach(self):
+        """How many pixels beyond a window the output within it depends on; windows that begin and end at multiples of
+        `factor`. A multiple of `factor` itself.
+
+        Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
+        """
+        reach = 1  # the head
+        for level, blocks in enumerate(self.decoder):
+            if level > 0:
+                reach = -(-(reach + 2) // 2)  # both convolutions of `up` lie above the level
+            reach += 2 * len(blocks)
+        reach += 2 * len(self.middle)
+        for level, blocks in reversed(list(enumerate(self.encoder))):
+            reach += 2 * len(blocks)
+            if level > 0:
+                reach = 2 * (reach + 2)  # both convolutions of `down` lie at the level
+        reach = self.patch * (reach + 1)  # the stem
+        return -(-reach // self.factor) * self.factor
+
+    @property
+    def bytes_per_pixel(self):
+        """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on CPUs.
+
+        At the first level: the stored features, and those of the widest block, four times over.
+        """
+        encoder, decoder = (blocks[0][0].filters for blocks in (self.encoder, self.decoder))
+        widest = decoder + (self.up[0].filters if self.up else encoder)
+        stored = encoder * (len(self.encoder[0]) + 1)
+        return (stored + 4 * widest) * tf.as_dtype(self.compute_dtype).size / self.patch**2 + 128
 
     def call(self, x, noise_level, guidance=None, dropout_seed=None):
         """One evaluation.
@@ -72,7 +109,8 @@ class DenoisingUNet(tf.keras.layers.Layer):
         Args:
           x: float [batch, height, width, inputs]; height and width divisible by `factor`.
           noise_level: √γ, float32 [batch].
-          guidance: {level: features [batch, height/2^level, width/2^level, any]} with every guided level; None if unguided.
+          guidance: {level: features [batch, height/(patch·2^level), width/(patch·2^level), any]} with every guided level;
+            None if unguided.
           dropout_seed: stateless seed (int32 [2]) in training with dropout, else None.
 
         Returns:
@@ -87,6 +125,8 @@ class DenoisingUNet(tf.keras.layers.Layer):
             seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
             return block(features, embedding, level_guidance, seed)
 
+        if self.patch > 1:
+            x = tf.nn.space_to_depth(x, self.patch)
         features = self.stem(tf.cast(x, self.compute_dtype))
         stored = [features]
         for level, blocks in enumerate(self.encoder):
@@ -104,4 +144,5 @@ class DenoisingUNet(tf.keras.layers.Layer):
                 features = apply(block, tf.concat([features, stored.pop()], axis=-1))
             if level > 0:
                 features = apply(self.up[level - 1], features)
-        return self.head(swish(features))
+        output = self.head(swish(features))
+        return tf.nn.depth_to_space(output, self.patch) if self.patch > 1 else output

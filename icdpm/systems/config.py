@@ -5,6 +5,7 @@ import json
 import ml_collections
 
 from icdpm.diffusion.samplers import SAMPLERS
+from icdpm.diffusion.schedules import MIN_NOISE_VARIANCE, SCHEDULES
 from icdpm.errors import IcdpmError
 
 
@@ -22,6 +23,7 @@ def default_config():
     config.unet = ml_collections.ConfigDict()
     config.unet.channels = 32
     config.unet.multipliers = (1, 2, 3, 4)
+    config.unet.patch = 1  # pixels to a side that become channels before the first level: 1 (the paper's), 2, 4, …
     config.unet.encoder_blocks = 3
     config.unet.middle_blocks = 2
     config.unet.dropout = 0.0  # assumed
@@ -42,8 +44,8 @@ def default_config():
     config.diffusion.steps = 2000  # the training schedule: T (assumed, from SR3 and DvSR)
     config.diffusion.beta_start = 1e-6  # assumed
     config.diffusion.beta_end = 1e-2  # assumed
-    config.diffusion.parametrisation = "noise"  # noise (the paper's) or preconditioned_noise
-    config.diffusion.residual_std = 0.13  # σ_r of preconditioned_noise
+    config.diffusion.parametrisation = "noise"  # noise (the paper's), preconditioned_noise or preconditioned_estimate
+    config.diffusion.residual_std = 0.13  # σ_r of the preconditioned ones
     config.diffusion.loss = "l1"  # of the network's output: l1 (the paper's) or l2
 
     config.optimizer = ml_collections.ConfigDict()
@@ -76,6 +78,8 @@ def default_config():
     config.sampling.sampler = "ancestral"
     config.sampling.steps = 50
     config.sampling.max_noise_variance = 0.2
+    config.sampling.schedule = "linear_beta"
+    config.sampling.eta = 0.0  # of the sampler ddim
     config.lock()
     return config
 
@@ -84,14 +88,15 @@ _CHOICES = {
     "precision": ("float32", "mixed_bfloat16"),
     "guidance.color": ("gray", "rgb"),
     "guidance.route": ("latent", "input"),
-    "diffusion.parametrisation": ("noise", "preconditioned_noise"),
+    "diffusion.parametrisation": ("noise", "preconditioned_noise", "preconditioned_estimate"),
     "diffusion.loss": ("l1", "l2"),
     "sampling.sampler": tuple(SAMPLERS),
+    "sampling.schedule": tuple(SCHEDULES),
 }
 _MAY_BE_ZERO = {
     "seed", "unet.dropout", "unet.middle_blocks", "guidance.middle_blocks", "guidance.noise_std",
     "optimizer.learning_rate_ramp", "optimizer.noise_loss_ramp", "optimizer.ema_decay", "optimizer.beta_1",
-    "optimizer.beta_2", "optimizer.gradient_clip",
+    "optimizer.beta_2", "optimizer.gradient_clip", "sampling.eta",
 }  # fmt: skip
 _BELOW_ONE = {
     "unet.dropout", "diffusion.beta_start", "diffusion.beta_end", "optimizer.beta_1", "optimizer.beta_2",
@@ -128,13 +133,20 @@ def check_config(config):
 
 
 def config_from_json(text):
-    """The checked config written by `config_to_json`. Raises IcdpmError if the text is no such config."""
+    """The checked config written by `config_to_json`, perhaps by an earlier version.
+
+    Fields that came later hold their defaults, which are chosen to mean what was done before there was a choice. Raises
+    IcdpmError if the text is no such config.
+    """
     try:
         content = json.loads(text)
     except ValueError as error:
         raise IcdpmError(f"not valid JSON ({error})") from error
     if not isinstance(content, dict):
         raise IcdpmError("not a config: a JSON object is expected")
+    for section, fields in default_config().to_dict().items():
+        if isinstance(fields, dict) and isinstance(content.get(section), dict):
+            content[section] = {**fields, **content[section]}
     return check_config(content)
 
 
@@ -179,9 +191,13 @@ def _check_together(config):
     levels = len(config.unet.multipliers)
     if not levels:
         raise IcdpmError("the config field unet.multipliers is empty; it must hold a width for each level")
-    if config.guidance.route == "latent" and any(scale >= levels for scale in config.guidance.scales):
+    if config.unet.patch & (config.unet.patch - 1):
+        raise IcdpmError(f"the config field unet.patch is {config.unet.patch}; it must be a power of two")
+    if config.guidance.route == "latent" and any(not 0 <= guided_level(config, k) < levels for k in config.guidance.scales):
+        first = guided_level(config, 0)
         raise IcdpmError(
-            f"the config field guidance.scales is {config.guidance.scales}, but the UNet has the scales 1 to {levels - 1}"
+            f"the config field guidance.scales is {config.guidance.scales}, "
+            f"but the UNet has the scales {max(1, -first)} to {levels - 1 - first}"
         )
     if config.guidance.route == "input" and len(config.guidance.scales) != 1:
         raise IcdpmError("with guidance.route 'input' the config field guidance.scales must hold one scale")
@@ -191,6 +207,14 @@ def _check_together(config):
         raise IcdpmError(
             f"data.batch {config.data.batch} does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
         )
+    sampling = config.sampling
+    if sampling.eta > (sampling.sampler == "ddim"):
+        raise IcdpmError(f"the config field sampling.eta is {sampling.eta}; it must be 0, or with the sampler ddim at most 1")
+    if sampling.schedule == "log_snr" and sampling.max_noise_variance <= MIN_NOISE_VARIANCE:
+        raise IcdpmError(
+            f"the config field sampling.max_noise_variance is {sampling.max_noise_variance}; "
+            f"with the schedule log_snr it must be above {MIN_NOISE_VARIANCE}"
+        )
     factor = size_factor(config)
     if config.data.crop % factor:
         raise IcdpmError(f"the config field data.crop is {config.data.crop}; it must be a multiple of {factor}")
@@ -198,4 +222,9 @@ def _check_together(config):
 
 def size_factor(config):
     """Height and width of an image must be divisible by this number."""
-    return 2 ** max([len(config.unet.multipliers) - 1, *config.guidance.scales])
+    return max([config.unet.patch * 2 ** (len(config.unet.multipliers) - 1), *(2**k for k in config.guidance.scales)])
+
+
+def guided_level(config, scale):
+    """The UNet's level that works at 1/2^scale of the resolution, as the guidance features of that scale do."""
+    return scale + 1 - config.unet.patch.bit_length()

@@ -4,14 +4,18 @@ import tensorflow as tf
 
 from icdpm.diffusion import random
 from icdpm.diffusion.noise_levels import piecewise_uniform
-from icdpm.diffusion.parametrisations import NoisePrediction, PreconditionedNoisePrediction
+from icdpm.diffusion.parametrisations import (
+    NoisePrediction,
+    PreconditionedEstimatePrediction,
+    PreconditionedNoisePrediction,
+)
 from icdpm.diffusion.process import diffuse
 from icdpm.diffusion.samplers import draw
 from icdpm.diffusion.schedules import linear_betas, signal_levels
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
 from icdpm.networks.unet import DenoisingUNet
-from icdpm.systems.config import size_factor
+from icdpm.systems.config import guided_level, size_factor
 from icdpm.systems.ramps import linear_ramp
 
 # Purposes of the random numbers of a training example; each folds its own number into the example's seed.
@@ -50,7 +54,8 @@ class ICDPM(tf.keras.Model):
             multipliers=config.unet.multipliers,
             encoder_blocks=config.unet.encoder_blocks,
             middle_blocks=config.unet.middle_blocks,
-            guided_levels=guidance.scales if guidance.route == "latent" else (),
+            guided_levels=[guided_level(config, k) for k in guidance.scales] if guidance.route == "latent" else (),
+            patch=config.unet.patch,
             embedding_scale=config.unet.embedding_scale,
             dropout=config.unet.dropout,
             zero_last=config.unet.zero_last,
@@ -58,12 +63,19 @@ class ICDPM(tf.keras.Model):
         self.parametrisation = {
             "noise": NoisePrediction(),
             "preconditioned_noise": PreconditionedNoisePrediction(config.diffusion.residual_std),
+            "preconditioned_estimate": PreconditionedEstimatePrediction(config.diffusion.residual_std),
         }[config.diffusion.parametrisation]
         diffusion = config.diffusion
         self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
         # What `train_step` returns is already reduced over the replicas.
         self.distribute_reduction_method = "first"
+        self._compile()
         self._make_weights()
+
+    @property
+    def reach(self):
+        """How many pixels beyond a window what is denoised within it depends on (`DenoisingUNet.reach`), guidance aside."""
+        return -(-self.unet.reach // self.factor) * self.factor
 
     def _make_weights(self):
         """Creates the weights, in float32 and a fixed order; their initial values follow the config's seed."""
@@ -118,7 +130,7 @@ class ICDPM(tf.keras.Model):
             inputs.append(blurry)
         features = None
         if self.config.guidance.route == "latent":
-            features = {int(k): h for k, (h, _) in guidance.items()}
+            features = {guided_level(self.config, int(k)): h for k, (h, _) in guidance.items()}
         else:
             for k, (_, regression) in guidance.items():
                 inputs.append(repeat_pixels(regression, 2 ** int(k)))
@@ -231,7 +243,7 @@ class ICDPM(tf.keras.Model):
 
     # Sampling.
 
-    def sample(self, blurry, guidance, plan, seeds, on_step=None):
+    def sample(self, blurry, guidance, plan, seeds, on_step=None, follow=draw):
         """Draws one sharp image for each blurry one.
 
         Args:
@@ -240,6 +252,7 @@ class ICDPM(tf.keras.Model):
           plan: the steps of a sampler (`icdpm.diffusion.samplers.make_plan`).
           seeds: int64 [batch, 2]; an image's sample follows from its own seed, whatever else is in the batch.
           on_step: called without arguments after each evaluation of the network.
+          follow: what walks down the plan: `draw`, or in graphs `icdpm.diffusion.loop.draw_in_graph`.
 
         Returns:
           float32, of blurry's shape, in [−1, 1].
@@ -247,28 +260,55 @@ class ICDPM(tf.keras.Model):
         shape = tf.shape(blurry)[1:]
 
         def denoise(x, gamma):
-            image = self._compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), guidance)
+            image = self.compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), guidance)
             if on_step is not None:
                 on_step()
             return image
 
         def noise(step):
-            return _noise(seeds, tf.constant(step), shape)
+            return sampling_noise(seeds, tf.convert_to_tensor(step), shape, 0, shape[0])
 
         start = self.parametrisation.start(noise(plan.steps), blurry, tf.cast(plan.gammas[-1], tf.float32))
-        return draw(denoise, start, noise, plan)
+        return follow(denoise, start, noise, plan)
 
-    @tf.function(reduce_retracing=True)
-    def compiled_guide(self, blurry):
-        """`guide` without noise, as a graph."""
-        return self.guide(blurry)
+    def _compile(self):
+        """Makes the graphs of `guide`, its two parts, and `denoise`.
 
-    @tf.function(reduce_retracing=True)
-    def _compiled_denoise(self, x_gamma, blurry, gamma, guidance):
-        return self.denoise(x_gamma, blurry, gamma, guidance)
+        Each is one graph for images of any number and size: graphs made for one size round otherwise, and what becomes of a
+        picture would depend on those before it.
+        """
+        images = _images_of(3)
+        outputs = {"gray": 1, "rgb": 3}[self.config.guidance.color]
+        features = _images_of(self.config.guidance.channels, self.compute_dtype)
+        guidance = {k: (features, _images_of(outputs)) for k in self.guidance_networks}
+        self.compiled_structure = tf.function(self.structure, input_signature=[images])
+        self.compiled_guidance_networks = {
+            k: tf.function(network.call, input_signature=[_images_of(outputs)]) for k, network in self.guidance_networks.items()
+        }
+        self.compiled_guide = tf.function(self.guide, input_signature=[images])
+        self.compiled_denoise = tf.function(self.denoise, input_signature=[images, images, tf.TensorSpec([None]), guidance])
 
 
-@tf.function(reduce_retracing=True)
-def _noise(seeds, step, shape):
-    """Standard normal numbers of a sampling step, one image a seed."""
-    return random.normal_each(random.fold_in(seeds, step), shape)
+def _images_of(channels, dtype=tf.float32):
+    return tf.TensorSpec([None, None, None, channels], dtype)
+
+
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, 2], tf.int64),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([3], tf.int32),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([], tf.int32),
+    ]
+)
+def sampling_noise(seeds, step, shape, first, last):
+    """Standard normal numbers of a sampling step, one image a seed.
+
+    Args:
+      seeds: int64 [batch, 2].
+      step: number of the step.
+      shape: of one image.
+      first, last: which of its rows are made, the last one exclusive; they are the same with and without the others.
+    """
+    return random.normal_rows_each(random.fold_in(seeds, step), shape, first, last)

@@ -1,6 +1,7 @@
 """The folder of a training run: what lies where, and how a trained system is loaded from it.
 
 WORKDIR/config.json                           the config of the run
+WORKDIR/data.json                             what it was trained and validated on, in words
 WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name
     weights.npz                               the averaged (EMA) weights: all that restoring needs
     state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
@@ -23,6 +24,11 @@ _STEP = re.compile(r"step-(\d{9,})")
 def config_file(workdir):
     """Path of the run's config."""
     return Path(workdir) / "config.json"
+
+
+def data_file(workdir):
+    """Path of the note of which data the run has seen."""
+    return Path(workdir) / "data.json"
 
 
 def checkpoint_folder(workdir, step):
@@ -54,6 +60,18 @@ def read_config(workdir):
         raise IcdpmError(f"{path}: {error}") from error
 
 
+def read_data(workdir):
+    """{'training': […], 'validation': […]}: descriptions of the data that the run has seen; empty where none are noted."""
+    path = data_file(workdir)
+    if not path.is_file():
+        return {"training": [], "validation": []}
+    try:
+        noted = json.loads(path.read_text())
+        return {name: [str(description) for description in noted[name]] for name in ("training", "validation")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise IcdpmError(f"{path} is damaged; delete it and training writes it again") from error
+
+
 def read_best(workdir):
     """The step of the best validation, or None before the first."""
     path = best_file(workdir)
@@ -65,15 +83,20 @@ def read_best(workdir):
         raise IcdpmError(f"{path} is damaged; delete it and validation writes it again") from error
 
 
-def load(workdir, checkpoint="latest"):
-    """A trained system with its averaged weights, ready to restore.
+def weights_file(workdir, step):
+    """Path of the averaged (EMA) weights of a step."""
+    return checkpoint_folder(workdir, step) / "weights.npz"
+
+
+def choose_step(workdir, checkpoint="latest"):
+    """The step of a checkpoint by what people call it.
 
     Args:
-      workdir: folder of a training run; nothing but it is needed.
+      workdir: folder of a training run.
       checkpoint: 'latest', 'best' or a step.
 
     Raises:
-      IcdpmError: no such workdir or checkpoint, or damaged weights.
+      IcdpmError: no such workdir or checkpoint.
     """
     config = read_config(workdir)
     steps = checkpoint_steps(workdir)
@@ -91,8 +114,28 @@ def load(workdir, checkpoint="latest"):
         raise IcdpmError(f"checkpoint is {checkpoint!r}; it must be latest, best or a step")
     if step not in steps:
         raise IcdpmError(f"{workdir} holds no checkpoint of step {step}; it holds {', '.join(map(str, steps))}")
+    return step
+
+
+def load(workdir, checkpoint="latest", precision=None):
+    """A trained system with its averaged weights, ready to restore.
+
+    Args:
+      workdir: folder of a training run; nothing but it is needed.
+      checkpoint: 'latest', 'best' or a step.
+      precision: float32 or mixed_bfloat16; None: that of the config.
+
+    Raises:
+      IcdpmError: no such workdir or checkpoint, or damaged weights.
+    """
+    path = weights_file(workdir, choose_step(workdir, checkpoint))
+    if not path.is_file():
+        raise IcdpmError(f"there is no {path}, which holds the averaged (EMA) weights; copy all of the checkpoint")
+    config = read_config(workdir)
+    if precision is not None:
+        config.precision = precision
     system = ICDPM(config)
-    load_weights(checkpoint_folder(workdir, step) / "weights.npz", system)
+    load_weights(path, system)
     return system
 
 

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.parametrisations import NoisePrediction, PreconditionedNoisePrediction
+from icdpm.diffusion.parametrisations import (
+    NoisePrediction,
+    PreconditionedEstimatePrediction,
+    PreconditionedNoisePrediction,
+)
 from icdpm.diffusion.process import diffuse, predicted_image, predicted_noise
 
 LEVELS = np.array([1e-4, 0.1, 0.5, 0.99, 0.9999], np.float64)[:, None, None, None]
@@ -23,7 +27,10 @@ def test_noise_and_image_follow_from_each_other():
     np.testing.assert_allclose(predicted_image(x, noise, LEVELS), sharp, atol=1e-9)
 
 
-@pytest.mark.parametrize("parametrisation", [NoisePrediction(), PreconditionedNoisePrediction(0.13)])
+@pytest.mark.parametrize(
+    "parametrisation",
+    [NoisePrediction(), PreconditionedNoisePrediction(0.13), PreconditionedEstimatePrediction(0.13)],
+)
 def test_a_perfect_output_gives_the_sharp_image(parametrisation):
     sharp, blurry, noise = pair()
     x = diffuse(sharp, noise, LEVELS)
@@ -60,3 +67,13 @@ def test_the_start_is_distributed_as_the_noisy_image():
         np.testing.assert_allclose(of(start - np.sqrt(LEVELS) * blurry, axis=(1, 2, 3)),
                                    of(x - np.sqrt(LEVELS) * blurry, axis=(1, 2, 3)), atol=0.03)  # fmt: skip
     assert NoisePrediction().start(noise, blurry, LEVELS) is noise
+
+
+def test_the_estimate_is_the_best_linear_guess_of_the_residual():
+    sharp, blurry, noise = pair()
+    residual = (sharp - blurry) / 0.13
+    guess = PreconditionedEstimatePrediction(0.13).network_input(diffuse(sharp, noise, LEVELS), blurry, LEVELS).numpy()
+    for true, guessed, gamma in zip(residual, guess, LEVELS.ravel()):
+        # What a least-squares guess leaves is orthogonal to it.
+        assert np.mean((true - guessed) * guessed) == pytest.approx(0, abs=0.02)
+        assert np.mean(guessed**2) == pytest.approx(gamma * 0.13**2 / (gamma * 0.13**2 + 1 - gamma), rel=0.05)

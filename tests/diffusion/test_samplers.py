@@ -1,40 +1,91 @@
-"""Ancestral sampling against closed forms: a Gaussian, whose optimal denoiser is known."""
+"""Samplers against closed forms: data whose optimal denoiser, and whose probability flow, is known exactly."""
 
 import numpy as np
+import pytest
+import scipy.optimize
+import scipy.stats
 import tensorflow as tf
 
-from icdpm.diffusion import random
-from icdpm.diffusion.samplers import ancestral, draw, make_plan
-from icdpm.diffusion.schedules import inference_levels
+from icdpm.diffusion.samplers import SAMPLERS, Plan, ancestral, ddim, draw, make_plan
+from icdpm.diffusion.schedules import inference_levels, log_snr_levels
 
 MEAN, STD = 0.3, 0.4
+STOCHASTIC = [("ancestral", 0.0), ("ddim", 0.5), ("dpmpp_2m_sde", 0.0)]  # sampler, η
 
 
-def optimal_denoiser(x, gamma):
-    """E[x | x_γ] for x ~ N(MEAN, STD²)."""
-    gamma = tf.cast(gamma, x.dtype)
-    gain = tf.sqrt(gamma) * STD**2 / (gamma * STD**2 + 1.0 - gamma)
-    return MEAN + gain * (x - tf.sqrt(gamma) * MEAN)
+class Mixture:
+    """x ~ Σ w·N(m, s²) in one dimension, float64."""
+
+    def __init__(self, weights, means, stds):
+        self.weights, self.means, self.stds = (np.array(values, np.float64) for values in (weights, means, stds))
+
+    def noisy(self, gamma):
+        """Means and standard deviations of the components of x_γ."""
+        return np.sqrt(gamma) * self.means, np.sqrt(gamma * self.stds**2 + 1.0 - gamma)
+
+    def denoise(self, x, gamma):
+        """E[x | x_γ]: the posterior mean of each component, by how probable it is."""
+        gamma = float(gamma)
+        means, stds = self.noisy(gamma)
+        scaled = (x[:, None] - means) / stds
+        exponents = np.log(self.weights / stds) - scaled**2 / 2
+        share = np.exp(exponents - exponents.max(axis=1, keepdims=True))
+        component = self.means + np.sqrt(gamma) * self.stds**2 / stds * scaled
+        return (share * component).sum(axis=1) / share.sum(axis=1)
+
+    def below(self, x, gamma):
+        """P(x_γ < x)."""
+        means, stds = self.noisy(gamma)
+        return (self.weights * scipy.stats.norm.cdf((np.asarray(x)[..., None] - means) / stds)).sum(axis=-1)
+
+    def flow(self, x, gamma, after):
+        """Where the probability flow takes x from γ to `after`: in one dimension it keeps P(x_γ < x)."""
+        wanted = self.below(x, gamma)
+        return np.array([scipy.optimize.brentq(lambda y, p=p: self.below(y, after) - p, -9, 9, xtol=1e-15) for p in wanted])
+
+    def draw(self, count, rng):
+        component = rng.choice(len(self.weights), count, p=self.weights)
+        return self.means[component] + self.stds[component] * rng.standard_normal(count)
 
 
-def exact_moments(gammas):
-    """Mean and variance of what ancestral sampling draws: every step is affine in x, so both follow by recursion."""
-    mean, variance = 0.0, 1.0
-    for t in range(len(gammas) - 1, 0, -1):
-        gamma, after = gammas[t], gammas[t - 1]
-        gain = np.sqrt(gamma) * STD**2 / (gamma * STD**2 + 1 - gamma)
-        beta = 1 - gamma / after
-        on_image, on_x = np.sqrt(after) * beta / (1 - gamma), np.sqrt(gamma / after) * (1 - after) / (1 - gamma)
-        slope = on_image * gain + on_x
-        mean = slope * mean + on_image * (1 - gain * np.sqrt(gamma)) * MEAN
-        variance = slope**2 * variance + beta * (1 - after) / (1 - gamma)
-    return mean, variance
+GAUSSIAN = Mixture([1.0], [MEAN], [STD])
+TWO = Mixture([0.3, 0.7], [-0.5, 0.4], [0.15, 0.1])
 
 
-def sampled(plan, count):
-    seeds = random.example_seeds([0, 0], tf.range(1, dtype=tf.int64))
-    noise = lambda step: random.normal_each(random.fold_in(seeds, step), [count])  # noqa: E731
-    return draw(optimal_denoiser, noise(plan.steps), noise, plan).numpy()
+def numpy_noise(count, seed=0):
+    return lambda step: np.random.default_rng([seed, step]).standard_normal(count)
+
+
+def sampled(data, plan, count, seed=0):
+    noise = numpy_noise(count, seed)
+    return draw(data.denoise, noise(plan.steps), noise, plan)
+
+
+def exact_moments(plan):
+    """Mean and variance of what a plan draws from N(MEAN, STD²): every step is affine in (x_t, x̂_{t+1}, 1)."""
+    gammas, weights = (np.asarray(part) for part in plan)
+    mean, covariance = np.array([0.0, 0.0]), np.diag([1.0, 0.0])
+    for t in range(plan.steps, 0, -1):
+        on_x, on_image, on_previous, on_noise = weights[t - 1]
+        slope = np.sqrt(gammas[t]) * STD**2 / (gammas[t] * STD**2 + 1.0 - gammas[t])
+        offset = (1.0 - slope * np.sqrt(gammas[t])) * MEAN
+        step = np.array([[on_x + on_image * slope, on_previous], [slope, 0.0]])
+        mean = step @ mean + np.array([on_image, 1.0]) * offset
+        covariance = step @ covariance @ step.T + np.diag([on_noise**2, 0.0])
+    return mean[0], covariance[0, 0]
+
+
+def limit_moments(gamma):
+    """Mean and variance of E[x | x_γ], which every sampler's last step gives, for x ~ N(MEAN, STD²)."""
+    return MEAN, gamma * STD**4 / (gamma * STD**2 + 1.0 - gamma)
+
+
+def order(steps, errors):
+    """p of the fit error = const·T^−p."""
+    return -np.polyfit(np.log(steps), np.log(errors), 1)[0]
+
+
+# Weights.
 
 
 def test_posterior_step_is_bayes_rule():
@@ -48,29 +99,159 @@ def test_posterior_step_is_bayes_rule():
     np.testing.assert_allclose(on_noise, 1 / np.sqrt(precision), rtol=1e-12)
 
 
-def test_last_step_gives_the_denoised_image():
-    np.testing.assert_array_equal(ancestral(tf.constant([1.0, 0.8], tf.float64)), [[0, 1, 0, 0]])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("schedule", ["linear_beta", "log_snr"])
+def test_last_step_gives_the_denoised_image(sampler, schedule):
+    for steps in (1, 2, 3, 10):
+        np.testing.assert_array_equal(make_plan(sampler, steps, 0.9, schedule).weights[0], [0, 1, 0, 0])
 
 
-def test_sampler_draws_its_exact_mean_and_variance():
+@pytest.mark.parametrize("gammas", [inference_levels(500, 0.05), log_snr_levels(10, 0.99)])
+def test_ddim_with_all_noise_is_ancestral(gammas):
+    np.testing.assert_allclose(ddim(gammas, 1.0), ancestral(gammas), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_step_leads_to_the_next_level(sampler):
+    """Of x_t = √γ_t·x + √(1−γ_t)·ε and x̂ = x a step makes √γ_{t−1}·x and, with its own noise, variance 1 − γ_{t−1}."""
+    for eta in (0.0, 0.4) if sampler == "ddim" else (0.0,):
+        plan = make_plan(sampler, 12, 0.99, "log_snr", eta)
+        gammas = plan.gammas.numpy()
+        on_x, on_image, on_previous, on_noise = plan.weights.numpy().T
+        np.testing.assert_allclose(on_x * np.sqrt(gammas[1:]) + on_image + on_previous, np.sqrt(gammas[:-1]), atol=1e-12)
+        np.testing.assert_allclose(on_x**2 * (1 - gammas[1:]) + on_noise**2, 1 - gammas[:-1], atol=1e-12)
+
+
+@pytest.mark.parametrize("multistep, first_order", [("dpmpp_2m", "ddim"), ("dpmpp_2m_sde", "ancestral")])
+def test_nothing_is_extrapolated_where_there_is_nothing_to_extrapolate_from(multistep, first_order):
+    for steps in (1, 2):
+        many, one = (make_plan(name, steps, 0.9, "log_snr").weights for name in (multistep, first_order))
+        np.testing.assert_array_equal(many, one)
+    extrapolating = make_plan(multistep, 5, 0.9, "log_snr").weights[:, 2].numpy()
+    assert (extrapolating != 0).tolist() == [False, True, True, True, False]
+
+
+# Deterministic samplers.
+
+
+@pytest.mark.parametrize("data", [GAUSSIAN, TWO], ids=["gaussian", "mixture"])
+@pytest.mark.parametrize("sampler, expected", [("ddim", 1), ("dpmpp_2m", 2)])
+def test_order_of_convergence_to_the_probability_flow(data, sampler, expected):
+    steps = [40, 80, 160, 320]
+    start = np.linspace(-2, 2, 21)
+    errors = []
+    for count in steps:
+        plan = make_plan(sampler, count, 0.99, "log_snr")
+        first, last = float(plan.gammas[-1]), float(plan.gammas[1])
+        exact = data.denoise(data.flow(start, first, last), last)
+        errors.append(np.sqrt(np.mean((draw(data.denoise, start, None, plan) - exact) ** 2)))
+    assert order(steps, errors) == pytest.approx(expected, abs=0.05)
+    assert errors[-1] < (5e-3 if expected == 1 else 5e-5)
+
+
+def test_second_order_is_worth_it_with_few_steps():
+    start = np.linspace(-2, 2, 21)
+    plans = [make_plan(sampler, 10, 0.99, "log_snr") for sampler in ("ddim", "dpmpp_2m")]
+    exact = TWO.denoise(TWO.flow(start, float(plans[0].gammas[-1]), float(plans[0].gammas[1])), plans[0].gammas[1])
+    first, second = (np.abs(draw(TWO.denoise, start, None, plan) - exact).mean() for plan in plans)
+    assert second < first / 2
+
+
+# Samplers with noise.
+
+
+@pytest.mark.parametrize("sampler, eta", STOCHASTIC)
+@pytest.mark.parametrize("schedule, steps, start", [("linear_beta", 20, 0.5), ("log_snr", 8, 0.99)])
+def test_sampler_draws_its_exact_mean_and_variance(sampler, eta, schedule, steps, start):
     count = 400_000
-    for steps, max_noise_variance in [(20, 0.5), (50, 0.2)]:
-        plan = make_plan("ancestral", steps, max_noise_variance)
-        samples = sampled(plan, count)
-        mean, variance = exact_moments(plan.gammas.numpy())
-        np.testing.assert_allclose(samples.mean(), mean, atol=5 * np.sqrt(variance / count))
-        np.testing.assert_allclose(samples.var(), variance, rtol=5 * np.sqrt(2 / count))
+    plan = make_plan(sampler, steps, start, schedule, eta)
+    samples = sampled(GAUSSIAN, plan, count)
+    mean, variance = exact_moments(plan)
+    np.testing.assert_allclose(samples.mean(), mean, atol=5 * np.sqrt(variance / count))
+    np.testing.assert_allclose(samples.var(), variance, rtol=5 * np.sqrt(2 / count))
 
 
-def test_exact_moments_converge_to_the_data():
+def variance_errors(sampler, eta, steps):
+    errors = []
+    for count in steps:
+        plan = make_plan(sampler, count, 0.9999, "log_snr", eta)
+        errors.append(abs(exact_moments(plan)[1] - limit_moments(float(plan.gammas[1]))[1]))
+    return errors
+
+
+@pytest.mark.parametrize("sampler, eta, expected", [("ancestral", 0.0, 1), ("ddim", 0.5, 1), ("dpmpp_2m_sde", 0.0, 2)])
+def test_order_of_convergence_of_the_moments(sampler, eta, expected):
+    steps = [100, 200, 400, 800]
+    mean, variance = exact_moments(make_plan(sampler, steps[-1], 0.9999, "log_snr", eta))
+    assert mean == pytest.approx(MEAN, abs=0.01) and variance == pytest.approx(STD**2, abs=0.005)
+    assert order(steps, variance_errors(sampler, eta, steps)) == pytest.approx(expected, abs=0.05)
+
+
+def test_the_paper_schedule_converges_too():
     errors = []
     for steps, max_noise_variance in [(50, 0.2), (100, 0.1), (1000, 0.01)]:
-        mean, variance = exact_moments(inference_levels(steps, max_noise_variance).numpy())
+        mean, variance = exact_moments(make_plan("ancestral", steps, max_noise_variance))
         errors.append(abs(variance - STD**2))
         assert abs(mean - MEAN) < 0.01
     assert errors[0] > errors[1] > errors[2] and errors[2] < 0.003
 
 
-def test_a_sampler_is_a_function_of_its_arguments():
-    plan = make_plan("ancestral", 20, 0.5)
-    np.testing.assert_array_equal(sampled(plan, 100), sampled(plan, 100))
+@pytest.mark.parametrize("sampler, eta", STOCHASTIC)
+def test_the_mixture_is_drawn_as_it_is(sampler, eta):
+    count = 50_000
+    samples = sampled(TWO, make_plan(sampler, 120, 0.9999, "log_snr", eta), count)
+    data = TWO.draw(count, np.random.default_rng(9))
+    for moment in (1, 2, 3):
+        assert np.mean(samples**moment) == pytest.approx(np.mean(data**moment), abs=0.008)
+    assert np.mean(samples < 0) == pytest.approx(0.3, abs=0.01)
+
+
+# All of them.
+
+
+@pytest.mark.parametrize(
+    "sampler, eta, total",
+    [
+        ("ancestral", 0.0, 8.271185065928),
+        ("ddim", 0.0, 10.411336853160),
+        ("ddim", 0.5, 10.043691866500),
+        ("dpmpp_2m", 0.0, 11.180819551230),
+        ("dpmpp_2m_sde", 0.0, 8.940239551302),
+    ],
+)
+def test_pinned_sums(sampler, eta, total):
+    """As a loop of its own gives them that was written in the papers' notation: α, σ, h and r."""
+    noise = lambda step: np.cos(np.arange(1, 9) * (step + 1.0))  # noqa: E731
+    x = draw(TWO.denoise, np.linspace(-2, 2, 8), noise, make_plan(sampler, 7, 0.99, "log_snr", eta))
+    assert (x * np.arange(1, 9)).sum() == pytest.approx(total, abs=1e-9)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_draw_is_a_function_of_its_arguments_in_their_precision(sampler):
+    plan = make_plan(sampler, 6, 0.99, "log_snr")
+    drawn = {}
+    for dtype in (tf.float64, tf.float32):
+        noise = lambda step, dtype=dtype: tf.constant(numpy_noise(50)(step), dtype)  # noqa: E731
+        denoise = lambda x, gamma, dtype=dtype: tf.constant(TWO.denoise(x.numpy(), gamma), dtype)  # noqa: E731
+        first, again = (draw(denoise, noise(plan.steps), noise, plan) for _ in range(2))
+        assert first.dtype == dtype
+        np.testing.assert_array_equal(first, again)
+        drawn[dtype] = first.numpy()
+    np.testing.assert_allclose(drawn[tf.float64], sampled(TWO, plan, 50), rtol=1e-13)
+    np.testing.assert_allclose(drawn[tf.float32], drawn[tf.float64], atol=1e-5)
+
+
+def test_noise_is_asked_for_only_where_it_is_added():
+    for sampler, expected in [("ddim", []), ("dpmpp_2m", []), ("ancestral", [4, 3, 2, 1]), ("dpmpp_2m_sde", [4, 3, 2, 1])]:
+        asked = []
+        noise = lambda step, asked=asked: asked.append(step) or 0.0  # noqa: E731
+        draw(GAUSSIAN.denoise, np.zeros(1), noise, make_plan(sampler, 5, 0.9, "log_snr"))
+        assert asked == expected
+
+
+def test_the_denoiser_is_evaluated_once_a_step():
+    calls = []
+    plan = make_plan("dpmpp_2m", 9, 0.9, "log_snr")
+    draw(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, plan)
+    np.testing.assert_array_equal(calls, plan.gammas[:0:-1])
+    assert isinstance(plan, Plan) and plan.steps == 9

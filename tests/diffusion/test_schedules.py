@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.noise_levels import piecewise_uniform
-from icdpm.diffusion.schedules import inference_levels, linear_betas, signal_levels
+from icdpm.diffusion.schedules import inference_levels, linear_betas, log_snr, log_snr_levels, signal_levels
 
 
 def test_signal_levels_are_products_of_one_minus_beta():
@@ -32,6 +32,15 @@ def test_table_10_keeps_the_settings_that_end_in_noise():
 
 def test_one_step_schedule():
     np.testing.assert_allclose(inference_levels(1, 0.9), [1.0, 0.1], rtol=1e-12)
+
+
+def test_log_snr_levels_are_even_between_their_ends():
+    levels = log_snr_levels(9, 0.99, 1e-3).numpy()
+    assert len(levels) == 10 and levels[0] == 1.0
+    np.testing.assert_allclose(1.0 - levels[[1, -1]], [1e-3, 0.99], rtol=1e-12)
+    np.testing.assert_allclose(np.diff(log_snr(levels[1:]), 2), 0.0, atol=1e-12)
+    assert log_snr(tf.constant(0.5, tf.float64)) == 0.0
+    np.testing.assert_allclose(log_snr_levels(1, 0.9), [1.0, 0.1], rtol=1e-12)
 
 
 def test_p_gamma_is_uniform_between_the_levels_of_a_uniform_step():

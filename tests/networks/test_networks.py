@@ -91,6 +91,39 @@ def test_unet_is_equivariant_to_shifts_by_its_factor():
     np.testing.assert_allclose(np.roll(ours, (4, 8), axis=(1, 2))[:, 72:88, 72:88], theirs[:, 72:88, 72:88], atol=1e-5)
 
 
+def test_patches_make_all_levels_coarser_and_leave_the_size():
+    unet = small_unet(patch=4, guided_levels=(0, 2))
+    assert unet.factor == 16
+    x, guidance = tf.constant(normal(1, 32, 48, 6)), {0: normal(1, 8, 12, 5), 2: normal(1, 2, 3, 5)}
+    result = unet(x, tf.constant([0.3]), guidance)
+    assert result.shape == (1, 32, 48, 3) and unet.stem.kernel.shape[2] == 6 * 4**2
+    for level in guidance:
+        changed = unet(x, tf.constant([0.3]), {**guidance, level: guidance[level] + 1.0})
+        assert np.abs(changed - result).max() > 1e-4
+
+
+def test_pixels_of_a_patch_keep_their_places():
+    unet = small_unet(patch=2)
+    x = normal(1, 16, 16, 6)
+    unet(x, tf.constant([0.3]))
+    unet.head.kernel.assign(tf.zeros_like(unet.head.kernel))
+    unet.head.bias.assign(np.arange(12.0))
+    result = unet(x, tf.constant([0.3])).numpy()
+    # Channel c of a patch's pixel (row, column) is number (2·row + column)·3 + c.
+    np.testing.assert_array_equal(result, np.tile(np.arange(12.0).reshape(1, 2, 2, 3), (1, 8, 8, 1)))
+
+
+def test_reach_counts_the_patch():
+    unet = small_unet(patch=2)
+    assert unet.reach % unet.factor == 0 and unet.reach >= 2 * (small_unet().reach - small_unet().factor)
+    size = 2 * unet.reach + unet.factor
+    x = normal(1, unet.factor, size, 6)
+    changed = np.array(x)
+    changed[:, :, size - unet.reach :] += 1.0
+    ours, theirs = (unet(each, tf.constant([0.5])).numpy()[:, :, : unet.factor] for each in (x, changed))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def test_weights_do_not_depend_on_image_size():
     unet = small_unet()
     for height, width in [(8, 8), (16, 40)]:

@@ -1,9 +1,18 @@
 """Configs: every wrong field, type and value is named; JSON keeps all."""
 
+import json
+
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import check_config, config_from_json, config_to_json, default_config, size_factor
+from icdpm.systems.config import (
+    check_config,
+    config_from_json,
+    config_to_json,
+    default_config,
+    guided_level,
+    size_factor,
+)
 from icdpm.training.configs import load_config
 from icdpm_experiments.configs import config_names, config_path
 
@@ -37,6 +46,10 @@ def test_json_round_trip():
         ("guidance.color", "blue", "gray, rgb"),
         ("diffusion.parametrisation", "velocity", "preconditioned_noise"),
         ("unet.channels", 5, "even"),
+        ("unet.patch", 3, "power of two"),
+        ("sampling.sampler", "euler", "dpmpp_2m_sde"),
+        ("sampling.schedule", "cosine", "linear_beta, log_snr"),
+        ("sampling.eta", 0.5, "with the sampler ddim at most 1"),
         ("unet.multipliers", (), "empty"),
     ],
 )
@@ -62,7 +75,13 @@ def test_unknown_and_missing_fields_are_named():
         check_config(content)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "3"])
+def test_configs_of_earlier_versions_still_mean_the_same():
+    content = default_config().to_dict()
+    del content["unet"]["patch"], content["sampling"]["eta"]
+    assert config_from_json(json.dumps(content)) == check_config(default_config())
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "3", "{}"])
 def test_json_that_is_no_config(text):
     with pytest.raises(IcdpmError):
         config_from_json(text)
@@ -151,3 +170,13 @@ def test_config_files_that_fail(tmp_path, content, said):
 def test_size_factor_covers_guidance_and_unet(micro_config):
     assert size_factor(micro_config) == 2
     assert size_factor(default_config()) == 8
+    assert size_factor(load_config(config_path("small"))) == 16
+
+
+def test_guidance_enters_the_level_of_its_resolution():
+    assert [guided_level(default_config(), k) for k in (1, 2, 3)] == [1, 2, 3]
+    patched = default_config()
+    patched.unet.patch = 4
+    assert [guided_level(patched, k) for k in (2, 3, 5)] == [0, 1, 3]
+    with pytest.raises(IcdpmError, match="guidance.scales .* but the UNet has the scales 2 to 5"):
+        check_config(patched)

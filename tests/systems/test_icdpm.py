@@ -47,6 +47,7 @@ VARIANTS = {
     "without_concatenation": {"unet__concat_blurry": False, "guidance__color": "rgb"},
     "preconditioned": {"diffusion__parametrisation": "preconditioned_noise"},
     "l2": {"diffusion__loss": "l2"},
+    "patched": {"unet__patch": 2, "diffusion__parametrisation": "preconditioned_estimate"},
     "dropout": {"unet__dropout": 0.1},
 }
 

@@ -1,0 +1,49 @@
+"""How far the networks see: as far as they say, and not a pixel less."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.networks.guidance import GuidanceNetwork
+from icdpm.networks.unet import DenoisingUNet
+
+
+def furthest(network, call, shape, window):
+    """How far before and behind a window of rows an input can change the output within it."""
+    x = tf.constant(np.random.default_rng(0).uniform(0.5, 1, shape).astype(np.float32))
+    call(x)
+    for layer in network.submodules:
+        if isinstance(layer, tf.keras.layers.Conv2D):
+            layer.kernel.assign(tf.fill(layer.kernel.shape, 1 / np.prod(layer.kernel.shape[:3])))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        output = tf.reduce_sum(call(x)[:, window])
+    rows = np.abs(tape.gradient(output, x)).max(axis=(0, 2, 3)).nonzero()[0]
+    return window.start - rows[0], rows[-1] + 1 - window.stop
+
+
+@pytest.mark.parametrize(
+    "multipliers, encoder_blocks, middle_blocks, patch", [((1,), 1, 1, 1), ((1, 2), 2, 0, 2), ((1, 1, 2), 1, 1, 1)]
+)
+def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
+    unet = DenoisingUNet(
+        2,
+        "float32",
+        multipliers=multipliers,
+        encoder_blocks=encoder_blocks,
+        middle_blocks=middle_blocks,
+        patch=patch,
+        zero_last=False,
+    )
+    assert unet.reach % unet.factor == 0
+    begin = unet.reach + 2 * unet.factor
+    window = slice(begin, begin + unet.factor)
+    reached = furthest(unet, lambda x: unet(x, tf.constant([0.5])), (1, 2 * begin + unet.factor, unet.factor, 6), window)
+    assert unet.reach - unet.factor < min(reached) <= max(reached) <= unet.reach
+
+
+def test_of_a_guidance_network():
+    network = GuidanceNetwork(2, "float32", outputs=1, middle_blocks=1, zero_last=False, name="guidance")
+    begin = network.reach + 3
+    reached = furthest(network, lambda x: network(x)[1], (1, 2 * begin + 1, 1, 1), slice(begin, begin + 1))
+    assert reached == (network.reach, network.reach)
