@@ -1,3 +1,29 @@
-"""Image deblurring with guided, image-conditioned diffusion models."""
+"""Image deblurring with guided, image-conditioned diffusion models.
+
+import icdpm
+
+restorer = icdpm.load("/tmp/tiny")
+restored = restorer.restore("photo.jpg", preset="balanced")
+"""
 
 __version__ = "0.1.0"
+
+
+def load(workdir, checkpoint="latest"):
+    """A trained model, ready to restore pictures.
+
+    Args:
+      workdir: folder of a training run.
+      checkpoint: which of its checkpoints: 'latest', 'best' or a step.
+
+    Returns:
+      An `icdpm.restoration.restorer.Restorer`.
+
+    Raises:
+      icdpm.errors.IcdpmError: no such workdir or checkpoint, or damaged weights.
+    """
+    # TensorFlow takes seconds to import, and not everything in this package needs it.
+    from icdpm.restoration.restorer import Restorer
+    from icdpm.systems import workdir as runs
+
+    return Restorer(runs.load(workdir, checkpoint))

@@ -1,8 +1,9 @@
-"""Files that are either whole or absent."""
+"""Files and folders that are either whole or absent."""
 
 import contextlib
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
@@ -41,3 +42,36 @@ def write_atomically(path):
         raise IcdpmError(f"cannot write {path}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def make_folder_atomically(path):
+    """Gives a new temporary folder to fill, which becomes `path` if the block succeeds and vanishes if it fails.
+
+    A missing parent folder is made.
+
+    Raises:
+      IcdpmError: there is something at `path` already, or it cannot be written.
+    """
+    target = Path(path).absolute()
+    _check_free(target)
+    temporary = target.with_name(f".{secrets.token_hex(8)}-{target.name[-40:]}")
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise IcdpmError(f"cannot write in the folder {target.parent}: {error.strerror}") from error
+    try:
+        yield temporary
+        _check_free(target)
+        temporary.rename(target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise IcdpmError(f"cannot write {path}: {os.strerror(error.errno)}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_free(target):
+    if os.path.lexists(target):
+        raise IcdpmError(f"{target} is there already; choose another name")

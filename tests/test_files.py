@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.files import write_atomically
+from icdpm.files import make_folder_atomically, write_atomically
 
 
 def names(folder):
@@ -55,7 +55,7 @@ def test_a_full_disk_leaves_the_earlier_file_and_says_so(tmp_path):
     program = f"""
 import resource
 from icdpm.errors import IcdpmError
-from icdpm.files import write_atomically
+from icdpm.files import make_folder_atomically, write_atomically
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
@@ -108,3 +108,23 @@ def test_a_link_stays_a_link(tmp_path):
         temporary.write_bytes(b"new")
     assert link.is_symlink()
     assert (tmp_path / "elsewhere" / "photo.png").read_bytes() == b"new"
+
+
+def test_a_folder_is_whole_or_absent(tmp_path):
+    target = tmp_path / "models" / "1"
+    with pytest.raises(RuntimeError), make_folder_atomically(target) as folder:
+        (folder / "half").touch()
+        raise RuntimeError
+    assert list(target.parent.iterdir()) == []
+    with make_folder_atomically(target) as folder:
+        (folder / "whole").touch()
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["1"] and (target / "whole").exists()
+    # Nothing replaces it, whether it was there from the beginning or came in the meantime.
+    with pytest.raises(IcdpmError, match="1 is there already"), make_folder_atomically(target):
+        pytest.fail("nothing is to be made")
+    with pytest.raises(IcdpmError, match="2 is there already"), make_folder_atomically(tmp_path / "2"):
+        (tmp_path / "2").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(IcdpmError, match="cannot write in the folder"), make_folder_atomically(tmp_path / "file" / "1"):
+        pytest.fail("nothing can be made")

@@ -4,20 +4,41 @@ Photos are files, folders (with the folders in them), quoted patterns such as 't
 They may be JPEG, PNG, WebP, TIFF and BMP. EXIF data, colour profile, alpha and 16 bits are kept where the output's
 format holds them.
 
+What is wanted besides is written beside the restored photo: for photo.jpg this is photo.compare.png, photo.spread.png with
+photo.spread.npy, and photo.sample-1.jpg and so on.
+
 Example:
   icdpm-deblur holiday.jpg --workdir=/tmp/tiny --output=restored
-  icdpm-deblur album 'scans/*.tif' --workdir=/tmp/tiny --output=restored
+  icdpm-deblur album 'scans/*.tif' --workdir=/tmp/tiny --output=restored --preset=balanced --compare
+  icdpm-deblur holiday.jpg --workdir=/tmp/tiny --output=restored/eight.jpg --samples=8 --spread --keep_samples
   icdpm-deblur - --workdir=/tmp/tiny --output=- < holiday.jpg > restored.jpg
+  icdpm-deblur album --server=http://gpu-host:8501 --output=restored --preset=balanced
+  icdpm-deblur album --workdir=/tmp/tiny --output=restored --shard=0/4 --skip_existing
+
+With --server the pixels go to TensorFlow Serving, which runs what icdpm-export wrote, and this machine needs no TensorFlow.
+Four machines that are given --shard=0/4 to --shard=3/4 share one folder's work; --skip_existing continues what was
+interrupted.
 """
 
 import sys
 
 from absl import app, flags
 
+from icdpm.commands import settings_flags
 from icdpm.commands.main import run_command
+from icdpm.errors import IcdpmError
+from icdpm.restoration.presets import PRESETS
+from icdpm.restoration.shards import read_shard
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "Folder of the training run whose model is used.")
+flags.DEFINE_string("workdir", None, "Folder of the training run whose model is used (or --server).")
+flags.DEFINE_string(
+    "server",
+    None,
+    "Instead of --workdir: URL of a TensorFlow Serving that runs an exported model, http://HOST:PORT for a model of the name "
+    "icdpm, or http://HOST:PORT/v1/models/NAME. Settings are the server's; --preset chooses among them.",
+)
+flags.DEFINE_float("timeout", 600.0, "Seconds that --server may take for a photo.", 0.1)
 flags.DEFINE_string(
     "output",
     None,
@@ -31,45 +52,132 @@ flags.DEFINE_enum(
     "Format of the restored photos. Default: what the output's name says, else the photo's own.",
 )
 flags.DEFINE_string("checkpoint", "latest", "Which of the run's checkpoints: latest, best or a step.")
-flags.DEFINE_integer("steps", None, "Evaluations of the network per sample. Default: what the model's config says.", 1)
-flags.DEFINE_float(
-    "max_noise_variance", None, "Largest noise variance of a step. Default: what the model's config says.", 1e-6, 0.999
+flags.adopt_module_key_flags(settings_flags)
+flags.DEFINE_bool("compare", False, "Also writes a picture of the photo before | after.")
+flags.DEFINE_bool(
+    "spread",
+    False,
+    "Also writes where the model is guessing: the standard deviation of two or more samples, as a picture (bright: they "
+    "differ) and as a NumPy array in 8-bit steps.",
 )
-flags.DEFINE_integer("samples", 1, "Samples to average: one has the finest texture, the mean of eight the least error.", 1)
-flags.DEFINE_integer("seed", 0, "Seed of the samples.")
-flags.DEFINE_bool("overwrite", False, "Whether restored photos that are already there are made again.")
-flags.mark_flags_as_required(["workdir", "output"])
+flags.DEFINE_bool("keep_samples", False, "Also writes each of the samples.")
+flags.DEFINE_bool(
+    "match_color",
+    False,
+    "Gives every large region the light that it has in the input: against models that shift colours; detail stays as it is.",
+)
+flags.DEFINE_integer(
+    "max_memory",
+    3072,
+    "Most memory to take at the peak, in MiB: photos that need more are restored in tiles, which see each other at every step.",
+    1,
+)
+flags.DEFINE_integer("tile", None, "Longest side of the tiles, in pixels. Default: what --max_memory allows.", 1)
+flags.DEFINE_bool("overwrite", False, "Whether files that are already there are made again.")
+flags.DEFINE_bool("skip_existing", False, "Leaves photos alone that are restored already: to continue an interrupted run.")
+flags.DEFINE_string(
+    "shard",
+    None,
+    "NUMBER/COUNT, counted from 0: restores this part of the photos only. Which part a photo is in follows from its name.",
+)
+flags.DEFINE_bool("verbose", False, "Tells of every photo how its colours differ from the input's.")
+flags.mark_flags_as_required(["output"])
+
+# What an exported model has decided, or its answer does not hold.
+_NOT_FOR_SERVERS = ("checkpoint", *settings_flags.SETTINGS, "seed", "spread", "keep_samples", "tile", "max_memory")
 
 
 def main(argv):
     """Parses, restores, says what was done."""
     if len(argv) < 2:
         raise app.UsageError("no photo was given")
-    from icdpm.restoration.batch import plan_jobs, restore_jobs
+    _check_model()
+    shard = _shard()
+    if FLAGS.overwrite and FLAGS.skip_existing:
+        raise app.UsageError("--overwrite and --skip_existing exclude each other")
+    changes = settings_flags.given_changes()
+    samples = changes.setdefault("samples", 1)
+    if FLAGS.spread and samples < 2:
+        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
+    if FLAGS.output == "-" and (FLAGS.compare or FLAGS.spread or FLAGS.keep_samples):
+        raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
+    if FLAGS.shard and "-" in argv[1:]:
+        raise app.UsageError("--shard divides files, not standard input")
+    from icdpm.restoration.jobs import plan_jobs
     from icdpm.restoration.selection import select_photos
-    from icdpm.restoration.settings import settings_of
-    from icdpm.systems.workdir import load
 
     photos, ignored = select_photos(argv[1:], leave_out=FLAGS.output)
-    jobs, failures = plan_jobs(photos, FLAGS.output, FLAGS.format, FLAGS.overwrite)
+    beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
+    jobs, failures = plan_jobs(
+        photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside
+    )
+    count = sum(shard.holds(photo.place) for photo in photos) if shard else len(photos)
+    skipped = count - len(jobs) - len(failures)
     notices = []
     if jobs:
-        system = load(FLAGS.workdir, FLAGS.checkpoint)
-        settings = settings_of(
-            system.config, steps=FLAGS.steps, max_noise_variance=FLAGS.max_noise_variance, samples=FLAGS.samples
-        )
-        notices, more_failures = restore_jobs(system, jobs, settings, FLAGS.seed)
+        notices, more_failures = (_restore_by_server if FLAGS.server else _restore_here)(jobs, changes)
         failures += more_failures
     # Standard output may be taken by the photo.
     for message in notices:
         print(f"icdpm-deblur: note: {message}", file=sys.stderr)
     for message in failures:
         print(f"icdpm-deblur: error: {message}", file=sys.stderr)
-    summary = [f"{len(photos) - len(failures)} restored", f"{len(failures)} failed"]
+    summary = [f"{count - skipped - len(failures)} restored", f"{len(failures)} failed"]
+    if skipped:
+        summary.append(f"{skipped} skipped, there already")
     if ignored:
         summary.append(f"{ignored} ignored that {'is' if ignored == 1 else 'are'} not named as pictures are")
     print(f"icdpm-deblur: {', '.join(summary)}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _check_model():
+    if bool(FLAGS.workdir) == bool(FLAGS.server):
+        raise app.UsageError("name the model by either --workdir or --server")
+    model, wrong = ("server", _NOT_FOR_SERVERS) if FLAGS.server else ("workdir", ["timeout"])
+    for name in wrong:
+        if FLAGS[name].present:
+            raise app.UsageError(f"--{name} is not for --{model}")
+
+
+def _shard():
+    if FLAGS.shard is None:
+        return None
+    try:
+        return read_shard(FLAGS.shard)
+    except IcdpmError as error:
+        raise app.UsageError(str(error)) from error
+
+
+def _restore_here(jobs, changes):
+    """What `restore_jobs` returns."""
+    from icdpm.restoration.batch import restore_jobs
+    from icdpm.restoration.settings import settings_of
+    from icdpm.systems.workdir import load
+
+    system = load(FLAGS.workdir, FLAGS.checkpoint)
+    settings = settings_of(system.config, **changes)
+    if FLAGS.preset:
+        print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {PRESETS[FLAGS.preset].as_flags}", file=sys.stderr)
+    return restore_jobs(
+        system,
+        jobs,
+        settings,
+        seed=FLAGS.seed,
+        tile=FLAGS.tile,
+        max_memory=FLAGS.max_memory * 2**20,
+        match_color=FLAGS.match_color,
+        verbose=FLAGS.verbose,
+    )
+
+
+def _restore_by_server(jobs, _):
+    """What `restore_jobs_remotely` returns."""
+    from icdpm.serving.client import Server
+    from icdpm.serving.remote import restore_jobs_remotely
+
+    server = Server(FLAGS.server, FLAGS.preset, FLAGS.timeout)
+    return restore_jobs_remotely(server, jobs, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
 
 
 def run():

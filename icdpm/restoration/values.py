@@ -18,11 +18,20 @@ def to_values(image):
 
 
 def to_pixels(values, like):
-    """Values [height, width, 3] in [−1, 1] as a picture of the kind (dtype, gray or RGB) that the picture `like` is.
+    """Values [height, width, 3] in [−1, 1] as a picture of the kind (dtype, gray or RGB) that the picture `like` is."""
+    return to_levels(to_channels(values, like), like.dtype)
 
-    A gray one is the mean of the channels: none of the three is closer to the truth than the others.
+
+def to_channels(values, like):
+    """Values [..., 3] with the channels of the picture `like`.
+
+    Of a gray one it is the mean of the three: none of them is closer to the truth than the others.
     """
-    if like.ndim == 2:
-        values = values.mean(axis=-1)
-    most = np.iinfo(like.dtype).max
-    return np.clip(np.round((values + 1.0) * (most / 2)), 0, most).astype(like.dtype)
+    return values.mean(axis=-1, dtype=np.float64) if like.ndim == 2 else values
+
+
+def to_levels(values, dtype):
+    """Values in [−1, 1] as the levels of an unsigned integer type."""
+    most = np.iinfo(dtype).max
+    # float32 has too few digits to round to 16 bits.
+    return np.clip(np.round((values.astype(np.float64) + 1.0) * (most / 2)), 0, most).astype(dtype)

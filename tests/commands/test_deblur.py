@@ -26,8 +26,9 @@ from icdpm.commands import deblur
 for arguments in {arguments}:
     sys.argv = ["icdpm-deblur", *arguments]
     flags.FLAGS.unparse_flags()
-    for name in flags.FLAGS.flags_by_module_dict()["icdpm.commands.deblur"]:
-        name.unparse()
+    for module in ("deblur", "settings_flags"):
+        for name in flags.FLAGS.flags_by_module_dict()[f"icdpm.commands.{{module}}"]:
+            name.unparse()
     try:
         deblur.run()
     except SystemExit as ended:
@@ -124,6 +125,35 @@ def test_an_album_with_all_kinds_of_photos(tmp_path, workdir):
     assert single.read_bytes() == (out / "ein Foto ü.png").read_bytes()
 
 
+def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path, workdir):
+    album, one, all_of_it = tmp_path / "album", tmp_path / "one", tmp_path / "all of it"
+    for name, height, width in (("1.jpg", 21, 33), ("2.jpg", 8, 50), ("3.jpg", 40, 16), ("4.png", 21, 33)):
+        save(album / name, height, width)
+    options = ["--preset=fast", "--samples=3", "--compare", "--spread", "--keep_samples", "--match_color", "--verbose"]
+    alone, again, among, tiled, cramped = deblur_each(
+        [
+            [album / "2.jpg", f"--workdir={workdir}", f"--output={one}", *options],
+            [album / "2.jpg", f"--workdir={workdir}", f"--output={one}", *options],
+            [album, f"--workdir={workdir}", f"--output={all_of_it}", *options],
+            [album / "2.jpg", f"--workdir={workdir}", f"--output={tmp_path / 'tiled'}", "--tile=7"],
+            [album / "2.jpg", f"--workdir={workdir}", f"--output={tmp_path / 'cramped'}", "--max_memory=1"],
+        ]
+    )
+    assert alone[0] == among[0] == 0 and "4 restored, 0 failed" in among[1]
+    said = [line.rsplit("\r", 1)[-1] for line in alone[1].splitlines()]
+    assert said[0].startswith("icdpm-deblur: --preset=fast stands for --sampler=") and "--samples=1" in said[0]
+    drift, scale = (line for line in said if line.startswith("icdpm-deblur: note: "))
+    assert f"{album}/2.jpg: mean error red " in drift and f"in {one}/2.spread.png white is" in scale
+    beside = ["compare.png", "sample-1.jpg", "sample-2.jpg", "sample-3.jpg", "spread.npy", "spread.png"]
+    assert sorted(path.name for path in one.iterdir()) == sorted([*(f"2.{name}" for name in beside), "2.jpg"])
+    assert len(list(all_of_it.iterdir())) == 28
+    for path in one.iterdir():
+        assert path.read_bytes() == (all_of_it / path.name).read_bytes(), path.name
+    assert again[0] == 1 and "2.jpg is there already" in again[1]
+    for (status, said), words in ((tiled, "a tile's side is 7 pixels"), (cramped, "a picture of 50×8 pixels needs")):
+        assert status == 1 and f"icdpm-deblur: error: {album}/2.jpg: {words}" in said
+
+
 def test_bad_arguments_are_one_sentence(tmp_path, workdir):
     photo = save(tmp_path / "photo.png")
     in_the_way = tmp_path / "file"
@@ -144,6 +174,21 @@ def test_bad_arguments_are_one_sentence(tmp_path, workdir):
         (["-", f"--workdir={workdir}", to_folder], 1, "standard input has no name"),
         ([photo, f"--workdir={workdir}", to_folder, "--steps=0"], 2, "steps"),
         ([photo, f"--workdir={workdir}", to_folder, "--format=gif"], 2, "format"),
+        ([photo, f"--workdir={workdir}", to_folder, "--samples=0"], 2, "samples"),
+        ([photo, f"--workdir={workdir}", to_folder, "--preset=best"], 2, "preset"),
+        ([photo, f"--workdir={workdir}", to_folder, "--seed=-1"], 2, "seed"),
+        ([photo, f"--workdir={workdir}", to_folder, "--tile=0"], 2, "tile"),
+        ([photo, f"--workdir={workdir}", to_folder, "--max_memory=0"], 2, "max_memory"),
+        ([photo, f"--workdir={workdir}", to_folder, "--seed=99999999999999999999"], 2, "seed"),
+        ([photo, f"--workdir={workdir}", to_folder, "--spread"], 2, "--spread needs --samples=2 or more"),
+        ([photo, f"--workdir={workdir}", to_folder, "--spread", "--preset=balanced", "--samples=1"], 2, "--samples=2"),
+        ([photo, f"--workdir={workdir}", "--output=-", "--compare"], 2, "need a file or folder as --output"),
+        ([photo, f"--workdir={workdir}", "--output=-", "--keep_samples"], 2, "need a file or folder as --output"),
+        ([photo, f"--workdir={workdir}", to_folder, "--max_noise_variance=nan"], 1, "max_noise_variance is nan"),
+        ([photo, f"--workdir={workdir}", to_folder, "--sampler=ddim", "--eta=nan"], 1, "eta is nan"),
+        ([photo, f"--workdir={workdir}", to_folder, "--eta=0.5"], 1, "has no eta"),
+        ([photo, f"--workdir={workdir}", to_folder, "--schedule=log_snr"], 1, "max_noise_variance of its own"),
+        ([photo, photo.with_suffix(".jpg"), f"--workdir={workdir}", to_folder, "--compare"], 1, "both be restored to"),
         ([photo, f"--workdir={workdir}"], 2, "--output"),
         ([f"--workdir={workdir}", to_folder], 2, "no photo"),
     ]

@@ -1,4 +1,4 @@
-"""Many photos: where each goes, what fails alone, and nothing half-written."""
+"""Many photos: what fails alone, what is written, and nothing half-written."""
 
 import contextlib
 import dataclasses
@@ -12,95 +12,34 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError
-from icdpm.restoration.batch import Job, plan_jobs, restore_jobs
+from icdpm.restoration.batch import restore_jobs
 from icdpm.restoration.formats import FORMATS
+from icdpm.restoration.jobs import plan_jobs
 from icdpm.restoration.pictures import read_picture, write_picture
+from icdpm.restoration.reading import read_photo
+from icdpm.restoration.restored import Restored
 from icdpm.restoration.selection import Selected
+from icdpm.restoration.settings import Settings
 
-SETTINGS = {"steps": 2, "max_noise_variance": 0.9, "samples": 3, "seed": 0}
-
-
-def named(path):
-    return Selected(Path(path), Path(Path(path).name), alone=True)
-
-
-def targets(photos, output, **options):
-    jobs, failures = plan_jobs(photos, str(output), **options)
-    assert not failures
-    return [job.target for job in jobs]
-
-
-def test_where_restored_photos_go(tmp_path):
-    photo, other = named("a/photo.jpg"), named("b/other.TIF")
-    found = Selected(Path("album/trip/photo.jpg"), Path("trip/photo.jpg"), alone=False)
-    out = tmp_path / "out"
-    assert targets([photo], out) == [out / "photo.jpg"]
-    assert targets([photo], tmp_path / "new.png") == [tmp_path / "new.png"]
-    assert targets([photo], f"{tmp_path}/v1.0/") == [tmp_path / "v1.0/photo.jpg"]
-    assert targets([photo, other], tmp_path / "v1.0") == [tmp_path / "v1.0/photo.jpg", tmp_path / "v1.0/other.TIF"]
-    assert targets([found], tmp_path / "new.png") == [tmp_path / "new.png/trip/photo.jpg"]
-    assert targets([photo, other, found, named("scan")], out, format_name="tiff") == [
-        out / "photo.tif",
-        out / "other.TIF",
-        out / "trip/photo.tif",
-        out / "scan.tif",
-    ]
-    stdin = Selected(None, Path(), alone=True)
-    assert plan_jobs([stdin], "-") == ([Job(None, None, None)], [])
-    assert plan_jobs([photo], "-", "webp") == ([Job(Path("a/photo.jpg"), None, FORMATS["webp"])], [])
-    assert targets([stdin], tmp_path / "new.png") == [tmp_path / "new.png"]
-    assert not list(tmp_path.iterdir())
-
-
-def test_plans_that_cannot_be_are_refused_before_anything_is_made(tmp_path):
-    photo, namesake = named(tmp_path / "a/photo.jpg"), named(tmp_path / "b/photo.jpg")
-    stdin = Selected(None, Path(), alone=True)
-    (tmp_path / "file").touch()
-    for photos, output, options, said in [
-        ([photo, namesake], tmp_path / "out", {}, "would both be restored"),
-        ([photo, named("photo.png")], tmp_path / "out", {"format_name": "jpeg"}, "would both be restored"),
-        ([photo], tmp_path / "a", {}, "replaced by its restoration"),
-        ([photo], tmp_path / "new.txt", {}, "choose one of these suffixes"),
-        ([photo], tmp_path / "new.png", {"format_name": "jpeg"}, "--format=jpeg"),
-        ([photo], tmp_path / "file", {}, "file is not a folder"),
-        ([photo], tmp_path / "file/deeper", {}, "file is not a folder"),
-        ([photo], tmp_path / "file/new.png", {}, "file is not a folder"),
-        ([photo, namesake], "-", {}, "takes one photo, not 2"),
-        ([stdin], tmp_path / "out", {}, "has no name to keep"),
-    ]:
-        with pytest.raises(IcdpmError, match=said):
-            plan_jobs(photos, str(output), **options)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write in any folder")
-def test_a_protected_folder_is_refused(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(IcdpmError, match="write-protected"):
-        plan_jobs([named("photo.jpg")], str(tmp_path / "out"))
-
-
-def test_what_is_there_stays_unless_asked_otherwise(tmp_path):
-    photos = [named("a/one.jpg"), named("a/two.jpg"), named("a/raw.dng")]
-    (tmp_path / "one.jpg").touch()
-    jobs, failures = plan_jobs(photos, str(tmp_path))
-    assert [job.target.name for job in jobs] == ["two.jpg"]
-    there, unknown = failures
-    assert "one.jpg is there already" in there and "--overwrite" in there
-    assert "raw.dng" in unknown and "--format" in unknown
-    jobs, failures = plan_jobs(photos, str(tmp_path), overwrite=True)
-    assert [job.target.name for job in jobs] == ["one.jpg", "two.jpg"] and failures == [unknown]
+SETTINGS = Settings("ancestral", steps=2, max_noise_variance=0.9, samples=3)
 
 
 @pytest.fixture
 def instant(monkeypatch):
-    """Restoring without a network: gives photos as they are, and counts steps as `restore` does."""
+    """Restoring without a network: gives photos as they are, and counts steps as `restore` does.
 
-    def give(system, image, *, steps, samples, on_step, **_):
-        for _ in range(steps):
-            on_step(samples)
-        return image
+    Sample i of three is brighter by i - 1 steps.
+    """
+
+    def give(system, image, settings, *, on_step, keep_samples=False, spread=False, **_):
+        for _ in range(settings.steps):
+            on_step(settings.samples)
+        samples = [(image.clip(1, 254) + np.array(i, image.dtype)) - np.array(1, image.dtype) for i in range(settings.samples)]
+        return Restored(
+            image,
+            samples=samples if keep_samples else None,
+            spread=np.full(image.shape, 3.0, np.float32) if spread else None,
+        )
 
     monkeypatch.setattr("icdpm.restoration.batch.restore", give)
     return give
@@ -110,9 +49,9 @@ def gradient(height=20, width=30):
     return np.linspace(0, 255, height * width * 3).astype(np.uint8).reshape(height, width, 3)
 
 
-def plan(folder, out, overwrite=False):
+def plan(folder, out, **options):
     photos = [Selected(path, path.relative_to(folder), alone=False) for path in sorted(folder.rglob("*.*"))]
-    return plan_jobs(photos, str(out), overwrite=overwrite)[0]
+    return plan_jobs(photos, str(out), **options)[0]
 
 
 def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos, instant, capfd):
@@ -125,14 +64,14 @@ def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos
     photos = [Selected(path, path.relative_to(folder), alone=False) for path in paths]
     out = tmp_path / "neuer Ordner" / "out"
     jobs, planned_failures = plan_jobs(photos, str(out))
-    notices, failures = restore_jobs(None, jobs, **SETTINGS)
+    notices, failures = restore_jobs(None, jobs, SETTINGS)
     assert notices == planned_failures == [] and len(failures) == len(bad)
     for path, message in zip(bad, failures):
         assert message.startswith(str(path)) and bad_photos[path] in message and "\n" not in message
     made = [path.relative_to(out) for path in out.rglob("*") if not path.is_dir()]
     assert sorted(made) == [Path("0 gut.png"), Path("ｚ/zuletzt ü.png")]
     shown = capfd.readouterr().err
-    assert "Traceback" not in shown and f"{len(jobs) * 6}/{len(jobs) * 6}" in shown
+    assert "Traceback" not in shown and f"{len(jobs) * 6}.0/{len(jobs) * 6} steps" in shown
 
 
 def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path, instant):
@@ -145,7 +84,7 @@ def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path, instant
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-        _, failures = restore_jobs(None, plan(folder, out, overwrite=True), **SETTINGS)
+        _, failures = restore_jobs(None, plan(folder, out, overwrite=True), SETTINGS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert failures == [f"cannot write {out / 'large.png'}: File too large"]
@@ -176,7 +115,7 @@ def test_an_interrupt_leaves_whole_photos_only(tmp_path, instant, monkeypatch, m
     monkeypatch.setattr(name, interrupt_the_second)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        restore_jobs(None, jobs, **SETTINGS)
+        restore_jobs(None, jobs, SETTINGS)
     assert sorted(path.name for path in out.iterdir()) == made
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -191,7 +130,7 @@ def test_a_second_interrupt_is_not_held_back(tmp_path, instant, monkeypatch):
 
     monkeypatch.setattr("icdpm.restoration.batch.restore", interrupted_twice)
     with pytest.raises(KeyboardInterrupt):
-        restore_jobs(None, plan(tmp_path / "in", tmp_path / "out"), **SETTINGS)
+        restore_jobs(None, plan(tmp_path / "in", tmp_path / "out"), SETTINGS)
     assert not (tmp_path / "out").exists()
 
 
@@ -200,13 +139,13 @@ def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path, instant, monkeyp
     for name, side in (("1.png", 10), ("2.png", 20), ("3.png", 10)):
         write_picture(folder / name, gradient(side, side))
 
-    def limited(system, image, **options):
+    def limited(system, image, settings, **options):
         if image.shape[0] > 10:
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
-        return instant(system, image, **options)
+        return instant(system, image, settings, **options)
 
     monkeypatch.setattr("icdpm.restoration.batch.restore", limited)
-    _, failures = restore_jobs(None, plan(folder, out), **SETTINGS)
+    _, failures = restore_jobs(None, plan(folder, out), SETTINGS)
     assert failures == [f"{folder / '2.png'} needs more memory than there is; restore a smaller copy"]
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
 
@@ -220,7 +159,7 @@ def test_each_kind_stays_what_it_is_and_notices_are_gathered(tmp_path, instant):
     alpha.convert("L").save(folder / "gray.jpg")
     PIL.Image.new("CMYK", (9, 8)).save(folder / "print.jpg")
     write_picture(folder / "deep.tif", gradient().astype(np.uint16) * 257)
-    notices, failures = restore_jobs(None, plan(folder, out), **SETTINGS)
+    notices, failures = restore_jobs(None, plan(folder, out), SETTINGS)
     assert failures == [] and len(notices) == 1 and "print.jpg was converted from CMYK" in notices[0]
     with PIL.Image.open(out / "alpha.png") as restored:
         assert restored.mode == "RGBA" and restored.getpixel((3, 4)) == (1, 2, 3, 4)
@@ -229,5 +168,63 @@ def test_each_kind_stays_what_it_is_and_notices_are_gathered(tmp_path, instant):
     assert read_picture(out / "deep.tif").dtype == np.uint16
     # Alpha fits no JPEG: said before the photo is restored.
     job = dataclasses.replace(plan(folder, out, overwrite=True)[0], target=out / "a.jpg", format=FORMATS["jpeg"])
-    assert "transparent parts" in restore_jobs(None, [job], **SETTINGS)[1][0]
+    assert "transparent parts" in restore_jobs(None, [job], SETTINGS)[1][0]
     assert not (out / "a.jpg").exists()
+
+
+WANTED = {"compare": True, "spread": True, "kept_samples": 3}
+BESIDE = ["1.compare.png", "1.png", "1.sample-1.png", "1.sample-2.png", "1.sample-3.png", "1.spread.npy", "1.spread.png"]
+
+
+@pytest.mark.parametrize("kind", ["RGB", "gray, 16 bits", "transparent"])
+def test_what_is_wanted_besides_is_beside(tmp_path, instant, kind):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = gradient()
+    if kind == "gray, 16 bits":
+        write_picture(folder / "1.png", picture[..., 0].astype(np.uint16) * 257)
+    else:
+        PIL.Image.fromarray(picture).convert("RGBA" if kind == "transparent" else "RGB").save(folder / "1.png")
+    notices, failures = restore_jobs(None, plan(folder, out, **WANTED), SETTINGS, seed=0, verbose=True)
+    assert failures == [] and sorted(path.name for path in out.iterdir()) == BESIDE
+    drift, scale = notices
+    assert drift.startswith(f"{folder / '1.png'}: mean error ") and drift.endswith("in 8-bit steps")
+    assert scale == f"in {out / '1.spread.png'} white is a standard deviation of 3 8-bit steps or more"
+    before, first, last, both = (
+        read_photo(path)
+        for path in (folder / "1.png", *(out / name for name in ("1.sample-1.png", "1.sample-3.png", "1.compare.png")))
+    )
+    assert first.pixels.dtype == both.pixels.dtype == before.pixels.dtype and first.is_gray == both.is_gray == before.is_gray
+    assert (first.alpha is None) == (both.alpha is None) == (before.alpha is None)
+    assert (last.pixels - first.pixels == 2).all()
+    np.testing.assert_array_equal(both.pixels[:, :30], before.pixels)
+    np.testing.assert_array_equal(both.pixels[:, -30:], before.pixels)
+    spread = np.load(out / "1.spread.npy")
+    assert spread.dtype == np.float32 and spread.shape == before.pixels.shape and (spread == 3).all()
+
+
+def test_a_photo_and_what_is_beside_it_are_written_together_or_not_at_all(tmp_path, instant):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_picture(folder / "1.png", np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        # Enough for all but the array.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        _, failures = restore_jobs(None, plan(folder, out, **WANTED), SETTINGS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert failures == [f"cannot write {out / '1.spread.npy'}: File too large"] and not list(out.iterdir())
+
+
+def test_colours_are_matched_where_it_is_asked_for(tmp_path, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_picture(folder / "1.png", gradient() // 2)
+    moved = Restored(gradient() // 2 + np.uint8(9), samples=[gradient() // 2 + np.uint8(7)])
+    monkeypatch.setattr("icdpm.restoration.batch.restore", lambda *_, **__: moved)
+    jobs = plan(folder, out, overwrite=True, kept_samples=1)
+    notices, _ = restore_jobs(None, jobs, SETTINGS, verbose=True)
+    assert "red +9.00, green +9.00, blue +9.00" in notices[0]
+    notices, _ = restore_jobs(None, jobs, SETTINGS, verbose=True, match_color=True)
+    assert "+9" not in notices[0]
+    for name in ("1.png", "1.sample-1.png"):
+        assert np.abs(read_picture(out / name) - (gradient() // 2).astype(int)).max() <= 1

@@ -1,10 +1,11 @@
-"""Restoring a picture: any size, the same bytes from the same seed, guidance once."""
+"""Restoring a picture: any size, the same bytes from the same seed, samples and their moments, memory."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm.restoration.padding import pad_to_multiple
 from icdpm.restoration.restore import restore
 from icdpm.restoration.settings import Settings
@@ -18,14 +19,15 @@ def system(micro_config):
     return ICDPM(micro_config)
 
 
-def picture(height, width, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+def picture(height, width, seed=0, dtype=np.uint8):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, (height, width, 3), dtype=dtype)
 
 
-@pytest.mark.parametrize("height, width", [(16, 16), (17, 23), (1, 1), (1, 40), (3, 2)])
-def test_any_size(system, height, width):
-    restored = restore(system, picture(height, width), SETTINGS).pixels
-    assert restored.shape == (height, width, 3) and restored.dtype == np.uint8
+def test_any_size(system):
+    for height, width in [(16, 16), (17, 23), (1, 1), (1, 40), (3, 2)]:
+        restored = restore(system, picture(height, width), SETTINGS)
+        assert restored.pixels.shape == (height, width, 3) and restored.pixels.dtype == np.uint8
+        assert restored.spread is None and restored.samples is None
 
 
 @pytest.mark.parametrize("factor", [2, 8])
@@ -36,6 +38,7 @@ def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
     np.testing.assert_array_equal(padded[:11, :13], image)
     np.testing.assert_array_equal(padded[11, :13], image[9])
     np.testing.assert_array_equal(pad_to_multiple(padded, factor), padded)
+    np.testing.assert_array_equal(pad_to_multiple(image[..., 0], factor), padded[..., 0])
 
 
 def test_the_seed_decides(system):
@@ -45,37 +48,71 @@ def test_the_seed_decides(system):
     assert np.abs(first.astype(int) - other).max() > 0
 
 
-def test_the_mean_is_that_of_the_samples(system, monkeypatch):
-    image = picture(16, 24)
-    drawn = []
-    sample = system.sample
+def test_mean_and_spread_are_those_of_the_samples(system):
+    settings = dataclasses.replace(SETTINGS, samples=5)
+    color = picture(17, 22, dtype=np.uint16)
+    for image in (color, color[..., 0]):
+        restored = restore(system, image, settings, keep_samples=True, spread=True)
+        assert len(restored.samples) == 5 and all(sample.dtype == np.uint16 for sample in restored.samples)
+        assert restored.spread.dtype == np.float32 and restored.spread.shape == image.shape
+        samples = np.array(restored.samples, np.float64)
+        # The samples are rounded to whole levels before they are kept.
+        np.testing.assert_allclose(restored.pixels, samples.mean(axis=0), atol=1)
+        np.testing.assert_allclose(restored.spread, samples.std(axis=0, ddof=1) / 257, atol=1 / 257)
+        assert restored.spread.max() > 5
+        alone = restore(system, image, settings)
+        np.testing.assert_array_equal(alone.pixels, restored.pixels)
+        assert alone.spread is None and alone.samples is None
 
-    def recording_sample(*arguments, **options):
-        drawn.append(sample(*arguments, **options).numpy())
-        return drawn[-1]
 
-    class Array(np.ndarray):
-        def numpy(self):
-            return np.asarray(self)
+def test_samples_are_the_same_together_and_alone(system, monkeypatch):
+    image = picture(24, 40)
+    five = dataclasses.replace(SETTINGS, samples=5)
+    together = restore(system, image, five, keep_samples=True)
+    np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, together.samples[0])
+    for at_once in (1, 2):
+        monkeypatch.setattr("icdpm.restoration.restore.PIXELS_AT_ONCE", at_once * 24 * 40)
+        again = restore(system, image, five, keep_samples=True)
+        np.testing.assert_array_equal(again.samples, together.samples)
+        np.testing.assert_array_equal(again.pixels, together.pixels)
 
-    monkeypatch.setattr(system, "sample", lambda *a, **o: recording_sample(*a, **o).view(Array))
-    mean = restore(system, image, dataclasses.replace(SETTINGS, samples=5)).pixels
-    five = np.concatenate(drawn)
-    assert len(five) == 5 and np.abs(five[0] - five[1]).max() > 0.01
-    np.testing.assert_array_equal(mean, np.clip(np.round((five.mean(axis=0, dtype=np.float64) + 1) * 127.5), 0, 255))
-    # One at a time gives the same: a sample does not depend on how many run together.
-    monkeypatch.setattr("icdpm.restoration.restore._PIXELS_AT_ONCE", 1)
-    alone = restore(system, image, dataclasses.replace(SETTINGS, samples=5)).pixels
-    assert np.abs(alone.astype(int) - mean).max() <= 1
+
+def test_photos_before_it_do_not_matter(micro_config):
+    image = picture(21, 30)
+    for precision in ("float32", "mixed_bfloat16"):
+        micro_config.precision = precision
+        alone = restore(ICDPM(micro_config), image, SETTINGS).pixels
+        system = ICDPM(micro_config)
+        for number, (height, width) in enumerate([(16, 16), (30, 64)]):
+            restore(system, picture(height, width), dataclasses.replace(SETTINGS, samples=number + 1))
+        np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, alone)
 
 
 def test_guidance_is_computed_once(system, monkeypatch):
     calls, steps = [], []
-    guide = system.compiled_guide
-    monkeypatch.setattr(system, "compiled_guide", lambda blurry: calls.append(1) or guide(blurry))
-    monkeypatch.setattr("icdpm.restoration.restore._PIXELS_AT_ONCE", 1)
+    (network,) = system.compiled_guidance_networks.values()
+    monkeypatch.setattr(system, "compiled_guidance_networks", {"1": lambda structure: calls.append(1) or network(structure)})
+    monkeypatch.setattr("icdpm.restoration.restore.PIXELS_AT_ONCE", 1)
     restore(system, picture(16, 16), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
     assert calls == [1] and sum(steps) == 9
+
+
+def test_steps_add_up_over_tiles(system):
+    steps = []
+    restore(system, picture(50, 60), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
+    assert sum(steps) == pytest.approx(6) and 0 < max(steps) < 0.5
+
+
+def test_what_cannot_be(system):
+    image = picture(16, 16)
+    for options, said in [
+        ({"spread": True}, "one sample has no spread"),
+        ({"tile": 25, "margin": 4}, "a tile's side is 25 pixels; it must be a multiple of 2 and more than 8"),
+        ({"tile": 8, "margin": 4}, "more than 8"),
+        ({"max_memory": 2**29}, r"a picture of 16×16 pixels needs 6\d\d MiB with these settings, and 512 MiB are allowed"),
+    ]:
+        with pytest.raises(IcdpmError, match=said):
+            restore(system, image, SETTINGS, **options)
 
 
 def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):

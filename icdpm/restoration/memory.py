@@ -1,0 +1,82 @@
+"""How much memory a restoration takes, and the tiles with which it takes no more than it may.
+
+What is chosen follows from the picture's size, the settings and the budget alone, never from the memory that happens to be
+free: the same photo becomes the same bytes everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.restoration.tiling import divide
+
+DEFAULT_MAX_MEMORY = 3 * 2**30
+
+# A process that has imported TensorFlow, loaded a model and restored a small picture: measured, with a tenth more.
+_PROCESS = 640 * 2**20
+# A float32 weight, and its copies in the network's precision and layout.
+_WEIGHT = 8
+# float32 RGB.
+_PIXEL = 12
+
+
+def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples, spread, max_memory):
+    """The largest tiles with which a picture is restored within a budget: one tile, if that can be.
+
+    Args:
+      system: a trained system.
+      image: the picture.
+      plan: the steps of its sampler.
+      margin: of the tiles.
+      samples, at_once: how many samples are drawn, and how many of them together where the picture is one tile.
+      keep_samples, spread: see `restore`.
+      max_memory: what the process may hold at its peak, in bytes.
+
+    Returns:
+      A Tiling.
+
+    Raises:
+      IcdpmError: no tiles are small enough.
+    """
+    height, width = (side + -side % system.factor for side in image.shape[:2])
+    longest = max(height, width)
+    # Smaller ones are mostly margin.
+    smallest = min(longest, 4 * max(margin, system.factor))
+    for side in range(longest, smallest - 1, -system.factor):
+        tiling = divide(height, width, side, margin, system.factor)
+        together = at_once if tiling.count == 1 else 1
+        needed = held_memory(system, image, plan, samples, together, keep_samples, spread)
+        needed += together * tile_memory(system, tiling)
+        if needed <= max_memory:
+            return tiling
+    raise IcdpmError(
+        f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these settings, and "
+        f"{max_memory // 2**20} MiB are allowed; allow more (max_memory) or restore a smaller copy"
+    )
+
+
+def held_memory(system, image, plan, samples, at_once, keep_samples, spread):
+    """Bytes that are held through a restoration, whatever the tiles; arguments as of `choose_tiling`."""
+    height, width = image.shape[:2]
+    pictures = image.nbytes * (3 + (samples if keep_samples else 0))  # the blurry one, padded; the restored one; samples
+    state = _PIXEL * at_once * (2 if np.any(plan.weights[:, 2] != 0) else 1)
+    moments = image.size // (height * width) * ((8 + 4 * bool(spread)) if samples > 1 else 0)
+    guidance = system.config.guidance
+    features = guidance.channels * tf.as_dtype(system.compute_dtype).size + _PIXEL
+    state += moments + sum(features / 4**k for k in guidance.scales)
+    weights = sum(math.prod(variable.shape) for variable in system.trainable_variables)
+    return _PROCESS + _WEIGHT * weights + pictures + math.ceil(state * height * width)
+
+
+def tile_memory(system, tiling):
+    """Bytes that working on one tile takes at its peak, for each sample."""
+    rows, columns = tiling.rows[0], tiling.columns[0]
+    # The guidance networks see tiles of half the side.
+    guidance = [network.bytes_per_pixel / 4 for network in system.guidance_networks.values()]
+    each = max([system.unet.bytes_per_pixel, *guidance])
+    # Besides, what comes out of a row of tiles waits until all of it is there.
+    return math.ceil(rows.stop * columns.stop * each + _PIXEL * rows.stop * tiling.columns[-1].stop)

@@ -1,0 +1,32 @@
+"""Where a model is guessing: the spread of its samples as a picture."""
+
+import io
+import math
+
+import numpy as np
+import PIL.Image
+import PIL.PngImagePlugin
+
+
+def encode_spread(spread):
+    """The spread of samples as a gray PNG: black where all samples agree.
+
+    White is the first whole number of steps, from 1, that 99 % of the pixels stay below. The file says which, under
+    "Description".
+
+    Args:
+      spread: float32 [height, width, channels] or [height, width], standard deviations in 8-bit steps. Over the channels
+        the root of the mean square is shown.
+
+    Returns:
+      (the bytes of the file, a clause that says what white is).
+    """
+    shown = spread if spread.ndim == 2 else np.sqrt(np.einsum("hwc,hwc->hw", spread, spread) / spread.shape[-1])
+    white = max(1, math.ceil(np.quantile(shown, 0.99)))
+    scale = f"white is a standard deviation of {white} 8-bit step{'s' * (white > 1)} or more"
+    described = PIL.PngImagePlugin.PngInfo()
+    described.add_text("Description", f"Spread of the samples: {scale}, black is 0")
+    file = io.BytesIO()
+    gray = np.clip(np.round(shown * (255 / white)), 0, 255).astype(np.uint8)
+    PIL.Image.fromarray(gray).save(file, "PNG", pnginfo=described)
+    return file.getvalue(), scale

@@ -1,0 +1,55 @@
+"""Windows on a picture that overlap, so that a network sees each part of it with its surroundings."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """A window along one side of a picture.
+
+    Attributes:
+      start, stop: what the network is given, the last one exclusive.
+      first, last: the core, the last one exclusive: what of the network's answer counts.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+    @property
+    def core(self):
+        """The core, as a slice of the picture."""
+        return slice(self.first, self.last)
+
+    @property
+    def core_within(self):
+        """The core, as a slice of the window."""
+        return slice(self.first - self.start, self.last - self.start)
+
+
+def cover(length, longest, margin, factor=1):
+    """Covers a side of a picture with windows, all of one length, whose cores share it out.
+
+    The margin lies between a core and its window's ends, except where the picture itself ends: there the network pads as it
+    does with the whole picture.
+
+    Args:
+      length: of the side; a multiple of `factor`, as are `longest` and `margin`.
+      longest: a window may have; more than 2·margin.
+      margin: the least that a window has beyond its core.
+      factor: windows and cores begin and end at multiples of it.
+
+    Returns:
+      [Window], as few and as short as can be.
+    """
+    if length <= longest:
+        return [Window(0, length, 0, length)]
+    count = -(-(length - 2 * margin) // (longest - 2 * margin))
+    side = -(-(length + (count - 1) * 2 * margin) // (count * factor)) * factor
+    starts = [(length - side) * i // ((count - 1) * factor) * factor for i in range(count)]
+    # In the middle of what two windows share.
+    cuts = [(here + side - there) // (2 * factor) * factor + there for here, there in zip(starts, starts[1:])]
+    return [Window(start, start + side, *core) for start, core in zip(starts, zip([0, *cuts], [*cuts, length]))]

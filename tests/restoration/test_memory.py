@@ -1,0 +1,65 @@
+"""The tiles that a budget allows: from the picture's size and the settings alone."""
+
+import math
+
+import numpy as np
+import pytest
+
+from icdpm.diffusion.samplers import make_plan
+from icdpm.errors import IcdpmError
+from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling, tile_memory
+from icdpm.systems.icdpm import ICDPM
+
+GIB = 2**30
+
+
+@pytest.fixture
+def choose(micro_config):
+    system = ICDPM(micro_config)
+
+    def choose(height, width, max_memory=DEFAULT_MAX_MEMORY, sampler="ancestral", dtype=np.uint8, **options):
+        # A picture that takes no memory.
+        image = np.broadcast_to(dtype(0), (height, width, 3))
+        options = {"samples": 1, "at_once": 1, "keep_samples": False, "spread": False, **options}
+        plan = make_plan(sampler, 5, 0.5)
+        return choose_tiling(system, image, plan, margin=16, max_memory=max_memory, **options)
+
+    choose.system = system
+    return choose
+
+
+def test_one_tile_where_it_fits(choose):
+    assert choose(720, 1280).count == choose(7, 30001).count == 1
+    assert choose(721, 1280).rows[-1].stop == 722
+
+
+def test_tiles_are_as_large_as_the_budget_allows(choose):
+    areas = []
+    for budget in (1.5 * GIB, 1.75 * GIB, 2 * GIB, DEFAULT_MAX_MEMORY):
+        tiling = choose(4000, 6000, budget)
+        areas.append(tiling.rows[0].stop * tiling.columns[0].stop)
+        assert tiling.count > 1 and tile_memory(choose.system, tiling) < budget - 0.9 * GIB
+    assert areas == sorted(areas) and areas[-1] > 2 * areas[0]
+    # A low picture has wider tiles than a square one.
+    assert choose(200, 120_000, 1.5 * GIB).longest > choose(4900, 4900, 1.5 * GIB).longest
+
+
+def test_what_is_asked_for_costs(choose):
+    def area(**options):
+        tiling = choose(4000, 6000, 2.5 * GIB, **options)
+        return tiling.rows[0].stop * tiling.columns[0].stop
+
+    eight = {"samples": 8}
+    assert area() > area(**eight) > area(**eight, spread=True) > area(**eight, spread=True, keep_samples=True)
+    assert area() > area(sampler="dpmpp_2m") and area() > area(dtype=np.uint16)
+    assert area() == area(at_once=8)  # tiles take one sample at a time
+
+
+def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
+    with pytest.raises(IcdpmError, match=r"6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed") as error:
+        choose(4000, 6000, GIB)
+    needed = int(str(error.value).split(" MiB")[0].split()[-1])
+    assert choose(4000, 6000, needed * 2**20).longest <= 4 * 16
+    with pytest.raises(IcdpmError):
+        choose(4000, 6000, (needed - 1) * 2**20)
+    assert math.isclose(needed, 1300, rel_tol=0.1)

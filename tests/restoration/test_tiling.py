@@ -1,0 +1,89 @@
+"""Tiles: with exact margins the whole picture's values; with smaller ones close to them."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.samplers import make_plan
+from icdpm.restoration import strips
+from icdpm.restoration.tiling import divide, guide_tiles, sample_tiles
+from icdpm.restoration.values import to_values
+from icdpm.systems.config import check_config
+from icdpm.systems.icdpm import ICDPM
+
+HEIGHT, WIDTH = 96, 126
+SEEDS = example_seeds([3, 3], tf.range(2, dtype=tf.int64))
+PLANS = {
+    "ancestral": make_plan("ancestral", 5, 0.5),
+    "second order": make_plan("dpmpp_2m", 5, 0.5),
+    "second order with noise": make_plan("dpmpp_2m_sde", 5, 0.5),
+}
+
+
+@pytest.fixture
+def config(micro_config):
+    micro_config.diffusion.parametrisation = "preconditioned_noise"
+    micro_config.unet.middle_blocks = 1
+    return micro_config
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+
+
+def whole(system, picture, plan):
+    """`ICDPM.sample`, which knows no tiles."""
+    blurry = tf.repeat(to_values(picture)[None], 2, axis=0)
+    return system.sample(blurry, system.compiled_guide(blurry), plan, SEEDS).numpy()
+
+
+def tiled(system, picture, plan, tile, margin):
+    tiling = divide(HEIGHT, WIDTH, tile, margin, system.factor)
+    guidance = guide_tiles(system, picture, tile)
+    samples = sample_tiles(system, picture, guidance, plan, SEEDS, tiling)
+    return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
+
+
+def test_exact_margins_give_the_whole(config, picture):
+    system = ICDPM(config)
+    reach = system.reach
+    for name, plan in PLANS.items():
+        expected = whole(system, picture, plan)
+        assert expected.std() > 0.2 and np.abs(expected[0] - expected[1]).max() > 0.1, name
+        for tile, count in ((2 * reach + 14, 10), (HEIGHT, 2), (WIDTH, 1)):
+            tiling, samples = tiled(system, picture, plan, tile, reach)
+            assert tiling.count >= count
+            np.testing.assert_allclose(samples, expected, atol=1e-4, err_msg=name)
+
+
+def test_strips_do_not_matter(config, picture, monkeypatch):
+    system, plan = ICDPM(config), PLANS["second order with noise"]
+    _, expected = tiled(system, picture, plan, 72, 8)
+    monkeypatch.setattr(strips, "_PIXELS", 7 * WIDTH)
+    _, samples = tiled(system, picture, plan, 72, 8)
+    np.testing.assert_array_equal(samples, expected)
+
+
+def test_the_error_falls_with_the_margin(config, picture):
+    system, plan = ICDPM(config), PLANS["ancestral"]
+    expected = whole(system, picture, plan)
+    errors = [np.abs(tiled(system, picture, plan, 48 + 2 * margin, margin)[1] - expected).mean() for margin in (0, 4, 8)]
+    assert errors[0] > 1e-3 and errors[0] > 3 * errors[1] > 9 * errors[2] > 0
+
+
+@pytest.mark.parametrize(
+    "fields", [{"scales": ()}, {"color": "rgb"}, {"color": "rgb", "route": "input"}, {"scales": (3,), "route": "input"}]
+)
+def test_every_guidance_can_be_tiled(config, picture, fields):
+    config.guidance.update(fields)
+    system = ICDPM(check_config(config))
+    picture = picture[:, : WIDTH // system.factor * system.factor]
+    guidance = guide_tiles(system, picture, 8)
+    expected = system.compiled_guide(to_values(picture)[None])
+    assert guidance.keys() == expected.keys() == set(map(str, config.guidance.scales))
+    for k, parts in guidance.items():
+        for part, all_of_it in zip(parts, expected[k]):
+            height, width = all_of_it.shape[1:3]
+            np.testing.assert_allclose(part.window(slice(0, height), slice(0, width)), all_of_it, atol=1e-5)
