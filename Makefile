@@ -4,9 +4,18 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready-$(shell cksum < setup.py | tr ' ' -)
 # Packaging's warnings are for packagers.
 INSTALL := PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check
+# Tables and figures of the paper; SCALE=paper takes DATA_DIR (records of icdpm-prepare) and STRATEGY (single, mirrored, tpu).
+SCALE ?= micro
+BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(STRATEGY),--strategy=$(STRATEGY)) \
+  $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)')
+# What samplers and the grid are measured on; the flags' --help says more.
+SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
+  $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
+PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint bench-table11 bench-input wheel-check clean
+.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-input wheel-check clean
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,12 +31,44 @@ test: $(READY)  ## run the tests
 lint: $(READY)  ## check the code's style
 	@$(PYTHON) -m ruff check .
 
+bench-table1:  ## FID and KID between two domains, of inputs and of what the guidance makes of them (SCALE=micro or paper)
+bench-table2:  ## with and without guidance, small and large networks: best over the sampling grid
+bench-table3:  ## GoPro, all metrics (RESTORED=NAME=DIR measures another method's pictures; so tables 4 to 6)
+bench-table4:  ## RealBlur-J, all metrics
+bench-table5:  ## REDS, all metrics
+bench-table6:  ## HIDE, all metrics
+bench-table7:  ## a page on which people compare methods; ANSWERS='answers/*.json' fills the table
+bench-table8:  ## settings of the guidance
+bench-table9:  ## with and without the blurry image as input
+bench-fig4:  ## what the guidance regresses at each scale
+bench-fig5:  ## perception against distortion, RealBlur-J
+bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
+bench-fig8:  ## the guidance's feature maps
+
+$(PAPER): $(READY)
+	@$(PYTHON) -m icdpm_experiments.bench $(@:bench-%=%) $(BENCH_FLAGS)
+
+bench-micro: $(READY)  ## all of these tables and figures on the embedded data, to prove the path
+	@$(PYTHON) -m icdpm_experiments.bench all --scale=micro
+
+report: $(READY)  ## gather results/ into one page, results/report.html (DATA_DIR as for the tables)
+	@$(PYTHON) -m icdpm_experiments.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
+
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.table11
+
+bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the demo's model)
+	@$(PYTHON) -m icdpm_experiments.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
+
+bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
+	@$(PYTHON) -m icdpm_experiments.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)
 
 bench-input: $(READY)  ## training pairs a second, beside a PyTorch DataLoader (FRAMES=DIR: on your own frames)
 	@$(PYTHON) -c 'import torch' 2> /dev/null || { echo "Installing PyTorch to compare with."; $(INSTALL) --editable '.[bench]'; }
 	@$(PYTHON) -m icdpm_experiments.input_pipeline $(if $(FRAMES),--frames='$(FRAMES)')
+
+bench-export: $(READY)  ## an exported model beside the Python path: load, first answer, steady (WORKDIR=DIR: of your own)
+	@$(PYTHON) -m icdpm_experiments.export $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
 	@bash tests/wheel_check.sh

@@ -5,9 +5,7 @@
 It ends with results/demo.png to look at, and the numbers in results/demo.json and results/demo.md.
 """
 
-import hashlib
 import time
-from pathlib import Path
 
 import numpy as np
 import tqdm
@@ -19,23 +17,21 @@ FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("set", [], "Changes one field of the tiny config, as in --set=run.steps=200. Repeatable.")
 
 SAMPLES = 8
-UNBLURRED = 40.0  # dB: an input this close to the sharp scene has noise, but no blur
 SHOWN = ("photo_camera_1", "photo_brick_1", "deadleaves_01", "text_00", "mixed_00")
 
 
 def main(argv):
     """Trains, restores the embedded test scenes and a real blurred photo, writes table and picture."""
-    from icdpm.systems.config import config_to_json
     from icdpm.systems.workdir import load
     from icdpm.training.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_datasets.source import open_source
     from icdpm_experiments.configs import config_path
+    from icdpm_experiments.demo_run import demo_workdir
 
     config = load_config(config_path("tiny"), FLAGS.set)
-    digest = hashlib.sha256(config_to_json(config).encode()).hexdigest()[:8]
-    workdir = Path("demo") / f"run-{digest}"
+    workdir = demo_workdir(config)
     test = open_source("embedded", "test")
 
     started = time.time()
@@ -68,6 +64,7 @@ def report(pictures, seconds):
     """Prints and writes the table and the picture."""
     from icdpm.metrics.psnr import psnr
     from icdpm.metrics.ssim import ssim
+    from icdpm_experiments.chosen_pairs import UNBLURRED
     from icdpm_experiments.gallery import write_gallery
     from icdpm_experiments.results import FOLDER, print_table, write_results
 

@@ -9,6 +9,10 @@ from pathlib import Path
 from icdpm.files import write_atomically
 
 FOLDER = Path("results")
+# What every table and plot of this scale says.
+SCALE_NOTES = {
+    "micro": "Micro scale: small networks, trained briefly on embedded data. It proves the path, not the paper's claim.",
+}
 
 
 def machine():
@@ -16,7 +20,7 @@ def machine():
     return f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
 
 
-def write_results(name, *, command, data, scale, rows, title, notes=(), **numbers):
+def write_results(name, *, command, data, scale, rows, title, notes=(), table=None, **numbers):
     """Writes an experiment's numbers for programs and for people.
 
     Args:
@@ -27,6 +31,7 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), **number
       rows: list of flat dicts with the same keys.
       title: heading of the Markdown file.
       notes: sentences below the table.
+      table: lines of the Markdown table, where it is not simply that of the rows.
       **numbers: further top-level numbers.
 
     Returns:
@@ -36,7 +41,10 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), **number
     content["rows"] = rows
     with write_atomically(FOLDER / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
-    lines = [f"# {title}", "", f"`{command}`: {data}. Measured on {content['machine']}.", "", *markdown_table(rows), ""]
+    lines = [f"# {title}", "", f"`{command}`: {data}. Measured on {content['machine']}.", ""]
+    if scale in SCALE_NOTES:
+        lines += [f"**{SCALE_NOTES[scale]}**", ""]
+    lines += [*(table or markdown_table(rows)), ""]
     path = FOLDER / f"{name}.md"
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines + list(notes)).rstrip() + "\n")

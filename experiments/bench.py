@@ -1,0 +1,97 @@
+"""Tables and figures of the paper: trains what they need, restores, measures, and writes results/ with the published values.
+
+    python -m icdpm_experiments.bench table3 --scale=paper --data_dir=records
+    python -m icdpm_experiments.bench all --scale=micro
+
+Interrupted, the same command continues. What several tables need is trained and restored once, below runs/.
+"""
+
+import functools
+import time
+
+from absl import app, flags
+
+from icdpm.commands.main import run_command
+from icdpm_experiments.catalog import MODULES, experiment
+from icdpm_experiments.results import print_table, write_results
+
+FLAGS = flags.FLAGS
+flags.DEFINE_enum(
+    "scale",
+    "micro",
+    ["micro", "paper"],
+    "micro: small networks, briefly trained on embedded data, on two cores. paper: the paper's recipe and data sets.",
+)
+flags.DEFINE_string("data_dir", None, "paper: where icdpm-prepare recorded the sets; ~/tensorflow_datasets where not given.")
+flags.DEFINE_enum("strategy", "single", ["single", "mirrored", "tpu"], "What is trained on, as of icdpm-train.")
+flags.DEFINE_multi_string(
+    "restored", [], "NAME=DIR: another method's restored pictures, measured as its row of tables 3 to 6, shown in table 7."
+)
+flags.DEFINE_string("answers", None, "table7: pattern of the files that raters exported, such as 'answers/*.json'.")
+
+
+def main(argv):
+    """Parses, says what it costs, makes the tables and figures, says how long each took."""
+    names = list(MODULES) if argv[1:] == ["all"] else argv[1:]
+    if not names or set(names) - set(MODULES):
+        raise app.UsageError(f"name one or several of {', '.join(MODULES)}, or all")
+    if FLAGS.restored and (len(names) > 1 or MODULES[names[0]] not in ("deblurring", "table7")):
+        raise app.UsageError("--restored is for one of table3 to table7 at a time: the folder holds one set's pictures")
+    if FLAGS.answers and "table7" not in names:
+        raise app.UsageError("--answers is for table7")
+
+    from icdpm.evaluation.pairing import named_folders
+    from icdpm.training.strategy import make_strategy
+    from icdpm_experiments.cost import announce
+    from icdpm_experiments.runs import Runs
+    from icdpm_experiments.scales import make_scale
+
+    strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
+    scale = make_scale(FLAGS.scale, FLAGS.data_dir)
+    runs = Runs(scale, strategy)
+    restored = named_folders(FLAGS.restored)
+    chosen = {name: experiment(name, restored, FLAGS.answers) for name in names}
+    needs = [need for restorings, _ in chosen.values() for need in restorings(scale)]
+    if FLAGS.scale == "paper":
+        announce(runs, needs)
+    jobs = {
+        f"training {workdir.name}": functools.partial(runs.train, variant)
+        for workdir, variant in {runs.workdir(need.variant): need.variant for need in needs}.items()
+        if not runs.is_trained(variant)
+    }
+    jobs.update({name: functools.partial(run, runs) for name, (_, run) in chosen.items()})
+    seconds = {}
+    for name, job in jobs.items():
+        print(f"\n{name} ({FLAGS.scale} scale)", flush=True)
+        started = time.time()
+        job()
+        seconds[name] = time.time() - started
+        print(f"{name}: {seconds[name]:.0f} s", flush=True)
+    if len(names) > 1:
+        _report_times(scale, seconds)
+
+
+def _report_times(scale, seconds):
+    """Writes results/bench_times: how long each took; pictures that several need count for the first of them."""
+    rows = [{"what": name, "seconds": round(each)} for name, each in seconds.items()]
+    print()
+    print_table(rows)
+    path = write_results(
+        "bench_times",
+        command=f"make bench-{scale.name}",
+        data="how long each variant trains, and each table and figure takes then; what is shared counts for the first",
+        scale=scale.name,
+        rows=rows,
+        title="Times",
+        total_seconds=round(sum(seconds.values())),
+    )
+    print(f"{sum(seconds.values()) / 60:.1f} minutes in all; written to {path}")
+
+
+def run():
+    """The command."""
+    run_command(main)
+
+
+if __name__ == "__main__":
+    run()
