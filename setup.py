@@ -27,12 +27,26 @@ REQUIREMENTS = [
     # Reads and writes the 16 bits a channel of PNG and TIFF, of which Pillow keeps 8.
     "imagecodecs",
     "tqdm",
+    # The messages of warm-up requests in an exported model: 26 kB, and nothing that TensorFlow does not bring anyway.
+    "tensorflow-serving-api==2.15.1",
 ]
 
+ALIGN = "opencv-python-headless==4.11.0.86"
+# The last for Python 3.9.
+PLOTS = "matplotlib==3.9.4"
+
+SERVE = "gradio==6.31.0; python_version >= '3.10'"
+
 EXTRAS = {
-    # dill and importlib_resources are used by tfds.testing, which does not ask for them.
-    "test": ["pytest", "dill", "importlib_resources"],
+    # What `icdpm-evaluate --align=ecc` needs. Later ones want numpy 2.
+    "align": [ALIGN],
+    # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.
+    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS],
     "lint": ["ruff==0.17.5"],
+    # What the experiments' plots are drawn with.
+    "plots": [PLOTS],
+    # The page of `icdpm-serve`. Older Pythons have an older Gradio only, which does not work with what it asks for today.
+    "serve": [SERVE],
     # What `make bench-input` compares with; nothing else uses it.
     "bench": ["torch==2.13.0; python_version >= '3.10'"],
 }
@@ -66,14 +80,17 @@ setup(
     python_requires=">=3.9,<3.12",
     package_dir=PACKAGE_DIR,
     packages=packages(),
-    # What tensorflow-datasets reads beside a builder.
-    package_data={"": ["README.md", "CITATIONS.bib", "*.txt", "*.tsv"]},
+    # What tensorflow-datasets reads beside a builder, and pages.
+    package_data={"": ["README.md", "CITATIONS.bib", "*.txt", "*.tsv", "*.html"]},
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
             "icdpm-train = icdpm.commands.train:run",
             "icdpm-deblur = icdpm.commands.deblur:run",
+            "icdpm-evaluate = icdpm.commands.evaluate:run",
+            "icdpm-export = icdpm.commands.export:run",
+            "icdpm-serve = icdpm.commands.serve:run",
             "icdpm-prepare = icdpm.commands.prepare:run",
         ]
     },

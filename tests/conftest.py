@@ -1,5 +1,7 @@
 """Shared by all tests."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,27 @@ import pytest
 @pytest.fixture
 def micro_config():
     """A config of the smallest guided model, in float32: a step takes milliseconds."""
+    return _micro_config()
+
+
+@pytest.fixture(scope="session")
+def micro_workdir(tmp_path_factory):
+    """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
+    from icdpm.systems.config import config_to_json
+    from icdpm.systems.icdpm import ICDPM
+    from icdpm.systems.weights import save_weights, variable_names
+    from icdpm.systems.workdir import config_file, weights_file
+
+    folder = tmp_path_factory.mktemp("run") / "micro"
+    folder.mkdir()
+    config = _micro_config()
+    config_file(folder).write_text(config_to_json(config))
+    system = ICDPM(config)
+    save_weights(weights_file(folder, 6), variable_names(system), system.get_weights())
+    return folder
+
+
+def _micro_config():
     from icdpm.systems.config import check_config, default_config
 
     config = default_config()
@@ -69,3 +92,28 @@ def batch():
     sharp = rng.uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
     blurry = (sharp + np.roll(sharp, 1, axis=1)) / 2
     return {"blurry": tf.constant(blurry), "sharp": tf.constant(sharp), "index": tf.range(4, dtype=tf.int64)}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A real browser without a window, of 1280×800; what it saves goes to the folder `browser.downloads`."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no browser: pages are tested where chromium and chromedriver are installed")
+    from selenium import webdriver
+
+    folder = tmp_path_factory.mktemp("browser")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
+    switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    switches += " disable-component-update disable-sync window-size=1280,800"
+    for switch in [*switches.split(), f"user-data-dir={folder / 'profile'}"]:
+        options.add_argument(f"--{switch}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SE_OFFLINE", "true")  # selenium fetches nothing
+        browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    browser.downloads = folder / "downloads"
+    yield browser
+    browser.quit()

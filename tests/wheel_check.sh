@@ -37,7 +37,7 @@ for i in range(2):
         io.imsave(f"pairs/{side}/{i}.png", picture)
 PYTHON
 
-for command in icdpm-train icdpm-deblur icdpm-prepare; do
+for command in icdpm-train icdpm-deblur icdpm-evaluate icdpm-export icdpm-prepare; do
     "$command" --help > help.txt
     grep -q "$command" help.txt || { echo "wheel check: $command --help shows no example" >&2; exit 1; }
 done
@@ -47,5 +47,9 @@ icdpm-train --config=tiny --data=pairs --workdir=workdir --set=run.steps=2 --set
     --set=sampling.steps=2 2> log.txt || { cat log.txt >&2; exit 1; }
 icdpm-deblur pairs/blur/0.png --workdir=workdir --output=restored.jpg 2> log.txt || { cat log.txt >&2; exit 1; }
 python -c 'from PIL import Image; assert Image.open("restored.jpg").size == (101, 75)'
+icdpm-evaluate --restored=pairs/blur --sharp=pairs/sharp --metrics=psnr,ssim --output=evaluation > log.txt 2>&1 \
+    || { cat log.txt >&2; exit 1; }
+icdpm-evaluate preference --method=a=pairs/blur --method=b=pairs/sharp --output=page.html > log.txt 2>&1 \
+    || { cat log.txt >&2; exit 1; }
 
 echo "wheel check passed: $(basename "$work"/icdpm-*.whl)"

@@ -1,6 +1,7 @@
 """A training run, from config and data to checkpoints."""
 
 import contextlib
+import json
 import re
 
 import tensorflow as tf
@@ -9,7 +10,7 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.systems.config import config_to_json
 from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.workdir import config_file, read_config
+from icdpm.systems.workdir import config_file, data_file, read_config, read_data
 from icdpm.training.callbacks import Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
@@ -45,6 +46,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy):
         if chief:
             stack.enter_context(locked(workdir))
             _write_config(config, workdir)
+            _note_data(workdir, training_pairs.description, validation_pairs.description)
         return _train(config, workdir, training_pairs, validation_pairs, strategy, chief)
 
 
@@ -75,6 +77,16 @@ def _write_config(config, workdir):
     if changed:
         with write_atomically(path) as temporary:
             temporary.write_text(config_to_json(config))
+
+
+def _note_data(workdir, training, validation):
+    """Notes, for those who get the model, which data it has seen: each start of the run may name others."""
+    seen = read_data(workdir)
+    for name, description in (("training", training), ("validation", validation)):
+        if description not in seen[name]:
+            seen[name].append(description)
+    with write_atomically(data_file(workdir)) as temporary:
+        temporary.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
 
 
 def _fields(config):

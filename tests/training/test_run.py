@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from icdpm.systems.config import config_to_json
-from icdpm.systems.workdir import checkpoint_steps, config_file
+from icdpm.systems.workdir import checkpoint_steps, config_file, read_data
 
 # A config file of the micro model; the JSON is filled in by the test.
 CONFIG = """
@@ -94,6 +94,9 @@ def test_killed_and_resumed_equals_unbroken(folder):
     best = json.loads((folder / "broken/checkpoints/best.json").read_text())
     assert best["step"] in (3, 6) and set(checkpoint_steps(folder / "broken")) >= {best["step"], 6}
     assert not list((folder / "broken").rglob("*writing*"))
+    # What it saw is noted once, however often it was started.
+    seen = f"10 pairs in {folder / 'data'}"
+    assert read_data(folder / "broken") == {"training": [seen], "validation": [seen]}
     # Once more: nothing to do, and it says so.
     result = train(folder, "broken")
     assert result.returncode == 0 and "trained 6 steps" in result.stdout

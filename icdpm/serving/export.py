@@ -1,0 +1,93 @@
+"""A trained system as a SavedModel that needs nothing but TensorFlow."""
+
+import hashlib
+
+import tensorflow as tf
+import tqdm
+
+from icdpm.errors import IcdpmError
+from icdpm.files import make_folder_atomically
+from icdpm.restoration.presets import PRESETS, changes_of
+from icdpm.restoration.settings import settings_of
+from icdpm.serving.model_card import model_card
+from icdpm.serving.signatures import all_signatures
+from icdpm.serving.warmup import WARMUP_FILE, write_warmup
+from icdpm.systems.config import config_to_json
+from icdpm.systems.workdir import choose_step, load, weights_file
+
+_WEIGHTS = "variables/variables.data-00000-of-00001"
+
+
+def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_pixels=4_000_000, **changes):
+    """Writes OUTPUT/: a SavedModel with the averaged weights, and MODEL_CARD.md, config.json and SHA256SUMS beside it.
+
+    The folder is whole or absent.
+
+    Args:
+      workdir: folder of a training run.
+      output: a new folder; for TensorFlow Serving its name is the model's version, a number: MODELS/icdpm/1.
+      checkpoint, precision: see `icdpm.systems.workdir.load`.
+      seed, max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
+      **changes: to the config's settings (`icdpm.restoration.settings.settings_of`), for `serving_default` and `restore`.
+
+    Raises:
+      IcdpmError: there is something at `output`, or no such workdir or checkpoint, or no averaged weights in it.
+    """
+    with make_folder_atomically(output) as folder:
+        step = choose_step(workdir, checkpoint)
+        system = load(workdir, step, precision)
+        settings = settings_of(system.config, **changes)
+        presets = {name: settings_of(system.config, **changes_of(name)) for name in PRESETS}
+        signatures = _trace(system, settings, presets, seed, max_pixels)
+        try:
+            _save(folder, system, signatures)
+        except tf.errors.OpError as error:
+            reason = error.message.rpartition("; ")[2]  # behind names of operations and temporary files
+            raise IcdpmError(f"cannot write {output}: {reason}") from error
+        (folder / "config.json").write_text(config_to_json(system.config))
+        source = weights_file(workdir, step)
+        checksums = {_WEIGHTS: _sha256(folder / _WEIGHTS), f"{source.parent.name}/{source.name}": _sha256(source)}
+        card = model_card(
+            workdir=workdir,
+            step=step,
+            config=system.config,
+            signatures=signatures,
+            settings=settings,
+            presets=presets,
+            seed=seed,
+            max_pixels=max_pixels,
+            checksums=checksums,
+        )
+        (folder / "MODEL_CARD.md").write_text(card)
+        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        (folder / "SHA256SUMS").write_text("".join(f"{_sha256(folder / file)}  {file}\n" for file in files))
+
+
+def _trace(system, settings, presets, seed, max_pixels):
+    signatures = {}
+    for name, graph in tqdm.tqdm(
+        all_signatures(system, settings, presets, seed, max_pixels),
+        desc="making graphs",
+        total=2 * (1 + len(presets)) + (2 if system.config.guidance.scales else 1),
+        unit="signature",
+        dynamic_ncols=True,
+    ):
+        signatures[name] = graph
+    return signatures
+
+
+def _save(folder, system, signatures):
+    # The Keras model itself would be saved with graphs of each of its layers.
+    module = tf.Module(name="icdpm")
+    module.weights = list(system.variables)
+    tf.saved_model.save(module, str(folder), signatures=signatures)
+    (folder / WARMUP_FILE).parent.mkdir()
+    write_warmup(folder / WARMUP_FILE, signatures)
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,92 @@
+"""An exported model, as the page uses it."""
+
+import concurrent.futures
+from pathlib import Path
+
+import tensorflow as tf
+
+# A graph that runs can be stopped in no other way.
+from tensorflow.python.eager.cancellation import CancellationManager
+
+from icdpm.errors import IcdpmError
+from icdpm.restoration.formats import FORMATS
+from icdpm.restoration.photo import Photo
+from icdpm.restoration.presets import PRESETS
+from icdpm.restoration.reading import decode_photo
+from icdpm.restoration.regressions import to_regression
+from icdpm.restoration.restored import Restored
+from icdpm.restoration.values import to_values
+from icdpm.restoration.writing import encode_photo
+
+# Seconds between two looks at a graph that runs.
+_LOOK = 0.2
+
+
+class ExportedModel:
+    """A SavedModel of icdpm-export, which restores with the settings it was exported with, or with presets.
+
+    Args:
+      folder: the SavedModel's.
+
+    Attributes:
+      presets: {name: what it is for}.
+
+    Raises:
+      IcdpmError: there is no such model.
+    """
+
+    def __init__(self, folder):
+        if not (Path(folder) / "saved_model.pb").is_file():
+            raise IcdpmError(f"{folder} is not an exported model: it holds no saved_model.pb; icdpm-export writes one")
+        try:
+            self._model = tf.saved_model.load(str(folder))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise IcdpmError(f"the model in {folder} is damaged; export it again") from error
+        self._signatures = self._model.signatures
+        if "serving_default" not in self._signatures or "error" not in self._signatures["serving_default"].structured_outputs:
+            raise IcdpmError(f"{folder} is not a model of icdpm-export: it has no signature serving_default as written there")
+        self.presets = {"default": "the settings that the model was exported with"}
+        self.presets |= {name: each.purpose for name, each in PRESETS.items() if f"serving_{name}" in self._signatures}
+
+    def restore(self, pixels, preset, on_progress):
+        """Restores a picture, with the seed that the model was exported with.
+
+        Args:
+          pixels: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width].
+          preset: a name in `presets`.
+          on_progress: called again and again with (None, None), as graphs do not tell how far they are; what it raises
+            stops the work.
+
+        Returns:
+          An `icdpm.restoration.restored.Restored` with the regressions, if the model is guided; a graph gives no spread.
+
+        Raises:
+          IcdpmError: the model refuses the picture.
+        """
+        content = encode_photo(Photo(pixels), FORMATS["png"])
+        outputs = _run(self._signatures[f"serving_{preset}"], on_progress, image_bytes=tf.constant([content]))
+        if error := outputs["error"].numpy()[0].decode():
+            raise IcdpmError(error)
+        restored = decode_photo(outputs["image_bytes"].numpy()[0], "what the model gives").pixels
+        return Restored(restored, regressions=self._regressions(pixels, on_progress))
+
+    def _regressions(self, pixels, on_progress):
+        if "guidance" not in self._signatures:
+            return {}
+        outputs = _run(self._signatures["guidance"], on_progress, blurry=tf.constant(to_values(pixels)[None]))
+        scales = sorted(int(name.rpartition("_")[2]) for name in outputs if name.startswith("regression_"))
+        return {k: to_regression(outputs[f"regression_{k}"][0].numpy(), k, pixels) for k in scales}
+
+
+def _run(signature, on_progress, **inputs):
+    """signature(**inputs), in a thread of its own, so that `on_progress` can stop it."""
+    manager = CancellationManager()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(manager.get_cancelable_function(signature), **inputs)
+        try:
+            while not concurrent.futures.wait([running], _LOOK).done:
+                on_progress(None, None)
+        except BaseException:
+            manager.start_cancel()
+            raise
+        return running.result()

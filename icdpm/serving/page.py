@@ -1,0 +1,165 @@
+"""The page: what visitors see and what their clicks do."""
+
+import collections
+import concurrent.futures
+import html
+import secrets
+from pathlib import Path
+
+import gradio as gr
+
+from icdpm.errors import IcdpmError
+from icdpm.serving.outcome_files import write_outcome
+from icdpm.serving.visits import Cancelled
+
+TITLE = "Deblur a photo"
+
+STYLE = """
+.gradio-container { max-width: 1100px !important; margin: 0 auto !important; }
+#status { min-height: 64px; }
+#status .problem { color: var(--error-text-color); }
+#status progress { width: 100%; height: 8px; accent-color: var(--color-accent); }
+#status progress[value] { appearance: none; border: 0; background: var(--border-color-primary); }
+#status progress[value]::-webkit-progress-bar { background: var(--border-color-primary); }
+#status progress[value]::-webkit-progress-value { background: var(--color-accent); }
+#status progress[value]::-moz-progress-bar { background: var(--color-accent); }
+"""
+
+# Seconds between two looks at a photo that is being restored.
+_LOOK = 0.2
+
+
+def make_page(visits, folder, keep_files):
+    """The page.
+
+    Args:
+      visits: `icdpm.serving.visits.Visits`.
+      folder: where Gradio keeps its files, and so what they become.
+      keep_files: seconds after which the server deletes a file.
+
+    Returns:
+      A gradio.Blocks, ready to be launched.
+    """
+    presets = visits.model.presets
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.Markdown(f"# {TITLE}\n{_introduction(visits.max_pixels, keep_files)}")
+        with gr.Row():
+            photo = gr.File(label="Photo: PNG, JPEG, WebP, TIFF or BMP", elem_id="photo", height=160)
+            with gr.Column():
+                preset = gr.Radio(
+                    [(f"{name}: {purpose}", name) for name, purpose in presets.items()],
+                    value="balanced" if "balanced" in presets else next(iter(presets)),
+                    label="Preset",
+                    elem_id="preset",
+                )
+                with gr.Row():
+                    start = gr.Button("Restore", variant="primary", elem_id="restore")
+                    cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
+        status = gr.HTML(elem_id="status")
+        with gr.Column(visible=False, elem_id="outcome") as outcome:
+            download = gr.DownloadButton("Download", variant="primary", elem_id="download")
+            slider = gr.ImageSlider(label="Before | after", interactive=False, elem_id="slider", buttons=["fullscreen"])
+            spread = gr.Image(label="Spread", interactive=False, elem_id="spread", buttons=["fullscreen"])
+            regressions = gr.Gallery(
+                label="What the guidance networks see of the sharp scene",
+                columns=3,
+                height=360,
+                object_fit="contain",
+                interactive=False,
+                buttons=["fullscreen"],
+                elem_id="regressions",
+            )
+        shown = [status, outcome, download, slider, spread, regressions]
+
+        def restore(path, preset, request: gr.Request):
+            if path is None:
+                yield _told("Choose a photo first.", is_problem=True)
+                return
+
+            def work(report):
+                outcome = visits.restore(
+                    request.session_hash, path, preset, lambda part, words: report(_progressing(part, words))
+                )
+                files = write_outcome(_new_folder(folder), Path(path).name, outcome.photo, outcome.restored)
+                return _shown(files, Path(path).name, outcome.notices)
+
+            try:
+                yield from _follow(work)
+            except IcdpmError as error:
+                yield _told(f"{error}.", is_problem=True)
+            except Cancelled:
+                yield _told("Cancelled.")
+            finally:
+                # Gradio leaves a generator half-way where the visitor has gone.
+                visits.cancel(request.session_hash)
+
+        def begin():
+            return gr.update(interactive=True), "", gr.update(visible=False)
+
+        def stop(request: gr.Request):
+            visits.cancel(request.session_hash)
+
+        private = {"api_visibility": "private"}
+        running = start.click(begin, None, [cancel, status, outcome], queue=False, **private).then(
+            restore, [photo, preset], shown, show_progress="hidden", concurrency_limit=None, **private
+        )
+        running.then(lambda: gr.update(interactive=False), None, cancel, queue=False, **private)
+        cancel.click(stop, queue=False, **private)
+        page.unload(stop)
+    return page
+
+
+def _introduction(max_pixels, keep_files):
+    return (
+        f"Up to {max_pixels / 1e6:g} million pixels. Photos are restored one at a time, on the computer that runs this page; "
+        f"they go nowhere else and are deleted there after {keep_files // 60} minutes. What the model draws is plausible, not "
+        "known: where the blur has taken detail away, it is made up."
+    )
+
+
+def _follow(work):
+    """Runs work(report) in a thread; yields, as it comes, the latest of what it reports, and at last what it returns."""
+    latest, seen = collections.deque(maxlen=1), None
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    running = pool.submit(work, latest.append)
+    pool.shutdown(wait=False)
+    while not concurrent.futures.wait([running], _LOOK).done:
+        if latest and (report := latest.pop()) != seen:
+            yield (seen := report)
+    yield running.result()
+
+
+def _progressing(part, words):
+    """What `shown` becomes while a photo waits or is restored."""
+    value = "" if part is None else f' value="{part:.4f}"'
+    return [f'<p role="status">{html.escape(words)}</p><progress{value}></progress>', *[gr.skip()] * 5]
+
+
+def _new_folder(folder):
+    new = Path(folder) / secrets.token_hex(16)
+    new.mkdir()
+    return new
+
+
+def _told(message, is_problem=False):
+    """What `shown` becomes where there is nothing but a sentence."""
+    attributes = ' class="problem" role="alert"' if is_problem else ""
+    return [f"<p{attributes}>{html.escape(message)}</p>", gr.update(visible=False), None, None, None, None]
+
+
+def _shown(files, name, notices):
+    """What `shown` becomes."""
+    said = "".join(f"<p>{html.escape(sentence)}.</p>" for sentence in [f"{name} is restored", *notices])
+    if files.spread is None:
+        spread = gr.update(visible=False, value=None)
+    else:
+        path, scale = files.spread
+        spread = gr.update(visible=True, value=str(path), label=f"Where the model is guessing: {scale}")
+    return [
+        said,
+        gr.update(visible=True),
+        gr.update(value=str(files.download), label=f"Download {files.download.name}"),
+        (str(files.before), str(files.after)),
+        spread,
+        gr.update(visible=bool(files.regressions), value=[(str(path), scale) for path, scale in files.regressions]),
+    ]

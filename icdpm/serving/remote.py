@@ -1,0 +1,20 @@
+"""Restores many photos by a server. Nothing here needs TensorFlow."""
+
+from icdpm.restoration.restored import Restored
+from icdpm.restoration.work import work_through
+
+
+def restore_jobs_remotely(server, jobs, **options):
+    """Restores photos as `icdpm.restoration.batch.restore_jobs` does, by an `icdpm.serving.client.Server`.
+
+    Only pixels go to the server and come back: alpha, EXIF and colour profile stay here and are put together with them.
+
+    Args:
+      server: the Server.
+      jobs: of `plan_jobs`, without samples and spread.
+      **options: match_color and verbose of `icdpm.restoration.work.work_through`.
+
+    Returns:
+      As `restore_jobs`.
+    """
+    return work_through(jobs, lambda photo, job, _: Restored(server.restore(photo.pixels, job.name)), **options)

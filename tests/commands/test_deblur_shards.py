@@ -1,0 +1,54 @@
+"""icdpm-deblur on several machines: together they make what one makes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+
+# Several runs in one process, as importing TensorFlow takes longer than they do.
+RUN = """
+import sys
+from absl import flags
+from icdpm.commands import deblur
+for arguments in {arguments}:
+    sys.argv = ["icdpm-deblur", *arguments]
+    flags.FLAGS.unparse_flags()
+    for name in ("shard", "skip_existing", "output"):
+        flags.FLAGS[name].unparse()
+    try:
+        deblur.run()
+    except SystemExit as ended:
+        assert not ended.code
+"""
+
+
+def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_workdir):
+    album = tmp_path / "album"
+    for number in range(6):
+        path = album / f"day {number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(np.random.default_rng(number).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
+    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    command = [str(album), f"--workdir={micro_workdir}"]
+    runs = [
+        [*command, f"--output={whole}"],
+        [*command, f"--output={shared}", "--shard=0/2"],
+        [*command, f"--output={shared}", "--shard=0/2", "--skip_existing"],
+        [*command, f"--output={shared}", "--shard=1/2"],
+        [*command, f"--output={shared}", "--skip_existing"],
+    ]
+    done = subprocess.run([sys.executable, "-c", RUN.format(arguments=runs)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("icdpm-deblur:")]
+    first = int(said[1].split()[1])
+    assert 0 < first < 6
+    assert said == [
+        "icdpm-deblur: 6 restored, 0 failed",
+        f"icdpm-deblur: {first} restored, 0 failed",
+        f"icdpm-deblur: 0 restored, 0 failed, {first} skipped, there already",
+        f"icdpm-deblur: {6 - first} restored, 0 failed",
+        "icdpm-deblur: 0 restored, 0 failed, 6 skipped, there already",
+    ]
+    made = {path.relative_to(whole): path.read_bytes() for path in whole.rglob("*.png")}
+    assert made == {path.relative_to(shared): path.read_bytes() for path in shared.rglob("*.png")} and len(made) == 6

@@ -1,0 +1,30 @@
+"""icdpm-export as a person runs it."""
+
+import subprocess
+import sys
+
+RUN = "import sys; sys.argv[0] = 'icdpm-export'; from icdpm.commands.export import run; run()"
+
+
+def export(*arguments):
+    return subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_wrong_flags_are_one_sentence(micro_workdir, tmp_path):
+    for arguments, said in [
+        ([f"--workdir={micro_workdir}"], "--output is missing"),
+        ([f"--workdir={micro_workdir}", "--output=1", "--precision=float16"], "should be one of <float32|mixed_bfloat16>"),
+        ([f"--workdir={micro_workdir}", "--output=1", "more"], "unexpected argument 'more'"),
+    ]:
+        done = export(*arguments)
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_an_export(micro_workdir, tmp_path):
+    where = [f"--workdir={micro_workdir}", f"--output={tmp_path}/models/icdpm/1"]
+    done = export(*where, "--precision=mixed_bfloat16", "--preset=fast", "--steps=2", "--max_pixels=5000")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert done.stdout == f"exported to {tmp_path}/models/icdpm/1; see {tmp_path}/models/icdpm/1/MODEL_CARD.md\n"
+    card = (tmp_path / "models/icdpm/1/MODEL_CARD.md").read_text()
+    assert "| `serving_default`, `restore` | ancestral | 2 | 0.5 | 1 |" in card and "up to 5000 pixels" in card
+    assert "mixed_bfloat16" in card and [path.name for path in (tmp_path / "models/icdpm").iterdir()] == ["1"]

@@ -1,0 +1,156 @@
+"""What visitors ask for, without a browser."""
+
+import io
+import threading
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.restoration.photo import Photo
+from icdpm.restoration.presets import changes_of
+from icdpm.restoration.reading import decode_photo
+from icdpm.restoration.restore import restore
+from icdpm.restoration.restored import Restored
+from icdpm.restoration.settings import settings_of
+from icdpm.serving.outcome_files import write_outcome
+from icdpm.serving.visits import Cancelled, Visits
+from icdpm.systems.workdir import load
+
+
+def noise(height=40, width=50, dtype=np.uint8, shape=(3,)):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, *shape), dtype, endpoint=True)
+
+
+class Model:
+    """Inverts; a visit may stop it at each of its four steps."""
+
+    presets = {"only": "a test"}
+
+    def __init__(self):
+        self.steps = []
+
+    def restore(self, pixels, preset, on_progress):
+        for step in range(1, 5):
+            self.steps.append(step)
+            on_progress(step - 0.5, 4)
+        return Restored(255 - pixels)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    PIL.Image.fromarray(noise()).save(path)
+    return path
+
+
+def test_a_visit_is_told_how_it_goes(photo):
+    told = []
+    outcome = Visits(Model(), 10_000).restore("a", photo, "only", lambda *each: told.append(each))
+    assert np.array_equal(outcome.restored.pixels, 255 - noise()) and outcome.notices == []
+    assert told[0] == (None, "Restoring") and told[-1] == (0.875, "Restoring: step 3 of 4") and len(told) == 5
+
+
+def test_cancelling_stops_within_a_step_and_only_who_cancels(photo):
+    model = Model()
+    visits = Visits(model, 10_000)
+
+    def report(part, _):
+        if part:
+            visits.cancel("b")
+            visits.cancel("a")
+
+    with pytest.raises(Cancelled):
+        visits.restore("a", photo, "only", report)
+    assert model.steps == [1, 2]
+    visits.restore("a", photo, "only", lambda *_: visits.cancel("b"))
+    assert model.steps[2:] == [1, 2, 3, 4]
+
+
+def test_cancelling_while_waiting(photo):
+    visits, begun, told = Visits(Model(), 10_000), threading.Event(), []
+    waiting = threading.Event()
+
+    def first(*_):
+        begun.set()
+        waiting.wait()
+
+    thread = threading.Thread(target=visits.restore, args=["a", photo, "only", first])
+    thread.start()
+    begun.wait()
+
+    def second(*each):
+        told.append(each)
+        visits.cancel("b")
+
+    with pytest.raises(Cancelled):
+        visits.restore("b", photo, "only", second)
+    assert told == [(None, "Another photo is being restored; yours is the next")]
+    waiting.set()
+    thread.join()
+
+
+def test_what_cannot_be_restored_is_one_sentence(tmp_path, photo):
+    visits = Visits(Model(), 1000)
+
+    def said(name, content):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(IcdpmError) as refused:
+            visits.restore("a", tmp_path / name, "only", lambda *_: None)
+        assert str(tmp_path) not in str(refused.value)
+        return str(refused.value)
+
+    assert said("large.png", photo.read_bytes()) == (
+        "large.png has 50×40 pixels, which is 0.002 million; this page takes at most 0.001 million: take a smaller copy"
+    )
+    assert said("notes.txt", b"notes").startswith("notes.txt is not a picture in a known format")
+    assert said("empty.jpg", b"") == "empty.jpg is empty"
+    assert "is damaged" in said("cut.png", _encoded(noise(20, 20), "PNG")[:600])
+    assert said("one.gif", _encoded(noise(20, 20, shape=()), "GIF")) == (
+        "one.gif is a GIF file, which is not written here; convert it to PNG first"
+    )
+
+
+def _encoded(pixels, name, **options):
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, name, **options)
+    return file.getvalue()
+
+
+def test_no_memory_is_one_sentence(photo):
+    class Full(Model):
+        def restore(self, *_):
+            raise MemoryError
+
+    with pytest.raises(IcdpmError, match="photo.png needs more memory than there is"):
+        Visits(Full(), 10_000).restore("a", photo, "only", lambda *_: None)
+
+
+def test_a_trained_model_restores_as_everything_else_does(micro_workdir):
+    from icdpm.serving.trained import TrainedModel
+
+    model, system, told = TrainedModel(micro_workdir), load(micro_workdir), []
+    assert list(model.presets) == ["fast", "balanced", "paper"]
+    for pixels in [noise(37, 50), noise(37, 50, np.uint16, ())]:
+        restored = model.restore(pixels, "balanced", lambda *each: told.append(each))
+        settings = settings_of(system.config, **changes_of("balanced"))
+        assert np.array_equal(restored.pixels, restore(system, pixels, settings).pixels)
+        assert restored.spread.shape == pixels.shape and told[-1] == (40, 40)
+        assert {k: each.shape for k, each in restored.regressions.items()} == {1: (19, 25)}
+        assert restored.regressions[1].dtype == pixels.dtype
+    assert model.restore(pixels, "fast", lambda *_: None).spread is None
+
+
+def test_files_of_an_outcome(tmp_path):
+    profile = b"a profile" * 20
+    photo = Photo(noise(), format="TIFF", icc_profile=profile)
+    restored = Restored(255 - noise(), np.ones((40, 50, 3), np.float32), regressions={3: noise(5, 7, shape=())})
+    files = write_outcome(tmp_path, "scan.tif", photo, restored)
+    assert files.download.name == "scan-restored.tif"
+    again = decode_photo(files.download.read_bytes(), "again")
+    assert np.array_equal(again.pixels, 255 - noise()) and again.icc_profile == profile
+    assert PIL.Image.open(files.before).info["icc_profile"] == PIL.Image.open(files.after).info["icc_profile"] == profile
+    assert files.spread[1] == "white is a standard deviation of 1 8-bit step or more"
+    [(path, words)] = files.regressions
+    assert words == "1/8 of the size" and np.array_equal(np.asarray(PIL.Image.open(path)), noise(5, 7, shape=()))
