@@ -89,5 +89,5 @@ $(READY):
 	@echo "Setting up $(VENV): this downloads TensorFlow and takes a few minutes."
 	@# Python 3.9 may bring a pip too old for editable installs (21.3) and for the wheel check (22.3).
 	@$(INSTALL) 'pip>=22.3'
-	@$(INSTALL) --editable '.[test,lint]'
+	@$(INSTALL) --editable '.[test,lint,serve]'
 	@touch $@

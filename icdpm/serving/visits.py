@@ -72,8 +72,8 @@ class Visits:
           IcdpmError: the photo cannot be read, is too large or does not fit the memory; or too many are waiting.
           Cancelled: `cancel` was called, at most one evaluation of the network ago.
         """
-        photo, notices = self._read(path)
         with self._cancelling(visitor) as check:
+            photo, notices = self._read(path)
 
             def on_wait(ahead):
                 check()
