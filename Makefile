@@ -15,7 +15,7 @@ PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-input wheel-check clean
+.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-tiles bench-input wheel-check clean
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-samplers: $(READY)  ## quality by evaluations of the network, for each sam
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
 	@$(PYTHON) -m icdpm_experiments.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)
+
+bench-tiles: $(READY)  ## tiles beside the whole picture: error by margin; time and memory up to 24 megapixels (WORKDIR=DIR, PHOTO=FILE)
+	@$(PYTHON) -m icdpm_experiments.tiles $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(PHOTO),--photo='$(PHOTO)')
 
 bench-input: $(READY)  ## training pairs a second, beside a PyTorch DataLoader (FRAMES=DIR: on your own frames)
 	@$(PYTHON) -c 'import torch' 2> /dev/null || { echo "Installing PyTorch to compare with."; $(INSTALL) --editable '.[bench]'; }

@@ -6,6 +6,7 @@ free: the same photo becomes the same bytes everywhere.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -43,23 +44,32 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
       IcdpmError: no tiles are small enough.
     """
     height, width = (side + -side % system.factor for side in image.shape[:2])
-    longest = max(height, width)
-    # Smaller ones are mostly margin.
-    smallest = min(longest, 4 * max(margin, system.factor))
-    for side in range(longest, smallest - 1, -system.factor):
+    held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
+    tiling = divide(height, width, max(height, width), margin, system.factor)
+    if held_with(at_once) + at_once * tile_memory(system, tiling) <= max_memory:
+        return tiling
+    held = held_with(1)
+    for side in _sides(height, width, margin, system.factor):
         tiling = divide(height, width, side, margin, system.factor)
-        together = at_once if tiling.count == 1 else 1
-        needed = held_memory(system, image, plan, samples, together, keep_samples, spread)
-        needed += together * tile_memory(system, tiling)
+        needed = held + tile_memory(system, tiling)
         if needed <= max_memory:
             return tiling
     raise IcdpmError(
         f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these settings, and "
-        f"{max_memory // 2**20} MiB are allowed; allow more (max_memory) or restore a smaller copy"
+        f"{max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
     )
 
 
-def held_memory(system, image, plan, samples, at_once, keep_samples, spread):
+def _sides(height, width, margin, factor):
+    """Sides that tiles may have, from the largest; the last ones are mostly margin."""
+    side, smallest = max(height, width), min(max(height, width), 4 * max(margin, factor))
+    while side > smallest:
+        yield side
+        side -= max(factor, side // (32 * factor) * factor)
+    yield smallest
+
+
+def held_memory(system, image, plan, samples, keep_samples, spread, at_once):
     """Bytes that are held through a restoration, whatever the tiles; arguments as of `choose_tiling`."""
     height, width = image.shape[:2]
     pictures = image.nbytes * (3 + (samples if keep_samples else 0))  # the blurry one, padded; the restored one; samples

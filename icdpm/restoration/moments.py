@@ -29,8 +29,8 @@ class Moments:
         """The mean of `count` samples in some rows."""
         return self._total[rows] / count
 
-    def deviation(self, count):
-        """Their standard deviation, unbiased (divided by count − 1). Uses up the sums."""
+    def deviation(self, count, unit):
+        """Their standard deviation, unbiased (divided by count − 1), times `unit`. Uses up the sums."""
         squares, self._squares = self._squares, None
-        squares /= count - 1
+        squares *= unit**2 / (count - 1)
         return np.sqrt(squares, out=squares)

@@ -20,9 +20,6 @@ from icdpm.restoration.values import to_channels, to_levels
 
 # Samples of one picture run together up to this many pixels; more at once is no faster.
 PIXELS_AT_ONCE = 512 * 512
-# Of the network's reach, the part that tiles have around them where nothing else is said. What lies farther away has so little
-# influence that at most every 200th pixel comes out one 8-bit step different (results/tiles.md).
-_NEAR = 5
 # 8-bit steps of a value's unit: values reach from −1 to 1.
 _STEPS = 127.5
 
@@ -53,7 +50,7 @@ def restore(
       tile: longest side of the tiles that the network sees at once, in pixels, a multiple of `system.factor`; None: what
         `max_memory` allows, the whole picture if it can be.
       margin: how much of a tile, at least, lies around the pixels that are taken from it, in pixels, rounded up to a multiple
-        of `system.factor`; None: a fifth of `system.reach`. With all of it the result is that of the whole picture.
+        of `system.factor`; None: `default_margin`. With `system.reach` the result is that of the whole picture.
       max_memory: what the process may hold at its peak, in bytes (`icdpm.restoration.memory`). It decides the tiles only
         where `tile` does not.
       keep_samples: whether each sample is wanted.
@@ -75,8 +72,7 @@ def restore(
     plan = settings.plan()
     height, width = image.shape[:2]
     pixels = pad_to_multiple(image, system.factor)
-    margin = system.reach / _NEAR if margin is None else margin
-    margin = math.ceil(margin / system.factor) * system.factor
+    margin = default_margin(system) if margin is None else margin + -margin % system.factor
     at_once = min(samples, max(1, PIXELS_AT_ONCE // (pixels.shape[0] * pixels.shape[1])))
     if tile is None:
         tiling = choose_tiling(
@@ -109,9 +105,8 @@ def restore(
     kept = [np.empty_like(image) for _ in range(samples)] if keep_samples or samples == 1 else None
     for first in range(0, samples, at_once):
         some = seeds[first : first + at_once]
-        drawn = sample_tiles(
-            system, pixels, guidance, plan, some, tiling, on_tile=lambda: report(len(some) / tiling.count)  # noqa: B023
-        )
+        share = len(some) / tiling.count
+        drawn = sample_tiles(system, pixels, guidance, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
         for rows in strip_rows(slice(0, height), width):
             for number, values in enumerate(np.asarray(drawn.window(rows, slice(0, width))), first):
                 values = to_channels(values, image)
@@ -125,8 +120,16 @@ def restore(
     mean = np.empty_like(image)
     for rows in strip_rows(slice(0, height), width):
         mean[rows] = to_levels(moments.mean(samples, rows), image.dtype)
-    deviation = moments.deviation(samples) * np.float32(_STEPS) if spread else None
-    return Restored(mean, deviation, kept, regressions)
+    return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept, regressions)
+
+
+def default_margin(system):
+    """The margin of tiles, in pixels, where nothing else is said: a fifth of the network's reach.
+
+    What lies farther away has so little influence that tiles differ from the whole picture by a few hundredths of an 8-bit
+    step on the mean, less than the rounding of bfloat16 makes (results/tiles.md).
+    """
+    return math.ceil(system.reach / (5 * system.factor)) * system.factor
 
 
 def _check_tile(tile, margin, factor):

@@ -39,3 +39,23 @@ def test_compiled_and_not_agree():
     plain, compiled = tf.function(draw)(), tf.function(draw, jit_compile=True)()
     np.testing.assert_array_equal(plain[0], compiled[0])
     np.testing.assert_allclose(plain[1], compiled[1], atol=1e-5)
+
+
+def test_rows_are_those_of_the_whole():
+    seed = seeds(3, 4)[0]
+    by_rows = tf.function(random.normal_rows)
+    for shape in ([9, 16, 3], [7, 5, 3], [11, 1, 1]):
+        whole = random.normal(seed, shape).numpy()
+        for first, last in [(0, shape[0]), (0, 1), (2, 5), (shape[0] - 1, shape[0])]:
+            np.testing.assert_array_equal(random.normal_rows(seed, shape, first, last), whole[first:last])
+            rows = by_rows(seed, tf.constant(shape), tf.constant(first), tf.constant(last))
+            np.testing.assert_array_equal(rows, whole[first:last])
+    together = random.normal_rows_each(seeds(0, 4), [9, 16, 3], 2, 5)
+    np.testing.assert_array_equal(together, random.normal_each(seeds(0, 4), [9, 16, 3])[:, 2:5])
+
+
+def test_rows_lie_anywhere_in_a_large_field():
+    """The counter of the generator, not the numbers before them, leads to the rows."""
+    shape, first = [2_000_000, 1000, 3], 1_999_990
+    rows = random.normal_rows(seeds(0, 1)[0], shape, tf.constant(first), tf.constant(first + 10)).numpy()
+    np.testing.assert_allclose([rows.mean(), rows.std()], [0, 1], atol=0.03)

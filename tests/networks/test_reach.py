@@ -14,7 +14,7 @@ def furthest(network, call, shape, window):
     call(x)
     for layer in network.submodules:
         if isinstance(layer, tf.keras.layers.Conv2D):
-            layer.kernel.assign(tf.fill(layer.kernel.shape, 1 / np.prod(layer.kernel.shape[:3])))
+            layer.kernel.assign(np.full(layer.kernel.shape, 1 / np.prod(layer.kernel.shape[:3]), np.float32))
     with tf.GradientTape() as tape:
         tape.watch(x)
         output = tf.reduce_sum(call(x)[:, window])

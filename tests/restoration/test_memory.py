@@ -1,6 +1,7 @@
 """The tiles that a budget allows: from the picture's size and the settings alone."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -35,30 +36,31 @@ def test_one_tile_where_it_fits(choose):
 
 def test_tiles_are_as_large_as_the_budget_allows(choose):
     areas = []
-    for budget in (1.5 * GIB, 1.75 * GIB, 2 * GIB, DEFAULT_MAX_MEMORY):
+    for budget in (1.5 * GIB, 1.75 * GIB, 2 * GIB):
         tiling = choose(4000, 6000, budget)
         areas.append(tiling.rows[0].stop * tiling.columns[0].stop)
         assert tiling.count > 1 and tile_memory(choose.system, tiling) < budget - 0.9 * GIB
     assert areas == sorted(areas) and areas[-1] > 2 * areas[0]
     # A low picture has wider tiles than a square one.
-    assert choose(200, 120_000, 1.5 * GIB).longest > choose(4900, 4900, 1.5 * GIB).longest
+    assert choose(200, 120_000, 2 * GIB).longest > 2 * choose(4900, 4900, 2 * GIB).longest
 
 
 def test_what_is_asked_for_costs(choose):
     def area(**options):
-        tiling = choose(4000, 6000, 2.5 * GIB, **options)
+        tiling = choose(4000, 6000, 2.9 * GIB, **options)
         return tiling.rows[0].stop * tiling.columns[0].stop
 
     eight = {"samples": 8}
-    assert area() > area(**eight) > area(**eight, spread=True) > area(**eight, spread=True, keep_samples=True)
+    assert area() > area(**eight) >= area(**eight, spread=True) > area(**eight, spread=True, keep_samples=True)
     assert area() > area(sampler="dpmpp_2m") and area() > area(dtype=np.uint16)
     assert area() == area(at_once=8)  # tiles take one sample at a time
 
 
 def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
-    with pytest.raises(IcdpmError, match=r"6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed") as error:
+    with pytest.raises(IcdpmError) as error:
         choose(4000, 6000, GIB)
-    needed = int(str(error.value).split(" MiB")[0].split()[-1])
+    said = r"a picture of 6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed; allow more"
+    needed = int(re.match(said, str(error.value))[1])
     assert choose(4000, 6000, needed * 2**20).longest <= 4 * 16
     with pytest.raises(IcdpmError):
         choose(4000, 6000, (needed - 1) * 2**20)
