@@ -17,7 +17,8 @@ flags.DEFINE_enum(
     "sampler",
     None,
     ["ancestral", "ddim", "dpmpp_2m", "dpmpp_2m_sde"],
-    "How the noise is taken away; dpmpp_2m and dpmpp_2m_sde are for the schedule log_snr. Default: what the model's config says.",
+    "How the noise is taken away; dpmpp_2m and dpmpp_2m_sde are for the schedule log_snr. "
+    "Default: what the model's config says.",
 )
 flags.DEFINE_float("eta", None, "Noise of the sampler ddim: 0 (the default) none, 1 that of ancestral.", 0.0, 1.0)
 flags.DEFINE_enum(
