@@ -15,7 +15,8 @@ PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-tiles bench-input wheel-check clean
+.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
+  bench-guided wheel-check clean
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,15 @@ bench-micro: $(READY)  ## all of these tables and figures on the embedded data, 
 
 report: $(READY)  ## gather results/ into one page, results/report.html (DATA_DIR as for the tables)
 	@$(PYTHON) -m icdpm_experiments.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
+
+weights: $(READY)  ## train the packaged model, or train it further, and package it (FOLDER=pictures, STEPS=60000)
+	@$(PYTHON) -m icdpm_experiments.weights --folder='$(FOLDER)' $(if $(STEPS),--steps=$(STEPS))
+
+bench-weights: $(READY)  ## the packaged model on pairs that it has not seen (PAIRS='NAME=FOLDER …', WORKDIR=DIR: another model)
+	@$(PYTHON) -m icdpm_experiments.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
+
+bench-guided: $(READY)  ## guided against unguided, three seeds each, the same compute (FOLDER=pictures, PAIRS='NAME=FOLDER …')
+	@$(PYTHON) -m icdpm_experiments.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)')
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.table11

@@ -80,8 +80,11 @@ setup(
     python_requires=">=3.9,<3.12",
     package_dir=PACKAGE_DIR,
     packages=packages(),
-    # What tensorflow-datasets reads beside a builder, and pages.
-    package_data={"": ["README.md", "CITATIONS.bib", "*.txt", "*.tsv", "*.html"]},
+    # What tensorflow-datasets reads beside a builder, and pages; the packaged model.
+    package_data={
+        "": ["README.md", "CITATIONS.bib", "*.txt", "*.tsv", "*.html"],
+        "icdpm.pretrained": ["small/*", "small/checkpoints/*/*"],
+    },
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={

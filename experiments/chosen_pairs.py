@@ -39,6 +39,30 @@ class CentralCrops:
         return picture[top : top + self._side, left : left + self._side]
 
 
+class SharpPairs:
+    """A `PairSource` of another's sharp pictures as both sides: what a model should leave as it is.
+
+    Args:
+      source: the other `PairSource`.
+    """
+
+    def __init__(self, source):
+        self._source = source
+        self.names = source.names
+        self.description = f"the sharp pictures of {source.description}"
+
+    def __len__(self):
+        return len(self._source)
+
+    def load(self, index):
+        """The pair (sharp, sharp) at `index`, uint8 [height, width, 3]."""
+        return (self._source.load(index)[1],) * 2
+
+    def check_crop(self, crop):
+        """Raises DataError where a picture of the whole source is narrower or lower than `crop` pixels."""
+        self._source.check_crop(crop)
+
+
 def blurred(pairs):
     """Those of the pairs that are blurred: whose blurry picture has more than noise to tell it from the sharp one."""
     indices = [index for index in range(len(pairs)) if psnr(*pairs.load(index)) <= UNBLURRED]

@@ -2,18 +2,18 @@
 
 import icdpm
 
-restorer = icdpm.load("/tmp/tiny")
+restorer = icdpm.load()
 restored = restorer.restore("photo.jpg", preset="balanced")
 """
 
 __version__ = "0.1.0"
 
 
-def load(workdir, checkpoint="latest"):
+def load(workdir=None, checkpoint="latest"):
     """A trained model, ready to restore pictures.
 
     Args:
-      workdir: folder of a training run.
+      workdir: folder of a training run; None: the model that comes with the package.
       checkpoint: which of its checkpoints: 'latest', 'best' or a step.
 
     Returns:
@@ -23,7 +23,8 @@ def load(workdir, checkpoint="latest"):
       icdpm.errors.IcdpmError: no such workdir or checkpoint, or damaged weights.
     """
     # TensorFlow takes seconds to import, and not everything in this package needs it.
+    from icdpm import pretrained
     from icdpm.restoration.restorer import Restorer
     from icdpm.systems import workdir as runs
 
-    return Restorer(runs.load(workdir, checkpoint))
+    return Restorer(runs.load(pretrained.WORKDIR if workdir is None else workdir, checkpoint))

@@ -47,6 +47,11 @@ icdpm-train --config=tiny --data=pairs --workdir=workdir --set=run.steps=2 --set
     --set=sampling.steps=2 2> log.txt || { cat log.txt >&2; exit 1; }
 icdpm-deblur pairs/blur/0.png --workdir=workdir --output=restored.jpg 2> log.txt || { cat log.txt >&2; exit 1; }
 python -c 'from PIL import Image; assert Image.open("restored.jpg").size == (101, 75)'
+
+# A photo restored by the model that comes with the package.
+icdpm-deblur pairs/blur/0.png 2> log.txt || { cat log.txt >&2; exit 1; }
+python -c 'from PIL import Image; assert Image.open("restored/0.png").size == (101, 75)'
+
 icdpm-evaluate --restored=pairs/blur --sharp=pairs/sharp --metrics=psnr,ssim --output=evaluation > log.txt 2>&1 \
     || { cat log.txt >&2; exit 1; }
 icdpm-evaluate preference --method=a=pairs/blur --method=b=pairs/sharp --output=page.html > log.txt 2>&1 \

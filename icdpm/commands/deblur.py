@@ -1,4 +1,4 @@
-"""icdpm-deblur: restores blurry photos with a trained model.
+"""icdpm-deblur: restores blurry photos, with the model that comes with the package or with one of your own.
 
 Photos are files, folders (with the folders in them), quoted patterns such as 'trip/**/*.jpg', or - for standard input.
 They may be JPEG, PNG, WebP, TIFF and BMP. EXIF data, colour profile, alpha and 16 bits are kept where the output's
@@ -8,12 +8,12 @@ What is wanted besides is written beside the restored photo: for photo.jpg this 
 photo.spread.npy, and photo.sample-1.jpg and so on.
 
 Example:
-  icdpm-deblur holiday.jpg --workdir=/tmp/tiny --output=restored
-  icdpm-deblur album 'scans/*.tif' --workdir=/tmp/tiny --output=restored --preset=balanced --compare
+  icdpm-deblur holiday.jpg
+  icdpm-deblur album 'scans/*.tif' --output=restored --preset=balanced --compare
   icdpm-deblur holiday.jpg --workdir=/tmp/tiny --output=restored/eight.jpg --samples=8 --spread --keep_samples
-  icdpm-deblur - --workdir=/tmp/tiny --output=- < holiday.jpg > restored.jpg
-  icdpm-deblur album --server=http://gpu-host:8501 --output=restored --preset=balanced
-  icdpm-deblur album --workdir=/tmp/tiny --output=restored --shard=0/4 --skip_existing
+  icdpm-deblur - --output=- < holiday.jpg > restored.jpg
+  icdpm-deblur album --server=http://gpu-host:8501 --preset=balanced
+  icdpm-deblur album --shard=0/4 --skip_existing
 
 With --server the pixels go to TensorFlow Serving, which runs what icdpm-export wrote, and this machine needs no TensorFlow.
 Four machines that are given --shard=0/4 to --shard=3/4 share one folder's work; --skip_existing continues what was
@@ -31,17 +31,19 @@ from icdpm.restoration.presets import PRESETS
 from icdpm.restoration.shards import read_shard
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "Folder of the training run whose model is used (or --server).")
+flags.DEFINE_string(
+    "workdir", None, "Folder of the training run whose model is used. Default: the model that comes with the package."
+)
 flags.DEFINE_string(
     "server",
     None,
-    "Instead of --workdir: URL of a TensorFlow Serving that runs an exported model, http://HOST:PORT for a model of the name "
-    "icdpm, or http://HOST:PORT/v1/models/NAME. Settings are the server's; --preset chooses among them.",
+    "In place of a model here: URL of a TensorFlow Serving that runs an exported model, http://HOST:PORT for a model of the "
+    "name icdpm, or http://HOST:PORT/v1/models/NAME. Settings are the server's; --preset chooses among them.",
 )
 flags.DEFINE_float("timeout", 600.0, "Seconds that --server may take for a photo.", 0.1)
 flags.DEFINE_string(
     "output",
-    None,
+    "restored",
     "Folder for the restored photos, made where it is missing (end it in / if its name has a dot). "
     "For one photo also the name of the restored one, or - for standard output.",
 )
@@ -81,8 +83,6 @@ flags.DEFINE_string(
     "NUMBER/COUNT, counted from 0: restores this part of the photos only. Which part a photo is in follows from its name.",
 )
 flags.DEFINE_bool("verbose", False, "Tells of every photo how its colours differ from the input's.")
-flags.mark_flags_as_required(["output"])
-
 # What an exported model has decided, or its answer does not hold.
 _NOT_FOR_SERVERS = ("checkpoint", *settings_flags.SETTINGS, "seed", "spread", "keep_samples", "tile", "max_memory")
 
@@ -122,7 +122,10 @@ def main(argv):
         print(f"icdpm-deblur: note: {message}", file=sys.stderr)
     for message in failures:
         print(f"icdpm-deblur: error: {message}", file=sys.stderr)
-    summary = [f"{count - skipped - len(failures)} restored", f"{len(failures)} failed"]
+    restored = count - skipped - len(failures)
+    if restored and not FLAGS["output"].present:
+        print(f"icdpm-deblur: written to {FLAGS.output}/", file=sys.stderr)
+    summary = [f"{restored} restored", f"{len(failures)} failed"]
     if skipped:
         summary.append(f"{skipped} skipped, there already")
     if ignored:
@@ -132,12 +135,13 @@ def main(argv):
 
 
 def _check_model():
-    if bool(FLAGS.workdir) == bool(FLAGS.server):
+    if FLAGS.workdir and FLAGS.server:
         raise app.UsageError("name the model by either --workdir or --server")
-    model, wrong = ("server", _NOT_FOR_SERVERS) if FLAGS.server else ("workdir", ["timeout"])
-    for name in wrong:
+    if FLAGS["timeout"].present and not FLAGS.server:
+        raise app.UsageError("--timeout is for --server")
+    for name in _NOT_FOR_SERVERS if FLAGS.server else ():
         if FLAGS[name].present:
-            raise app.UsageError(f"--{name} is not for --{model}")
+            raise app.UsageError(f"--{name} is not for --server")
 
 
 def _shard():
@@ -151,11 +155,12 @@ def _shard():
 
 def _restore_here(jobs, changes):
     """What `restore_jobs` returns."""
+    from icdpm import pretrained
     from icdpm.restoration.batch import restore_jobs
     from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
-    system = load(FLAGS.workdir, FLAGS.checkpoint)
+    system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_of(system.config, **changes)
     if FLAGS.preset:
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {PRESETS[FLAGS.preset].as_flags}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """icdpm-export: writes a trained model as a SavedModel for TensorFlow Serving, or for any program that has TensorFlow.
 
 Example:
-  icdpm-export --workdir=/tmp/tiny --output=MODELS/icdpm/1
+  icdpm-export --output=MODELS/icdpm/1
   icdpm-export --workdir=/tmp/tiny --output=MODELS/icdpm/2 --preset=balanced --precision=float32
 
 Signatures: serving_default takes encoded images, restore takes arrays, both with the settings that the flags choose;
@@ -15,7 +15,9 @@ from icdpm.commands import settings_flags
 from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "Folder of the training run whose model is exported.")
+flags.DEFINE_string(
+    "workdir", None, "Folder of the training run whose model is exported. Default: the model that comes with the package."
+)
 flags.DEFINE_string("output", None, "New folder for the model. TensorFlow Serving wants a number as its name, the version.")
 flags.DEFINE_string("checkpoint", "latest", "Which of the run's checkpoints: latest, best or a step.")
 flags.DEFINE_enum(
@@ -31,7 +33,7 @@ flags.DEFINE_integer(
     1,
 )
 flags.adopt_module_key_flags(settings_flags)
-flags.mark_flags_as_required(["workdir", "output"])
+flags.mark_flags_as_required(["output"])
 
 
 def main(argv):
@@ -40,10 +42,11 @@ def main(argv):
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
     changes = settings_flags.given_changes()
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells at INFO that it writes
+    from icdpm import pretrained
     from icdpm.serving.export import export
 
     export(
-        FLAGS.workdir,
+        FLAGS.workdir or pretrained.WORKDIR,
         FLAGS.output,
         checkpoint=FLAGS.checkpoint,
         precision=FLAGS.precision,

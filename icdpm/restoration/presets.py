@@ -29,11 +29,11 @@ class Preset:
 PRESETS = {
     "fast": Preset(
         "a look, in seconds",
-        {"sampler": "ancestral", "schedule": "linear_beta", "steps": 3, "max_noise_variance": 0.5, "samples": 1},
+        {"sampler": "ancestral", "schedule": "log_snr", "steps": 1, "max_noise_variance": 0.99, "samples": 1},
     ),
     "balanced": Preset(
         "the least error for the time",
-        {"sampler": "ancestral", "schedule": "linear_beta", "steps": 5, "max_noise_variance": 0.5, "samples": 8},
+        {"sampler": "ancestral", "schedule": "log_snr", "steps": 2, "max_noise_variance": 0.99, "samples": 8},
     ),
     "paper": Preset(
         "the paper's sampler, at a setting of its Table 10, and the mean of samples (-SA)",

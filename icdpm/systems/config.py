@@ -51,6 +51,7 @@ def default_config():
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-4
     config.optimizer.learning_rate_ramp = 20_000
+    config.optimizer.learning_rate_decay = ()  # (first, last) step of a linear decay to 0; (): constant, as the paper has it
     config.optimizer.noise_loss_ramp = 60_000  # w of L = L_guidance + w·L_DPM: 0 → 1 over these steps
     config.optimizer.beta_1 = 0.5
     config.optimizer.beta_2 = 0.999
@@ -193,6 +194,9 @@ def _check_together(config):
         raise IcdpmError("the config field unet.multipliers is empty; it must hold a width for each level")
     if config.unet.patch & (config.unet.patch - 1):
         raise IcdpmError(f"the config field unet.patch is {config.unet.patch}; it must be a power of two")
+    if decay := config.optimizer.learning_rate_decay:
+        if len(decay) != 2 or decay[0] >= decay[1]:
+            raise IcdpmError(f"the config field optimizer.learning_rate_decay is {decay}; it must be () or (first, last) step")
     if config.guidance.route == "latent" and any(not 0 <= guided_level(config, k) < levels for k in config.guidance.scales):
         first = guided_level(config, 0)
         raise IcdpmError(

@@ -1,6 +1,7 @@
 """Weights of a system as one file: a NumPy archive with an array for each variable, under the variable's name."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,17 @@ def variable_names(system):
     return [variable.name.split(":")[0] for variable in system.trainable_variables]
 
 
-def save_weights(path, names, values):
+def save_weights(path, names, values, dtype=np.float32):
     """Writes arrays under their names. The file is whole or absent.
 
     Args:
       path: ends in .npz.
       names: of `variable_names`.
       values: arrays or tensors, in the order of the names.
+      dtype: of the arrays in the file; float16 halves it.
     """
     with write_atomically(path) as temporary:
-        np.savez(temporary, **{name: np.asarray(value) for name, value in zip(names, values)})
+        np.savez(temporary, **{name: np.asarray(value, dtype) for name, value in zip(names, values)})
 
 
 def load_weights(path, system):
@@ -36,8 +38,8 @@ def load_weights(path, system):
         raise IcdpmError(f"there is no weights file {path}")
     try:
         with np.load(path) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            arrays = {name: archive[name].astype(np.float32) for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise IcdpmError(f"the weights file {path} is damaged ({error}); copy it again or train again") from error
     names = variable_names(system)
     expected = dict(zip(names, (tuple(variable.shape) for variable in system.trainable_variables)))
@@ -48,5 +50,8 @@ def load_weights(path, system):
             f"the weights file {path} belongs to another configuration: {differing} is "
             f"{given.get(differing, 'absent')} there and {expected.get(differing, 'absent')} in the model"
         )
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise IcdpmError(f"the weights file {path} is damaged ({name} has numbers that are not finite); copy it again")
     for name, variable in zip(names, system.trainable_variables):
         variable.assign(arrays[name])

@@ -1,4 +1,4 @@
-"""Adam with a learning-rate ramp and an exponential moving average of the weights."""
+"""Adam with a learning rate that ramps up and may decay, and an exponential moving average of the weights."""
 
 import tensorflow as tf
 import tensorflow_addons as tfa
@@ -6,20 +6,31 @@ import tensorflow_addons as tfa
 from icdpm.systems.ramps import linear_ramp
 
 
-class RampedLearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """0 → `peak` linearly over the first `ramp_steps` steps, then constant (§4.2 of arXiv 2212.01789)."""
+class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """0 → `peak` linearly over the first `ramp_steps` steps, then constant (§4.2 of arXiv 2212.01789).
 
-    def __init__(self, peak, ramp_steps):
+    Args:
+      peak: the constant rate.
+      ramp_steps: see above.
+      decay: (first, last) step of a linear decay to 0, for runs shorter than the paper's; () for none.
+    """
+
+    def __init__(self, peak, ramp_steps, decay=()):
         self.peak = peak
         self.ramp_steps = ramp_steps
+        self.decay = decay
 
     def __call__(self, step):
         """The learning rate of a step, a float32 scalar."""
-        return self.peak * linear_ramp(step, self.ramp_steps)
+        rate = self.peak * linear_ramp(step, self.ramp_steps)
+        if self.decay:
+            first, last = self.decay
+            rate *= 1.0 - linear_ramp(tf.maximum(tf.cast(step, tf.float32) - first, 0.0), last - first)
+        return rate
 
     def get_config(self):
         """The arguments of the constructor."""
-        return {"peak": self.peak, "ramp_steps": self.ramp_steps}
+        return {"peak": self.peak, "ramp_steps": self.ramp_steps, "decay": self.decay}
 
 
 class _AveragedAdam(tfa.optimizers.MovingAverage):
@@ -39,7 +50,7 @@ def make_optimizer(config, variables):
       config: the config's `optimizer` section.
       variables: the variables to train.
     """
-    learning_rate = RampedLearningRate(config.learning_rate, config.learning_rate_ramp)
+    learning_rate = LearningRate(config.learning_rate, config.learning_rate_ramp, config.learning_rate_decay)
     adam = tf.keras.optimizers.legacy.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
     optimizer = _AveragedAdam(adam, average_decay=config.ema_decay, dynamic_decay=True)
     # Made now, not in the first step: a checkpoint can then be read, and compared, before any step.

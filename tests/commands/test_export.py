@@ -26,5 +26,5 @@ def test_an_export(micro_workdir, tmp_path):
     assert done.returncode == 0 and "Traceback" not in done.stderr
     assert done.stdout == f"exported to {tmp_path}/models/icdpm/1; see {tmp_path}/models/icdpm/1/MODEL_CARD.md\n"
     card = (tmp_path / "models/icdpm/1/MODEL_CARD.md").read_text()
-    assert "| `serving_default`, `restore` | ancestral | 2 | 0.5 | 1 |" in card and "up to 5000 pixels" in card
+    assert "| `serving_default`, `restore` | ancestral | 2 | 0.99 | 1 |" in card and "up to 5000 pixels" in card
     assert "mixed_bfloat16" in card and [path.name for path in (tmp_path / "models/icdpm").iterdir()] == ["1"]

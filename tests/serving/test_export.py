@@ -282,8 +282,8 @@ def test_what_lies_beside_it(exported, micro_workdir):
     for words in (
         "# micro: image deblurring",
         "| `serving_default` | image_bytes string [?] | image_bytes string [?], error string [?] |",
-        "| `serving_default`, `restore` | ancestral | 3 | 0.9 | 3 |",
-        "| `serving_balanced`, `restore_balanced` | ancestral | 5 | 0.5 | 8 |",
+        "| `serving_default`, `restore` | ancestral | 3 | 0.9 | 3 | linear_beta |",
+        "| `serving_balanced`, `restore_balanced` | ancestral | 2 | 0.99 | 8 | log_snr |",
         "training data: not noted in the workdir",
         "the run has not been validated",
         "after 6 of 6 steps",

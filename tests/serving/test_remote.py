@@ -71,7 +71,7 @@ def test_what_cannot_be_is_one_sentence(tmp_path, stand_in):
     PIL.Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photo)
     server, output = f"--server={stand_in.url}", f"--output={other}"
     for arguments, status, said in [
-        ([photo, output], 2, "name the model by either --workdir or --server"),
+        ([photo, output, "--timeout=3"], 2, "--timeout is for --server"),
         ([photo, server, output, "--workdir=run"], 2, "name the model by either --workdir or --server"),
         ([photo, server, output, "--steps=3"], 2, "--steps is not for --server"),
         ([photo, server, output, "--overwrite", "--skip_existing"], 2, "exclude each other"),

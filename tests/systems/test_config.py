@@ -37,6 +37,8 @@ def test_json_round_trip():
         ("optimizer.learning_rate", float("nan"), "positive"),
         ("optimizer.learning_rate", "fast", "a number"),
         ("optimizer.beta_1", 1.0, "below 1"),
+        ("optimizer.learning_rate_decay", (5,), "(first, last) step"),
+        ("optimizer.learning_rate_decay", (5, 5), "(first, last) step"),
         ("optimizer.accumulation", 3, "does not divide"),
         ("precision", "float16", "mixed_bfloat16"),
         ("guidance.scales", (1, 1), "differ"),

@@ -1,0 +1,123 @@
+"""The model that comes with the package."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+import icdpm
+from icdpm import pretrained
+from icdpm.errors import IcdpmError
+from icdpm.metrics.psnr import psnr
+from icdpm.systems.weights import load_weights
+from icdpm.systems.workdir import checkpoint_steps, load, weights_file
+from icdpm_datasets.source import open_source
+from icdpm_experiments.chosen_pairs import blurred
+
+RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
+MOST_BYTES = 25 * 2**20
+
+
+@pytest.fixture(scope="module")
+def restorer():
+    return icdpm.load()
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the packaged workdir, and its weights file."""
+    workdir = shutil.copytree(pretrained.WORKDIR, tmp_path / "small")
+    return workdir, weights_file(workdir, *checkpoint_steps(workdir))
+
+
+def deblur(folder, *arguments):
+    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ, cwd=folder)
+
+
+def test_it_gains_on_scenes_that_it_has_not_seen(restorer):
+    pairs = blurred(open_source("embedded", "test"))
+    gains = []
+    for index in range(len(pairs)):
+        blurry, sharp = pairs.load(index)
+        gains.append(psnr(restorer.restore(blurry), sharp) - psnr(blurry, sharp))
+    assert np.mean(gains) > 0.4 and np.mean(np.array(gains) > 0) > 0.8
+
+
+def test_what_is_sharp_stays(restorer):
+    assert psnr(restorer.restore(_photo()), _photo()) > 35
+
+
+def _photo():
+    from skimage import data
+
+    return data.chelsea()[:200, :300]
+
+
+def test_a_photo_is_restored_without_a_workdir(restorer, tmp_path):
+    PIL.Image.fromarray(_photo()).save(tmp_path / "cat.png")
+    done = deblur(tmp_path, "cat.png")
+    assert done.returncode == 0 and done.stderr.splitlines()[-2:] == [
+        "icdpm-deblur: written to restored/",
+        "icdpm-deblur: 1 restored, 0 failed",
+    ]
+    np.testing.assert_array_equal(np.asarray(PIL.Image.open(tmp_path / "restored/cat.png")), restorer.restore(_photo()))
+
+
+def test_it_is_small_and_says_what_it_is():
+    files = [path for path in pretrained.WORKDIR.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+    (step,) = checkpoint_steps(pretrained.WORKDIR)
+    card = (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
+    assert f"{step:,} steps" in card and "BSDS500" in card and "Not yet" not in card
+    with np.load(weights_file(pretrained.WORKDIR, step)) as archive:
+        assert {archive[name].dtype for name in archive.files} == {np.dtype(np.float16)}
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
+def test_truncated_weights_restore_nothing(copied, share, tmp_path):
+    workdir, weights = copied
+    content = weights.read_bytes()
+    weights.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(IcdpmError, match=r"weights\.npz is damaged"):
+        load(workdir)
+
+
+def test_a_flipped_byte_anywhere_is_noticed(copied, restorer):
+    _, weights = copied
+    content = weights.read_bytes()
+    before = restorer.system.get_weights()
+    for place in np.random.default_rng(0).integers(len(content), size=12).tolist():
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        weights.write_bytes(damaged)
+        try:
+            load_weights(weights, restorer.system)
+        except IcdpmError as error:
+            assert "is damaged" in str(error) or "another configuration" in str(error)
+        # What changes no number, such as a date in the archive, does no harm.
+        for ours, theirs in zip(restorer.system.get_weights(), before):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_that_are_not_numbers_are_noticed(copied):
+    workdir, weights = copied
+    with np.load(weights) as archive:
+        arrays = dict(archive)
+    next(iter(arrays.values())).flat[0] = np.nan
+    np.savez(weights, **arrays)
+    with pytest.raises(IcdpmError, match="numbers that are not finite"):
+        load(workdir)
+
+
+def test_damage_and_another_configuration_are_one_sentence(copied, micro_workdir, tmp_path):
+    workdir, weights = copied
+    PIL.Image.fromarray(_photo()).save(tmp_path / "cat.png")
+    weights.write_bytes(weights_file(micro_workdir, 6).read_bytes())
+    done = deblur(tmp_path, "cat.png", f"--workdir={workdir}")
+    assert done.returncode == 1 and "belongs to another configuration" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "restored").exists()
