@@ -23,7 +23,7 @@ help:  ## list these targets
 
 setup: $(READY)  ## make the environment in .venv (the other targets do so by themselves)
 
-demo: $(READY)  ## train on the embedded pictures and restore blurred ones
+demo: $(READY)  ## restore blurred scenes with the packaged model, and train a little
 	@$(PYTHON) -m icdpm_experiments.demo
 
 test: $(READY)  ## run the tests
@@ -67,7 +67,7 @@ bench-guided: $(READY)  ## guided against unguided, three seeds each, the same c
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.table11
 
-bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the demo's model)
+bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
 	@$(PYTHON) -m icdpm_experiments.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)

@@ -44,15 +44,18 @@ def main(argv):
 
     on_whole, paper = settings_by_name(system.config)
     kept = {KEPT: on_whole["one sample"]}
+    names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}
     for name, pairs in sets.items():
         middle = CentralCrops(pairs, FLAGS.paper_crop)
-        for label, source, settings in (
-            (name, pairs, on_whole),
-            (f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}", middle, paper),
-            (f"{name}, sharp", SharpPairs(pairs), kept),
+        for label, source, settings, metrics in (
+            (name, pairs, on_whole, names),
+            (f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}", middle, paper, ["psnr"]),
+            (f"{name}, sharp", SharpPairs(pairs), kept, ["psnr"]),
         ):
-            rows += _measured(system, label, source, settings, FOLDER / digest[:8] / label, unavailable)
+            rows += _measured(system, label, source, settings, metrics, FOLDER / digest[:8] / label, unavailable)
+    names = [name for name in names if name not in unavailable]
+    rows = [{**row, **{name: row.get(name, "") for name in names}} for row in rows]
     print_table(rows)
     path = write_results(
         "weights",
@@ -83,7 +86,7 @@ def settings_by_name(config):
     return {"one sample": settings_of(config, samples=1), "mean of 8": settings_of(config, samples=8), **presets}, paper
 
 
-def _measured(system, label, source, settings, folder, unavailable):
+def _measured(system, label, source, settings, metrics, folder, unavailable):
     """Rows of a set: the blurry pictures and those restored with each of the settings."""
     from icdpm.evaluation.bootstrap import mean_with_interval
     from icdpm.evaluation.choice import choose_metrics
@@ -96,7 +99,7 @@ def _measured(system, label, source, settings, folder, unavailable):
         print(f"{label}: {name}, {each.samples} × {each.steps} evaluations", flush=True)
         folders[name] = folder / name
         restore_source(system, source, each, 0, folders[name])
-    measured = measure(pair_with_source(folders, source), choose_metrics(FLAGS.metrics), folder, workers=1)
+    measured = measure(pair_with_source(folders, source), choose_metrics(metrics), folder, workers=1)
     unavailable.update({name: reason.replace(str(Path.home()), "~") for name, reason in measured.unavailable.items()})
     blurry = measured.values[BLURRY]["psnr"]
     sharp_input = not np.isfinite(blurry).all()
@@ -104,7 +107,7 @@ def _measured(system, label, source, settings, folder, unavailable):
     for name, values in measured.values.items():
         if sharp_input and name == BLURRY:
             continue
-        row = {"set": label, "restored": name, **{metric: round(float(each.mean()), 4) for metric, each in values.items()}}
+        row = {"set": label, "restored": name}
         gains = values["psnr"] - (0.0 if sharp_input else blurry)
         mean, low, high = mean_with_interval(gains)
         ends = ("", "") if low is None else (round(low, 3), round(high, 3))
@@ -112,6 +115,7 @@ def _measured(system, label, source, settings, folder, unavailable):
         row["gain"], row["from"], row["to"] = (round(mean, 3), *ends) if is_gain else ("", "", "")
         row["worst"] = round(float(gains.min()), 2) if name != BLURRY else ""
         row["below the input"] = f"{int((gains < 0).sum())} of {len(gains)}" if is_gain else ""
+        row.update({metric: round(float(each.mean()), 4) for metric, each in values.items()})
         rows.append(row)
     return rows
 

@@ -15,7 +15,7 @@ from icdpm_experiments import sweep_flags
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(sweep_flags)
-flags.DEFINE_multi_string("workdir", [], "Folder of a training run, or NAME=FOLDER. Repeatable. Default: that of make demo.")
+flags.DEFINE_multi_string("workdir", [], "Folder of a training run, or NAME=FOLDER. Repeatable. Default: the packaged model.")
 flags.DEFINE_integer("crop", None, "Side of the middle part of each picture that is restored. Default: whole pictures.", 16)
 flags.DEFINE_integer("samples", 1, "Samples of each picture. Of several, their mean is measured as well.", 1)
 
@@ -26,14 +26,14 @@ def main(argv):
     """Parses, measures, writes table and plot."""
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]} is not a flag; models are named by --workdir")
+    from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
     from icdpm.systems.workdir import load
-    from icdpm_experiments.demo_run import demo_model
     from icdpm_experiments.journal import Journal
     from icdpm_experiments.paper_grid import grid_rows, grid_settings, write_grid
     from icdpm_experiments.sweep import available_metrics, sweep
 
-    workdirs = named_folders(FLAGS.workdir or [f"demo={demo_model()}"])
+    workdirs = named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])
     pairs = sweep_flags.chosen_pairs()
     metrics, reasons = available_metrics(["psnr", "ssim", "lpips_alex", "niqe"], pairs)
     settings, rows = grid_settings(FLAGS.samples), []

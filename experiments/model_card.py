@@ -43,7 +43,7 @@ def write_model_card(folder, run, half_precision_change):
         "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos that are blurred by motion: "
         f"{parameters:,} parameters, averaged (EMA, decay {config.optimizer.ema_decay}) over training and stored in half "
         f"precision, which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network works on "
-        f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else is in `config.json`.",
+        f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else: `config.json`.",
         "## Training",
         f"{step:,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}, by `make weights`; those from "
         f"{first:,} on took {hours:.1f} hours on one CPU core.",

@@ -15,7 +15,7 @@ from icdpm_experiments import sweep_flags
 
 FLAGS = flags.FLAGS
 flags.adopt_module_key_flags(sweep_flags)
-flags.DEFINE_string("workdir", None, "Folder of a training run. Default: what make demo trains.")
+flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
 flags.DEFINE_integer("crop", 128, "Side of the middle part of each picture that is restored.", 16)
 flags.DEFINE_integer("samples", 8, "Samples of each picture; their mean is measured as well.", 1)
 
@@ -26,14 +26,14 @@ def main(argv):
     """Parses, measures, writes table and plot."""
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]} is not a flag; the model is named by --workdir")
+    from icdpm import pretrained
     from icdpm.systems.workdir import load
     from icdpm_experiments.chosen_pairs import blurred
-    from icdpm_experiments.demo_run import demo_model
     from icdpm_experiments.journal import Journal
     from icdpm_experiments.sampler_comparison import comparison_rows, comparison_settings, write_comparison
     from icdpm_experiments.sweep import available_metrics, measure_blurry, sweep
 
-    system = load(FLAGS.workdir or demo_model())
+    system = load(FLAGS.workdir or pretrained.WORKDIR)
     pairs = blurred(sweep_flags.chosen_pairs())
     metrics, _ = available_metrics(["psnr", "ssim"], pairs)
     settings = comparison_settings(FLAGS.samples)

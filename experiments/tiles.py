@@ -21,7 +21,7 @@ from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "Folder of a training run. Default: what make demo trains.")
+flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
 flags.DEFINE_string("photo", None, "A blurry photo of 1280×720 or more. Default: one made of an embedded photo.")
 
 WIDTH, HEIGHT = 1280, 720
@@ -46,12 +46,12 @@ def main(argv):
     """Parses, measures, writes tables and picture."""
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]} is not a flag; the photo is named by --photo")
+    from icdpm import pretrained
     from icdpm.systems.workdir import load
-    from icdpm_experiments.demo_run import demo_model
     from icdpm_experiments.gallery import write_gallery
     from icdpm_experiments.results import FOLDER, markdown_table, write_results
 
-    workdir = FLAGS.workdir or demo_model()
+    workdir = FLAGS.workdir or pretrained.WORKDIR
     photo = _photo()
     with tempfile.TemporaryDirectory() as folder:
         runs = _measure_runs(Path(folder), workdir, photo)

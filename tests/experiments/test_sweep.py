@@ -14,7 +14,6 @@ from icdpm.restoration.settings import Settings
 from icdpm.systems.icdpm import ICDPM
 from icdpm_experiments import sampler_comparison, sweep
 from icdpm_experiments.chosen_pairs import blurred, open_pairs
-from icdpm_experiments.demo_run import demo_model
 from icdpm_experiments.detail import detail
 from icdpm_experiments.journal import Journal
 from icdpm_experiments.paper_grid import grid_rows, grid_settings, write_grid
@@ -206,11 +205,6 @@ def test_detail_of_the_same_the_smoother_and_the_noisier():
     smooth = ((sharp.astype(int) + np.roll(sharp, 1, 0) + np.roll(sharp, 1, 1)) // 3).astype(np.uint8)
     noisy = np.clip(sharp + np.random.default_rng(1).normal(0, 60, sharp.shape), 0, 255).astype(np.uint8)
     assert detail(sharp, sharp) == 1.0 and detail(smooth, sharp) < 0.8 and detail(noisy, sharp) > 1.2
-
-
-def test_without_the_demo_it_is_said_what_to_do():
-    with pytest.raises(IcdpmError, match="run make demo first"):
-        demo_model()
 
 
 def test_a_plot_shows_its_series(tmp_path):
