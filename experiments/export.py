@@ -14,12 +14,13 @@ from pathlib import Path
 
 from absl import flags, logging
 
+from icdpm import pretrained
 from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.results import print_table, write_results
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "A trained model; without it an untrained one of config tiny, which is as fast, is made.")
+flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
 
 PATHS = {"python": "Python (icdpm)", "saved_model": "SavedModel (TensorFlow alone)"}
 SIZES = [(256, 256), (355, 501), (720, 1280)]
@@ -30,7 +31,7 @@ def main(argv):
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells at INFO, and at length, what it writes
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        workdir = Path(FLAGS.workdir) if FLAGS.workdir else _make_workdir(folder / "run")
+        workdir = FLAGS.workdir or pretrained.WORKDIR
         seconds, mebibytes = _export(workdir, folder / "model")
         rows = []
         for height, width in SIZES:
@@ -48,9 +49,9 @@ def main(argv):
     print("\n".join(notes))
     path = write_results(
         "export",
-        command="make bench-export" + (" WORKDIR=DIR" if FLAGS.workdir else ""),
-        data=f"noise as PNG files, {'a trained' if FLAGS.workdir else 'an untrained'} model in float32 with its own settings",
-        scale="demo",
+        command="make bench-export" + (" WORKDIR=…" if FLAGS.workdir else ""),
+        data=f"noise as PNG files, {'a' if FLAGS.workdir else 'the packaged'} model in float32 with its own settings",
+        scale="packaged",
         rows=rows,
         title="Exported model and Python path",
         notes=notes,
@@ -58,22 +59,6 @@ def main(argv):
         export_mebibytes=mebibytes,
     )
     print(f"written to {path}")
-
-
-def _make_workdir(folder):
-    """A workdir of config tiny as training would leave it, with weights that do more than nothing."""
-    from icdpm.systems.config import config_to_json
-    from icdpm.systems.icdpm import ICDPM
-    from icdpm.systems.weights import save_weights, variable_names
-    from icdpm.systems.workdir import config_file, weights_file
-    from icdpm.training.configs import load_config
-    from icdpm_experiments.configs import config_path
-
-    config = load_config(config_path("tiny"), ["unet.zero_last=False"])
-    system = ICDPM(config)
-    save_weights(weights_file(folder, 1), variable_names(system), system.get_weights())
-    config_file(folder).write_text(config_to_json(config))
-    return folder
 
 
 def _export(workdir, folder):

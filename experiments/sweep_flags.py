@@ -16,6 +16,7 @@ def chosen_pairs():
 
 
 def make_command(target):
-    """The make command that stands for the flags given, for whoever wants the same numbers again with a model of their own."""
+    """The make command that stands for the flags given, those of the module that is run among them."""
     given = [name for name in ("data", "pictures", "crop", "samples") if FLAGS[name].value != FLAGS[name].default]
-    return " ".join([f"make {target}", *(f"{name.upper()}={FLAGS[name].value}" for name in given)])
+    model = ["WORKDIR=…"] if FLAGS["workdir"].value else []
+    return " ".join([f"make {target}", *model, *(f"{name.upper()}={FLAGS[name].value}" for name in given)])

@@ -63,7 +63,8 @@ def restore(
       A Restored.
 
     Raises:
-      IcdpmError: the picture does not fit the memory, the tile is not what it should be, or one sample's spread is wanted.
+      IcdpmError: the picture does not fit the memory, the tile is not what it should be, one sample's spread is wanted, or
+        the model gives numbers that are not finite.
     """
     samples = settings.samples
     if spread and samples < 2:
@@ -109,6 +110,8 @@ def restore(
         drawn = sample_tiles(system, pixels, guidance, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
         for rows in strip_rows(slice(0, height), width):
             for number, values in enumerate(np.asarray(drawn.window(rows, slice(0, width))), first):
+                if not np.isfinite(values).all():
+                    raise IcdpmError("the model gives numbers that are not finite for this picture: its training has diverged")
                 values = to_channels(values, image)
                 if kept:
                     kept[number][rows] = to_levels(values, image.dtype)

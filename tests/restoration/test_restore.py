@@ -128,3 +128,12 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
     assert np.abs(difference).mean() < 10
     centre = np.array(np.nonzero(restored[..., 0] > 130)).mean(axis=1)
     np.testing.assert_allclose(centre, [29.5, 39.5], atol=0.5)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_numbers_that_are_not_finite_do_not_become_a_picture(system, samples):
+    restore(system, picture(16, 16), Settings("ancestral", 1, 0.9))
+    variable = system.trainable_variables[-1]
+    variable.assign(np.full(variable.shape, np.nan))
+    with pytest.raises(IcdpmError, match="not finite"):
+        restore(system, picture(16, 16), Settings("ancestral", 1, 0.9, samples))
