@@ -23,6 +23,8 @@ _PROCESS = 640 * 2**20
 _WEIGHT = 8
 # float32 RGB.
 _PIXEL = 12
+# What is held in strips, and what TensorFlow keeps of those that it has dropped: measured.
+_STRIPS = 1.1
 
 
 def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples, spread, max_memory):
@@ -79,7 +81,7 @@ def held_memory(system, image, plan, samples, keep_samples, spread, at_once):
     features = guidance.channels * tf.as_dtype(system.compute_dtype).size + _PIXEL
     state += moments + sum(features / 4**k for k in guidance.scales)
     weights = sum(math.prod(variable.shape) for variable in system.trainable_variables)
-    return _PROCESS + _WEIGHT * weights + pictures + math.ceil(state * height * width)
+    return _PROCESS + _WEIGHT * weights + pictures + math.ceil(_STRIPS * state * height * width)
 
 
 def tile_memory(system, tiling):

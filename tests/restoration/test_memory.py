@@ -61,7 +61,7 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
         choose(4000, 6000, GIB)
     said = r"a picture of 6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed; allow more"
     needed = int(re.match(said, str(error.value))[1])
-    assert choose(4000, 6000, needed * 2**20).longest <= 4 * 16
+    assert choose(4000, 6000, needed * 2**20).longest <= 5 * 16  # whole MiB may fit a size more
     with pytest.raises(IcdpmError):
         choose(4000, 6000, (needed - 1) * 2**20)
     assert math.isclose(needed, 1300, rel_tol=0.1)
