@@ -3,6 +3,8 @@
 Example:
   icdpm-train --config=tiny --data=embedded --workdir=/tmp/tiny
 
+  icdpm-train --config=small --data=my_pairs --workdir=/tmp/mine --start_from=packaged --set=optimizer.learning_rate=1e-4
+
 Killed or stopped, the same command continues where the last checkpoint was written.
 """
 
@@ -26,6 +28,11 @@ flags.DEFINE_string("validation_data", None, "What to validate on, likewise. Def
 flags.DEFINE_string(
     "data_dir", None, "Published sets: where icdpm-prepare recorded them; ~/tensorflow_datasets where it is not given."
 )
+flags.DEFINE_string(
+    "start_from",
+    None,
+    "Workdir of another run of the same networks, or 'packaged' for the packaged model: training begins with its weights.",
+)
 flags.DEFINE_multi_string("set", [], "Changes one field of the config, as in --set=optimizer.accumulation=4. Repeatable.")
 flags.DEFINE_enum(
     "strategy",
@@ -45,6 +52,7 @@ def main(argv):
 
     strategy = make_strategy("tpu" if FLAGS.tpu else FLAGS.strategy, FLAGS.tpu)
 
+    from icdpm import pretrained
     from icdpm.training.configs import load_config
     from icdpm.training.run import train
     from icdpm_datasets.source import open_source
@@ -55,7 +63,8 @@ def main(argv):
     validation = open_source(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
     if is_chief(strategy):
         print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
-    signal = train(config, Path(FLAGS.workdir), training, validation, strategy)
+    start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
+    signal = train(config, Path(FLAGS.workdir), training, validation, strategy, start_from)
     if not is_chief(strategy):
         return 0
     if signal:

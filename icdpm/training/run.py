@@ -10,7 +10,8 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.systems.config import config_to_json
 from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.workdir import config_file, data_file, read_config, read_data
+from icdpm.systems.weights import load_weights
+from icdpm.systems.workdir import choose_step, config_file, data_file, read_config, read_data, weights_file
 from icdpm.training.callbacks import Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
@@ -23,7 +24,7 @@ from icdpm.training.validation import Validation
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
 
 
-def train(config, workdir, training_pairs, validation_pairs, strategy):
+def train(config, workdir, training_pairs, validation_pairs, strategy, start_from=None):
     """Trains until `config.run.steps`, from the workdir's latest checkpoint if it has one.
 
     Two runs of the same config and data end with the same weights; so does one that was killed and started again.
@@ -33,6 +34,8 @@ def train(config, workdir, training_pairs, validation_pairs, strategy):
       workdir: folder of the run (`icdpm.systems.workdir`).
       training_pairs, validation_pairs: `icdpm_datasets.source.PairSource`s.
       strategy: of `make_strategy`.
+      start_from: workdir of another run of the same networks, with whose latest averaged weights this one begins; None: with
+        random ones. A run that has a checkpoint continues from that.
 
     Returns:
       None, or the number of the signal that ended the run early.
@@ -46,8 +49,9 @@ def train(config, workdir, training_pairs, validation_pairs, strategy):
         if chief:
             stack.enter_context(locked(workdir))
             _write_config(config, workdir)
-            _note_data(workdir, training_pairs.description, validation_pairs.description)
-        return _train(config, workdir, training_pairs, validation_pairs, strategy, chief)
+            earlier = _seen_before(start_from) if start_from else []
+            _note_data(workdir, [*earlier, training_pairs.description], [validation_pairs.description])
+        return _train(config, workdir, training_pairs, validation_pairs, strategy, chief, start_from)
 
 
 @contextlib.contextmanager
@@ -79,12 +83,17 @@ def _write_config(config, workdir):
             temporary.write_text(config_to_json(config))
 
 
+def _seen_before(start_from):
+    """What the run has seen whose weights are the first of this one, and for how long."""
+    step = choose_step(start_from)
+    return [f"before, in {step} steps: {each}" for each in read_data(start_from)["training"]]
+
+
 def _note_data(workdir, training, validation):
     """Notes, for those who get the model, which data it has seen: each start of the run may name others."""
     seen = read_data(workdir)
-    for name, description in (("training", training), ("validation", validation)):
-        if description not in seen[name]:
-            seen[name].append(description)
+    for name, descriptions in (("training", training), ("validation", validation)):
+        seen[name] += [description for description in descriptions if description not in seen[name]]
     with write_atomically(data_file(workdir)) as temporary:
         temporary.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
 
@@ -97,7 +106,7 @@ def _fields(config):
     ]
 
 
-def _train(config, workdir, training_pairs, validation_pairs, strategy, chief):
+def _train(config, workdir, training_pairs, validation_pairs, strategy, chief, start_from):
     if config.run.deterministic:
         tf.config.experimental.enable_op_determinism()
     compile_something_quietly()
@@ -105,6 +114,8 @@ def _train(config, workdir, training_pairs, validation_pairs, strategy, chief):
     # Model and optimiser.
     with strategy.scope():
         system = ICDPM(config)
+        if start_from:  # before the optimiser is made, whose averages begin with the weights
+            load_weights(weights_file(start_from, choose_step(start_from)), system)
         optimizer = make_optimizer(config.optimizer, system.trainable_variables)
         on_accelerator = bool(tf.config.list_physical_devices("GPU"))
         single = strategy.num_replicas_in_sync == 1

@@ -281,3 +281,20 @@ def test_checkpoints_need_only_the_workdir(folder):
         load(workdir)
     with pytest.raises(IcdpmError, match="not the workdir"):
         load(folder / "data")
+
+
+def test_a_run_starts_from_the_averages_of_another(folder):
+    assert train(folder, "run", "--set=run.steps=2").returncode == 0
+    still = ["--set=optimizer.learning_rate=1e-12", "--set=run.steps=1", f"--start_from={folder / 'run'}"]
+    done = train(folder, "tuned", *still)
+    assert done.returncode == 0, done.stderr
+    first, began = weights(folder, "run", 2), weights(folder, "tuned", 1)
+    assert first.keys() == began.keys()
+    for name, values in first.items():
+        np.testing.assert_allclose(began[name], values, atol=1e-6)
+    from icdpm.systems.workdir import read_data
+
+    seen = read_data(folder / "tuned")["training"]
+    assert len(seen) == 2 and seen[0] == f"before, in 2 steps: {seen[1]}"
+    done = train(folder, "other", *still, "--set=unet.channels=8")
+    assert done.returncode == 1 and "belongs to another configuration" in done.stderr and "Traceback" not in done.stderr
