@@ -46,9 +46,7 @@ def default_config():
     config.diffusion.beta_end = 1e-2  # assumed
     config.diffusion.parametrisation = "noise"  # noise (the paper's), preconditioned_noise or preconditioned_estimate
     config.diffusion.residual_std = 0.13  # σ_r of the preconditioned ones
-    # Of the network's output: l1 (the paper's), l2, or relative_l2, which divides each example's by the strength of its blur:
-    # as PSNR does, it asks for the same share of a mild blur as of a strong one.
-    config.diffusion.loss = "l1"
+    config.diffusion.loss = "l1"  # of the network's output: l1 (the paper's) or l2
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-4
@@ -92,7 +90,7 @@ _CHOICES = {
     "guidance.color": ("gray", "rgb"),
     "guidance.route": ("latent", "input"),
     "diffusion.parametrisation": ("noise", "preconditioned_noise", "preconditioned_estimate"),
-    "diffusion.loss": ("l1", "l2", "relative_l2"),
+    "diffusion.loss": ("l1", "l2"),
     "sampling.sampler": tuple(SAMPLERS),
     "sampling.schedule": tuple(SCHEDULES),
 }

@@ -20,8 +20,6 @@ from icdpm.systems.ramps import linear_ramp
 
 # Purposes of the random numbers of a training example; each folds its own number into the example's seed.
 _STEP, _LEVEL, _NOISE, _DROPOUT, _GUIDANCE = range(5)
-# relative_l2: blur below this strength counts as if it had it (33 dB PSNR at σ_r = 0.13), as nothing can be won there.
-_RELATIVE_FLOOR = 0.1
 
 
 class ICDPM(tf.keras.Model):
@@ -174,15 +172,8 @@ class ICDPM(tf.keras.Model):
             dropout_seed = tf.random.experimental.stateless_fold_in(seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox")
         output = self.predict_output(diffuse(sharp, noise, level), blurry, gamma, guidance, dropout_seed)
         target = self.parametrisation.target(sharp, blurry, noise, level)
-        distance = {"l1": tf.abs, "l2": tf.square, "relative_l2": tf.square}[self.config.diffusion.loss]
-        losses = tf.reduce_mean(distance(output - target), axis=[1, 2, 3])
-        if self.config.diffusion.loss == "relative_l2":
-            losses /= self._strength_of_blur(blurry, sharp) + _RELATIVE_FLOOR
-        return guidance_loss, tf.reduce_mean(losses)
-
-    def _strength_of_blur(self, blurry, sharp):
-        """Mean square of sharp − blurry of each example, in units of σ_r²."""
-        return tf.reduce_mean(tf.square(sharp - blurry), axis=[1, 2, 3]) / self.config.diffusion.residual_std**2
+        distance = {"l1": tf.abs, "l2": tf.square}[self.config.diffusion.loss]
+        return guidance_loss, tf.reduce_mean(distance(output - target))
 
     def train_step(self, batch):
         """One update from {'blurry', 'sharp', 'index'}; returns the step's losses, weight, gradient norm, learning rate.
