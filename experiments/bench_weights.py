@@ -1,6 +1,6 @@
 """The packaged model on pairs that it was not trained on: one sample, the mean of eight and each preset beside the input.
 
-    make bench-weights PAIRS='gopro=gopro_test reds=reds'
+    make bench-weights PAIRS='gopro=gopro_test reds=reds_test'
 
 Each folder has blur/ and sharp/ in it. Without any, the embedded test scenes are measured. What is restored is kept in
 runs/bench-weights and not made again.

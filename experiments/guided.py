@@ -1,6 +1,6 @@
 """Guided against unguided: the paper's Table 2 in the small. Same data, same compute, three seeds each.
 
-    make bench-guided FOLDER=pictures PAIRS='gopro=gopro_test reds=reds'
+    make bench-guided FOLDER=pictures PAIRS='gopro=gopro_test reds=reds_test'
 
 FOLDER is that of `make weights`; its validation pairs are the training domain. A step of the guided model takes 1.3 times the
 unguided one's time, so the latter is trained for 1.3 times the steps; where it stood after as many is measured too. Runs are
