@@ -52,7 +52,10 @@ flags.DEFINE_enum(
 flags.DEFINE_integer("patch_size", None, "FID and KID: of patches of this side, not of whole pictures.", 32)
 flags.DEFINE_string("niqe_model", None, "NIQE: a pristine model of fit-niqe, not that of the original release.")
 flags.DEFINE_string(
-    "workdir", None, "Folder of a training run whose model restores the pictures of --dataset into the output folder first."
+    "workdir",
+    None,
+    "Folder of a training run, or 'packaged' for the packaged model, which restores the pictures of --dataset into the output "
+    "folder first.",
 )
 flags.DEFINE_string("checkpoint", "latest", "--workdir: which of the run's checkpoints: latest, best or a step.")
 flags.DEFINE_string("output", None, "Folder for the results; of fit-niqe and preference the file to write.")
@@ -116,11 +119,13 @@ def _pairs():
     source = open_source(FLAGS.dataset, "test", FLAGS.data_dir)
     if not FLAGS.workdir:
         return pair_with_source(named_folders(FLAGS.restored), source)
+    from icdpm import pretrained
     from icdpm.evaluation.restoring import restore_source
     from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
-    folders = named_folders([*FLAGS.restored, FLAGS.workdir])
+    model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
+    folders = named_folders([*FLAGS.restored, model])
     name, workdir = folders.popitem()
     folders[name] = Path(FLAGS.output) / name
     system = load(workdir, FLAGS.checkpoint)

@@ -82,10 +82,11 @@ def test_all_jobs(data, micro_workdir, tmp_path):
             ],
             ["preference", f"--method={data / 'others'}", f"--method=b={data / 'blur'}", blurry, f"--output={page}"],
             ["preference-table", answers, f"--output={out}"],
+            ["--workdir=packaged", f"--dataset={data}", "--metrics=psnr", f"--output={out / '3'}"],
         ],
         ICDPM_CACHE=str(tmp_path / "no weights"),
     )
-    assert [status for status, _ in results] == [0] * 4, results
+    assert [status for status, _ in results] == [0] * 5, results
     summary = json.loads((out / "1" / "summary.json").read_text())
     values = {(row["method"], row["metric"]): row["value"] for row in summary["rows"]}
     assert values["others", "psnr"] > values["blurry", "psnr"] and list(summary["not_available"]) == ["niqe"]
@@ -93,6 +94,7 @@ def test_all_jobs(data, micro_workdir, tmp_path):
     assert {row["method"] for row in summary["rows"]} == {"blurry", "others", "micro"}
     assert "micro restores with sampler ancestral, steps 3" in summary["description"]
     assert PIL.Image.open(out / "2" / "micro" / "1.png").size == (32, 24)
+    assert (out / "3" / "packaged.csv").is_file() and (out / "3" / "packaged" / "1.png").is_file()
     assert page.stat().st_size > 10000
     assert "| others | 1.00 [0.21, 1.00] | – |" in (out / "preference.md").read_text()
 
