@@ -189,7 +189,6 @@ def test_bad_arguments_are_one_sentence(tmp_path, workdir):
         ([photo, f"--workdir={workdir}", to_folder, "--eta=0.5"], 1, "has no eta"),
         ([photo, f"--workdir={workdir}", to_folder, "--schedule=log_snr"], 1, "max_noise_variance of its own"),
         ([photo, photo.with_suffix(".jpg"), f"--workdir={workdir}", to_folder, "--compare"], 1, "both be restored to"),
-        ([photo, f"--workdir={workdir}"], 2, "--output"),
         ([f"--workdir={workdir}", to_folder], 2, "no photo"),
     ]
     for (arguments, status, said), (ended, message) in zip(cases, deblur_each([case[0] for case in cases])):

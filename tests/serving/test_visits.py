@@ -136,7 +136,7 @@ def test_a_trained_model_restores_as_everything_else_does(micro_workdir):
         restored = model.restore(pixels, "balanced", lambda *each: told.append(each))
         settings = settings_of(system.config, **changes_of("balanced"))
         assert np.array_equal(restored.pixels, restore(system, pixels, settings).pixels)
-        assert restored.spread.shape == pixels.shape and told[-1] == (40, 40)
+        assert restored.spread.shape == pixels.shape and told[-1] == (settings.steps * settings.samples,) * 2
         assert {k: each.shape for k, each in restored.regressions.items()} == {1: (19, 25)}
         assert restored.regressions[1].dtype == pixels.dtype
     assert model.restore(pixels, "fast", lambda *_: None).spread is None
