@@ -53,8 +53,8 @@ def write_model_card(folder, run, half_precision_change):
         "## Measured",
         _measured(digest),
         "## Limits",
-        "It sharpens mild and medium motion blur; long motions stay, and so does what is out of focus. What it draws is "
-        "plausible, not known: do not take it for evidence (faces, number plates, medical or forensic images). Strong sensor "
+        "It sharpens medium motion blur; long motions stay, and so does what is out of focus. A picture that is closer to its "
+        "sharp one than sharp pictures stay to themselves (see above) can only lose. What it draws is plausible, not known: do not take it for evidence (faces, number plates, medical or forensic images). Strong sensor "
         "noise and JPEG artefacts were not trained on.",
         "## Checksum",
         f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
