@@ -34,7 +34,7 @@ def write_model_card(folder, run, half_precision_change):
             Panel("step", "PSNR of one sample (dB)", *_series(curve, "psnr", "psnr_blurry")),
             Panel("step", "loss of the denoiser", *_series(curve, "noise_loss")),
         ],
-        "The packaged model on its validation pairs (middle of each)",
+        f"Validation of the packaged model on the middle {config.data.crop}×{config.data.crop} of each pair",
     )
     digest = hashlib.sha256(weights_file(folder, step).read_bytes()).hexdigest()
     scales = " and ".join(f"1/{2**k}" for k in config.guidance.scales)
@@ -54,8 +54,9 @@ def write_model_card(folder, run, half_precision_change):
         _measured(digest),
         "## Limits",
         "It sharpens medium motion blur; long motions stay, and so does what is out of focus. A picture that is closer to its "
-        "sharp one than sharp pictures stay to themselves (see above) can only lose. What it draws is plausible, not known: do not take it for evidence (faces, number plates, medical or forensic images). Strong sensor "
-        "noise and JPEG artefacts were not trained on.",
+        "sharp one than sharp pictures stay to themselves (see above) can only lose. What it draws is plausible, not known: do "
+        "not take it for evidence (faces, number plates, medical or forensic images). Strong sensor noise and JPEG artefacts "
+        "were not trained on.",
         "## Checksum",
         f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
     ]
