@@ -55,8 +55,8 @@ bench-micro: $(READY)  ## all of these tables and figures on the embedded data, 
 report: $(READY)  ## gather results/ into one page, results/report.html (DATA_DIR as for the tables)
 	@$(PYTHON) -m icdpm_experiments.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
 
-weights: $(READY)  ## train the packaged model, or train it further, and package it (FOLDER=pictures, STEPS=60000)
-	@$(PYTHON) -m icdpm_experiments.weights --folder='$(FOLDER)' $(if $(STEPS),--steps=$(STEPS))
+weights: $(READY)  ## train the packaged model and package it (FOLDER=pictures)
+	@$(PYTHON) -m icdpm_experiments.weights --folder='$(FOLDER)'
 
 bench-weights: $(READY)  ## the packaged model on pairs that it has not seen (PAIRS='NAME=FOLDER …', WORKDIR=DIR: another model)
 	@$(PYTHON) -m icdpm_experiments.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')

@@ -1,8 +1,9 @@
-"""The packaged model: trains it, or trains it further, and puts it into the package.
+"""The packaged model: trains it and puts it into the package.
 
-    make weights FOLDER=pictures                    # STEPS=50000: longer than so far
+    make weights FOLDER=pictures
 
-What FOLDER holds is in `training_pictures`. The run is kept in runs/weights; stopped, the same command continues.
+What FOLDER holds is in `training_pictures`. The run is kept in runs/weights; stopped, the same command continues. To go on from
+what is packaged, icdpm-train takes --start_from=packaged.
 """
 
 from pathlib import Path
@@ -13,7 +14,6 @@ from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
-flags.DEFINE_integer("steps", None, "How many steps to train altogether. Default: the config's.", 1)
 
 RUN = Path("runs/weights")
 
@@ -30,7 +30,7 @@ def main(argv):
     from icdpm_experiments.packaging import package
     from icdpm_experiments.training_pictures import open_pictures
 
-    config = load_config(config_path("small"), [f"run.steps={FLAGS.steps}"] if FLAGS.steps else [])
+    config = load_config(config_path("small"))
     training, validation = open_pictures(FLAGS.folder)
     if signal := train(config, RUN, training, validation, make_strategy("single")):
         print(f"stopped by signal {signal}; the same command continues")
