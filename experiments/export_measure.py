@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.photo import Photo
-from icdpm.restoration.reading import decode_photo
-from icdpm.restoration.writing import encode_photo
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import decode_photo
+from icdpm.photos.writing import encode_photo
 
 _REPEATED = 3
 

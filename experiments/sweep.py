@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import tqdm
 
+from icdpm.albums.interrupts import held_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.choice import PictureMetric, choose_metrics
 from icdpm.evaluation.measure import measure_picture
-from icdpm.restoration.interrupts import held_interrupts
 from icdpm.restoration.restore import restore
 from icdpm_experiments import detail
 

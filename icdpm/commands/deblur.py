@@ -24,11 +24,11 @@ import sys
 
 from absl import app, flags
 
+from icdpm.albums.shards import read_shard
 from icdpm.commands import settings_flags
 from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
 from icdpm.restoration.presets import PRESETS
-from icdpm.restoration.shards import read_shard
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -103,8 +103,8 @@ def main(argv):
         raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
     if FLAGS.shard and "-" in argv[1:]:
         raise app.UsageError("--shard divides files, not standard input")
-    from icdpm.restoration.jobs import plan_jobs
-    from icdpm.restoration.selection import select_photos
+    from icdpm.albums.jobs import plan_jobs
+    from icdpm.albums.selection import select_photos
 
     photos, ignored = select_photos(argv[1:], leave_out=FLAGS.output)
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
@@ -156,7 +156,7 @@ def _shard():
 def _restore_here(jobs, changes):
     """What `restore_jobs` returns."""
     from icdpm import pretrained
-    from icdpm.restoration.batch import restore_jobs
+    from icdpm.albums.batch import restore_jobs
     from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 

@@ -1,10 +1,10 @@
 """NIQE's pristine model from one's own sharp photos."""
 
+from icdpm.albums.selection import select_photos
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.pictures import FilePicture
 from icdpm.evaluation.progress import progress_bar
 from icdpm.metrics.pristine_model import fit_pristine_model, save_pristine_model
-from icdpm.restoration.selection import select_photos
 
 
 def fit_niqe(folder, output):

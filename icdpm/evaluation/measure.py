@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.albums.interrupts import held_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
 from icdpm.evaluation.choice import Choice
@@ -20,7 +21,6 @@ from icdpm.evaluation.progress import progress_bar
 from icdpm.evaluation.results import PictureResults
 from icdpm.evaluation.workers import ThisProcess, started_ahead, worker_pool
 from icdpm.metrics.unavailable import MetricUnavailable
-from icdpm.restoration.interrupts import held_interrupts
 
 _MOST_WORKERS = 16
 

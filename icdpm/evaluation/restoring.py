@@ -9,11 +9,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from icdpm.albums.interrupts import held_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.progress import progress_bar
 from icdpm.files import write_atomically
-from icdpm.restoration.interrupts import held_interrupts
-from icdpm.restoration.pictures import write_picture
+from icdpm.photos.pictures import write_picture
 from icdpm.restoration.restore import restore
 
 _SETTINGS = "settings.json"

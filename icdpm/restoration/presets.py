@@ -25,7 +25,7 @@ class Preset:
         return " ".join(f"--{name}={value}" for name, value in self.changes.items())
 
 
-# None takes out drift of colour (`icdpm.restoration.drift`): where there is next to none it costs up to 0.1 dB PSNR.
+# None takes out drift of colour (`icdpm.photos.drift`): where there is next to none it costs up to 0.1 dB PSNR.
 PRESETS = {
     "fast": Preset(
         "a look, in seconds",

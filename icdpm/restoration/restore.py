@@ -14,9 +14,9 @@ from icdpm.restoration.moments import Moments
 from icdpm.restoration.padding import pad_to_multiple
 from icdpm.restoration.regressions import to_regression
 from icdpm.restoration.restored import Restored
-from icdpm.restoration.strips import strip_rows
 from icdpm.restoration.tiling import divide, guide_tiles, sample_tiles
 from icdpm.restoration.values import to_channels, to_levels
+from icdpm.tiles.strips import strip_rows
 
 # Samples of one picture run together up to this many pixels; more at once is no faster.
 PIXELS_AT_ONCE = 512 * 512

@@ -5,10 +5,10 @@ import numbers
 import os
 
 from icdpm.errors import IcdpmError
+from icdpm.photos.drift import match_restored
+from icdpm.photos.reading import read_photo
 from icdpm.restoration.arrays import as_kind_of, as_pixels
-from icdpm.restoration.drift import match_restored
 from icdpm.restoration.presets import changes_of
-from icdpm.restoration.reading import read_photo
 from icdpm.restoration.restore import DEFAULT_MAX_MEMORY, restore
 from icdpm.restoration.settings import settings_of
 
@@ -35,7 +35,7 @@ class Restorer:
           **options: fields of `icdpm.restoration.settings.Settings`, such as steps and samples, which go before the
             preset's; and
             seed: a whole number from 0 (the default); the same one gives the same picture.
-            match_color: whether drift of colour is taken out (`icdpm.restoration.drift`); not by default.
+            match_color: whether drift of colour is taken out (`icdpm.photos.drift`); not by default.
             tile, max_memory, on_step: as of `icdpm.restoration.restore.restore`.
 
         Returns:

@@ -12,10 +12,10 @@ import functools
 import tensorflow as tf
 
 from icdpm.diffusion.samplers import advance
-from icdpm.restoration.strips import Strips, strip_rows
 from icdpm.restoration.values import to_values
-from icdpm.restoration.windows import Window, cover
 from icdpm.systems.icdpm import sampling_noise
+from icdpm.tiles.strips import Strips, strip_rows
+from icdpm.tiles.windows import Window, cover
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,14 +9,14 @@ import tensorflow as tf
 from tensorflow.python.eager.cancellation import CancellationManager
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.photo import Photo
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import decode_photo
+from icdpm.photos.writing import encode_photo
 from icdpm.restoration.presets import PRESETS
-from icdpm.restoration.reading import decode_photo
 from icdpm.restoration.regressions import to_regression
 from icdpm.restoration.restored import Restored
 from icdpm.restoration.values import to_values
-from icdpm.restoration.writing import encode_photo
 
 # Seconds between two looks at a graph that runs.
 _LOOK = 0.2

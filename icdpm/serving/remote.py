@@ -1,18 +1,18 @@
 """Restores many photos by a server. Nothing here needs TensorFlow."""
 
+from icdpm.albums.work import work_through
 from icdpm.restoration.restored import Restored
-from icdpm.restoration.work import work_through
 
 
 def restore_jobs_remotely(server, jobs, **options):
-    """Restores photos as `icdpm.restoration.batch.restore_jobs` does, by an `icdpm.serving.client.Server`.
+    """Restores photos as `icdpm.albums.batch.restore_jobs` does, by an `icdpm.serving.client.Server`.
 
     Only pixels go to the server and come back: alpha, EXIF and colour profile stay here and are put together with them.
 
     Args:
       server: the Server.
       jobs: of `plan_jobs`, without samples and spread.
-      **options: match_color and verbose of `icdpm.restoration.work.work_through`.
+      **options: match_color and verbose of `icdpm.albums.work.work_through`.
 
     Returns:
       As `restore_jobs`.

@@ -13,11 +13,11 @@ import PIL.Image
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import format_called
-from icdpm.restoration.photo import Photo
-from icdpm.restoration.reading import read_photo
+from icdpm.photos.formats import format_called
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import read_photo
+from icdpm.photos.writing import check_fits
 from icdpm.restoration.restored import Restored
-from icdpm.restoration.writing import check_fits
 from icdpm.serving.turns import Turns
 
 _MOST_WAITING = 8

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.photo import Photo
-from icdpm.restoration.writing import encode_photo
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.photo import Photo
+from icdpm.photos.writing import encode_photo
 from icdpm.serving.signatures import input_specs
 
 # Where TensorFlow Serving looks in a SavedModel.

@@ -10,7 +10,7 @@ import pytest
 
 import icdpm
 from icdpm.errors import IcdpmError
-from icdpm.restoration.drift import match_color
+from icdpm.photos.drift import match_color
 from icdpm.restoration.restore import restore
 from icdpm.restoration.restorer import Restorer
 from icdpm.restoration.settings import settings_of

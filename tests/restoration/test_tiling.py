@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
 from icdpm.diffusion.samplers import make_plan
-from icdpm.restoration import strips
 from icdpm.restoration.tiling import divide, guide_tiles, sample_tiles
 from icdpm.restoration.values import to_values
 from icdpm.systems.config import check_config
 from icdpm.systems.icdpm import ICDPM
+from icdpm.tiles import strips
 
 HEIGHT, WIDTH = 96, 126
 SEEDS = example_seeds([3, 3], tf.range(2, dtype=tf.int64))

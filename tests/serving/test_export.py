@@ -17,15 +17,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from icdpm.diffusion.random import example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import FORMATS
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import decode_photo
+from icdpm.photos.writing import encode_photo
 from icdpm.restoration.padding import pad_to_multiple
-from icdpm.restoration.photo import Photo
 from icdpm.restoration.presets import PRESETS
-from icdpm.restoration.reading import decode_photo
 from icdpm.restoration.restore import restore
 from icdpm.restoration.settings import settings_of
 from icdpm.restoration.values import to_values
-from icdpm.restoration.writing import encode_photo
 from icdpm.serving.export import export
 from icdpm.serving.images import decode_image, to_rgb
 from icdpm.serving.signatures import all_signatures, denoising_signature, guidance_signature, input_specs

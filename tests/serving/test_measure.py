@@ -2,7 +2,7 @@
 
 import pytest
 
-from icdpm.restoration.pictures import read_picture
+from icdpm.photos.pictures import read_picture
 from icdpm_experiments.export_measure import measure
 
 

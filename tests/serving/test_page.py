@@ -18,12 +18,12 @@ import PIL.Image
 import PIL.ImageCms
 import pytest
 
-from icdpm.restoration.formats import FORMATS
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.reading import read_photo
+from icdpm.photos.writing import encode_photo
 from icdpm.restoration.presets import changes_of
-from icdpm.restoration.reading import read_photo
 from icdpm.restoration.restore import restore
 from icdpm.restoration.settings import settings_of
-from icdpm.restoration.writing import encode_photo
 from icdpm.systems.workdir import load
 
 pytestmark = pytest.mark.skipif(

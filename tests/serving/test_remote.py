@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import PIL.Image
 
-from icdpm.restoration.reading import read_photo
+from icdpm.photos.reading import read_photo
 from icdpm.restoration.restore import restore
 from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load

@@ -8,9 +8,9 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.photo import Photo
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import decode_photo
 from icdpm.restoration.presets import changes_of
-from icdpm.restoration.reading import decode_photo
 from icdpm.restoration.restore import restore
 from icdpm.restoration.restored import Restored
 from icdpm.restoration.settings import settings_of

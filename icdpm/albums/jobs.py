@@ -6,10 +6,10 @@ import dataclasses
 import os
 from pathlib import Path
 
+from icdpm.albums.selection import STANDARD_STREAM
+from icdpm.albums.side_files import SideFiles, side_files
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import FORMATS, SUFFIXES, Format, format_of
-from icdpm.restoration.selection import STANDARD_STREAM
-from icdpm.restoration.side_files import SideFiles, side_files
+from icdpm.photos.formats import FORMATS, SUFFIXES, Format, format_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,12 +12,12 @@ import tifffile
 from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.deep_png import encode_deep_png
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.metadata import read_exif
-from icdpm.restoration.reading import decode_photo, read_photo
-from icdpm.restoration.tiff import encode_tiff
-from icdpm.restoration.writing import encode_photo
+from icdpm.photos.deep_png import encode_deep_png
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.metadata import read_exif
+from icdpm.photos.reading import decode_photo, read_photo
+from icdpm.photos.tiff import encode_tiff
+from icdpm.photos.writing import encode_photo
 
 
 def gradient(dtype=np.uint8):

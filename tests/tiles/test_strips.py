@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.restoration import strips
-from icdpm.restoration.strips import Strips, strip_rows
+from icdpm.tiles import strips
+from icdpm.tiles.strips import Strips, strip_rows
 
 
 def test_rows_are_divided(monkeypatch):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from icdpm.albums.selection import select_photos
 from icdpm.errors import IcdpmError
-from icdpm.restoration.selection import select_photos
 
 
 @pytest.fixture

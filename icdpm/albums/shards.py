@@ -21,7 +21,7 @@ class Shard:
     count: int
 
     def holds(self, place):
-        """Whether a photo of this place (`icdpm.restoration.selection.Selected`) is in it."""
+        """Whether a photo of this place (`icdpm.albums.selection.Selected`) is in it."""
         digest = hashlib.sha256(os.fsencode(place.as_posix())).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from icdpm.albums.shards import Shard, read_shard
 from icdpm.errors import IcdpmError
-from icdpm.restoration.shards import Shard, read_shard
 
 PLACES = [Path(f"trip/{number:04}.jpg") for number in range(1000)]
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from icdpm.albums.jobs import Job, plan_jobs
+from icdpm.albums.selection import Selected
+from icdpm.albums.shards import Shard
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.jobs import Job, plan_jobs
-from icdpm.restoration.selection import Selected
-from icdpm.restoration.shards import Shard
+from icdpm.photos.formats import FORMATS
 
 
 def named(path):

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.pictures import read_picture, write_picture
+from icdpm.photos.pictures import read_picture, write_picture
 
 
 def gradient():

@@ -9,7 +9,7 @@ from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.metadata import read_exif, to_write
+from icdpm.photos.metadata import read_exif, to_write
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SEPARATE_PLANES = 2

@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
+from icdpm.albums.interrupts import held_interrupts
+from icdpm.albums.work import work_through
 from icdpm.errors import IcdpmError
-from icdpm.restoration.interrupts import held_interrupts
 from icdpm.restoration.restore import restore
-from icdpm.restoration.work import work_through
 
 
 def restore_jobs(system, jobs, settings, *, match_color=False, verbose=False, **options):
@@ -16,7 +16,7 @@ def restore_jobs(system, jobs, settings, *, match_color=False, verbose=False, **
     Args:
       system, settings, **options: see `restore`; the jobs say whether samples are kept and their spread is wanted.
       jobs: of `plan_jobs`.
-      match_color, verbose: see `icdpm.restoration.work.work_through`.
+      match_color, verbose: see `icdpm.albums.work.work_through`.
 
     Returns:
       (sentences that tell what of photos was not kept and how others are to be read, one sentence for each photo that

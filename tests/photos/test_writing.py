@@ -11,11 +11,11 @@ import tifffile
 from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.metadata import read_exif
-from icdpm.restoration.photo import Photo
-from icdpm.restoration.reading import decode_photo
-from icdpm.restoration.writing import check_fits, encode_photo
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.metadata import read_exif
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import decode_photo
+from icdpm.photos.writing import check_fits, encode_photo
 
 PROFILE = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
 GRAY_PROFILE = PROFILE[:16] + b"GRAY" + PROFILE[20:]

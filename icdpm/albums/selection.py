@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.formats import SUFFIXES
+from icdpm.photos.formats import SUFFIXES
 
 STANDARD_STREAM = "-"
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import tqdm
 
+from icdpm.albums.comparison import before_and_after
+from icdpm.albums.spread import encode_spread
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.restoration.comparison import before_and_after
-from icdpm.restoration.drift import drift_of, match_restored
-from icdpm.restoration.formats import FORMATS, format_called
-from icdpm.restoration.reading import decode_photo, read_photo
-from icdpm.restoration.spread import encode_spread
-from icdpm.restoration.writing import check_fits, encode_photo
+from icdpm.photos.drift import drift_of, match_restored
+from icdpm.photos.formats import FORMATS, format_called
+from icdpm.photos.reading import decode_photo, read_photo
+from icdpm.photos.writing import check_fits, encode_photo
 
 # Steps are counted in fractions, as tiles are done.
 _BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.1f}/{total} {unit}s [{elapsed}<{remaining}]"
@@ -30,7 +30,7 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", check=lambda: No
       restore_photo: function (photo, job, on_step) -> Restored. It may call `on_step` with what it has done of `steps`.
       steps, unit: what a photo counts, and of what.
       check: called after each step and photo; it may raise.
-      match_color: whether drift of colour is taken out (`icdpm.restoration.drift`).
+      match_color: whether drift of colour is taken out (`icdpm.photos.drift`).
       verbose: whether it is told how the colours of each photo drifted.
 
     Returns:

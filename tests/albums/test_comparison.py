@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from icdpm.restoration.comparison import before_and_after
-from icdpm.restoration.photo import Photo
+from icdpm.albums.comparison import before_and_after
+from icdpm.photos.photo import Photo
 
 
 @pytest.mark.parametrize("shape, dtype", [((6, 400, 3), np.uint8), ((6, 400), np.uint16), ((1, 1, 3), np.uint8)])

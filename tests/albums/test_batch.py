@@ -12,13 +12,13 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from icdpm.restoration.batch import restore_jobs
-from icdpm.restoration.formats import FORMATS
-from icdpm.restoration.jobs import plan_jobs
-from icdpm.restoration.pictures import read_picture, write_picture
-from icdpm.restoration.reading import read_photo
+from icdpm.albums.batch import restore_jobs
+from icdpm.albums.jobs import plan_jobs
+from icdpm.albums.selection import Selected
+from icdpm.photos.formats import FORMATS
+from icdpm.photos.pictures import read_picture, write_picture
+from icdpm.photos.reading import read_photo
 from icdpm.restoration.restored import Restored
-from icdpm.restoration.selection import Selected
 from icdpm.restoration.settings import Settings
 
 SETTINGS = Settings("ancestral", steps=2, max_noise_variance=0.9, samples=3)
@@ -41,7 +41,7 @@ def instant(monkeypatch):
             spread=np.full(image.shape, 3.0, np.float32) if spread else None,
         )
 
-    monkeypatch.setattr("icdpm.restoration.batch.restore", give)
+    monkeypatch.setattr("icdpm.albums.batch.restore", give)
     return give
 
 
@@ -100,7 +100,7 @@ def test_an_interrupt_leaves_whole_photos_only(tmp_path, instant, monkeypatch, m
     for name in ("1.png", "2.png", "3.png"):
         write_picture(folder / name, gradient())
     jobs = plan(folder, out)
-    name = "os.fsync" if moment == "writing" else "icdpm.restoration.batch.restore"
+    name = "os.fsync" if moment == "writing" else "icdpm.albums.batch.restore"
     original = os.fsync if moment == "writing" else instant
     calls = []
 
@@ -128,7 +128,7 @@ def test_a_second_interrupt_is_not_held_back(tmp_path, instant, monkeypatch):
         signal.raise_signal(signal.SIGINT)
         pytest.fail("the second must raise")
 
-    monkeypatch.setattr("icdpm.restoration.batch.restore", interrupted_twice)
+    monkeypatch.setattr("icdpm.albums.batch.restore", interrupted_twice)
     with pytest.raises(KeyboardInterrupt):
         restore_jobs(None, plan(tmp_path / "in", tmp_path / "out"), SETTINGS)
     assert not (tmp_path / "out").exists()
@@ -144,7 +144,7 @@ def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path, instant, monkeyp
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
         return instant(system, image, settings, **options)
 
-    monkeypatch.setattr("icdpm.restoration.batch.restore", limited)
+    monkeypatch.setattr("icdpm.albums.batch.restore", limited)
     _, failures = restore_jobs(None, plan(folder, out), SETTINGS)
     assert failures == [f"{folder / '2.png'} needs more memory than there is; restore a smaller copy"]
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
@@ -220,7 +220,7 @@ def test_colours_are_matched_where_it_is_asked_for(tmp_path, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "out"
     write_picture(folder / "1.png", gradient() // 2)
     moved = Restored(gradient() // 2 + np.uint8(9), samples=[gradient() // 2 + np.uint8(7)])
-    monkeypatch.setattr("icdpm.restoration.batch.restore", lambda *_, **__: moved)
+    monkeypatch.setattr("icdpm.albums.batch.restore", lambda *_, **__: moved)
     jobs = plan(folder, out, overwrite=True, kept_samples=1)
     notices, _ = restore_jobs(None, jobs, SETTINGS, verbose=True)
     assert "red +9.00, green +9.00, blue +9.00" in notices[0]

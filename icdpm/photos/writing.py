@@ -7,8 +7,8 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.deep_png import encode_deep_png
-from icdpm.restoration.tiff import encode_tiff
+from icdpm.photos.deep_png import encode_deep_png
+from icdpm.photos.tiff import encode_tiff
 
 # How Pillow is to write each format. WebP would otherwise change colours where they are transparent.
 _OPTIONS = {

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.restoration.spread import encode_spread
+from icdpm.albums.spread import encode_spread
 
 
 @pytest.mark.parametrize("value, white", [(0.0, 1), (0.7, 1), (4.5, 5), (32.0, 32)])

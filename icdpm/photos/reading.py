@@ -9,11 +9,11 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.color import cmyk_to_srgb
-from icdpm.restoration.deep_png import decode_deep_png, is_deep_png
-from icdpm.restoration.metadata import apply_exif, read_exif
-from icdpm.restoration.photo import Photo
-from icdpm.restoration.tiff import bits_of_tiff, decode_deep_tiff
+from icdpm.photos.cmyk import cmyk_to_srgb
+from icdpm.photos.deep_png import decode_deep_png, is_deep_png
+from icdpm.photos.metadata import apply_exif, read_exif
+from icdpm.photos.photo import Photo
+from icdpm.photos.tiff import bits_of_tiff, decode_deep_tiff
 
 # GIF: to say of one that it is an animation.
 _READ = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from icdpm.restoration.windows import Window, cover
+from icdpm.tiles.windows import Window, cover
 
 
 @pytest.mark.parametrize("factor", [1, 2, 8])

@@ -3,10 +3,10 @@
 import numpy as np
 
 from icdpm.files import write_atomically
-from icdpm.restoration.formats import format_of
-from icdpm.restoration.photo import Photo
-from icdpm.restoration.reading import read_photo
-from icdpm.restoration.writing import check_fits, encode_photo
+from icdpm.photos.formats import format_of
+from icdpm.photos.photo import Photo
+from icdpm.photos.reading import read_photo
+from icdpm.photos.writing import check_fits, encode_photo
 
 
 def read_picture(path):

@@ -1,0 +1,1 @@
+"""Many photos: which are meant, where each goes, what is written beside it, and the work through them."""
