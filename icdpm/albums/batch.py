@@ -43,7 +43,7 @@ def restore_jobs(system, jobs, settings, *, match_color=False, verbose=False, **
         return work_through(
             jobs,
             restore_photo,
-            steps=settings.steps * settings.samples,
+            steps=settings.evaluations,
             unit="step",
             check=check_interrupt,
             match_color=match_color,

@@ -40,7 +40,7 @@ def restore_source(system, source, settings, seed, folder):
     making = _making(system, source, settings, seed)
     _require_same_making(folder / _SETTINGS, making)
     missing = [index for index, name in enumerate(source.names) if not (folder / f"{name}.png").exists()]
-    evaluations = settings.steps * settings.samples
+    evaluations = settings.evaluations
     with progress_bar("restoring", len(missing)) as bar, held_interrupts() as check:
 
         def on_step(count):

@@ -12,7 +12,7 @@ from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signatu
 from icdpm.systems.ramps import linear_ramp
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import images_of
-from icdpm.systems.unets import check_unet, make_unet, unet_factor, unet_fields, unet_may_be_zero
+from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_may_be_zero
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
 
@@ -108,10 +108,7 @@ class ICDPM(DiffusionSystem):
 
     @property
     def margin(self):
-        """A fifth of the reach: what lies farther away has so little influence that tiles differ from the whole picture by a
-        few hundredths of an 8-bit step on the mean, less than the rounding of bfloat16 makes (results/tiles.md).
-        """
-        return -(-self.reach // (5 * self.factor)) * self.factor
+        return tile_margin(self.reach, self.factor)
 
     @property
     def bytes_per_pixel(self):

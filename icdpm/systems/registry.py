@@ -8,6 +8,9 @@ from icdpm.errors import IcdpmError
 
 SYSTEMS = {
     "icdpm": "icdpm.systems.icdpm:ICDPM",
+    "aligned_icdpm": "icdpm.systems.aligned_icdpm:AlignedICDPM",
+    "dvsr": "icdpm.systems.dvsr:DvSR",
+    "regression": "icdpm.systems.regression:Regression",
 }
 
 

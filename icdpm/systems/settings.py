@@ -181,6 +181,8 @@ def with_preset(presets, preset, given):
     """
     if preset is None:
         return dict(given)
+    if not presets:
+        raise IcdpmError(f"there is no preset {preset!r} for this model: it has no presets")
     if preset not in presets:
         raise IcdpmError(f"there is no preset {preset!r}; there are {', '.join(presets)}")
     changes = dict(presets[preset].changes)
