@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.pairs import corner_of
 from icdpm_datasets.prepare.frames import average, find_sequences
 from icdpm_datasets.prepare.pictures import read_picture
@@ -28,7 +28,7 @@ class AveragedFrames:
     """
 
     def __init__(self, folder: Path):
-        """Finds the frames. Raises DataError where there are none or their numbers have gaps."""
+        """Finds the frames. Raises IcdpmError where there are none or their numbers have gaps."""
         sequences = find_sequences(folder)
         self._places = [(frames, place) for frames in sequences for place in range(len(frames))]
         self.names = [frames[place][0] for frames, place in self._places]
@@ -53,11 +53,11 @@ class AveragedFrames:
         return average(pieces, RESPONSES[rng.choice(list(RESPONSES))]), pieces[len(pieces) // 2]
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError where the frames are narrower or lower than `crop` pixels."""
+        """Raises IcdpmError where the frames are narrower or lower than `crop` pixels."""
         for frames, place in self._places:
             height, width, _ = self._frame(frames[place][1]).shape
             if min(height, width) < crop:
-                raise DataError(f"{frames[place][1]} is {width}×{height} px, too small for crops of {crop} px: remove it")
+                raise IcdpmError(f"{frames[place][1]} is {width}×{height} px, too small for crops of {crop} px: remove it")
 
     def _around(self, index: int, reach: int) -> list[np.ndarray]:
         """The frame at `index` and as many on either side of it, `reach` where the sequence has them."""

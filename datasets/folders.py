@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 
 _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 _EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
@@ -39,7 +39,7 @@ class FolderPairs:
     def __init__(self, path: str | os.PathLike[str]):
         """Reads the header of every picture.
 
-        Raises DataError for a missing or empty folder, a name without a partner, a name that occurs twice, a file that
+        Raises IcdpmError for a missing or empty folder, a name without a partner, a name that occurs twice, a file that
         is no picture of 8 bits, and a pair of two sizes.
         """
         folder = pathlib.Path(path)
@@ -58,7 +58,7 @@ class FolderPairs:
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The pair (blurry, sharp) at `index`, uint8 [H, W, 3], read-only.
 
-        Raises DataError where a file is damaged or truncated, or has another size than when the folder was opened.
+        Raises IcdpmError where a file is damaged or truncated, or has another size than when the folder was opened.
         """
         if index in self._kept:
             return self._kept[index]
@@ -72,10 +72,10 @@ class FolderPairs:
         return pair
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError where a picture is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError where a picture is narrower or lower than `crop` pixels."""
         for (file, _), (width, height) in zip(self._files, self._sizes):
             if min(width, height) < crop:
-                raise DataError(
+                raise IcdpmError(
                     f"{file} is {width}×{height} px, too small for crops of {crop} px: "
                     "remove the pair or use smaller crops."
                 )
@@ -84,28 +84,28 @@ class FolderPairs:
 def _pictures(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """The pictures in a folder by name without ending.
 
-    Raises DataError where there are none, or a name occurs twice.
+    Raises IcdpmError where there are none, or a name occurs twice.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is missing: pairs are read from two folders, blur and sharp, side by side.")
+        raise IcdpmError(f"{folder} is missing: pairs are read from two folders, blur and sharp, side by side.")
     files = collections.defaultdict(list)
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in _ENDINGS and not file.name.startswith(".") and file.is_file():
             files[file.stem].append(file)
     if not files:
-        raise DataError(f"{folder} has no pictures: it must hold {', '.join(sorted(_ENDINGS))} files.")
+        raise IcdpmError(f"{folder} has no pictures: it must hold {', '.join(sorted(_ENDINGS))} files.")
     twice = [" and ".join(file.name for file in same) for same in files.values() if len(same) > 1]
     if twice:
-        raise DataError(f"{folder} has pictures of one name, so their partners are not clear: {_listed(twice)}.")
+        raise IcdpmError(f"{folder} has pictures of one name, so their partners are not clear: {_listed(twice)}.")
     return {name: same[0] for name, same in files.items()}
 
 
 def _require_partners(folder: pathlib.Path, blurry: Iterable[str], sharp: Iterable[str]) -> None:
-    """Raises DataError where a name is on one side only."""
+    """Raises IcdpmError where a name is on one side only."""
     alone = [f"blur/{name}" for name in sorted(set(blurry) - set(sharp))]
     alone += [f"sharp/{name}" for name in sorted(set(sharp) - set(blurry))]
     if alone:
-        raise DataError(f"{folder} has pictures without a partner of their name on the other side: {_listed(alone)}.")
+        raise IcdpmError(f"{folder} has pictures without a partner of their name on the other side: {_listed(alone)}.")
 
 
 def _listed(names: list[str]) -> str:
@@ -115,11 +115,11 @@ def _listed(names: list[str]) -> str:
 
 
 def _common_size(blurry: pathlib.Path, sharp: pathlib.Path) -> Size:
-    """The size of a pair, from the files' headers. Raises DataError where the two differ."""
+    """The size of a pair, from the files' headers. Raises IcdpmError where the two differ."""
     sizes = [_header_size(file) for file in (blurry, sharp)]
     if sizes[0] != sizes[1]:
         (width, height), (other_width, other_height) = sizes
-        raise DataError(
+        raise IcdpmError(
             f"{blurry} is {width}×{height} px but {sharp} is {other_width}×{other_height} px: "
             "the two pictures of a pair must have one size."
         )
@@ -127,7 +127,7 @@ def _common_size(blurry: pathlib.Path, sharp: pathlib.Path) -> Size:
 
 
 def _header_size(file: pathlib.Path) -> Size:
-    """Width and height after EXIF orientation, without decoding. Raises DataError where it is no 8-bit picture."""
+    """Width and height after EXIF orientation, without decoding. Raises IcdpmError where it is no 8-bit picture."""
     try:
         with Image.open(file) as image:
             mode = image.mode
@@ -139,19 +139,19 @@ def _header_size(file: pathlib.Path) -> Size:
     except _DAMAGE as error:
         raise _unreadable(file, error) from error
     if mode not in _EIGHT_BIT:
-        raise DataError(f"{file} does not have 8 bits a channel (Pillow mode {mode}): convert it.")
+        raise IcdpmError(f"{file} does not have 8 bits a channel (Pillow mode {mode}): convert it.")
     return (height, width) if orientation in _ON_ITS_SIDE else (width, height)
 
 
 def _decode(file: pathlib.Path, size: Size) -> np.ndarray:
-    """The picture in `file`, uint8 [H, W, 3]. Raises DataError where it is damaged or not of the expected size."""
+    """The picture in `file`, uint8 [H, W, 3]. Raises IcdpmError where it is damaged or not of the expected size."""
     try:
         with Image.open(file) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except _DAMAGE as error:
         raise _unreadable(file, error) from error
     if pixels.shape[1::-1] != size:
-        raise DataError(
+        raise IcdpmError(
             f"{file} is {pixels.shape[1]}×{pixels.shape[0]} px and was {size[0]}×{size[1]} px when the folder was "
             "opened: if nobody changed it, save it again without EXIF orientation."
         )
@@ -159,5 +159,5 @@ def _decode(file: pathlib.Path, size: Size) -> np.ndarray:
     return pixels
 
 
-def _unreadable(file: pathlib.Path, error: Exception) -> DataError:
-    return DataError(f"{file} cannot be read as a picture ({error}): replace or remove the pair.")
+def _unreadable(file: pathlib.Path, error: Exception) -> IcdpmError:
+    return IcdpmError(f"{file} cannot be read as a picture ({error}): replace or remove the pair.")

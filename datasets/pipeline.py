@@ -58,7 +58,7 @@ def training_dataset(
       numbers.
 
     Raises:
-      DataError: a picture is smaller than the crop.
+      IcdpmError: a picture is smaller than the crop.
       ValueError: the batch sizes do not divide, or there is no such shard.
     """
     source.check_crop(crop)
@@ -89,7 +89,7 @@ def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int)
     """The centre crops of `count` pairs (all, where there are fewer), evenly spaced over the source, always the same.
 
     Dicts as `training_dataset`'s; 'index' is the pair's index in the source, and the last batch may be smaller.
-    Raises DataError where a picture is smaller than the crop.
+    Raises IcdpmError where a picture is smaller than the crop.
     """
     source.check_crop(crop)
     count = min(count, len(source))

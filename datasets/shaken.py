@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import blur_pair, blur_window
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.motion import kernel_radius, shake_kernel
 from icdpm_datasets.pairs import corner_of
 from icdpm_datasets.prepare.pictures import find_pictures, read_picture
@@ -31,7 +31,7 @@ class ShakenPhotos:
     _KIND = "blurred by camera shake"
 
     def __init__(self, folder: Path):
-        """Finds the photos. Raises DataError where there are none, or a file is no picture of 8 bits."""
+        """Finds the photos. Raises IcdpmError where there are none, or a file is no picture of 8 bits."""
         self._paths = find_pictures(folder)
         self.names = list(self._paths)
         self.description = f"{len(self)} photos in {folder}, {self._KIND}"
@@ -44,14 +44,14 @@ class ShakenPhotos:
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The pair (blurry, sharp) at `index`, uint8 [H, W, 3]; as `icdpm-prepare shake` makes it by default.
 
-        Raises DataError where the photo is damaged, or too small for the blur.
+        Raises IcdpmError where the photo is damaged, or too small for the blur.
         """
         name = self.names[index]
         rng = np.random.default_rng([0, zlib.crc32(name.encode())])
         try:
             return blur_pair(rng, self._photo(name), rng.uniform(*_EXTENTS))
         except ValueError as error:
-            raise DataError(f"{self._paths[name]}: {error}") from error
+            raise IcdpmError(f"{self._paths[name]}: {error}") from error
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `icdpm_datasets.pairs.load_crop`; all of `bits` decide the blur. Only what the crop needs is blurred."""
@@ -65,11 +65,11 @@ class ShakenPhotos:
         return blur_window(rng, photo[rows[:, None], columns], shake_kernel(rng, extent))
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError where a photo is narrower or lower than `crop` pixels; reads all of them."""
+        """Raises IcdpmError where a photo is narrower or lower than `crop` pixels; reads all of them."""
         for name, path in self._paths.items():
             height, width = self._photo(name).shape[:2]
             if min(height, width) < crop:
-                raise DataError(f"{path} is {width}×{height} px, too small for crops of {crop} px: remove it")
+                raise IcdpmError(f"{path} is {width}×{height} px, too small for crops of {crop} px: remove it")
 
     def _photo(self, name: str) -> np.ndarray:
         if name in self._kept:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.averaged import AveragedFrames
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.moving import MovingPhotos
@@ -38,13 +38,13 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
       split: 'train' or 'test'.
       data_dir: where TFDS keeps its data sets; None for TFDS's own default.
 
-    Raises DataError where `data` is none of these, or its pictures cannot be used.
+    Raises IcdpmError where `data` is none of these, or its pictures cannot be used.
     """
     if "," not in data or Path(data).expanduser().is_dir():
         return _open_one(data, split, data_dir)
     names, weights = zip(*(_weighted(part, data) for part in data.split(",")))
     if len(set(names)) < len(names):
-        raise DataError(f"{data}: a set is named twice; add its weights")
+        raise IcdpmError(f"{data}: a set is named twice; add its weights")
     return Mixture({name: _open_one(name, split, data_dir) for name in names}, weights)
 
 
@@ -56,7 +56,7 @@ def _weighted(part: str, data: str) -> tuple[str, int]:
     except (ValueError, OverflowError):
         weight = 0
     if not name or weight <= 0:
-        raise DataError(f"{data}: {part!r} needs a weight after a colon, at least 0.001, as in gopro:0.7,reds:0.3")
+        raise IcdpmError(f"{data}: {part!r} needs a weight after a colon, at least 0.001, as in gopro:0.7,reds:0.3")
     return name, weight
 
 
@@ -69,7 +69,7 @@ def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
     made = _MADE.get(kind) if colon else None
     folder = Path(path if made else data).expanduser()
     if not folder.is_dir():
-        raise DataError(
+        raise IcdpmError(
             f"{folder} is neither a known data set (embedded, {', '.join(_PUBLISHED)}) nor a folder: "
             "give one of those, a folder with blur/ and sharp/ in it, or shake:, motion: or frames:FOLDER for sharp pictures."
         )

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.files import written_whole
 
 STRIP = 64  # px
@@ -43,7 +43,7 @@ def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray,
       fingerprint: of what the pairs were made from.
       pairs: in order.
 
-    Raises DataError, naming the file, where the disk is full or the folder cannot be written.
+    Raises IcdpmError, naming the file, where the disk is full or the folder cannot be written.
     """
     sizes, checksums = [], []
     with written_whole(path) as part, open(part, "wb") as file:
@@ -105,7 +105,7 @@ class StripFile:
     def read_crop(self, index: int, top: int, left: int, crop: int) -> np.ndarray:
         """A square of a pair, uint8 [2, crop, crop, 3]: of the blurry and of the sharp picture.
 
-        Raises DataError where the file cannot be read any more.
+        Raises IcdpmError where the file cannot be read any more.
         """
         height, _ = self.sizes[index]
         pair, run = np.empty((2, crop, crop, 3), np.uint8), np.empty((crop, 2, STRIP, 3), np.uint8)
@@ -115,10 +115,10 @@ class StripFile:
                 for strip in range(left // STRIP, (left + crop - 1) // STRIP + 1):
                     start = self._starts[index] + (strip * height + top) * STRIP * _PIXEL
                     if os.preadv(file.fileno(), [run], start) != run.nbytes:
-                        raise DataError(f"{self._path}: cut off since the training started; start it again")
+                        raise IcdpmError(f"{self._path}: cut off since the training started; start it again")
                     begin, end = max(left, strip * STRIP), min(left + crop, (strip + 1) * STRIP)
                     columns = run[:, :, begin - strip * STRIP : end - strip * STRIP]
                     pair[:, :, begin - left : end - left] = columns.swapaxes(0, 1)
         except OSError as error:
-            raise DataError(f"{self._path}: cannot be read ({error.strerror}); start the training again") from error
+            raise IcdpmError(f"{self._path}: cannot be read ({error.strerror}); start the training again") from error
         return pair

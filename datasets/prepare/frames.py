@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.console import progress, warn
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.prepare.interpolation import frames_between
 from icdpm_datasets.prepare.pair_folder import PairFolder
 from icdpm_datasets.prepare.pictures import find_pictures, read_picture
@@ -34,13 +34,13 @@ def prepare_frames(
       response: of the camera, a key of RESPONSES; frames are averaged in light.
       interpolate: frames to put between every two, by optical flow; 0 for none.
 
-    Raises DataError for a gap in a sequence's numbers, frames of different sizes, damaged frames, and sequences that
+    Raises IcdpmError for a gap in a sequence's numbers, frames of different sizes, damaged frames, and sequences that
     are all shorter than the window.
     """
     folder = Path(source).expanduser()
     windows = _windows(find_sequences(folder), window, stride)
     if not windows:
-        raise DataError(f"{folder}: no sequence has the {window} frames of one pair; choose a smaller --window")
+        raise IcdpmError(f"{folder}: no sequence has the {window} frames of one pair; choose a smaller --window")
     settings = {"made_by": "icdpm-prepare frames", "source": str(folder.resolve()), "window": window, "stride": stride}
     settings |= {"response": response, "interpolate": interpolate}
     pairs = PairFolder(Path(output).expanduser(), settings)
@@ -69,13 +69,13 @@ def find_sequences(folder: Path) -> list[list[tuple[str, Path]]]:
     for name, path in find_pictures(folder).items():
         digits = re.findall(r"\d+", path.stem)
         if not digits:
-            raise DataError(f"{path}: no number in its name, so its place in the sequence is unknown")
+            raise IcdpmError(f"{path}: no number in its name, so its place in the sequence is unknown")
         found[path.parent].append((int(digits[-1]), name, path))
     for frames in found.values():
         frames.sort()
         for (before, _, _), (after, _, path) in zip(frames, frames[1:]):
             if after != before + 1:
-                raise DataError(f"{path}: follows number {before} in its folder; frames are averaged only without gaps")
+                raise IcdpmError(f"{path}: follows number {before} in its folder; frames are averaged only without gaps")
     return [[(name, path) for _, name, path in frames] for frames in found.values()]
 
 
@@ -102,7 +102,7 @@ def _require_one_size(paths: list[Path], read) -> None:
     for path in paths[1:]:
         other_height, other_width, _ = read(path).shape
         if (other_height, other_width) != (height, width):
-            raise DataError(
+            raise IcdpmError(
                 f"{paths[0]} is {width}×{height} px but {path} is {other_width}×{other_height} px; "
                 "the frames of a sequence have one size"
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.published.prepared import is_there, prepared_builder, tfds_name
 
 
@@ -24,14 +24,14 @@ def prepare_published(name: str, source: str, data_dir: str | None, partial: boo
 
     The records appear only when all of them are written. A set that is there already is left as it is.
 
-    Raises DataError for whatever is wrong with the source, for a full disk, and where partial records stand in the way
+    Raises IcdpmError for whatever is wrong with the source, for a full disk, and where partial records stand in the way
     of complete ones.
     """
     data_dir = data_dir and Path(data_dir).expanduser()
     builder = tfds.builder(tfds_name(name), data_dir=data_dir, partial=partial)
     if is_there(builder):
         if _is_partial(builder) and not partial:
-            raise DataError(f"{builder.data_dir}: holds a partial {name}; remove it or choose another --data_dir")
+            raise IcdpmError(f"{builder.data_dir}: holds a partial {name}; remove it or choose another --data_dir")
         return f"already there: {_summary(builder)}"
     root = builder.verify(Path(source).expanduser())
     _remove_leftovers(Path(builder.data_dir))
@@ -50,7 +50,7 @@ def is_partial(data_dir: str | None, name: str) -> bool:
       data_dir: as for `prepare_published`.
       name: likewise.
 
-    Raises DataError where the data set has not been prepared there.
+    Raises IcdpmError where the data set has not been prepared there.
     """
     return _is_partial(prepared_builder(name, data_dir))
 
@@ -83,4 +83,4 @@ def _write_errors_named(data_dir: Path):
         if about and data_dir.parent not in Path(about).parents:
             raise  # about the source, and it says which file
         reason = getattr(error, "strerror", None) or str(error).rpartition("; ")[2]
-        raise DataError(f"{data_dir}: the records cannot be written ({reason}); nothing was kept") from error
+        raise IcdpmError(f"{data_dir}: the records cannot be written ({reason}); nothing was kept") from error

@@ -75,7 +75,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           source: an archive, a folder with the archives, or the unpacked tree; as for `open_source`.
           downloads: archives are unpacked below it; TFDS's own folder for it in `data_dir` by default.
 
-        Raises DataError that names whatever is wrong; nothing has been recorded then.
+        Raises IcdpmError that names whatever is wrong; nothing has been recorded then.
         """
         unpack_to = (downloads or Path(self.data_dir_root) / "downloads") / "extracted" / self.name
         root = open_source(self.layout, source, unpack_to)

@@ -35,8 +35,8 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.console import progress, warn
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.pairs import corner_of
 from icdpm_datasets.published.disk import require_room
 from icdpm_datasets.published.pairs import RecordedPairs
@@ -52,7 +52,7 @@ class TrainingPairs(RecordedPairs):
     strips, with a progress bar; interrupted, the next use continues. Strips that are damaged, or made from other
     records than those that are there now, are made again.
 
-    Raises DataError also where the disk has no room for the strips or cannot be written.
+    Raises IcdpmError also where the disk has no room for the strips or cannot be written.
     """
 
     def __init__(self, name: str, split: str, data_dir: str | None = None):
@@ -119,7 +119,7 @@ def _locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(folder / ".lock", "w")
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error
+        raise IcdpmError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -60,7 +60,7 @@ def _pictures_named():
     try:
         yield
     except tf.errors.OpError as error:
-        if message := re.search(r"DataError: (.*)", error.message):
+        if message := re.search(r"IcdpmError: (.*)", error.message):
             raise IcdpmError(message[1]) from error
         raise
 

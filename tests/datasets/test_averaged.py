@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.pairs import load_crop
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.source import open_source
@@ -47,10 +47,10 @@ def test_a_training_run_can_start_anywhere(frames):
 
 
 def test_what_cannot_be_used_is_named(frames, tmp_path, picture):
-    with pytest.raises(DataError, match="000.png is 24×20 px, too small for crops of 21 px"):
+    with pytest.raises(IcdpmError, match="000.png is 24×20 px, too small for crops of 21 px"):
         open_source(f"frames:{frames}", "train").check_crop(21)
     (frames / "one/004.png").unlink()
-    with pytest.raises(DataError, match="005.png: follows number 3"):
+    with pytest.raises(IcdpmError, match="005.png: follows number 3"):
         open_source(f"frames:{frames}", "train")
-    with pytest.raises(DataError, match="none is neither a known data set"):
+    with pytest.raises(IcdpmError, match="none is neither a known data set"):
         open_source(f"frames:{tmp_path / 'none'}", "train")

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.pipeline import shuffled_index, training_dataset, validation_dataset
 
@@ -34,7 +34,7 @@ class Coded:
 
     def check_crop(self, crop):
         if crop > SIZE:
-            raise DataError(f"coded pictures are {SIZE} px: too small for {crop}")
+            raise IcdpmError(f"coded pictures are {SIZE} px: too small for {crop}")
 
 
 class Loaded(Coded):
@@ -214,7 +214,7 @@ def test_crops_that_do_not_fit_are_refused_at_once():
         lambda: training_dataset(Coded(), batch=4, crop=SIZE + 1, seed=0),
         lambda: validation_dataset(Coded(), count=4, crop=SIZE + 1, batch=4),
     ):
-        with pytest.raises(DataError, match="too small for 25"):
+        with pytest.raises(IcdpmError, match="too small for 25"):
             make()
 
 

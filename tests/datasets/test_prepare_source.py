@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.gopro.layout import GoProLayout
 from icdpm_datasets.published.source import open_source
 from icdpm_datasets.realblur.layout import RealBlurLayout
@@ -54,7 +54,7 @@ def test_puts_together_what_several_archives_hold(tmp_path, published, monkeypat
     for name in ("val_blur", "val_sharp"):
         zip_tree(tree / "val" / name, tmp_path / f"given/{name}.zip", f"val/{name}/")
     layout = RedsLayout("val", "blur")
-    with pytest.raises(DataError, match="val_blur.zip: its sha256 is .*download it again from .*reds"):
+    with pytest.raises(IcdpmError, match="val_blur.zip: its sha256 is .*download it again from .*reds"):
         open_source(layout, tmp_path / "given", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr("icdpm_datasets.published.source.verify_checksum", lambda *arguments: None)
@@ -63,22 +63,22 @@ def test_puts_together_what_several_archives_hold(tmp_path, published, monkeypat
 
 
 def test_says_what_is_missing_and_where_to_get_it(tmp_path, published):
-    with pytest.raises(DataError, match="GOPRO_Large.zip missing.*https://seungjunnah.github.io/Datasets/gopro"):
+    with pytest.raises(IcdpmError, match="GOPRO_Large.zip missing.*https://seungjunnah.github.io/Datasets/gopro"):
         open_source(GoProLayout("blur"), published.hide(tmp_path, ["train/1"]), tmp_path / "out")
-    with pytest.raises(DataError, match="nowhere: no such file or folder.*https://seungjunnah"):
+    with pytest.raises(IcdpmError, match="nowhere: no such file or folder.*https://seungjunnah"):
         open_source(GoProLayout("blur"), tmp_path / "nowhere", tmp_path / "out")
 
 
 def test_refuses_an_archive_of_something_else(tmp_path, published):
     archive = zip_tree(published.hide(tmp_path / "tree", ["train/1"]), tmp_path / "GOPRO_Large.zip")
-    with pytest.raises(DataError, match="its contents are not GoPro's"):
+    with pytest.raises(IcdpmError, match="its contents are not GoPro's"):
         open_source(GoProLayout("blur"), archive, tmp_path / "out")
 
 
 def test_does_not_choose_between_two_trees(tmp_path, published):
     for name in ("one", "two"):
         published.gopro(tmp_path / name, [SEQUENCE])
-    with pytest.raises(DataError, match="GoPro is there twice, .*one and .*two"):
+    with pytest.raises(IcdpmError, match="GoPro is there twice, .*one and .*two"):
         open_source(GoProLayout("blur"), tmp_path, tmp_path / "out")
 
 

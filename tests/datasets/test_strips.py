@@ -5,8 +5,8 @@ import errno
 import numpy as np
 import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets import strips
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.strips import STRIP, StripFile, strips_bytes, write_strips
 
 SIZES = [(40, 3 * STRIP), (33, 2 * STRIP + 5), (50, 41)]
@@ -67,9 +67,9 @@ def test_pairs_that_are_missing_in_the_middle_are_noticed(path):
 def test_what_fails_half_way_leaves_nothing(tmp_path, pairs):
     def failing():
         yield pairs[0]
-        raise DataError("damaged")
+        raise IcdpmError("damaged")
 
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(IcdpmError, match="damaged"):
         write_strips(tmp_path / "b.strips", "x", failing())
     assert list(tmp_path.iterdir()) == []
 
@@ -79,7 +79,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, pairs, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(strips.os, "fsync", full)
-    with pytest.raises(DataError, match="b.strips: cannot be written .No space left on device"):
+    with pytest.raises(IcdpmError, match="b.strips: cannot be written .No space left on device"):
         write_strips(tmp_path / "b.strips", "x", pairs)
     assert list(tmp_path.iterdir()) == []
 
@@ -87,8 +87,8 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, pairs, monkeypatch):
 def test_a_file_that_shrinks_or_goes_while_it_is_read_is_named(path):
     file = StripFile(path)
     path.write_bytes(b"")
-    with pytest.raises(DataError, match="a.strips: cut off"):
+    with pytest.raises(IcdpmError, match="a.strips: cut off"):
         file.read_crop(0, 0, 0, 16)
     path.unlink()
-    with pytest.raises(DataError, match="a.strips: cannot be read .No such file"):
+    with pytest.raises(IcdpmError, match="a.strips: cannot be read .No such file"):
         file.read_crop(0, 0, 0, 16)
