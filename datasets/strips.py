@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.files import written_whole
+from icdpm.files import write_atomically
 
 STRIP = 64  # px
 _PIXEL = 6  # bytes: three channels of both pictures
@@ -46,7 +46,7 @@ def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray,
     Raises IcdpmError, naming the file, where the disk is full or the folder cannot be written.
     """
     sizes, checksums = [], []
-    with written_whole(path) as part, open(part, "wb") as file:
+    with write_atomically(path) as part, open(part, "wb") as file:
         for pair in pairs:
             strips = _to_strips(*pair)
             sizes.append(pair[0].shape[:2])
@@ -54,8 +54,6 @@ def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray,
             file.write(strips)
         table = json.dumps({"fingerprint": fingerprint, "sizes": sizes, "checksums": checksums}).encode()
         file.write(table + _END.pack(len(table), zlib.crc32(table), _MAGIC))
-        file.flush()
-        os.fsync(file.fileno())  # or a power cut could leave a file of the right length and the wrong contents
 
 
 def _to_strips(blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:

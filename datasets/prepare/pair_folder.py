@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.files import written_whole
+from icdpm.files import write_atomically
 
 _RECORD = "made_by.json"
 
@@ -34,7 +34,7 @@ class PairFolder:
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise IcdpmError(f"{folder}: is there already and not a folder of this command; choose another --output")
         else:
-            with written_whole(record) as part:
+            with write_atomically(record) as part:
                 part.write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
     def __contains__(self, name: str) -> bool:
@@ -43,7 +43,7 @@ class PairFolder:
     def write(self, name: str, blurry: np.ndarray, sharp: np.ndarray) -> None:
         """Writes a pair, both uint8 [H, W, 3]; IcdpmError, naming the file, where the disk is full."""
         for path, pixels in zip(self._paths(name), (blurry, sharp)):
-            with written_whole(path) as part:
+            with write_atomically(path) as part:
                 Image.fromarray(pixels).save(part, "PNG")
 
     def _paths(self, name: str) -> list[Path]:

@@ -89,6 +89,8 @@ class TrainingPairs(RecordedPairs):
         """Makes the strips that are missing; another process may have made some while this one waited for the lock."""
         self._files = [self._usable(path) for path in self.fingerprints]
         missing = {path: number for number, path in enumerate(self.fingerprints) if self._files[number] is None}
+        for leftover in self._folder.glob(".*.strips"):  # of a killed run: the lock says that nobody is writing here
+            leftover.unlink()
         for path in missing:
             self._strips(path).unlink(missing_ok=True)
         pairs = {path: range(*self._firsts[number : number + 2]) for path, number in missing.items()}

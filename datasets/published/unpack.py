@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 from icdpm_datasets.console import progress
-from icdpm_datasets.files import written_whole
 from icdpm_datasets.published.disk import require_room
 
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
@@ -45,7 +45,7 @@ def unpack(archive: Path, target: Path) -> None:
             require_room(target, size)
             with progress(f"unpacking {archive.name}", "B", size) as bar:
                 for member in missing:
-                    with read(member.entry) as stream, written_whole(target / member.name) as part:
+                    with read(member.entry) as stream, write_atomically(target / member.name) as part:
                         with open(part, "wb") as file:
                             shutil.copyfileobj(stream, file)
                     bar.update(member.size)

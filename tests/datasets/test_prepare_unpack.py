@@ -110,7 +110,7 @@ def test_continues_after_an_interrupt(tmp_path, name, monkeypatch):
 
     def interrupted_in_the_second_file(source, target):
         copy(source, target)
-        if os.fspath(target.name).endswith("b.png.part"):
+        if os.fspath(target.name).endswith("-b.png"):
             target.truncate(10)
             raise KeyboardInterrupt
 
@@ -137,7 +137,7 @@ def test_a_disk_that_fills_up_leaves_no_partial_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(shutil, "copyfileobj", full)
-    with pytest.raises(IcdpmError, match="tree/a.png: cannot be written .No space left on device.*continues"):
+    with pytest.raises(IcdpmError, match="cannot write .*tree/a.png: No space left on device"):
         unpack(make_zip(tmp_path / "a.zip"), tmp_path / "out")
     assert contents(tmp_path / "out") == {}
 

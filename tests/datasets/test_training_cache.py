@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 import shutil
 import threading
 import time
@@ -11,7 +12,6 @@ import pytest
 from PIL import Image
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets import strips
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.pairs import load_crop
 from icdpm_datasets.pipeline import training_dataset
@@ -167,10 +167,18 @@ def test_a_disk_that_fills_up_leaves_nothing_that_looks_complete(data_dir, monke
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(IcdpmError, match="cannot be written .No space left on device"):
-        patch.setattr(strips.os, "fsync", full)
+    with monkeypatch.context() as patch, pytest.raises(IcdpmError, match="cannot write .*strips: No space left on device"):
+        patch.setattr(os, "fsync", full)
         TrainingPairs("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
+
+
+def test_what_a_killed_layout_left_is_removed(data_dir):
+    folder = data_dir / "gopro/blur/1.0.0/strips"
+    folder.mkdir()
+    (folder / ".0123456789abcdef-gopro-train.tfrecord-00000.strips").write_bytes(b"half")
+    TrainingPairs("gopro", "train", data_dir)
+    assert {path.name for path in folder.iterdir()} == {*written(data_dir), ".lock"}
 
 
 def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
