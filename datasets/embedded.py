@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from icdpm import srgb
 from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
 from icdpm_datasets.cache import kept
@@ -185,8 +186,8 @@ def _generator_hash() -> str:
     """A hash of all that decides the pixels: this package's generating source and the libraries that it draws with."""
     digest = hashlib.sha256(str(_VERSION).encode())
     folder = pathlib.Path(__file__).parent
-    sources = [folder / f"{name}.py" for name in ("blur", "crops", "embedded", "motion", "photos", "sensor", "srgb")]
-    for source in [*sources, *sorted((folder / "scenes").glob("*.py"))]:
+    sources = [folder / f"{name}.py" for name in ("blur", "crops", "embedded", "motion", "photos", "sensor")]
+    for source in [*sources, pathlib.Path(srgb.__file__), *sorted((folder / "scenes").glob("*.py"))]:
         digest.update(source.read_bytes())
     for library in ("numpy", "pillow", "scipy", "scikit-image"):
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
