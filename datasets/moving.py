@@ -15,7 +15,7 @@ from scipy import fft
 
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.pairs import corner_of
-from icdpm_datasets.prepare.response import RESPONSES, Response
+from icdpm_datasets.response import RESPONSES, Response
 from icdpm_datasets.sensor import add_noise
 from icdpm_datasets.shaken import ShakenPhotos, reflected
 

@@ -12,8 +12,8 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
 from icdpm_datasets.console import progress
+from icdpm_datasets.picture_files import find_pictures, read_picture
 from icdpm_datasets.prepare.pair_folder import PairFolder
-from icdpm_datasets.prepare.pictures import find_pictures, read_picture
 
 
 def prepare_shake(

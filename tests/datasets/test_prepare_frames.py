@@ -8,10 +8,11 @@ from scipy import ndimage
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.prepare.frames import average, prepare_frames
+from icdpm_datasets.picture_files import read_picture
+from icdpm_datasets.prepare.frames import prepare_frames
 from icdpm_datasets.prepare.interpolation import frames_between
-from icdpm_datasets.prepare.pictures import read_picture
-from icdpm_datasets.prepare.response import RESPONSES
+from icdpm_datasets.response import RESPONSES
+from icdpm_datasets.video import average
 
 GOPRO_SAMPLES = os.environ.get("ICDPM_GOPRO_SAMPLES")
 
@@ -77,7 +78,7 @@ def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, picture):
     with pytest.raises(IcdpmError, match="frame_95.png is 8×6 px but .*frame_97.png is 9×6 px"):
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
     (frames / "frame_97.png").write_bytes((frames / "frame_96.png").read_bytes()[:-30])
-    with pytest.raises(IcdpmError, match="frame_97.png: cannot be read"):
+    with pytest.raises(IcdpmError, match="frame_97.png cannot be read"):
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
 
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.prepare.pictures import find_pictures, read_picture
+from icdpm_datasets.picture_files import find_pictures, read_picture
 from icdpm_datasets.prepare.shake import prepare_shake, read_kernel, through_jpeg
 
 EXTENT = (3.0, 9.0)
@@ -93,7 +93,7 @@ def test_names_what_cannot_be_used(photos, tmp_path, picture):
     with pytest.raises(IcdpmError, match="small.png: .*too small"):
         prepare_shake(photos, tmp_path / "pairs", (9.0, 9.0))
     (photos / "small.png").write_bytes(b"not a picture")
-    with pytest.raises(IcdpmError, match="small.png: cannot be read"):
+    with pytest.raises(IcdpmError, match="small.png cannot be read"):
         prepare_shake(photos, tmp_path / "other", EXTENT)
     picture(photos / "b.jpg", np.zeros((6, 6, 3), np.uint8))
     with pytest.raises(IcdpmError, match="b.png: would have the same name as .*b.jpg"):
@@ -102,5 +102,5 @@ def test_names_what_cannot_be_used(photos, tmp_path, picture):
 
 def test_deep_pictures_are_not_silently_cut_to_8_bits(tmp_path, picture):
     picture(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
-    with pytest.raises(IcdpmError, match="deep.png: not 8 bits a channel"):
+    with pytest.raises(IcdpmError, match="deep.png does not have 8 bits a channel"):
         read_picture(tmp_path / "deep.png")

@@ -78,5 +78,5 @@ def test_what_cannot_be_used_is_named(photos, tmp_path, picture):
     with pytest.raises(IcdpmError, match="small.png: .*too small for a kernel"):
         ShakenPhotos(photos).load(2)
     (photos / "small.png").write_bytes(b"no picture")
-    with pytest.raises(IcdpmError, match="small.png: cannot be read"):
-        ShakenPhotos(photos).check_crop(16)
+    with pytest.raises(IcdpmError, match="small.png cannot be read"):
+        ShakenPhotos(photos)
