@@ -7,6 +7,9 @@ any number of workers see together what one would see alone.
 What an example costs apart from its pictures, drawing its numbers, turning it and filling the batch, is a quarter of a
 millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
 `published/training_cache.py` for those that would cost most, large PNG files.
+
+Pictures are read when batches are taken: do that within `python_calls.plain_errors`, and a damaged one is told by the
+source's own sentence.
 """
 
 from __future__ import annotations

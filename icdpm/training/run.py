@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 
 import tensorflow as tf
 
@@ -22,6 +21,7 @@ from icdpm.training.quiet import compile_something_quietly
 from icdpm.training.strategy import is_chief
 from icdpm.training.validation import Validation
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
+from icdpm_datasets.python_calls import plain_errors
 
 
 def train(config, workdir, training_pairs, validation_pairs, strategy, start_from=None):
@@ -45,24 +45,13 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
     """
     chief = is_chief(strategy)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_pictures_named())
+        stack.enter_context(plain_errors())
         if chief:
             stack.enter_context(locked(workdir))
             _write_config(config, workdir)
             earlier = _seen_before(start_from) if start_from else []
             _note_data(workdir, [*earlier, training_pairs.description], [validation_pairs.description])
         return _train(config, workdir, training_pairs, validation_pairs, strategy, chief, start_from)
-
-
-@contextlib.contextmanager
-def _pictures_named():
-    """Gives a picture that cannot be read its own error again: tf.data, where it is read, wraps it into another."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        if message := re.search(r"IcdpmError: (.*)", error.message):
-            raise IcdpmError(message[1]) from error
-        raise
 
 
 def _write_config(config, workdir):
