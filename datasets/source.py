@@ -79,7 +79,7 @@ def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
 
 def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:
     # Not at the top: TFDS is not needed for one's own pictures.
-    from icdpm_datasets.published.pairs import RecordedPairs
+    from icdpm_datasets.published.recorded import RecordedPairs
     from icdpm_datasets.published.training_cache import TrainingPairs
 
     return (TrainingPairs if split == "train" else RecordedPairs)(name, split, data_dir)

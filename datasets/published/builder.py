@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from icdpm_datasets.console import progress
 from icdpm_datasets.published.disk import require_room
 from icdpm_datasets.published.layout import Layout, Pair
-from icdpm_datasets.published.source import open_source
+from icdpm_datasets.published.tree import find_tree
 from icdpm_datasets.published.verify import verify_images
 
 # Small enough to shuffle and to share out among workers by file, large enough to be read in long runs.
@@ -72,13 +72,13 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Finds the pairs to record and checks everything about them; returns the folder in which their tree starts.
 
         Args:
-          source: an archive, a folder with the archives, or the unpacked tree; as for `open_source`.
+          source: an archive, a folder with the archives, or the unpacked tree; as for `find_tree`.
           downloads: archives are unpacked below it; TFDS's own folder for it in `data_dir` by default.
 
         Raises IcdpmError that names whatever is wrong; nothing has been recorded then.
         """
         unpack_to = (downloads or Path(self.data_dir_root) / "downloads") / "extracted" / self.name
-        root = open_source(self.layout, source, unpack_to)
+        root = find_tree(self.layout, source, unpack_to)
         splits = self.layout.find_pairs(root, self._partial)
         verify_images(splits)
         require_room(Path(self.data_dir_root), sum(_stored_bytes(pairs) for pairs in splits.values()))

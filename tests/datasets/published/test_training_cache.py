@@ -18,7 +18,7 @@ from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.published_set import prepare_published
 from icdpm_datasets.published import builder as builder_module
 from icdpm_datasets.published import disk
-from icdpm_datasets.published.pairs import RecordedPairs
+from icdpm_datasets.published.recorded import RecordedPairs
 from icdpm_datasets.published.records import index_records
 from icdpm_datasets.published.training_cache import TrainingPairs
 from icdpm_datasets.source import open_source

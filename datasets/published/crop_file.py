@@ -29,13 +29,13 @@ _END = struct.Struct("<II8s")  # length and checksum of the table, then:
 _MAGIC = b"strips01"
 
 
-def strips_bytes(size: tuple[int, int]) -> int:
+def laid_out_bytes(size: tuple[int, int]) -> int:
     """How many bytes the strips of a pair of `size` (height, width) take."""
     height, width = size
     return height * -(-width // STRIP) * STRIP * _PIXEL
 
 
-def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+def write_crop_file(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
     """Writes pairs (blurry, sharp), uint8 [H, W, 3], to a file that is there only when it is whole.
 
     Args:
@@ -67,8 +67,8 @@ def _to_strips(blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:
     return strips
 
 
-class StripFile:
-    """Reads what `write_strips` wrote.
+class CropFile:
+    """Reads what `write_crop_file` wrote.
 
     Attributes:
       fingerprint: of what the pairs were made from.
@@ -91,13 +91,13 @@ class StripFile:
             self._path = path
             self.fingerprint = table["fingerprint"]
             self.sizes = [tuple(size) for size in table["sizes"]]
-            ends = np.cumsum([strips_bytes(size) for size in self.sizes], dtype=np.int64).tolist()
+            ends = np.cumsum([laid_out_bytes(size) for size in self.sizes], dtype=np.int64).tolist()
             self._starts = [0, *ends]
             if end - length != self._starts[-1]:
                 raise ValueError("its length is not that of its pairs")
             if self.sizes:
                 file.seek(self._starts[-2])
-                if zlib.crc32(file.read(strips_bytes(self.sizes[-1]))) != table["checksums"][-1]:
+                if zlib.crc32(file.read(laid_out_bytes(self.sizes[-1]))) != table["checksums"][-1]:
                     raise ValueError("its last pair has changed")
 
     def read_crop(self, index: int, top: int, left: int, crop: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from icdpm_datasets.published.unpack import unpack
 _DEPTH = 2  # folders between the given one and the root, as archives and people put one or two around a tree
 
 
-def open_source(layout: Layout, source: Path, unpack_to: Path) -> Path:
+def find_tree(layout: Layout, source: Path, unpack_to: Path) -> Path:
     """Finds the root of a data set's tree, unpacking its archives first where there is no tree yet.
 
     Args:
