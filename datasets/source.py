@@ -11,11 +11,9 @@ from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.moving import MovingPhotos
 from icdpm_datasets.pairs import PairSource
+from icdpm_datasets.published.sets import NAMES, is_published
 from icdpm_datasets.shaken import ShakenPhotos
 
-_PUBLISHED = ("gopro", "hide", "realblur", "realblur_j", "realblur_r", "reds")
-# REDS has its parts in different configs.
-_CONFIGS = {("reds", "train"): "reds/train_blur", ("reds", "test"): "reds/val_blur_300"}
 # Sharp pictures that are blurred as they are read.
 _MADE = {"shake": ShakenPhotos, "motion": MovingPhotos, "frames": AveragedFrames}
 
@@ -26,8 +24,8 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
     Args:
       data: one of
         - embedded;
-        - gopro, hide, realblur_j, realblur_r or reds, also with a config as in gopro/blur_gamma, as icdpm-prepare
-          recorded them; a training split is laid out for fast reading on its first use;
+        - a published set (`icdpm_datasets.published.sets`), also with a variant as in gopro/blur_gamma, as icdpm-prepare
+          recorded it; a training split is laid out for fast reading on its first use;
         - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
         - shake:FOLDER, sharp photos to be blurred by camera shake; motion:FOLDER, sharp pictures to be blurred by a
           moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; with or without `train` and
@@ -63,14 +61,14 @@ def _weighted(part: str, data: str) -> tuple[str, int]:
 def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
     if data == "embedded":
         return EmbeddedPairs(split)
-    if data.partition("/")[0] in _PUBLISHED:
-        return _open_published(_CONFIGS.get((data, split), data), split, data_dir)
+    if is_published(data):
+        return _open_published(data, split, data_dir)
     kind, colon, path = data.partition(":")
     made = _MADE.get(kind) if colon else None
     folder = Path(path if made else data).expanduser()
     if not folder.is_dir():
         raise IcdpmError(
-            f"{folder} is neither a known data set (embedded, {', '.join(_PUBLISHED)}) nor a folder: "
+            f"{folder} is neither a known data set (embedded, {', '.join(NAMES)}) nor a folder: "
             "give one of those, a folder with blur/ and sharp/ in it, or shake:, motion: or frames:FOLDER for sharp pictures."
         )
     folder = folder / split if (folder / split).is_dir() else folder

@@ -10,14 +10,15 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.published.prepared import is_there, prepared_builder, tfds_name
+from icdpm_datasets.published.prepared import is_there, prepared_builder
+from icdpm_datasets.published.sets import tfds_name
 
 
 def prepare_published(name: str, source: str, data_dir: str | None, partial: bool = False) -> str:
     """Verifies and records a published data set; returns a line that says what is there now.
 
     Args:
-      name: gopro, hide, realblur_j, realblur_r or reds, or as TFDS has it with a config, such as gopro/blur_gamma.
+      name: as for `icdpm_datasets.published.sets.tfds_name`.
       source: an archive as published, a folder with the archives, or the unpacked tree.
       data_dir: where TFDS keeps its data sets; None for TFDS's own default.
       partial: accept a subset; the records then say that they are one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 import math
@@ -14,6 +13,7 @@ import tensorflow_datasets as tfds
 from icdpm_datasets.console import progress
 from icdpm_datasets.published.disk import require_room
 from icdpm_datasets.published.layout import Layout, Pair
+from icdpm_datasets.published.sets import PublishedSet
 from icdpm_datasets.published.tree import find_tree
 from icdpm_datasets.published.verify import verify_images
 
@@ -21,15 +21,8 @@ from icdpm_datasets.published.verify import verify_images
 _SHARD_BYTES = 128 << 20
 
 
-@dataclasses.dataclass
-class PairConfig(tfds.core.BuilderConfig):
-    """A named variant of a data set, with the layout that finds its pairs."""
-
-    layout: Layout | None = None
-
-
 class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Records the pairs of `layout`, whole pictures with their original bytes, in a fixed order.
+    """Records the pairs of a published data set, whole pictures with their original bytes, in a fixed order.
 
     Features: `blurry` and `sharp`, uint8 [H, W, 3] of one size, stored as the PNG or JPEG file that was published; and
     `name`, the pair's published name. `info.metadata` says whether the records are the complete published set:
@@ -43,6 +36,17 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
 
+    def __init_subclass__(cls, published: PublishedSet, **kwargs):
+        """A builder of a set in the table, as in `class Builder(PairBuilder, published=GOPRO)`."""
+        cls.published = published
+        cls.BUILDER_CONFIGS = [
+            tfds.core.BuilderConfig(name=name, description=variant.description)
+            for name, variant in published.variants.items()
+            if name
+        ]
+        cls.MANUAL_DOWNLOAD_INSTRUCTIONS = published.default_layout.instructions
+        super().__init_subclass__(**kwargs)
+
     def __init__(self, *, partial: bool = False, **kwargs):
         super().__init__(**kwargs)
         self._partial = partial
@@ -51,7 +55,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @property
     def layout(self) -> Layout:
         """The layout of the chosen variant."""
-        return self.builder_config.layout
+        return self.published.variants[self.builder_config.name if self.builder_config else ""].layout
 
     def _info(self) -> tfds.core.DatasetInfo:
         picture = functools.partial(tfds.features.Image, shape=(None, None, 3))

@@ -17,7 +17,7 @@ class RecordedPairs:
     """The pairs of one split as icdpm-prepare recorded them; a `PairSource`.
 
     Args:
-      name: gopro, hide, realblur_j, realblur_r or reds, or as TFDS has it with a config, such as gopro/blur_gamma.
+      name: as for `icdpm_datasets.published.sets.tfds_name`.
       split: 'train', 'validation' or 'test'.
       data_dir: where TFDS keeps its data sets; None for TFDS's own default.
 
@@ -32,7 +32,7 @@ class RecordedPairs:
     """
 
     def __init__(self, name: str, split: str, data_dir: str | None = None):
-        builder = prepared_builder(name, data_dir)
+        builder = prepared_builder(name, data_dir, split)
         splits = builder.info.splits
         if split not in splits:
             there = ", ".join(splits)

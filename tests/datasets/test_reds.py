@@ -2,6 +2,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from icdpm.errors import IcdpmError
+from icdpm_datasets.published.sets import REDS
 from icdpm_datasets.reds.layout import RedsLayout
 from icdpm_datasets.reds.reds_dataset_builder import Builder
 
@@ -73,7 +74,8 @@ def test_names_the_clips_that_are_not_complete(published, tmp_path):
 
 
 def test_each_config_asks_for_its_own_two_archives():
-    names = {name: [a.name for a in config.layout.archives] for name, config in Builder.builder_configs.items()}
+    names = {name: [a.name for a in variant.layout.archives] for name, variant in REDS.variants.items()}
+    assert list(Builder.builder_configs) == list(names)
     assert names["val_blur_300"] == names["val_blur"] == ["val_blur.zip", "val_sharp.zip"]
     assert names["train_blur_jpeg"] == ["train_blur_jpeg.zip", "train_sharp.zip"]
 
