@@ -53,19 +53,6 @@ def test_folders_are_sequences_of_their_own_and_can_be_trained_on(frames, tmp_pa
     assert FolderPairs(tmp_path / "pairs").names == ["a-frame_99", "b-frame_99"]
 
 
-@pytest.mark.parametrize("response, expected", [("linear", 50), ("gamma2.2", 73), ("srgb", 71)])
-def test_frames_are_averaged_in_the_light_of_the_response(response, expected):
-    # In light, 0 and 100 make more than half of 100: 100 / 2^(1/2.2) = 72.97; sRGB: encode(decode(100) / 2) = 71.4.
-    pair = [np.full((2, 2, 3), value, np.uint8) for value in (0, 100)]
-    assert np.unique(average(pair, RESPONSES[response])) == [expected]
-
-
-@pytest.mark.parametrize("response", RESPONSES)
-def test_responses_are_exactly_undone(response):
-    levels = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(RESPONSES[response].encode(RESPONSES[response].decode(levels)), levels)
-
-
 def test_names_a_gap_between_frames(frames, tmp_path):
     (frames / "frame_99.png").unlink()
     with pytest.raises(IcdpmError, match="frame_100.png: follows number 98 in its folder"):
