@@ -20,6 +20,7 @@ Four machines that are given --shard=0/4 to --shard=3/4 share one folder's work;
 interrupted.
 """
 
+import functools
 import sys
 
 from absl import app, flags
@@ -28,7 +29,6 @@ from icdpm.albums.shards import read_shard
 from icdpm.commands import settings_flags
 from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
-from icdpm.restoration.presets import PRESETS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -95,10 +95,6 @@ def main(argv):
     shard = _shard()
     if FLAGS.overwrite and FLAGS.skip_existing:
         raise app.UsageError("--overwrite and --skip_existing exclude each other")
-    changes = settings_flags.given_changes()
-    samples = changes.setdefault("samples", 1)
-    if FLAGS.spread and samples < 2:
-        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     if FLAGS.output == "-" and (FLAGS.compare or FLAGS.spread or FLAGS.keep_samples):
         raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
     if FLAGS.shard and "-" in argv[1:]:
@@ -107,6 +103,9 @@ def main(argv):
     from icdpm.albums.selection import select_photos
 
     photos, ignored = select_photos(argv[1:], leave_out=FLAGS.output)
+    samples, restore_jobs = _by_server() if FLAGS.server else _by_model()
+    if FLAGS.spread and samples < 2:
+        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
     jobs, failures = plan_jobs(
         photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside
@@ -115,7 +114,7 @@ def main(argv):
     skipped = count - len(jobs) - len(failures)
     notices = []
     if jobs:
-        notices, more_failures = (_restore_by_server if FLAGS.server else _restore_here)(jobs, changes)
+        notices, more_failures = restore_jobs(jobs)
         failures += more_failures
     # Standard output may be taken by the photo.
     for message in notices:
@@ -153,36 +152,34 @@ def _shard():
         raise app.UsageError(str(error)) from error
 
 
-def _restore_here(jobs, changes):
-    """What `restore_jobs` returns."""
+def _by_model():
+    """(how many samples are drawn of a photo, what restores jobs as `restore_jobs` does) with a model of this machine."""
     from icdpm import pretrained
     from icdpm.albums.batch import restore_jobs
-    from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
     system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
-    settings = settings_of(system.config, **changes)
+    settings = settings_flags.chosen_settings(system)
     if FLAGS.preset:
-        print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {PRESETS[FLAGS.preset].as_flags}", file=sys.stderr)
-    return restore_jobs(
-        system,
-        jobs,
-        settings,
-        seed=FLAGS.seed,
-        tile=FLAGS.tile,
-        max_memory=FLAGS.max_memory * 2**20,
-        match_color=FLAGS.match_color,
-        verbose=FLAGS.verbose,
-    )
+        stands_for = system.presets()[FLAGS.preset].as_flags
+        print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)
+    options = {
+        "seed": FLAGS.seed,
+        "tile": FLAGS.tile,
+        "max_memory": FLAGS.max_memory * 2**20,
+        "match_color": FLAGS.match_color,
+        "verbose": FLAGS.verbose,
+    }
+    return settings.samples, functools.partial(restore_jobs, system, settings=settings, **options)
 
 
-def _restore_by_server(jobs, _):
-    """What `restore_jobs_remotely` returns."""
+def _by_server():
+    """As `_by_model`, with a server, which gives one picture for each."""
     from icdpm.serving.client import Server
     from icdpm.serving.remote import restore_jobs_remotely
 
     server = Server(FLAGS.server, FLAGS.preset, FLAGS.timeout)
-    return restore_jobs_remotely(server, jobs, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
+    return 1, functools.partial(restore_jobs_remotely, server, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
 
 
 def run():

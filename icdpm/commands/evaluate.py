@@ -121,7 +121,6 @@ def _pairs():
         return pair_with_source(named_folders(FLAGS.restored), source)
     from icdpm import pretrained
     from icdpm.evaluation.restoring import restore_source
-    from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
@@ -129,7 +128,7 @@ def _pairs():
     name, workdir = folders.popitem()
     folders[name] = Path(FLAGS.output) / name
     system = load(workdir, FLAGS.checkpoint)
-    settings = settings_of(system.config, **settings_flags.given_changes())
+    settings = settings_flags.chosen_settings(system)
     making = restore_source(system, source, settings, FLAGS.seed, folders[name])
     return pair_with_source(folders, source, f"{name} restores with {making}")
 

@@ -19,9 +19,9 @@ from icdpm.photos.formats import FORMATS
 from icdpm.photos.pictures import read_picture, write_picture
 from icdpm.photos.reading import read_photo
 from icdpm.restoration.restored import Restored
-from icdpm.restoration.settings import Settings
+from icdpm.systems.settings import SamplingSettings
 
-SETTINGS = Settings("ancestral", steps=2, max_noise_variance=0.9, samples=3)
+SETTINGS = SamplingSettings("ancestral", steps=2, max_noise_variance=0.9, samples=3)
 
 
 @pytest.fixture

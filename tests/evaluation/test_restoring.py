@@ -7,13 +7,12 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.pairing import pair_with_source
 from icdpm.evaluation.restoring import restore_source
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
 
 
 @pytest.fixture
 def system(micro_config):
-    return ICDPM(micro_config)
+    return make_system(micro_config)
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def pairs(random_pairs):
 
 
 def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch):
-    settings = settings_of(system.config, samples=2)
+    settings = system.settings(samples=2)
     making = restore_source(system, pairs, settings, 5, tmp_path / "ours")
     assert "samples 2" in making and "seed 5" in making
     restored = pair_with_source({"ours": tmp_path / "ours"}, pairs).methods["ours"]
@@ -39,12 +38,12 @@ def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch)
 
 
 def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config, tmp_path):
-    settings = settings_of(system.config)
+    settings = system.settings()
     restore_source(system, pairs, settings, 0, tmp_path)
-    trained = ICDPM(micro_config)
+    trained = make_system(micro_config)
     trained.set_weights([array + 1 for array in system.get_weights()])
     for other, changed, seed, words in [
-        (system, settings_of(system.config, samples=2), 0, "restored with other samples;"),
+        (system, system.settings(samples=2), 0, "restored with other samples;"),
         (system, settings, 1, "restored with other seed;"),
         (trained, settings, 0, "restored with other weights;"),
     ]:

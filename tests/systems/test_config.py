@@ -10,9 +10,8 @@ from icdpm.systems.config import (
     config_from_json,
     config_to_json,
     default_config,
-    guided_level,
-    size_factor,
 )
+from icdpm.systems.icdpm import ICDPM, guided_level
 from icdpm.training.configs import load_config
 from icdpm_experiments.configs import config_names, config_path
 
@@ -51,8 +50,14 @@ def test_json_round_trip():
         ("unet.patch", 3, "power of two"),
         ("sampling.sampler", "euler", "dpmpp_2m_sde"),
         ("sampling.schedule", "cosine", "linear_beta, log_snr"),
-        ("sampling.eta", 0.5, "with the sampler ddim at most 1"),
+        ("sampling.eta", 0.5, "only ddim has"),
         ("unet.multipliers", (), "empty"),
+        ("unet.channels", 100_000_000, "at most 4096"),
+        ("unet.multipliers", (1, 10**9), "at most 4096"),
+        ("optimizer.learning_rate", float("inf"), "positive"),
+        ("system", "pix2pix", "there is no system 'pix2pix'; there are icdpm"),
+        ("system", "no_such_package:Model", "cannot be imported"),
+        ("system", "icdpm.errors:IcdpmError", "is not a class of icdpm.systems.system.System"),
     ],
 )
 def test_wrong_values_are_named(field, value, said):
@@ -64,7 +69,7 @@ def test_wrong_values_are_named(field, value, said):
     part[leaf] = value
     with pytest.raises(IcdpmError) as error:
         check_config(content)
-    assert field in str(error.value) and said in str(error.value)
+    assert all(section in str(error.value) for section in field.split(".")) and said in str(error.value)
 
 
 def test_unknown_and_missing_fields_are_named():
@@ -170,9 +175,9 @@ def test_config_files_that_fail(tmp_path, content, said):
 
 
 def test_size_factor_covers_guidance_and_unet(micro_config):
-    assert size_factor(micro_config) == 2
-    assert size_factor(default_config()) == 8
-    assert size_factor(load_config(config_path("small"))) == 16
+    assert ICDPM.size_factor(micro_config) == 2
+    assert ICDPM.size_factor(default_config()) == 8
+    assert ICDPM.size_factor(load_config(config_path("small"))) == 16
 
 
 def test_guidance_enters_the_level_of_its_resolution():

@@ -1,4 +1,4 @@
-"""Pictures as arrays of people's own."""
+"""Pictures of people's own as pixels that can be restored, and back."""
 
 import numpy as np
 
@@ -43,3 +43,13 @@ def as_pixels(array):
 def as_kind_of(pixels, array):
     """Pixels, of what `as_pixels` made of an array, as that array's kind: float32 in [0, 1] if it held floats."""
     return (pixels / 65535).astype(np.float32) if np.asarray(array).dtype.kind == "f" else pixels
+
+
+def pad_to_multiple(image, factor):
+    """Reflects an image [height, width, …] beyond its right and bottom edges up to multiples of `factor`.
+
+    Crop the result of the network with [:height, :width]. Reflection, as numpy does it, also serves images smaller than
+    what is added.
+    """
+    height, width = image.shape[:2]
+    return np.pad(image, [(0, -height % factor), (0, -width % factor)] + [(0, 0)] * (image.ndim - 2), mode="reflect")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.loop import draw_in_graph
+from icdpm.diffusion.choices import SAMPLERS
+from icdpm.diffusion.loops import follow, follow_in_graph
 from icdpm.diffusion.random import normal
-from icdpm.diffusion.samplers import SAMPLERS, draw, make_plan
+from icdpm.diffusion.samplers import make_plan
 
 
 @pytest.mark.parametrize("steps", [1, 7])
@@ -21,5 +22,5 @@ def test_every_sampler_gives_the_same_numbers(sampler, steps):
     def noise(step):
         return normal(tf.stack([3, tf.cast(step, tf.int64)]), [2, 3, 4, 3])
 
-    in_graph = tf.function(lambda: draw_in_graph(denoise, start, noise, plan))()
-    np.testing.assert_array_equal(in_graph, draw(denoise, start, noise, plan))
+    in_graph = tf.function(lambda: follow_in_graph(denoise, start, noise, plan))()
+    np.testing.assert_array_equal(in_graph, follow(denoise, start, noise, plan))

@@ -6,11 +6,12 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
 from icdpm.diffusion.samplers import make_plan
-from icdpm.restoration.tiling import divide, guide_tiles, sample_tiles
-from icdpm.restoration.values import to_values
+from icdpm.photos.values import to_values
 from icdpm.systems.config import check_config
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
 from icdpm.tiles import strips
+from icdpm.tiles.picture import Picture
+from icdpm.tiles.windows import divide
 
 HEIGHT, WIDTH = 96, 126
 SEEDS = example_seeds([3, 3], tf.range(2, dtype=tf.int64))
@@ -34,20 +35,20 @@ def picture():
 
 
 def whole(system, picture, plan):
-    """`ICDPM.sample`, which knows no tiles."""
+    """`System.draw`, which knows no tiles."""
     blurry = tf.repeat(to_values(picture)[None], 2, axis=0)
-    return system.sample(blurry, system.compiled_guide(blurry), plan, SEEDS).numpy()
+    return system.draw(blurry, system.compiled_conditions(blurry), plan, SEEDS).numpy()
 
 
 def tiled(system, picture, plan, tile, margin):
     tiling = divide(HEIGHT, WIDTH, tile, margin, system.factor)
-    guidance = guide_tiles(system, picture, tile)
-    samples = sample_tiles(system, picture, guidance, plan, SEEDS, tiling)
+    conditions = system.conditions_in_tiles(Picture(picture), tiling)
+    samples = system.draw_in_tiles(Picture(picture), conditions, plan, SEEDS, tiling)
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
 
 def test_exact_margins_give_the_whole(config, picture):
-    system = ICDPM(config)
+    system = make_system(config)
     reach = system.reach
     for name, plan in PLANS.items():
         expected = whole(system, picture, plan)
@@ -59,7 +60,7 @@ def test_exact_margins_give_the_whole(config, picture):
 
 
 def test_strips_do_not_matter(config, picture, monkeypatch):
-    system, plan = ICDPM(config), PLANS["second order with noise"]
+    system, plan = make_system(config), PLANS["second order with noise"]
     _, expected = tiled(system, picture, plan, 72, 8)
     monkeypatch.setattr(strips, "_PIXELS", 7 * WIDTH)
     _, samples = tiled(system, picture, plan, 72, 8)
@@ -67,7 +68,7 @@ def test_strips_do_not_matter(config, picture, monkeypatch):
 
 
 def test_the_error_falls_with_the_margin(config, picture):
-    system, plan = ICDPM(config), PLANS["ancestral"]
+    system, plan = make_system(config), PLANS["ancestral"]
     expected = whole(system, picture, plan)
     errors = [np.abs(tiled(system, picture, plan, 48 + 2 * margin, margin)[1] - expected).mean() for margin in (0, 4, 8)]
     assert errors[0] > 1e-3 and errors[0] > 3 * errors[1] > 9 * errors[2] > 0
@@ -78,14 +79,14 @@ def test_the_error_falls_with_the_margin(config, picture):
 )
 def test_every_guidance_can_be_tiled(config, fields):
     config.guidance.update(fields)
-    system = ICDPM(check_config(config))
+    system = make_system(check_config(config))
     picture = np.random.default_rng(0).integers(0, 256, (720, 200, 3), dtype=np.uint8)
     tiles = []
-    guidance = guide_tiles(system, picture, 8, on_tile=lambda: tiles.append(1))
-    expected = system.compiled_guide(to_values(picture)[None])
+    tiling = divide(720, 200, 4 * system.factor, system.factor, system.factor)
+    guidance = system.conditions_in_tiles(Picture(picture), tiling, on_tile=lambda: tiles.append(1))
+    expected = system.compiled_conditions(to_values(picture)[None])
     assert guidance.keys() == expected.keys() == set(map(str, config.guidance.scales))
     assert len(tiles) > len(guidance) or not guidance
     for k, parts in guidance.items():
         for part, all_of_it in zip(parts, expected[k]):
-            height, width = all_of_it.shape[1:3]
-            np.testing.assert_allclose(part.window(slice(0, height), slice(0, width)), all_of_it, atol=1e-5)
+            np.testing.assert_allclose(part.whole(), all_of_it, atol=1e-5)

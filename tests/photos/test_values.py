@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.restoration.values import to_pixels, to_values
+from icdpm.photos.values import to_pixels, to_values
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

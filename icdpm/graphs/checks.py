@@ -48,6 +48,15 @@ def check_images(images, name, lowest, highest, max_pixels):
     return check_that(images, tf.logical_and(least >= lowest, most <= highest), found)
 
 
+def check_shape(tensor, name, layout, shape):
+    """The tensor, once it has the layout (`check_layout`) and the shape (int32 [rank]) that follows from that of blurry."""
+    tensor = check_layout(tensor, name, layout)
+    message = tf.strings.format(
+        f"{name} has the shape {{}}; with the given blurry it must be {{}}", [tf.shape(tensor), shape]
+    )
+    return check_that(tensor, tf.reduce_all(tf.equal(tf.shape(tensor), shape)), message)
+
+
 def check_finite(tensor, name):
     """The tensor, once it holds neither NaN nor infinity. Raises InvalidArgumentError when the graph runs."""
     return check_that(tensor, tf.reduce_all(tf.math.is_finite(tensor)), f"{name} holds NaN or infinite values")
