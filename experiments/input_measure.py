@@ -30,7 +30,7 @@ def measure_strips(folder):
 
 def measure_decoding(folder):
     """The same pipeline on the records themselves: a whole PNG decoded for every crop."""
-    from icdpm_datasets.published.pairs import RecordedPairs
+    from icdpm_datasets.published.recorded import RecordedPairs
 
     return _measure_dataset(RecordedPairs("gopro", "train", folder / "records"), warm_up=1)
 

@@ -70,19 +70,12 @@ def run_command(main):
         signal.signal(signal.SIGINT, interrupt)
     try:
         app.run(work, flags_parser=parse)
-    except _errors_for_people() as error:
+    except IcdpmError as error:
         stop(f"error: {error}", 1)
     except OSError as error:
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         stop("interrupted", 130)
-
-
-def _errors_for_people():
-    """The exceptions whose message is all that a person needs."""
-    # Only who has used the data's package can meet its errors, and not every machine has what it imports.
-    data = sys.modules.get("icdpm_datasets.errors")
-    return (IcdpmError, data.DataError) if data else IcdpmError
 
 
 def _quieten_libraries():

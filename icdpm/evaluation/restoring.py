@@ -33,8 +33,8 @@ def restore_source(system, source, settings, seed, folder):
       What made the pictures, in words for a report.
 
     Raises:
-      IcdpmError: the folder has pictures that were made otherwise, or cannot be written.
-      DataError: a picture cannot be read.
+      IcdpmError: the folder has pictures that were made otherwise, or cannot be written; or a picture cannot be
+        read.
     """
     folder = Path(folder)
     making = _making(system, source, settings, seed)

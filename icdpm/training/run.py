@@ -1,7 +1,6 @@
 """A training run, from config and data to checkpoints."""
 
 import contextlib
-import re
 
 import tensorflow as tf
 import tqdm
@@ -21,6 +20,7 @@ from icdpm.training.quiet import compile_something_quietly
 from icdpm.training.strategy import is_chief
 from icdpm.training.validation import Validation
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
+from icdpm_datasets.python_calls import plain_errors
 
 
 def train(config, workdir, training_pairs, validation_pairs, strategy, start_from=None, target_pairs=None):
@@ -50,7 +50,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
         raise IcdpmError(f"the system {config.system} {needs} (--target_data)")
     chief = is_chief(strategy)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_pictures_named())
+        stack.enter_context(plain_errors())
         if chief:
             stack.enter_context(locked(workdir))
             changed_fields(config, workdir)
@@ -138,14 +138,3 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
             for part in closing:
                 part.close()
         return stop.signal if chief else None
-
-
-@contextlib.contextmanager
-def _pictures_named():
-    """Gives a picture that cannot be read its own error again: tf.data, where it is read, wraps it into another."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        if message := re.search(r"DataError: (.*)", error.message):
-            raise IcdpmError(message[1]) from error
-        raise

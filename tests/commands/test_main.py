@@ -103,7 +103,6 @@ def test_wrong_flags_are_one_line(command, arguments, message):
     "failure, message",
     [
         ("from icdpm.errors import IcdpmError; raise IcdpmError('too dark:\\n  use a lamp')", "too dark: use a lamp"),
-        ("from icdpm_datasets.errors import DataError; raise DataError('no pairs in x')", "no pairs in x"),
         ("open('street.jpg')", "street.jpg: No such file or directory"),
         ("raise PermissionError(13, 'Permission denied', 'street.jpg')", "street.jpg: Permission denied"),
         ("raise OSError(28, 'No space left on device')", "No space left on device"),

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.prepare.pictures import find_pictures, read_picture
+from icdpm_datasets.picture_files import find_pictures, read_picture
 from icdpm_datasets.prepare.shake import prepare_shake, read_kernel, through_jpeg
 
 EXTENT = (3.0, 9.0)
@@ -87,20 +87,20 @@ def test_jpeg_is_of_the_quality_asked_for(photos):
 
 def test_names_what_cannot_be_used(photos, tmp_path, picture):
     picture(tmp_path / "black/k.png", np.zeros((5, 5), np.uint8))
-    with pytest.raises(DataError, match="k.png: black all over"):
+    with pytest.raises(IcdpmError, match="k.png: black all over"):
         prepare_shake(photos, tmp_path / "pairs", EXTENT, kernels=tmp_path / "black")
     picture(photos / "small.png", np.zeros((6, 6, 3), np.uint8))
-    with pytest.raises(DataError, match="small.png: .*too small"):
+    with pytest.raises(IcdpmError, match="small.png: .*too small"):
         prepare_shake(photos, tmp_path / "pairs", (9.0, 9.0))
     (photos / "small.png").write_bytes(b"not a picture")
-    with pytest.raises(DataError, match="small.png: cannot be read"):
+    with pytest.raises(IcdpmError, match="small.png cannot be read"):
         prepare_shake(photos, tmp_path / "other", EXTENT)
     picture(photos / "b.jpg", np.zeros((6, 6, 3), np.uint8))
-    with pytest.raises(DataError, match="b.png: would have the same name as .*b.jpg"):
+    with pytest.raises(IcdpmError, match="b.png: would have the same name as .*b.jpg"):
         find_pictures(photos)
 
 
 def test_deep_pictures_are_not_silently_cut_to_8_bits(tmp_path, picture):
     picture(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
-    with pytest.raises(DataError, match="deep.png: not 8 bits a channel"):
+    with pytest.raises(IcdpmError, match="deep.png does not have 8 bits a channel"):
         read_picture(tmp_path / "deep.png")

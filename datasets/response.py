@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from icdpm_datasets.srgb import to_linear, to_srgb
+from icdpm.srgb import to_linear, to_srgb
 
 
 class Response(NamedTuple):

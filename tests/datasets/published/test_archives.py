@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.published.archives import Archive, verify_checksum
 
 CONTENT = b"an archive"
@@ -22,7 +22,7 @@ def test_a_right_checksum_is_silent(archive, capsys):
 
 
 def test_a_wrong_checksum_is_refused_with_the_page_to_get_the_archive_from(archive):
-    with pytest.raises(DataError, match=f"a.zip: its sha256 is {RIGHT}, not {WRONG} .* https://page"):
+    with pytest.raises(IcdpmError, match=f"a.zip: its sha256 is {RIGHT}, not {WRONG} .* https://page"):
         verify_checksum(archive, Archive("a.zip", WRONG), "https://page")
 
 

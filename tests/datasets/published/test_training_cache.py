@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 import shutil
 import threading
 import time
@@ -10,15 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icdpm_datasets import strips
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.pairs import load_crop
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.published_set import prepare_published
 from icdpm_datasets.published import builder as builder_module
 from icdpm_datasets.published import disk
-from icdpm_datasets.published.pairs import RecordedPairs
+from icdpm_datasets.published.recorded import RecordedPairs
 from icdpm_datasets.published.records import index_records
 from icdpm_datasets.published.training_cache import TrainingPairs
 from icdpm_datasets.source import open_source
@@ -158,7 +158,7 @@ def test_strips_of_other_records_are_made_again(data_dir, tmp_path, published, m
 def test_a_full_disk_is_told_beforehand(data_dir, monkeypatch):
     usage = shutil.disk_usage(data_dir)._replace(free=1000)
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(DataError, match="strips: .* are needed and 0 MB are free"):
+    with pytest.raises(IcdpmError, match="strips: .* are needed and 0 MB are free"):
         TrainingPairs("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
 
@@ -167,10 +167,18 @@ def test_a_disk_that_fills_up_leaves_nothing_that_looks_complete(data_dir, monke
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(DataError, match="cannot be written .No space left on device"):
-        patch.setattr(strips.os, "fsync", full)
+    with monkeypatch.context() as patch, pytest.raises(IcdpmError, match="cannot write .*strips: No space left on device"):
+        patch.setattr(os, "fsync", full)
         TrainingPairs("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
+
+
+def test_what_a_killed_layout_left_is_removed(data_dir):
+    folder = data_dir / "gopro/blur/1.0.0/strips"
+    folder.mkdir()
+    (folder / ".0123456789abcdef-gopro-train.tfrecord-00000.strips").write_bytes(b"half")
+    TrainingPairs("gopro", "train", data_dir)
+    assert {path.name for path in folder.iterdir()} == {*written(data_dir), ".lock"}
 
 
 def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
@@ -189,18 +197,18 @@ def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
 
 def test_a_folder_that_cannot_be_written_is_named(data_dir):
     (data_dir / "gopro/blur/1.0.0/strips").write_text("in the way")
-    with pytest.raises(DataError, match="strips: cannot be written"):
+    with pytest.raises(IcdpmError, match="strips: cannot be written"):
         TrainingPairs("gopro", "train", data_dir)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_what_is_not_there_says_what_to_run(tmp_path, split):
-    with pytest.raises(DataError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
+    with pytest.raises(IcdpmError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
         open_source("hide", split, tmp_path)
 
 
 def test_a_variant_that_does_not_exist(tmp_path):
-    with pytest.raises(DataError, match="gopro/sharp: no such variant"):
+    with pytest.raises(IcdpmError, match="gopro/sharp: no such variant"):
         open_source("gopro/sharp", "train", tmp_path)
 
 
@@ -211,7 +219,7 @@ def test_reds_trains_and_tests_on_its_own_parts(tmp_path, published):
         prepare_published(name, tmp_path / "tree", tmp_path / "records", partial=True)
     assert len(open_source("reds", "train", tmp_path / "records")) == 22
     assert open_source("reds", "test", tmp_path / "records").names == ["000/00000009", "001/00000009"]
-    with pytest.raises(DataError, match="reds/train_blur has no test split, only train"):
+    with pytest.raises(IcdpmError, match="reds/train_blur has no test split, only train"):
         open_source("reds/train_blur", "test", tmp_path / "records")
 
 
@@ -227,7 +235,7 @@ def test_pictures_of_several_sizes(tmp_path, published):
 def test_crops_that_do_not_fit_are_refused(recorded):
     pairs = open_source("gopro", "train", recorded / "records")
     pairs.check_crop(24)
-    with pytest.raises(DataError, match="GOPR0372_07_00/000001 is 32×24 px, too small for crops of 25"):
+    with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 is 32×24 px, too small for crops of 25"):
         pairs.check_crop(25)
 
 
@@ -242,7 +250,7 @@ def test_mixed_with_others(recorded):
 def test_records_that_are_cut_off_are_named(data_dir):
     file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
     file.write_bytes(file.read_bytes()[:-3])
-    with pytest.raises(DataError, match=f"{file}: damaged .*; remove its folder and run icdpm-prepare again"):
+    with pytest.raises(IcdpmError, match=f"{file}: damaged .*; remove its folder and run icdpm-prepare again"):
         open_source("gopro", "train", data_dir)
 
 
@@ -252,6 +260,6 @@ def test_a_damaged_picture_in_the_records_is_named(data_dir):
     data = bytearray(file.read_bytes())
     data[pair.blurry[0] + 60 : pair.blurry[0] + 300] = bytes(240)
     file.write_bytes(data)
-    with pytest.raises(DataError, match="GOPR0372_07_00/000001 cannot be read"):
+    with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 cannot be read"):
         open_source("gopro", "train", data_dir)
     assert strip_files(data_dir) == []

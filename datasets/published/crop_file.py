@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm_datasets.errors import DataError
-from icdpm_datasets.files import written_whole
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 
 STRIP = 64  # px
 _PIXEL = 6  # bytes: three channels of both pictures
@@ -29,13 +29,13 @@ _END = struct.Struct("<II8s")  # length and checksum of the table, then:
 _MAGIC = b"strips01"
 
 
-def strips_bytes(size: tuple[int, int]) -> int:
+def laid_out_bytes(size: tuple[int, int]) -> int:
     """How many bytes the strips of a pair of `size` (height, width) take."""
     height, width = size
     return height * -(-width // STRIP) * STRIP * _PIXEL
 
 
-def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+def write_crop_file(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
     """Writes pairs (blurry, sharp), uint8 [H, W, 3], to a file that is there only when it is whole.
 
     Args:
@@ -43,10 +43,10 @@ def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray,
       fingerprint: of what the pairs were made from.
       pairs: in order.
 
-    Raises DataError, naming the file, where the disk is full or the folder cannot be written.
+    Raises IcdpmError, naming the file, where the disk is full or the folder cannot be written.
     """
     sizes, checksums = [], []
-    with written_whole(path) as part, open(part, "wb") as file:
+    with write_atomically(path) as part, open(part, "wb") as file:
         for pair in pairs:
             strips = _to_strips(*pair)
             sizes.append(pair[0].shape[:2])
@@ -54,8 +54,6 @@ def write_strips(path: Path, fingerprint: str, pairs: Iterable[tuple[np.ndarray,
             file.write(strips)
         table = json.dumps({"fingerprint": fingerprint, "sizes": sizes, "checksums": checksums}).encode()
         file.write(table + _END.pack(len(table), zlib.crc32(table), _MAGIC))
-        file.flush()
-        os.fsync(file.fileno())  # or a power cut could leave a file of the right length and the wrong contents
 
 
 def _to_strips(blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:
@@ -69,8 +67,8 @@ def _to_strips(blurry: np.ndarray, sharp: np.ndarray) -> np.ndarray:
     return strips
 
 
-class StripFile:
-    """Reads what `write_strips` wrote.
+class CropFile:
+    """Reads what `write_crop_file` wrote.
 
     Attributes:
       fingerprint: of what the pairs were made from.
@@ -93,19 +91,19 @@ class StripFile:
             self._path = path
             self.fingerprint = table["fingerprint"]
             self.sizes = [tuple(size) for size in table["sizes"]]
-            ends = np.cumsum([strips_bytes(size) for size in self.sizes], dtype=np.int64).tolist()
+            ends = np.cumsum([laid_out_bytes(size) for size in self.sizes], dtype=np.int64).tolist()
             self._starts = [0, *ends]
             if end - length != self._starts[-1]:
                 raise ValueError("its length is not that of its pairs")
             if self.sizes:
                 file.seek(self._starts[-2])
-                if zlib.crc32(file.read(strips_bytes(self.sizes[-1]))) != table["checksums"][-1]:
+                if zlib.crc32(file.read(laid_out_bytes(self.sizes[-1]))) != table["checksums"][-1]:
                     raise ValueError("its last pair has changed")
 
     def read_crop(self, index: int, top: int, left: int, crop: int) -> np.ndarray:
         """A square of a pair, uint8 [2, crop, crop, 3]: of the blurry and of the sharp picture.
 
-        Raises DataError where the file cannot be read any more.
+        Raises IcdpmError where the file cannot be read any more.
         """
         height, _ = self.sizes[index]
         pair, run = np.empty((2, crop, crop, 3), np.uint8), np.empty((crop, 2, STRIP, 3), np.uint8)
@@ -115,10 +113,10 @@ class StripFile:
                 for strip in range(left // STRIP, (left + crop - 1) // STRIP + 1):
                     start = self._starts[index] + (strip * height + top) * STRIP * _PIXEL
                     if os.preadv(file.fileno(), [run], start) != run.nbytes:
-                        raise DataError(f"{self._path}: cut off since the training started; start it again")
+                        raise IcdpmError(f"{self._path}: cut off since the training started; start it again")
                     begin, end = max(left, strip * STRIP), min(left + crop, (strip + 1) * STRIP)
                     columns = run[:, :, begin - strip * STRIP : end - strip * STRIP]
                     pair[:, :, begin - left : end - left] = columns.swapaxes(0, 1)
         except OSError as error:
-            raise DataError(f"{self._path}: cannot be read ({error.strerror}); start the training again") from error
+            raise IcdpmError(f"{self._path}: cannot be read ({error.strerror}); start the training again") from error
         return pair

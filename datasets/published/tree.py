@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.published.archives import Archive, verify_checksum
 from icdpm_datasets.published.layout import Layout, folders
 from icdpm_datasets.published.unpack import unpack
@@ -12,7 +12,7 @@ from icdpm_datasets.published.unpack import unpack
 _DEPTH = 2  # folders between the given one and the root, as archives and people put one or two around a tree
 
 
-def open_source(layout: Layout, source: Path, unpack_to: Path) -> Path:
+def find_tree(layout: Layout, source: Path, unpack_to: Path) -> Path:
     """Finds the root of a data set's tree, unpacking its archives first where there is no tree yet.
 
     Args:
@@ -20,10 +20,10 @@ def open_source(layout: Layout, source: Path, unpack_to: Path) -> Path:
       source: an archive, a folder that holds the archives, or a folder in which (or up to two below) the tree starts.
       unpack_to: archives are unpacked in a folder of their own below it, which is kept: a later run continues.
 
-    Raises DataError where there is neither tree nor archives, or an archive fails its checks.
+    Raises IcdpmError where there is neither tree nor archives, or an archive fails its checks.
     """
     if not source.exists():
-        raise DataError(f"{source}: no such file or folder; needed: {layout.instructions}")
+        raise IcdpmError(f"{source}: no such file or folder; needed: {layout.instructions}")
     root = _find_root(layout, source) if source.is_dir() else None
     if root is not None:
         return root
@@ -36,7 +36,7 @@ def open_source(layout: Layout, source: Path, unpack_to: Path) -> Path:
         unpack(path, folder)
     root = _find_root(layout, folder)
     if root is None:
-        raise DataError(f"{source}: its contents are not {layout.title}'s; needed: {layout.instructions}")
+        raise IcdpmError(f"{source}: its contents are not {layout.title}'s; needed: {layout.instructions}")
     return root
 
 
@@ -45,7 +45,7 @@ def _find_root(layout: Layout, folder: Path) -> Path | None:
     for _ in range(_DEPTH + 1):
         roots = [path for path in level if layout.is_root(path)]
         if len(roots) > 1:
-            raise DataError(f"{folder}: {layout.title} is there twice, {roots[0]} and {roots[1]}; give one of them")
+            raise IcdpmError(f"{folder}: {layout.title} is there twice, {roots[0]} and {roots[1]}; give one of them")
         if roots:
             return roots[0]
         level = [path for parent in level for path in folders(parent)]
@@ -60,5 +60,5 @@ def _find_archives(layout: Layout, source: Path) -> list[tuple[Path, Archive]]:
     absent = [path.name for path, _ in found if not path.is_file()]
     if absent:
         missing = ", ".join(absent)
-        raise DataError(f"{source}: {layout.title} is not there, {missing} missing; needed: {layout.instructions}")
+        raise IcdpmError(f"{source}: {layout.title} is not there, {missing} missing; needed: {layout.instructions}")
     return found

@@ -6,12 +6,13 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.prepare.frames import average, prepare_frames
+from icdpm_datasets.picture_files import read_picture
+from icdpm_datasets.prepare.frames import prepare_frames
 from icdpm_datasets.prepare.interpolation import frames_between
-from icdpm_datasets.prepare.pictures import read_picture
-from icdpm_datasets.prepare.response import RESPONSES
+from icdpm_datasets.response import RESPONSES
+from icdpm_datasets.video import average
 
 GOPRO_SAMPLES = os.environ.get("ICDPM_GOPRO_SAMPLES")
 
@@ -52,39 +53,26 @@ def test_folders_are_sequences_of_their_own_and_can_be_trained_on(frames, tmp_pa
     assert FolderPairs(tmp_path / "pairs").names == ["a-frame_99", "b-frame_99"]
 
 
-@pytest.mark.parametrize("response, expected", [("linear", 50), ("gamma2.2", 73), ("srgb", 71)])
-def test_frames_are_averaged_in_the_light_of_the_response(response, expected):
-    # In light, 0 and 100 make more than half of 100: 100 / 2^(1/2.2) = 72.97; sRGB: encode(decode(100) / 2) = 71.4.
-    pair = [np.full((2, 2, 3), value, np.uint8) for value in (0, 100)]
-    assert np.unique(average(pair, RESPONSES[response])) == [expected]
-
-
-@pytest.mark.parametrize("response", RESPONSES)
-def test_responses_are_exactly_undone(response):
-    levels = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(RESPONSES[response].encode(RESPONSES[response].decode(levels)), levels)
-
-
 def test_names_a_gap_between_frames(frames, tmp_path):
     (frames / "frame_99.png").unlink()
-    with pytest.raises(DataError, match="frame_100.png: follows number 98 in its folder"):
+    with pytest.raises(IcdpmError, match="frame_100.png: follows number 98 in its folder"):
         prepare_frames(frames, tmp_path / "pairs", window=3, stride=1)
     assert not (tmp_path / "pairs").exists()
 
 
 def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, picture):
     picture(frames / "frame_97.png", np.zeros((6, 9, 3), np.uint8))
-    with pytest.raises(DataError, match="frame_95.png is 8×6 px but .*frame_97.png is 9×6 px"):
+    with pytest.raises(IcdpmError, match="frame_95.png is 8×6 px but .*frame_97.png is 9×6 px"):
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
     (frames / "frame_97.png").write_bytes((frames / "frame_96.png").read_bytes()[:-30])
-    with pytest.raises(DataError, match="frame_97.png: cannot be read"):
+    with pytest.raises(IcdpmError, match="frame_97.png cannot be read"):
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
 
 
 def test_says_when_there_are_too_few_frames(frames, tmp_path):
-    with pytest.raises(DataError, match="no sequence has the 11 frames of one pair"):
+    with pytest.raises(IcdpmError, match="no sequence has the 11 frames of one pair"):
         prepare_frames(frames, tmp_path / "pairs", window=11, stride=1)
-    with pytest.raises(DataError, match="nowhere: no such folder"):
+    with pytest.raises(IcdpmError, match="nowhere: no such folder"):
         prepare_frames(tmp_path / "nowhere", tmp_path / "pairs", window=11, stride=1)
 
 
@@ -96,9 +84,9 @@ def test_continues_with_the_same_settings_and_refuses_others(frames, tmp_path):
     prepare_frames(frames, pairs, window=4, stride=3)
     assert level(pairs / "blur/frame_100.png") == 90
     assert (pairs / "blur/frame_97.png").stat().st_mtime_ns == kept
-    with pytest.raises(DataError, match="pairs: made with other settings"):
+    with pytest.raises(IcdpmError, match="pairs: made with other settings"):
         prepare_frames(frames, pairs, window=5, stride=3)
-    with pytest.raises(DataError, match="video: is there already and not a folder of this command"):
+    with pytest.raises(IcdpmError, match="video: is there already and not a folder of this command"):
         prepare_frames(frames, frames, window=5, stride=3)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.published.layout import Pair
 from icdpm_datasets.published.verify import verify_images
 
@@ -27,7 +27,7 @@ def test_names_every_truncated_and_every_damaged_picture(splits):
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1  # in the pixels, of which the chunk's checksum tells
     damaged.write_bytes(content)
-    with pytest.raises(DataError) as error:
+    with pytest.raises(IcdpmError) as error:
         verify_images(splits)
     assert f"{truncated}: damaged or truncated" in str(error.value)
     assert f"{damaged}: damaged or truncated" in str(error.value)
@@ -37,13 +37,13 @@ def test_names_a_truncated_jpeg(splits, picture, tmp_path):
     jpeg = tmp_path / "blur/9.jpg"
     picture(jpeg, np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8))
     jpeg.write_bytes(jpeg.read_bytes()[:-200])
-    with pytest.raises(DataError, match="9.jpg: damaged or truncated"):
+    with pytest.raises(IcdpmError, match="9.jpg: damaged or truncated"):
         verify_images({"test": [Pair("9", jpeg, splits["test"][0].sharp)]})
 
 
 def test_names_a_pair_of_two_sizes(splits, picture):
     picture(splits["test"][0].sharp, np.zeros((24, 31, 3), np.uint8))
-    with pytest.raises(DataError, match="blur/2.png is 32×24 px and .*sharp/2.png is 31×24 px"):
+    with pytest.raises(IcdpmError, match="blur/2.png is 32×24 px and .*sharp/2.png is 31×24 px"):
         verify_images(splits)
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.gopro.layout import GoProLayout
 from icdpm_datasets.prepare.published_set import is_partial, prepare_published
 
@@ -52,7 +52,7 @@ def test_a_complete_set_is_not_partial_however_it_was_asked_for(tree, data_dir, 
 
 
 def test_a_subset_is_refused_unless_asked_for_and_nothing_is_written(tree, data_dir):
-    with pytest.raises(DataError, match="test/GOPR0384_11_00: 3 pairs of 100"):
+    with pytest.raises(IcdpmError, match="test/GOPR0384_11_00: 3 pairs of 100"):
         prepare_published("gopro", tree, data_dir)
     assert not data_dir.exists()
 
@@ -60,7 +60,7 @@ def test_a_subset_is_refused_unless_asked_for_and_nothing_is_written(tree, data_
 def test_bad_pictures_leave_nothing_behind(tree, data_dir):
     path = tree / SEQUENCE / "blur/000002.png"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match="blur/000002.png: damaged or truncated"):
+    with pytest.raises(IcdpmError, match="blur/000002.png: damaged or truncated"):
         prepare_published("gopro", tree, data_dir, partial=True)
     assert not data_dir.exists()
 
@@ -74,12 +74,12 @@ def test_what_is_there_is_left_as_it_is(tree, data_dir):
 
 def test_partial_records_do_not_pass_for_complete_ones(tree, data_dir):
     prepare_published("gopro", tree, data_dir, partial=True)
-    with pytest.raises(DataError, match="gopro/blur/1.0.0: holds a partial gopro"):
+    with pytest.raises(IcdpmError, match="gopro/blur/1.0.0: holds a partial gopro"):
         prepare_published("gopro", tree, data_dir)
 
 
 def test_is_partial_does_not_guess(data_dir):
-    with pytest.raises(DataError, match="hide is not there; make it with icdpm-prepare hide"):
+    with pytest.raises(IcdpmError, match="hide is not there; make it with icdpm-prepare hide"):
         is_partial(data_dir, "hide")
 
 
@@ -98,7 +98,7 @@ def test_realblur_and_reds_go_by_the_names_people_use(tmp_path, published, data_
 
 @pytest.mark.parametrize("name", ["kitti", "gopro/blurry", "realblur_j/r", "realblur/x", "hide/x"])
 def test_unknown_names_are_told_from_known_ones(tree, data_dir, name):
-    with pytest.raises(DataError, match=f"{name}: no such .*; there are "):
+    with pytest.raises(IcdpmError, match=f"{name}: no such .*; there are "):
         prepare_published(name, tree, data_dir)
 
 
@@ -114,10 +114,10 @@ def test_a_writer_that_fails_leaves_nothing_that_looks_complete(tree, data_dir, 
         raise error
 
     monkeypatch.setattr(tf.io.TFRecordWriter, "write", write)
-    with pytest.raises(DataError, match="the records cannot be written .No space left on device.; nothing was kept"):
+    with pytest.raises(IcdpmError, match="the records cannot be written .No space left on device.; nothing was kept"):
         prepare_published("gopro", tree, data_dir, partial=True)
     assert not records(data_dir)
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(IcdpmError, match="is not there"):
         is_partial(data_dir, "gopro")
 
 
@@ -131,7 +131,7 @@ def test_a_disk_that_is_really_full(tree, data_dir):
     """
     ran = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
     assert ran.returncode == 1
-    assert "DataError" in ran.stderr and "the records cannot be written (File too large)" in ran.stderr
+    assert "IcdpmError" in ran.stderr and "the records cannot be written (File too large)" in ran.stderr
     assert not records(data_dir)
 
 
@@ -152,11 +152,11 @@ def test_an_interrupted_run_starts_again_and_a_killed_ones_leftovers_go(tree, da
 
 def test_asks_for_room_before_writing(tree, data_dir, monkeypatch):
     def no_room(folder, size):
-        raise DataError(f"{folder}: {size} needed")
+        raise IcdpmError(f"{folder}: {size} needed")
 
     monkeypatch.setattr("icdpm_datasets.published.builder.require_room", no_room)
     size = sum(path.stat().st_size for side in ("blur", "sharp") for path in (tree / SEQUENCE / side).iterdir())
-    with pytest.raises(DataError, match=f"{data_dir}: {size} needed"):
+    with pytest.raises(IcdpmError, match=f"{data_dir}: {size} needed"):
         prepare_published("gopro", tree, data_dir, partial=True)
 
 
