@@ -11,7 +11,7 @@ import time
 
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 from icdpm_experiments.catalog import MODULES, experiment
 from icdpm_experiments.results import print_table, write_results
 

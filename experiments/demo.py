@@ -13,7 +13,7 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", 250, "How many steps to train.", 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from icdpm import pretrained
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.results import print_table, write_results
 

@@ -11,7 +11,7 @@ import itertools
 
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.input_measure import BATCH, CORES, CROP

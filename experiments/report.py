@@ -7,7 +7,7 @@ The pictures are those of tables 3 to 6, restored below runs/; where they are no
 
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("pictures", 12, "How many test pictures of each set are shown, at most.", 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 from icdpm_experiments import sweep_flags
 
 FLAGS = flags.FLAGS

@@ -17,7 +17,7 @@ import numpy as np
 import PIL.Image
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 from icdpm.errors import IcdpmError
 
 FLAGS = flags.FLAGS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")

@@ -25,8 +25,8 @@ import sys
 from absl import app, flags
 
 from icdpm.albums.shards import read_shard
+from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
 from icdpm.restoration.presets import PRESETS
 

@@ -11,8 +11,8 @@ own. MODEL_CARD.md beside the model describes them.
 
 from absl import app, flags, logging
 
+from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

@@ -25,7 +25,7 @@ it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights
 
 from absl import app, flags, logging
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", None, "What to read: an archive, a folder or a file. Only weights goes without.")

@@ -10,7 +10,7 @@ The page is for this computer alone unless --host says otherwise; it asks nobody
 
 from absl import app, flags, logging
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

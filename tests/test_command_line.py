@@ -18,7 +18,7 @@ import sys
 
 from absl import app, flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 
 _PHOTO = flags.DEFINE_string("photo", None, "The photo.", required=True)
 _TIMES = flags.DEFINE_integer("times", 1, "How often.", lower_bound=1)

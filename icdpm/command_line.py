@@ -1,6 +1,7 @@
-"""What every command has in common: quiet libraries, a short --help, and errors a person can read.
+"""What every command line has in common: quiet libraries, a short --help, and errors a person can read.
 
-A command is a module with a docstring, which --help prints, its flags, and
+The commands (icdpm-train, …) and the experiments behind the make targets are run by it. Each is a module with a docstring,
+which --help prints, its flags, and
 
     def main(argv):
         from icdpm.training import ...  # what needs TensorFlow is imported here: --help stays fast, logging quiet
