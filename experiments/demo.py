@@ -40,15 +40,14 @@ def main(argv):
 
 def train_briefly(test):
     """Trains from nothing, in a folder that is removed again. Returns the exit status."""
-    from icdpm.training.configs import load_config
+    from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_datasets.source import open_source
-    from icdpm_experiments.configs import config_path
 
     every = max(1, FLAGS.steps // 2)
     changes = [f"run.steps={FLAGS.steps}", f"run.validate_every={every}", "run.validation_images=8"]
-    config = load_config(config_path("tiny"), changes)
+    config = load_config("tiny", changes)
     with tempfile.TemporaryDirectory() as folder:
         if signal := train(config, Path(folder), open_source("embedded", "train"), test, make_strategy("single")):
             return 128 + signal

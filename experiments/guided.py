@@ -22,13 +22,12 @@ def main(argv):
     """Trains what is not trained, measures, writes results/guided."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    from icdpm.configs import load_config
     from icdpm.evaluation.pairing import named_folders
-    from icdpm.training.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_datasets.source import open_source
     from icdpm_experiments.chosen_pairs import blurred
-    from icdpm_experiments.configs import config_path
     from icdpm_experiments.guided_gains import (
         CONFIGS,
         MODELS,
@@ -46,7 +45,7 @@ def main(argv):
     training, validation = open_pictures(FLAGS.folder)
     for (name, (config_name, steps)), seed in itertools.product(CONFIGS.items(), SEEDS):
         changes = [f"run.steps={steps}", f"seed={seed}", "optimizer.ema_decay=0.998"]
-        config = load_config(config_path(config_name), changes)
+        config = load_config(config_name, changes)
         print(f"training {name}, seed {seed}", flush=True)
         if signal := train(config, workdir(name, seed), training, validation, make_strategy("single")):
             return 128 + signal

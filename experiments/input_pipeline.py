@@ -105,14 +105,13 @@ def _tiny_need():
     """Crop pairs per second that the tiny config's training step consumes on this machine."""
     import tensorflow as tf
 
+    from icdpm.configs import load_config
     from icdpm.systems.icdpm import ICDPM
-    from icdpm.training.configs import load_config
     from icdpm.training.optimizer import make_optimizer
     from icdpm.training.quiet import compile_something_quietly
-    from icdpm_experiments.configs import config_path
 
     compile_something_quietly()
-    config = load_config(config_path("tiny"))
+    config = load_config("tiny")
     system = ICDPM(config)
     system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
     batch, crop = config.data.batch, config.data.crop

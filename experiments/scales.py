@@ -4,11 +4,10 @@ A scale says how a variant is trained, which pairs it is trained and tested on, 
 searched. Test sets go by the names of the published ones at both scales; `label` says what was really measured.
 """
 
+from icdpm.configs import load_config
 from icdpm.restoration.settings import Settings
-from icdpm.training.configs import load_config
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.source import open_source
-from icdpm_experiments.configs import config_path
 from icdpm_experiments.selected_pairs import SelectedPairs
 
 IN_DOMAIN, OUT_OF_DOMAIN = "gopro", "realblur_j"
@@ -28,7 +27,7 @@ class PaperScale:
 
     def config(self, variant):
         """The checked config of a variant, by the name of its file in `configs`."""
-        return load_config(config_path(variant))
+        return load_config(variant)
 
     def training_pairs(self):
         """The `PairSource` that every variant is trained on."""
@@ -73,7 +72,7 @@ class MicroScale:
 
     def config(self, variant):
         """The variant's config, made small."""
-        return micro(load_config(config_path(variant)))
+        return micro(load_config(variant))
 
     def training_pairs(self):
         """The embedded training pairs."""
@@ -106,7 +105,7 @@ def make_scale(name, data_dir=None):
 
 def micro(config):
     """A variant's config with the same structure, a quarter of the channels and the tiny config's way of short training."""
-    tiny = load_config(config_path("tiny"))
+    tiny = load_config("tiny")
     unguided_ramp = 0 if not config.guidance.scales else tiny.optimizer.noise_loss_ramp
     config.unet.channels //= 4
     config.unet.encoder_blocks = tiny.unet.encoder_blocks

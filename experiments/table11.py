@@ -3,10 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from icdpm.configs import load_config
 from icdpm.networks.flops import convolution_flops
 from icdpm.systems.icdpm import ICDPM
-from icdpm.training.configs import load_config
-from icdpm_experiments.configs import config_path
 from icdpm_experiments.results import print_table, write_results
 
 # Row: published parameters and FLOPs.
@@ -42,7 +41,7 @@ def main():
     """Counts the six rows and writes results/table11."""
     rows = []
     for row, (published_parameters, published_flops) in PUBLISHED.items():
-        parameters, flops = count(load_config(config_path(f"table2_{row}")))
+        parameters, flops = count(load_config(f"table2_{row}"))
         rows.append(
             {
                 "row": row,

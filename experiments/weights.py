@@ -23,14 +23,13 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
     from icdpm import pretrained
-    from icdpm.training.configs import load_config
+    from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
-    from icdpm_experiments.configs import config_path
     from icdpm_experiments.packaging import package
     from icdpm_experiments.training_pictures import open_pictures
 
-    config = load_config(config_path("small"))
+    config = load_config("small")
     training, validation = open_pictures(FLAGS.folder)
     if signal := train(config, RUN, training, validation, make_strategy("single")):
         print(f"stopped by signal {signal}; the same command continues")

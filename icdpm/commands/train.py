@@ -53,12 +53,11 @@ def main(argv):
     strategy = make_strategy("tpu" if FLAGS.tpu else FLAGS.strategy, FLAGS.tpu)
 
     from icdpm import pretrained
-    from icdpm.training.configs import load_config
+    from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm_datasets.source import open_source
-    from icdpm_experiments.configs import config_path
 
-    config = load_config(config_path(FLAGS.config), FLAGS.set)
+    config = load_config(FLAGS.config, FLAGS.set)
     training = open_source(FLAGS.data, "train", FLAGS.data_dir)
     validation = open_source(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
     if is_chief(strategy):

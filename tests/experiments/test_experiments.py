@@ -6,10 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.training.configs import load_config
+from icdpm.configs import load_config
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments import demo, table11
-from icdpm_experiments.configs import config_path
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +51,7 @@ def test_demo_shows_scenes_that_exist():
 
 
 def test_table11_counts_the_paper_config():
-    counts = table11.count(load_config(config_path("table2_a")))
+    counts = table11.count(load_config("table2_a"))
     assert json.loads(json.dumps(counts)) == [6_926_403, 1_199_230_156_800]
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from icdpm.configs import config_names
 from icdpm.systems.config import check_config
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_experiments.configs import config_names
 from icdpm_experiments.runs import SAME
 from icdpm_experiments.scales import MicroScale, PaperScale
 

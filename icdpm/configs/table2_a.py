@@ -1,6 +1,6 @@
 """Table 2 (a): icDPM-S, the unguided small model."""
 
-from icdpm_experiments.configs.table2_c import get_config as base_config
+from icdpm.configs.table2_c import get_config as base_config
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """Table 8 (a): no guidance; the network of Table 2 (a)."""
 
-from icdpm_experiments.configs.table2_a import get_config as base_config
+from icdpm.configs.table2_a import get_config as base_config
 
 
 def get_config():

@@ -1,4 +1,7 @@
-"""Config files: Python with a `get_config()`, and changes to single fields."""
+"""The recipes: one small file for each variant that is trained; each has `get_config()`, and its docstring says what it is.
+
+`icdpm-train --config=NAME` takes a file's name from here, or the path of any other Python file with a `get_config()`.
+"""
 
 import ast
 import importlib.util
@@ -7,18 +10,32 @@ from pathlib import Path
 from icdpm.errors import IcdpmError
 from icdpm.systems.config import check_config
 
+_FOLDER = Path(__file__).parent
 
-def load_config(path, changes=()):
+
+def config_names():
+    """Names of the configs that come with the project."""
+    return sorted(path.stem for path in _FOLDER.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load_config(name, changes=()):
     """The checked config of a file, with changes made to it.
 
     Args:
-      path: a Python file with a function `get_config()`.
+      name: of `config_names`, or the path of a Python file with a function `get_config()`.
       changes: texts 'section.field=value', values as Python writes them; quotes around words may be left out.
 
     Raises:
       IcdpmError: no such file, a file that fails, an unknown field or a wrong value.
     """
-    path = Path(path)
+    config = check_config(_get_config(_FOLDER / f"{name}.py" if str(name) in config_names() else Path(name)))
+    for change in changes:
+        _make(change, config)
+    return check_config(config)
+
+
+def _get_config(path):
+    """What the file's `get_config()` gives."""
     if path.suffix != ".py" or not path.is_file():
         raise IcdpmError(f"there is no config {path}; give the name of one that comes with the project or a .py file")
     spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
@@ -31,13 +48,11 @@ def load_config(path, changes=()):
         raise IcdpmError(f"the config {path} fails: {type(error).__name__}: {reason}") from error
     if not hasattr(config, "items"):
         raise IcdpmError(f"get_config() of {path} gives {config!r}; it must give the config that it started from")
-    config = check_config(config)
-    for change in changes:
-        _make(change, config)
-    return check_config(config)
+    return config
 
 
 def _make(change, config):
+    """Makes one change to a config."""
     field, equals, text = change.partition("=")
     if not equals:
         raise IcdpmError(f"{change!r} is not of the form section.field=value")

@@ -11,7 +11,7 @@ The packaged model is trained by it. What differs from the paper's recipe, and w
     end, short ramps, a shorter average.
 """
 
-from icdpm_experiments.configs.tiny import get_config as base_config
+from icdpm.configs.tiny import get_config as base_config
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """Table 2 (b): icDPM-L, the unguided large model."""
 
-from icdpm_experiments.configs.table2_a import get_config as base_config
+from icdpm.configs.table2_a import get_config as base_config
 
 
 def get_config():

@@ -6,7 +6,7 @@ What differs from the paper's recipe, and why: short runs need the preconditione
 its input in this time), a higher constant learning rate, a shorter average, and short ramps.
 """
 
-from icdpm_experiments.configs.table2_c import get_config as base_config
+from icdpm.configs.table2_c import get_config as base_config
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """Table 8 (d): RGB ×2, ×4, ×8 guidance features in latent space."""
 
-from icdpm_experiments.configs.table2_c import get_config as base_config
+from icdpm.configs.table2_c import get_config as base_config
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """Table 8 (b): the RGB ×8 regression output, upsampled and concatenated to the input."""
 
-from icdpm_experiments.configs.table2_c import get_config as base_config
+from icdpm.configs.table2_c import get_config as base_config
 
 
 def get_config():

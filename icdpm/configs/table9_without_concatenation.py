@@ -1,6 +1,6 @@
 """Table 9, w/o input concatenation: Table 8 (d) whose UNet sees the blurry image through its guidance only."""
 
-from icdpm_experiments.configs.table8_d import get_config as base_config
+from icdpm.configs.table8_d import get_config as base_config
 
 
 def get_config():

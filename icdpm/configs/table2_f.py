@@ -1,6 +1,6 @@
 """Table 2 (f): icDPM-L with Guide-L, the paper's best."""
 
-from icdpm_experiments.configs.table2_c import get_config as base_config
+from icdpm.configs.table2_c import get_config as base_config
 
 
 def get_config():

@@ -1,6 +1,6 @@
 """The small model without guidance, to be compared with it."""
 
-from icdpm_experiments.configs.small import get_config as base_config
+from icdpm.configs.small import get_config as base_config
 
 
 def get_config():
