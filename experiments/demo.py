@@ -75,8 +75,8 @@ def report(pictures, seconds):
     """Prints and writes the table and the picture."""
     from icdpm.metrics.psnr import psnr
     from icdpm.metrics.ssim import ssim
-    from icdpm_experiments.chosen_pairs import UNBLURRED
     from icdpm_experiments.gallery import write_gallery
+    from icdpm_experiments.pairs import UNBLURRED, middle
     from icdpm_experiments.results import FOLDER, print_table, write_results
 
     rows, unblurred = [], []
@@ -111,24 +111,12 @@ def report(pictures, seconds):
         seconds=round(seconds),
     )
     shown = [picture for picture in pictures if picture["picture"] in (*SHOWN, "clock_motion")]
-    columns = ["blurry", "one sample", f"--preset={MEAN_PRESET}", "sharp"]
+    columns = {"blurry": "blurry", "sample": "one sample", "mean": f"--preset={MEAN_PRESET}", "sharp": "sharp"}
+    versions = [[picture[key] for key in columns] for picture in shown]
     picture_path = FOLDER / "demo.png"
-    write_gallery(picture_path, columns, [[_middle(p[key]) for key in ("blurry", "sample", "mean", "sharp")] for p in shown])
+    write_gallery(picture_path, list(columns.values()), [[p if p is None else middle(p, 256) for p in row] for row in versions])
     print("", *notes, f"Numbers: {path}", f"Picture: {picture_path}", sep="\n")
 
 
-def _middle(picture):
-    """The middle 256×256 of a picture, or what there is of it; None stays None."""
-    if picture is None:
-        return None
-    top, left = (max(0, (side - 256) // 2) for side in picture.shape[:2])
-    return picture[top : top + 256, left : left + 256]
-
-
-def run():
-    """The command."""
-    run_command(main)
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main)

@@ -51,6 +51,11 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     return path
 
 
+def without_home(text):
+    """The text with ~ for the home folder, whose name says nothing to those whom results are shown to."""
+    return text.replace(str(Path.home()), "~")
+
+
 def markdown_table(rows):
     """Lines of a Markdown table of flat dicts."""
     names = list(rows[0])
