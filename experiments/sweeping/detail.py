@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.as_uint8 import as_uint8_pair
 
 PROTOCOL = (
     "mean absolute Laplacian (4 neighbours) of the restored picture over that of the sharp one: "

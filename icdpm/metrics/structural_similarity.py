@@ -1,4 +1,6 @@
-"""The means, variances and covariance under a Gaussian window that every reading of SSIM is made of."""
+"""Structural similarity under a Gaussian window, of which every reading of SSIM is made (Wang et al., "Image Quality
+Assessment: From Error Visibility to Structural Similarity").
+"""
 
 import numpy as np
 from scipy.ndimage import correlate1d
@@ -8,6 +10,27 @@ SIGMA = 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _WINDOW = np.exp(-((np.arange(SIZE) - SIZE // 2) ** 2) / (2 * SIGMA**2))
 _WINDOW /= _WINDOW.sum()
+
+
+def mean_similarity(restored, sharp, mask=None):
+    """The mean of SSIM over the places where the window fits into the picture.
+
+    Args:
+      restored, sharp: arrays [height, width, …] of values in 0…255, each channel for itself.
+      mask: [height, width], 1 where a place counts and 0 where not; None: all count.
+
+    Raises:
+      ValueError: the pictures are smaller than the window, or none of the places counts.
+    """
+    check_window_fits(sharp, "SSIM")
+    luminance, structure = similarity_maps(restored, sharp)
+    similarity = inside(luminance * structure)
+    if mask is None:
+        return float(similarity.mean())
+    counted = inside(mask) != 0
+    if not counted.any():
+        raise ValueError("the aligned pictures overlap too little")
+    return float(similarity[counted].mean())
 
 
 def similarity_maps(restored, sharp, axes=(0, 1)):
