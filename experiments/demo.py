@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import tqdm
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", 250, "How many steps to train.", 1)
@@ -24,8 +24,7 @@ SHOWN = ("photo_camera_1", "photo_brick_1", "deadleaves_01", "text_00", "mixed_0
 
 def main(argv):
     """Restores the embedded test scenes and a real blurred photo, writes table and picture; trains."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     import icdpm
     from icdpm_datasets.source import open_source
 

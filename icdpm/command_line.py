@@ -79,6 +79,12 @@ def run_command(main):
         stop("interrupted", 130)
 
 
+def refuse_arguments(argv):
+    """Raises UsageError where a command that has flags only is given anything else."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+
+
 def _errors_for_people():
     """The exceptions whose message is all that a person needs."""
     # Only who has used the data's package can meet its errors, and not every machine has what it imports.

@@ -12,7 +12,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from icdpm import pretrained
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 from icdpm_experiments.process import measured_apart
 from icdpm_experiments.results import print_table, write_results
 
@@ -26,6 +26,7 @@ SIZES = [(256, 256), (355, 501), (720, 1280)]
 
 def main(argv):
     """Exports, measures, writes results/export."""
+    refuse_arguments(argv)
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells at INFO, and at length, what it writes
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

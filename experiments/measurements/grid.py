@@ -8,9 +8,9 @@ Interrupted, the same command goes on at the picture where it was; what was meas
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 from icdpm_experiments.measurements import sweep_flags
 
 FLAGS = flags.FLAGS
@@ -24,8 +24,7 @@ JOURNAL = Path("runs") / "grid.jsonl"
 
 def main(argv):
     """Parses, measures, writes table and plot."""
-    if len(argv) > 1:
-        raise app.UsageError(f"{argv[1]} is not a flag; models are named by --workdir")
+    refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
     from icdpm.systems.workdir import load

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.measurements.input_measure import BATCH, CORES, CROP
@@ -39,6 +39,7 @@ _PEAK_FLOPS, _TPU_CORES, _HOSTS = 61.5e12, 32, 4
 
 def main(argv):
     """Makes frames, measures, writes results/input."""
+    refuse_arguments(argv)
     if importlib.util.find_spec("torch") is None:
         raise IcdpmError("PyTorch, to compare with, is not installed: make bench-input installs it (the extra bench)")
     with tempfile.TemporaryDirectory() as temporary:

@@ -8,9 +8,9 @@ it was; what was measured is kept in runs/samplers.jsonl.
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 from icdpm_experiments.measurements import sweep_flags
 
 FLAGS = flags.FLAGS
@@ -24,8 +24,7 @@ JOURNAL = Path("runs") / "samplers.jsonl"
 
 def main(argv):
     """Parses, measures, writes table and plot."""
-    if len(argv) > 1:
-        raise app.UsageError(f"{argv[1]} is not a flag; the model is named by --workdir")
+    refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.systems.workdir import load
     from icdpm_experiments.measurements.sampler_comparison import comparison_rows, comparison_settings, write_comparison

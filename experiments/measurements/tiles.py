@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.pairs import middle
 
@@ -45,8 +45,7 @@ RUNS = (
 
 def main(argv):
     """Parses, measures, writes tables and picture."""
-    if len(argv) > 1:
-        raise app.UsageError(f"{argv[1]} is not a flag; the photo is named by --photo")
+    refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.systems.workdir import load
     from icdpm_experiments.gallery import write_gallery

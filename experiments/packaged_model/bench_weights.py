@@ -10,9 +10,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("pairs", [], "NAME=FOLDER of pairs to measure on. Repeatable. Default: the embedded test scenes.")
@@ -26,8 +26,7 @@ KEPT = "sharp picture as input, one sample"
 
 def main(argv):
     """Restores, measures, writes results/weights."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
     from icdpm.systems.workdir import choose_step, load, weights_file

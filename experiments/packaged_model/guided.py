@@ -9,9 +9,9 @@ kept in runs/guided; stopped, the same command continues.
 
 import itertools
 
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
@@ -20,8 +20,7 @@ flags.DEFINE_multi_string("pairs", [], "NAME=FOLDER of pairs to measure on besid
 
 def main(argv):
     """Trains what is not trained, measures, writes results/guided."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     from icdpm.configs import load_config
     from icdpm.evaluation.pairing import named_folders
     from icdpm.training.run import train

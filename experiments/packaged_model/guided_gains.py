@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.evaluation.bootstrap import mean_with_interval
+from icdpm.evaluation.choice import choose_metrics
 from icdpm.metrics.psnr import psnr
-from icdpm.restoration.restore import restore
 from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load
 from icdpm_experiments.sweeping.journal import Journal
+from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
 
 RUNS = Path("runs/guided")
 SEEDS = (0, 1, 2)
@@ -34,19 +35,15 @@ def measured_gains(dataset, pairs, model):
     """PSNR gains [seeds, pictures] over the blurry input of the mean of samples, in dB."""
     name, step = MODELS[model]
     journal = Journal(RUNS / "gains.jsonl")
-    gains = np.empty((len(SEEDS), len(pairs)))
-    for row, seed in enumerate(SEEDS):
-        system = None
-        for index, picture in enumerate(pairs.names):
-            key = {"run": name, "step": step, "seed": seed, "set": pairs.description, "picture": picture}
-            if journal.get(key) is None:
-                system = system or load(workdir(name, seed), step)
-                blurry, sharp = pairs.load(index)
-                restored = restore(system, blurry, settings_of(system.config, samples=SAMPLES)).pixels
-                journal.add(key, {"gain": psnr(restored, sharp) - psnr(blurry, sharp)})
-            gains[row, index] = journal.get(key)["gain"]
-        print(f"{dataset}, {model}, seed {seed}: {gains[row].mean():+.3f} dB", flush=True)
-    return gains
+    blurry = np.array([psnr(*pairs.load(index)) for index in range(len(pairs))])
+    metrics = choose_metrics(["psnr"]).of_pictures
+    gains = []
+    for seed in SEEDS:
+        system = load(workdir(name, seed), step)
+        settings = settings_of(system.config, samples=SAMPLES)
+        (values,) = measure_each(system, pairs, [settings], metrics, journal, f"{dataset}, {model}, seed {seed}: ")
+        gains.append([each["psnr" + OF_MEAN] for each in values] - blurry)
+    return np.array(gains)
 
 
 def rows_of_set(dataset, gains):

@@ -8,9 +8,9 @@ what is packaged, icdpm-train takes --start_from=packaged.
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
@@ -20,8 +20,7 @@ RUN = Path("runs/weights")
 
 def main(argv):
     """Trains to the end, then replaces the packaged model."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.configs import load_config
     from icdpm.training.run import train

@@ -5,9 +5,9 @@
 The pictures are those of tables 3 to 6, restored below runs/; where they are not there the page says so.
 """
 
-from absl import app, flags
+from absl import flags
 
-from icdpm.command_line import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("pictures", 12, "How many test pictures of each set are shown, at most.", 1)
@@ -16,8 +16,7 @@ flags.DEFINE_string("data_dir", None, "Published sets: where icdpm-prepare recor
 
 def main(argv):
     """Writes results/report.html and says where it is."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     from icdpm_experiments.report.page import write_report
 
     page, missing = write_report(FLAGS.pictures, FLAGS.data_dir)

@@ -17,7 +17,12 @@ OF_MEAN = "_of_mean"
 
 
 def sweep(system, pairs, settings, metrics, journal, label="", seed=0):
-    """Measures settings, with a progress bar and a printed line for each.
+    """Means over the pictures of what `measure_each` measures: [{metric: mean}] in the order of `settings`."""
+    return [_means(values) for values in measure_each(system, pairs, settings, metrics, journal, label, seed)]
+
+
+def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
+    """Measures every picture by every setting, with a progress bar and a printed line for each setting.
 
     Args:
       system: a trained system.
@@ -29,56 +34,54 @@ def sweep(system, pairs, settings, metrics, journal, label="", seed=0):
       seed: of the samples, the same for all pictures.
 
     Returns:
-      [{metric: mean over the pictures}] in the order of `settings`. Of several samples a picture's value is their mean; that
-      of their average is under the metric's name with `OF_MEAN`.
+      [[{metric: value} of each picture] of each of `settings`]. Of several samples a picture's value is their mean; that of
+      their average is under the metric's name with `OF_MEAN`.
     """
     weights = _digest(system.get_weights())
     pictures = [{"picture": name, "pixels": _digest(pairs.load(index))} for index, name in enumerate(pairs.names)]
 
-    def key(each, index):
-        making = {"weights": weights, "seed": seed, **dataclasses.asdict(each)}
-        return {**pictures[index], **making, "metrics": ",".join(metrics)}
+    def key(each, picture):
+        return {**picture, "weights": weights, "seed": seed, **dataclasses.asdict(each), "metrics": ",".join(metrics)}
 
-    indices = range(len(pairs))
-    missing = [each.steps * each.samples for each in settings for index in indices if journal.get(key(each, index)) is None]
+    missing = [each for each in settings for picture in pictures if journal.get(key(each, picture)) is None]
     # A terminal is drawn anew; a log file grows.
     interval = 0.1 if sys.stderr.isatty() else 30.0
-    bar = tqdm.tqdm(total=sum(missing), unit="evaluation", unit_scale=True, mininterval=interval, dynamic_ncols=True)
+    evaluations = sum(each.steps * each.samples for each in missing)
+    bar = tqdm.tqdm(total=evaluations, unit="evaluation", unit_scale=True, mininterval=interval, dynamic_ncols=True)
+    measured = []
     with bar, held_interrupts() as check:
 
         def on_step(count):
             bar.update(count)
             check()
 
-        def measured(each, index):
-            blurry, sharp = pairs.load(index)
-            restored = restore(system, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
-            return _values(metrics, restored, sharp)
-
-        means = []
         for each in settings:
             started = time.time()
-            values = []
-            for index in indices:
-                if journal.get(key(each, index)) is None:
-                    journal.add(key(each, index), measured(each, index))
-                values.append(journal.get(key(each, index)))
-            means.append({metric: float(np.mean([value[metric] for value in values])) for metric in values[0]})
-            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in means[-1].items())
+            for index, picture in enumerate(pictures):
+                if journal.get(key(each, picture)) is None:
+                    blurry, sharp = pairs.load(index)
+                    restored = restore(system, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
+                    journal.add(key(each, picture), _values(metrics, restored, sharp))
+            measured.append([journal.get(key(each, picture)) for picture in pictures])
+            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in _means(measured[-1]).items())
             bar.write(f"{label}{describe(each)}: {numbers} ({time.time() - started:.0f} s)", file=sys.stdout)
-    return means
+    return measured
 
 
 def measure_blurry(pairs, metrics):
     """{metric: mean over the pictures} of the blurry pictures as they are."""
-    values = [measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))]
-    return {metric: float(np.mean([value[metric] for value in values])) for metric in metrics}
+    return _means([measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
 
 
 def describe(settings):
     """Settings of a sampler in words."""
     eta = f" η {settings.eta:g}" if settings.eta else ""
     return f"{settings.sampler}{eta}, {settings.steps} steps, {settings.schedule} {settings.max_noise_variance:g}"
+
+
+def _means(values):
+    """{metric: mean} over the pictures."""
+    return {metric: float(np.mean([value[metric] for value in values])) for metric in values[0]}
 
 
 def _values(metrics, restored, sharp):
