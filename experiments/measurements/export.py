@@ -14,7 +14,7 @@ from absl import flags, logging
 from icdpm import pretrained
 from icdpm.command_line import refuse_arguments, run_command
 from icdpm_experiments.process import measured_apart
-from icdpm_experiments.results import print_table, write_results
+from icdpm_experiments.results import make_command, print_table, write_results
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
@@ -48,7 +48,7 @@ def main(argv):
     print("\n".join(notes))
     path = write_results(
         "export",
-        command="make bench-export" + (" WORKDIR=…" if FLAGS.workdir else ""),
+        command=make_command("bench-export", WORKDIR=FLAGS.workdir and "…"),
         data=f"noise as PNG files, {'a' if FLAGS.workdir else 'the packaged'} model in float32 with its own settings",
         scale="packaged",
         rows=rows,

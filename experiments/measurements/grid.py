@@ -41,7 +41,7 @@ def main(argv):
     for model, workdir in workdirs.items():
         means = sweep(load(workdir), pairs, settings, metrics, Journal(JOURNAL), label=f"{model}: ")
         rows += grid_rows(model, settings, means)
-    write_grid(rows, sweep_flags.make_command("bench-grid"), pairs.description, metrics, reasons)
+    write_grid(rows, sweep_flags.command_given("bench-grid"), pairs.description, metrics, reasons)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_f
 from icdpm_experiments.measurements.input_measure import BATCH, CORES, CROP
 from icdpm_experiments.paper.published import TABLE11
 from icdpm_experiments.process import measured_apart
-from icdpm_experiments.results import print_table, write_results
+from icdpm_experiments.results import make_command, print_table, write_results
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("frames", None, "A folder with blur/ and sharp/, pairs of PNG files; without it frames are made.")
@@ -64,7 +64,7 @@ def main(argv):
     print("\n".join(notes))
     path = write_results(
         "input",
-        command="make bench-input" + (" FRAMES=DIR" if FLAGS.frames else ""),
+        command=make_command("bench-input", FRAMES=FLAGS.frames and "DIR"),
         data=f"{CROP}×{CROP} crops from {data} of {WIDTH}×{HEIGHT}, batch {BATCH}, {CORES} cores",
         scale="paper",
         rows=rows,

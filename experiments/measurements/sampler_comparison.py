@@ -56,7 +56,7 @@ def reaching(rows, suffix=""):
     return [row for row in rows if reaches(row)]
 
 
-def write_comparison(rows, blurry, command, data, samples, metrics):
+def write_samplers(rows, blurry, command, data, samples, metrics):
     """Prints and writes results/samplers.
 
     Args:

@@ -27,7 +27,7 @@ def main(argv):
     refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.systems.workdir import load
-    from icdpm_experiments.measurements.sampler_comparison import comparison_rows, comparison_settings, write_comparison
+    from icdpm_experiments.measurements.sampler_comparison import comparison_rows, comparison_settings, write_samplers
     from icdpm_experiments.pairs import blurred
     from icdpm_experiments.sweeping.journal import Journal
     from icdpm_experiments.sweeping.metrics import available_metrics
@@ -39,9 +39,9 @@ def main(argv):
     settings = comparison_settings(FLAGS.samples)
     means = sweep(system, pairs, settings, metrics, Journal(JOURNAL))
     data = f"{pairs.description}, restored by the model {system.config.name}, {FLAGS.samples} samples of each picture"
-    command = sweep_flags.make_command("bench-samplers")
+    command = sweep_flags.command_given("bench-samplers")
     rows, blurry = comparison_rows(settings, means), measure_blurry(pairs, metrics)
-    write_comparison(rows, blurry, command, data, FLAGS.samples, metrics)
+    write_samplers(rows, blurry, command, data, FLAGS.samples, metrics)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from absl import flags
 
+from icdpm_experiments.results import make_command
+
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", "embedded", "What is restored: a folder with blur/ and sharp/ in it, or another of icdpm-train.")
 flags.DEFINE_string("data_dir", None, "Where icdpm-prepare recorded published sets. Default: ~/tensorflow_datasets.")
@@ -15,8 +17,8 @@ def chosen_pairs():
     return open_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
 
 
-def make_command(target):
+def command_given(target):
     """The make command that stands for the flags given, those of the module that is run among them."""
-    given = [name for name in ("data", "pictures", "crop", "samples") if FLAGS[name].value != FLAGS[name].default]
-    model = ["WORKDIR=…"] if FLAGS["workdir"].value else []
-    return " ".join([f"make {target}", *model, *(f"{name.upper()}={FLAGS[name].value}" for name in given)])
+    given = {name: FLAGS[name].value for name in ("data", "pictures", "crop", "samples")}
+    given = {name.upper(): value for name, value in given.items() if value != FLAGS[name].default}
+    return make_command(target, WORKDIR=FLAGS["workdir"].value and "…", **given)

@@ -6,11 +6,7 @@ It ends with results/tiles.png, tiles.json and tiles.md. Time and memory are tho
 file.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,28 +15,14 @@ from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
 from icdpm.errors import IcdpmError
+from icdpm_experiments.measurements.tile_sizes import CORE, HEIGHT, LARGE, SAMPLERS, STEPS, WIDTH
 from icdpm_experiments.pairs import middle
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
 flags.DEFINE_string("photo", None, "A blurry photo of 1280×720 or more. Default: one made of an embedded photo.")
 
-WIDTH, HEIGHT = 1280, 720
-LARGE = (6000, 4000)
-MARGINS = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
-CORE = 192  # pixels to a side that a tile of the margin table stands for
-SAMPLERS = ("ancestral", "dpmpp_2m")
-STEPS = 5
 _AMPLIFIED = 20
-_DEBLUR = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
-# What is measured of icdpm-deblur: (which picture, flags).
-RUNS = (
-    ("photo.png", ()),
-    ("photo.png", ("--tile=512",)),
-    ("photo.png", ("--samples=8", "--spread")),
-    ("large.jpg", ()),
-    ("large.png", ("--sampler=dpmpp_2m", "--samples=2", "--spread", "--keep_samples", "--compare")),
-)
 
 
 def main(argv):
@@ -49,12 +31,14 @@ def main(argv):
     from icdpm import pretrained
     from icdpm.systems.workdir import load
     from icdpm_experiments.gallery import write_gallery
-    from icdpm_experiments.results import FOLDER, markdown_table, write_results
+    from icdpm_experiments.measurements.deblur_runs import measure_runs
+    from icdpm_experiments.measurements.tile_margins import measure_margins
+    from icdpm_experiments.results import FOLDER, make_command, markdown_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     photo = _photo()
     with tempfile.TemporaryDirectory() as folder:
-        runs = _measure_runs(Path(folder), workdir, photo)
+        runs = measure_runs(Path(folder), workdir, photo)
     rows, pictures = measure_margins(load(workdir, precision="float32"), photo)
     chosen = next(row for row in rows if row["is_default"])
     low_precision, _ = measure_margins(load(workdir, precision="mixed_bfloat16"), photo, [chosen["margin"]])
@@ -71,7 +55,7 @@ def main(argv):
     print("\n".join([*table, "", *notes]))
     path = write_results(
         "tiles",
-        command=" ".join(["make bench-tiles", *(f"{name.upper()}=…" for name in ("workdir", "photo") if FLAGS[name].present)]),
+        command=make_command("bench-tiles", WORKDIR=FLAGS.workdir and "…", PHOTO=FLAGS.photo and "…"),
         data=f"a blurry photo of {WIDTH}×{HEIGHT}, and enlarged to {LARGE[0]}×{LARGE[1]}",
         scale="demo",
         rows=rows,
@@ -102,74 +86,6 @@ def _photo():
     if picture.shape[0] < HEIGHT or picture.shape[1] < WIDTH or picture.dtype != np.uint8:
         raise IcdpmError(f"{FLAGS.photo} is not a photo of 8 bits and at least {WIDTH}×{HEIGHT} pixels")
     return picture[:HEIGHT, :WIDTH]
-
-
-def measure_margins(system, photo, margins=None):
-    """Errors of tiles against the whole picture.
-
-    Args:
-      system: a trained system.
-      photo: uint8 [height, width, 3].
-      margins: which are measured; None: `MARGINS`, the default one and the whole reach.
-
-    Returns:
-      (rows: {'margin', 'is_default', 'tiles', and for each sampler its mean and its largest error, in 8-bit steps},
-      pictures of the first sampler: {'whole', each margin: uint16}).
-    """
-    from icdpm.restoration.restore import default_margin, restore
-    from icdpm.restoration.settings import Settings
-    from icdpm.restoration.tiling import divide
-
-    default, factor = default_margin(system), system.factor
-    margins = margins or sorted({margin for margin in MARGINS if margin % factor == 0} | {default, system.reach})
-    deep = photo.astype(np.uint16) * 257
-    settings = {name: Settings(name, STEPS, 0.5) for name in SAMPLERS}
-    whole = {name: restore(system, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}
-    pictures, rows = {"whole": whole[SAMPLERS[0]]}, []
-    for margin in margins:
-        tile = CORE + 2 * margin
-        row = {"margin": margin, "is_default": margin == default, "tiles": divide(*photo.shape[:2], tile, margin, factor).count}
-        for name, each in settings.items():
-            print(f"margin {margin}, {name}", flush=True)
-            tiled = restore(system, deep, each, tile=tile, margin=margin).pixels
-            errors = np.abs(tiled.astype(np.float64) - whole[name]) / 257
-            row |= {f"{name}_mean": float(errors.mean()), f"{name}_max": float(errors.max())}
-            pictures.setdefault(margin, tiled)
-        rows.append(row)
-    return rows, pictures
-
-
-def _measure_runs(folder, workdir, photo):
-    """Rows of time and memory of icdpm-deblur."""
-    picture = PIL.Image.fromarray(photo)
-    picture.save(folder / "photo.png")
-    large = np.asarray(picture.resize(LARGE, PIL.Image.Resampling.BICUBIC))
-    # Sensor noise: files then are as large as a camera's.
-    noise = np.random.default_rng(0).integers(-3, 4, large.shape, np.int8)
-    large = PIL.Image.fromarray(np.clip(large.astype(np.int16) + noise, 0, 255).astype(np.uint8))
-    large.save(folder / "large.jpg", quality=95)
-    large.save(folder / "large.png", compress_level=1)
-    rows = []
-    for number, (name, flags_given) in enumerate(RUNS):
-        print(f"icdpm-deblur {name} {' '.join(flags_given)}", flush=True)
-        target = folder / f"restored-{number}" / name
-        command = [sys.executable, "-c", _DEBLUR, str(folder / name), f"--workdir={workdir}", f"--output={target}"]
-        started = time.perf_counter()
-        process = subprocess.Popen([*command, f"--steps={STEPS}", "--max_noise_variance=0.5", *flags_given])
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            raise IcdpmError(f"icdpm-deblur {name} {' '.join(flags_given)} failed")
-        width, height = LARGE if name.startswith("large") else (WIDTH, HEIGHT)
-        rows.append(
-            {
-                "picture": f"{width}×{height} {target.suffix[1:].upper()}",
-                "flags": " ".join(flags_given),
-                "seconds": round(time.perf_counter() - started, 1),
-                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-                "peak_rss_mib": round(usage.ru_maxrss / 1024),
-            }
-        )
-    return rows
 
 
 def _errors(row, sampler):

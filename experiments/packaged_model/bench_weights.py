@@ -9,7 +9,6 @@ runs/bench-weights and not made again.
 import hashlib
 from pathlib import Path
 
-import numpy as np
 from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
@@ -31,8 +30,9 @@ def main(argv):
     from icdpm.evaluation.pairing import named_folders
     from icdpm.systems.workdir import choose_step, load, weights_file
     from icdpm_datasets.source import open_source
+    from icdpm_experiments.packaged_model.model_rows import measured_rows, settings_by_name
     from icdpm_experiments.pairs import CentralCrops, SharpPairs, blurred
-    from icdpm_experiments.results import print_table, write_results
+    from icdpm_experiments.results import make_command, print_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     step = choose_step(workdir)
@@ -52,13 +52,15 @@ def main(argv):
             (f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}", middle, paper, ["psnr"]),
             (f"{name}, sharp", SharpPairs(pairs), kept, ["psnr"]),
         ):
-            rows += _measured(system, label, source, settings, metrics, FOLDER / digest[:8] / label, unavailable)
+            measured, reasons = measured_rows(system, label, source, settings, metrics, FOLDER / digest[:8] / label)
+            rows += measured
+            unavailable.update(reasons)
     names = [name for name in names if name not in unavailable]
     rows = [{**row, **{name: row.get(name, "") for name in names}} for row in rows]
     print_table(rows)
     path = write_results(
         "weights",
-        command=" ".join(["make bench-weights", *([f"PAIRS='{' '.join(FLAGS.pairs)}'"] if FLAGS.pairs else [])]),
+        command=make_command("bench-weights", PAIRS=" ".join(FLAGS.pairs)),
         data="; ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items()),
         scale="packaged",
         rows=rows,
@@ -73,51 +75,6 @@ def main(argv):
         step=step,
     )
     print(f"\nNumbers: {path}")
-
-
-def settings_by_name(config):
-    """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps)."""
-    from icdpm.restoration.presets import PRESETS, changes_of
-    from icdpm.restoration.settings import settings_of
-
-    presets = {f"--preset={name}": settings_of(config, **changes_of(name)) for name in PRESETS}
-    paper = {"--preset=paper": presets.pop("--preset=paper")}
-    return {"one sample": settings_of(config, samples=1), "mean of 8": settings_of(config, samples=8), **presets}, paper
-
-
-def _measured(system, label, source, settings, metrics, folder, unavailable):
-    """Rows of a set: the blurry pictures and those restored with each of the settings."""
-    from icdpm.evaluation.bootstrap import mean_with_interval
-    from icdpm.evaluation.choice import choose_metrics
-    from icdpm.evaluation.measure import measure
-    from icdpm.evaluation.pairing import BLURRY, pair_with_source
-    from icdpm.evaluation.restoring import restore_source
-    from icdpm_experiments.results import without_home
-
-    folders = {}
-    for name, each in settings.items():
-        print(f"{label}: {name}, {each.samples} × {each.steps} evaluations", flush=True)
-        folders[name] = folder / name
-        restore_source(system, source, each, 0, folders[name])
-    measured = measure(pair_with_source(folders, source), choose_metrics(metrics), folder, workers=1)
-    unavailable.update({name: without_home(reason) for name, reason in measured.unavailable.items()})
-    blurry = measured.values[BLURRY]["psnr"]
-    sharp_input = not np.isfinite(blurry).all()
-    rows = []
-    for name, values in measured.values.items():
-        if sharp_input and name == BLURRY:
-            continue
-        row = {"set": label, "restored": name}
-        gains = values["psnr"] - (0.0 if sharp_input else blurry)
-        mean, low, high = mean_with_interval(gains)
-        ends = ("", "") if low is None else (round(low, 3), round(high, 3))
-        is_gain = not sharp_input and name != BLURRY
-        row["gain"], row["from"], row["to"] = (round(mean, 3), *ends) if is_gain else ("", "", "")
-        row["worst"] = round(float(gains.min()), 2) if name != BLURRY else ""
-        row["below the input"] = f"{int((gains < 0).sum())} of {len(gains)}" if is_gain else ""
-        row.update({metric: round(float(each.mean()), 4) for metric, each in values.items()})
-        rows.append(row)
-    return rows
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def main(argv):
     )
     from icdpm_experiments.packaged_model.training_pictures import open_pictures
     from icdpm_experiments.pairs import blurred
-    from icdpm_experiments.results import print_table, write_results
+    from icdpm_experiments.results import make_command, print_table, write_results
 
     training, validation = open_pictures(FLAGS.folder)
     for (name, (config_name, steps)), seed in itertools.product(CONFIGS.items(), SEEDS):
@@ -55,7 +55,7 @@ def main(argv):
     print_table(rows)
     path = write_results(
         "guided",
-        command=" ".join(["make bench-guided FOLDER=pictures", *([f"PAIRS='{' '.join(FLAGS.pairs)}'"] if FLAGS.pairs else [])]),
+        command=make_command("bench-guided", FOLDER="pictures", PAIRS=" ".join(FLAGS.pairs)),
         data=", ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items())
         + f"; PSNR gain over the blurry input, dB, mean of {SAMPLES} samples",
         scale="small",

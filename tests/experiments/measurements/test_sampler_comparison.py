@@ -36,12 +36,12 @@ def test_few_evaluations_are_held_against_the_reference(metrics, in_a_folder_of_
     near = {"psnr": 24.91, "ssim": 0.796, "detail": 1.0}
     rows = comparison(reference, ddim=near, dpmpp_2m={**near, "ssim": 0.794}, ancestral={**near, "psnr": 24.89})
     assert [row["sampler"] for row in sampler_comparison.reaching(rows)] == ["ddim"]
-    sampler_comparison.write_comparison(rows, near, "make bench-samplers", "3 pairs", 1, metrics)
+    sampler_comparison.write_samplers(rows, near, "make bench-samplers", "3 pairs", 1, metrics)
     content = json.loads((in_a_folder_of_its_own / "results/samplers.json").read_text())
     assert {"sampler", "evaluations", "psnr", "ssim"} <= set(content["rows"][0])
     assert content["reached"] == {"one sample": ["ddim 8 (log_snr 0.99)"]}
     assert "1 of 3 settings with at most 10 evaluations" in capsys.readouterr().out
-    sampler_comparison.write_comparison(rows[1:], near, "make bench-samplers", "3 pairs", 1, metrics)
+    sampler_comparison.write_samplers(rows[1:], near, "make bench-samplers", "3 pairs", 1, metrics)
     assert "None of 2 settings" in (in_a_folder_of_its_own / "results/samplers.md").read_text()
     assert PIL.Image.open(in_a_folder_of_its_own / "results/samplers.png").width > 1000
 

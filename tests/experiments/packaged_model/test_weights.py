@@ -12,8 +12,12 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.metrics.psnr import psnr
+from icdpm.restoration.restore import restore
+from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load, read_config, read_data, weights_file
 from icdpm_datasets.source import open_source
+from icdpm_experiments.packaged_model import guided_gains
 from icdpm_experiments.packaged_model.guided_gains import GUIDED, SAME_COMPUTE, SAME_STEPS, rows_of_set
 from icdpm_experiments.packaged_model.learning_curve import read_curve
 from icdpm_experiments.packaged_model.packaging import package
@@ -103,6 +107,19 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path):
     assert row["gain"] == pytest.approx(row["psnr"] - blurry["psnr"], abs=2e-3) and row["from"] <= row["gain"] <= row["to"]
     assert row["worst"] <= row["gain"] and row["below the input"].endswith(" of 3")
     assert "lpips_alex is not available" in (tmp_path / "results/weights.md").read_text()
+
+
+def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, random_pairs, tmp_path, monkeypatch):
+    system, loaded = load(micro_workdir), []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(guided_gains, "load", lambda workdir, step: loaded.append((workdir.name, step)) or system)
+    monkeypatch.setattr(guided_gains, "SAMPLES", 2)
+    random_pairs.names = random_pairs.names[:2]
+    gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS)
+    assert loaded == [(f"small_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
+    restored = restore(system, random_pairs.blurry[1], settings_of(system.config, samples=2)).pixels
+    gain = psnr(restored, random_pairs.sharp[1]) - psnr(random_pairs.blurry[1], random_pairs.sharp[1])
+    np.testing.assert_allclose(gains[:, 1], gain)
 
 
 def test_rows_of_guided_and_unguided():

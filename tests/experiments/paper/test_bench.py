@@ -19,6 +19,7 @@ from icdpm.training.strategy import make_strategy
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper import catalog, figure4, figure8, table1, table2, table7, table8, table9, tables3to6
 from icdpm_experiments.paper.guidance_pictures import guidance_pictures
+from icdpm_experiments.paper.models import Model
 from icdpm_experiments.paper.published import TABLE1, TABLE3
 from icdpm_experiments.paper.runs import Runs
 
@@ -120,6 +121,17 @@ def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsy
     assert "| Ours |" in capsys.readouterr().out
     with pytest.raises(IcdpmError, match="Ours is the name of a row that is made here"):
         tables3to6.run(runs, "table3", {"Ours": tmp_path / "others"})
+
+
+def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatch):
+    monkeypatch.setitem(tables3to6.DEBLURRING, "UNet", Model("table2_b"))
+    for table, published in {"table4": 28.06, "table5": None}.items():
+        assert [need.variant for need in tables3to6.restorings(runs.scale, table)] == ["table2_f", "table2_f", "table2_b"]
+        tables3to6.run(runs, table, {})
+        (row,) = (row for row in rows_of(table) if (row["row"], row["metric"]) == ("UNet", "psnr"))
+        assert row["value"] > 0 and row["published"] == published
+        with open(f"results/{table}.md") as file:
+            assert "UNet: one sample of table2_b (ancestral, 3 steps, linear_beta 0.9)." in file.read()
 
 
 def test_domains_are_compared_in_every_space(runs, monkeypatch):

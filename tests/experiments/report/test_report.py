@@ -35,7 +35,7 @@ def test_a_table_keeps_its_cells():
     cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", html)
     assert cells == ["", "psnr", "Ours", "25.5 (33.2)", "&lt;b&gt;", ""]
     assert re.findall(r"<t[hd]( [^>]*)?>", html)[:4] == [' scope="col"', ' scope="col"', ' scope="row"', ""]
-    assert html.startswith('<div ') and 'tabindex="0"' in html.partition("<table>")[0]
+    assert html.startswith("<div ") and 'tabindex="0"' in html.partition("<table>")[0]
     assert title_of("text\n# The title\nmore") == "The title" and title_of("none") is None
 
 
