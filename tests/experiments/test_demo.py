@@ -10,12 +10,6 @@ from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments import demo
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def picture(name, blur, gain, seed):
     """A test picture whose blurry version has noise of strength `blur` and whose restored ones have less."""
     rng = np.random.default_rng(seed)

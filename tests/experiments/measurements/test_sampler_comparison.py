@@ -3,22 +3,9 @@
 import json
 
 import PIL.Image
-import pytest
 
 from icdpm.restoration.settings import Settings
 from icdpm_experiments.measurements import sampler_comparison
-from icdpm_experiments.sweeping.metrics import available_metrics
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def metrics(random_pairs):
-    return available_metrics(["psnr", "ssim"], random_pairs)[0]
 
 
 def comparison(reference, **few):

@@ -62,7 +62,6 @@ def system(micro_workdir):
 @pytest.fixture
 def runs(tmp_path, monkeypatch, micro_workdir, system, random_pairs):
     """Trained `Runs` in a folder of their own, all of one system, without any downloaded weights of metrics."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("icdpm_experiments.paper.runs.load", lambda workdir: system)
     pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS want some size

@@ -27,8 +27,7 @@ def test_the_published_value_stands_beside_the_measured_one():
 
 
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
-def test_a_table_says_its_scale_its_protocols_and_what_is_missing(scale, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_table_says_its_scale_its_protocols_and_what_is_missing(scale, tmp_path):
     write_comparison(
         "table0", "Title", scale, ROWS, notes=["A note."], protocols={"psnr": "in dB", "fid": "x"}, not_available={"fid": "why"}
     )

@@ -12,7 +12,6 @@ def test_table11_counts_the_paper_config():
 
 
 def test_table11_writes_all_rows(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(table11, "count", lambda config: (config.unet.channels, config.guidance.channels))
     table11.main()
     content = json.loads((tmp_path / "results/table11.json").read_text())

@@ -87,8 +87,7 @@ def test_the_page_has_everything_in_it(page, tmp_path):
     assert text.count("data:image/webp") == 2 * 3 and text.count("data:image/png") == 1
 
 
-def test_an_empty_folder_is_told(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_an_empty_folder_is_told():
     with pytest.raises(IcdpmError, match="has no results yet: make demo or make bench-micro"):
         write_report(2)
 

@@ -16,12 +16,6 @@ from icdpm_experiments.sweeping.metrics import available_metrics
 SETTINGS = [Settings("ancestral", 2, 0.9), Settings("dpmpp_2m", 3, 0.9, schedule="log_snr")]
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture
 def system(micro_config):
     return ICDPM(micro_config)
@@ -31,11 +25,6 @@ def system(micro_config):
 def pairs(random_pairs):
     random_pairs.names = random_pairs.names[:3]
     return random_pairs
-
-
-@pytest.fixture
-def metrics(pairs):
-    return available_metrics(["psnr", "ssim"], pairs)[0]
 
 
 def test_what_cannot_be_measured_is_said(random_pairs, monkeypatch, tmp_path):
