@@ -25,6 +25,12 @@ from icdpm.errors import IcdpmError
 _REQUIRED = "must have a value other than None."
 
 
+def refuse_arguments(argv):
+    """Raises UsageError where a command that has flags only is given anything else."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+
+
 def run_command(main):
     """Runs `main(argv)` by absl's app.run and exits.
 
@@ -77,12 +83,6 @@ def run_command(main):
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         stop("interrupted", 130)
-
-
-def refuse_arguments(argv):
-    """Raises UsageError where a command that has flags only is given anything else."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
 
 
 def _errors_for_people():
