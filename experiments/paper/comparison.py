@@ -27,8 +27,6 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     protocols, not_available = protocols or {}, not_available or {}
     lines = comparison_table(rows)
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
-    points = [f"{metric}: not available: {reason}" for metric, reason in not_available.items()]
-    points += [f"{metric}: {protocol}" for metric, protocol in protocols.items() if metric not in not_available]
     print("\n".join(lines))
     path = write_results(
         name,
@@ -37,13 +35,19 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
         scale=scale.name,
         rows=rows,
         title=title,
-        notes=["\n".join([*NOTES, *notes]), "", *(f"- {line}" for line in points)],
+        notes=["\n".join([*NOTES, *notes]), "", *protocol_lines(protocols, not_available)],
         table=lines,
         protocols=protocols,
         not_available=not_available,
         **further,
     )
     print(f"written to {path}")
+
+
+def protocol_lines(protocols, not_available):
+    """Lines of a Markdown list: {metric: why it is not available} and {metric: how it is measured}."""
+    lines = [f"- {metric}: not available: {reason}" for metric, reason in not_available.items()]
+    return lines + [f"- {metric}: {protocol}" for metric, protocol in protocols.items() if metric not in not_available]
 
 
 def comparison_table(rows):

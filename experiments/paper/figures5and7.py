@@ -3,6 +3,7 @@
 import functools
 
 from icdpm_experiments.paper import table2
+from icdpm_experiments.paper.comparison import protocol_lines
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 from icdpm_experiments.plots import Panel, write_plot
@@ -34,9 +35,7 @@ def run(runs, figure):
             series[f"({row}) {model}"] = [(each["psnr"], each[perception]) for each in swept]
         panels.append(Panel("PSNR in dB (more is better)", axis, series, title=label))
     title = f"Figure {figure.removeprefix('fig')}: perception against distortion"
-    notes = ["A point is one setting of the sampler. The paper draws its points and lists none, so none stand beside.", ""]
-    notes += [f"- {metric}: not available: {reason}" for metric, reason in not_available.items()]
-    notes += [f"- {metric}: {protocol}" for metric, protocol in protocols.items()]
+    note = "A point is one setting of the sampler. The paper draws its points and lists none, so none stand beside."
     path = write_results(
         figure,
         command=f"make bench-{figure} SCALE={runs.scale.name}",
@@ -44,7 +43,7 @@ def run(runs, figure):
         scale=runs.scale.name,
         rows=rows,
         title=title,
-        notes=notes,
+        notes=[note, "", *protocol_lines(protocols, not_available)],
         protocols=protocols,
         not_available=not_available,
     )
