@@ -26,8 +26,8 @@ import sys
 from absl import app, flags
 
 from icdpm.albums.shards import read_shard
+from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
 
 FLAGS = flags.FLAGS

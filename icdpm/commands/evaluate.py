@@ -23,8 +23,8 @@ from pathlib import Path
 
 from absl import app, flags
 
+from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(

@@ -21,7 +21,7 @@ it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights
 
 from absl import app, flags, logging
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
 from icdpm_datasets.published.sets import NAMES, overview
 
 __doc__ = __doc__.format(published=overview())  # --help prints it
