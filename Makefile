@@ -12,7 +12,7 @@ BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
-  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
 .PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
@@ -45,6 +45,7 @@ bench-fig4:  ## what the guidance regresses at each scale
 bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
 bench-fig8:  ## the guidance's feature maps
+bench-fig9:  ## guidance features aligned with another domain's, and not
 
 $(PAPER): $(READY)
 	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)

@@ -31,7 +31,7 @@ class SelectedPairs:
         return self._source.load(self._indices[index])
 
     def check_crop(self, crop):
-        """Raises DataError where a picture of the whole source is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError where a picture of the whole source is narrower or lower than `crop` pixels."""
         self._source.check_crop(crop)
 
 

@@ -26,11 +26,10 @@ _REPEATED = 3
 def load_python(workdir):
     """A function of the bytes of a PNG file, as icdpm-deblur restores it."""
     from icdpm.restoration.restore import restore
-    from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
     system = load(workdir, precision="float32")
-    settings = settings_of(system.config)
+    settings = system.settings()
     png = FORMATS["png"]
     return lambda content: encode_photo(Photo(restore(system, decode_photo(content, "noise").pixels, settings).pixels), png)
 

@@ -58,7 +58,7 @@ def _write_pair(number):
 def lay_out_frames(frames, tree, count):
     """Links the pairs of a folder with blur/ and sharp/ as a published tree; few of them come again under other names.
 
-    Returns how many different pairs there are. Raises DataError where the folder's pairs cannot be used.
+    Returns how many different pairs there are. Raises IcdpmError where the folder's pairs cannot be used.
     """
     pairs = FolderPairs(frames)
     folder = tree / SEQUENCE

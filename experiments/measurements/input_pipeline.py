@@ -98,13 +98,13 @@ def _tiny_need():
     import tensorflow as tf
 
     from icdpm.configs import load_config
-    from icdpm.systems.icdpm import ICDPM
+    from icdpm.systems.registry import make_system
     from icdpm.training.optimizer import make_optimizer
     from icdpm.training.quiet import compile_something_quietly
 
     compile_something_quietly()
     config = load_config("tiny")
-    system = ICDPM(config)
+    system = make_system(config)
     system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
     batch, crop = config.data.batch, config.data.crop
     blurry, sharp = tf.random.uniform([2, batch, crop, crop, 3], -1.0, 1.0)

@@ -1,6 +1,6 @@
 """Samplers against each other: quality by the number of times that the network is evaluated."""
 
-from icdpm.restoration.settings import Settings
+from icdpm.systems.settings import SamplingSettings
 from icdpm_experiments.plots import Panel, write_plot
 from icdpm_experiments.results import FOLDER, print_table, write_results
 from icdpm_experiments.sweeping.sweep import OF_MEAN
@@ -19,10 +19,10 @@ DETAIL_WITHIN = 0.05  # what counts as much in `detail`, where it is asked which
 def comparison_settings(samples):
     """What is measured; the last one, ancestral sampling with 500 evaluations, is what the others are held against."""
     settings = [
-        Settings(sampler, evaluations, START, samples, "log_snr") for sampler in SAMPLERS for evaluations in EVALUATIONS
+        SamplingSettings(sampler, evaluations, START, samples, "log_snr") for sampler in SAMPLERS for evaluations in EVALUATIONS
     ]
-    settings += [Settings("ddim", *each, samples) for each in LINEAR_BETA if each[0] <= FEW]
-    return settings + [Settings("ancestral", *each, samples) for each in LINEAR_BETA]
+    settings += [SamplingSettings("ddim", *each, samples) for each in LINEAR_BETA if each[0] <= FEW]
+    return settings + [SamplingSettings("ancestral", *each, samples) for each in LINEAR_BETA]
 
 
 def comparison_rows(settings, means):

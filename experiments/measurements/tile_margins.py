@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from icdpm.restoration.restore import default_margin, restore
-from icdpm.restoration.settings import Settings
-from icdpm.restoration.tiling import divide
+from icdpm.restoration.restore import restore
+from icdpm.systems.settings import SamplingSettings
+from icdpm.tiles.windows import divide
 from icdpm_experiments.measurements.tile_sizes import CORE, SAMPLERS, STEPS, WIDTH
 
 MARGINS = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
@@ -22,10 +22,10 @@ def measure_margins(system, photo, margins=None):
       (rows: {'margin', 'is_default', 'tiles', and for each sampler its mean and its largest error, in 8-bit steps},
       pictures of the first sampler: {'whole', each margin: uint16}).
     """
-    default, factor = default_margin(system), system.factor
+    default, factor = system.margin, system.factor
     margins = margins or sorted({margin for margin in MARGINS if margin % factor == 0} | {default, system.reach})
     deep = photo.astype(np.uint16) * 257
-    settings = {name: Settings(name, STEPS, 0.5) for name in SAMPLERS}
+    settings = {name: SamplingSettings(name, STEPS, 0.5) for name in SAMPLERS}
     whole = {name: restore(system, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}
     pictures, rows = {"whole": whole[SAMPLERS[0]]}, []
     for margin in margins:

@@ -7,14 +7,13 @@ from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.restoring import restore_source
-from icdpm.restoration.presets import PRESETS, changes_of
-from icdpm.restoration.settings import settings_of
+from icdpm.systems.registry import presets_of, settings_of
 from icdpm_experiments.results import without_home
 
 
 def settings_by_name(config):
     """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps)."""
-    presets = {f"--preset={name}": settings_of(config, **changes_of(name)) for name in PRESETS}
+    presets = {f"--preset={name}": settings_of(config, name) for name in presets_of(config)}
     paper = {"--preset=paper": presets.pop("--preset=paper")}
     return {"one sample": settings_of(config, samples=1), "mean of 8": settings_of(config, samples=8), **presets}, paper
 
@@ -35,7 +34,7 @@ def measured_rows(system, label, source, settings, metrics, folder):
     """
     folders = {}
     for name, each in settings.items():
-        print(f"{label}: {name}, {each.samples} × {each.steps} evaluations", flush=True)
+        print(f"{label}: {name}, {each.evaluations} evaluations", flush=True)
         folders[name] = folder / name
         restore_source(system, source, each, 0, folders[name])
     measured = measure(pair_with_source(folders, source), choose_metrics(metrics), folder, workers=1)

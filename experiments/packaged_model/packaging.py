@@ -8,9 +8,8 @@ import numpy as np
 from icdpm.files import make_folder_atomically
 from icdpm.metrics.psnr import psnr
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
 from icdpm.systems.config import config_to_json
-from icdpm.systems.weights import save_weights
+from icdpm.systems.weights import read_weights, save_weights
 from icdpm.systems.workdir import checkpoint_steps, config_file, data_file, load, read_data, weights_file
 from icdpm_experiments.packaged_model.model_card import write_model_card
 
@@ -34,8 +33,7 @@ def package(workdir, target, validation_pairs, data_folder):
     shutil.rmtree(new, ignore_errors=True)
     with make_folder_atomically(new) as folder:
         weights_file(folder, step).parent.mkdir(parents=True)
-        with np.load(weights_file(workdir, step)) as averaged:
-            save_weights(weights_file(folder, step), averaged.keys(), averaged.values(), np.float16)
+        save_weights(weights_file(folder, step), read_weights(weights_file(workdir, step)), np.float16)
         config_file(folder).write_text(config_to_json(system.config))
         seen = {
             kind: [each.replace(f"{data_folder}/", "") for each in descriptions]
@@ -51,7 +49,7 @@ def package(workdir, target, validation_pairs, data_folder):
 
 def validation_psnr(system, pairs):
     """Mean PSNR of one sample by the config's settings over pairs, in dB."""
-    settings = settings_of(system.config)
+    settings = system.settings()
     values = []
     for index in range(len(pairs)):
         blurry, sharp = pairs.load(index)

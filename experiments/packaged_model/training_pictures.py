@@ -20,7 +20,7 @@ VALIDATION = "{}/val"
 
 
 def open_pictures(folder):
-    """(training, validation) `PairSource`s of a folder. Raises IcdpmError or DataError where it or a part of it is missing."""
+    """(training, validation) `PairSource`s of a folder. Raises IcdpmError where it or a part of it is missing."""
     if not folder or not Path(folder).is_dir():
         raise IcdpmError(f"there is no folder {folder or ''!r} of pictures to train on; name it: FOLDER=pictures")
     folder = Path(folder)

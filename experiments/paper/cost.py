@@ -77,7 +77,7 @@ def describe(runs, restorings):
 def announce(runs, restorings):
     """Prints the estimate, after making sure that the data and what the metrics need are there.
 
-    Raises DataError or IcdpmError where they are not.
+    Raises IcdpmError where they are not.
     """
     for dataset in dict.fromkeys(each.dataset for each in restorings):
         runs.scale.test_pairs(dataset)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from icdpm.restoration.padding import pad_to_multiple
-from icdpm.restoration.values import to_pixels, to_values
+from icdpm.photos.values import to_pixels, to_values
+from icdpm.restoration.pixels import pad_to_multiple
 
 
 class GuidancePictures(NamedTuple):
@@ -37,7 +37,7 @@ def guidance_pictures(system, picture):
     def as_picture(values, k):
         return to_pixels(np.broadcast_to(unpadded(values, k), (*unpadded(values, k).shape[:2], 3)), picture)
 
-    guidance = {int(k): outputs for k, outputs in system.compiled_guide(padded).items()}
+    guidance = {int(k): outputs for k, outputs in system.compiled_conditions(padded).items()}
     structure = {int(k): values for k, values in system.structure(padded).items()}
     scales = sorted(guidance)
     return GuidancePictures(

@@ -8,6 +8,7 @@ RUNS/SCALE/measured/grid.jsonl                       the values of each picture 
 All of it is kept: what is there is not made again, and what was interrupted is continued.
 """
 
+import re
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
@@ -17,7 +18,7 @@ from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.restoring import restore_source
 from icdpm.systems.workdir import checkpoint_steps, load
 from icdpm.training.run import train
-from icdpm_experiments.paper.models import SAME
+from icdpm_experiments.paper.models import FINE_TUNED, SAME
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import without_home
 from icdpm_experiments.sweeping.journal import Journal
@@ -59,15 +60,18 @@ class Runs:
         return self._step(variant) >= self.config(variant).run.steps
 
     def train(self, variant):
-        """Trains a variant, from where an earlier run stopped; does nothing where it is trained.
+        """Trains a variant, from where an earlier run stopped, after what it begins with; does nothing where it is trained.
 
         Raises SystemExit, with 128 and its number, where a signal ends the training.
         """
         if self.is_trained(variant):
             return
-        workdir = self.workdir(variant)
+        further = {}
+        if first := FINE_TUNED.get(variant):
+            self.train(first)
+            further = {"start_from": self.workdir(first), "target_pairs": self.scale.target_pairs()}
         pairs = self.scale.training_pairs(), self.scale.test_pairs(IN_DOMAIN)
-        if signal := train(self.config(variant), workdir, *pairs, self._strategy):
+        if signal := train(self.config(variant), self.workdir(variant), *pairs, self._strategy, **further):
             raise SystemExit(128 + signal)
 
     def system(self, variant):
@@ -87,8 +91,8 @@ class Runs:
         """The folder of a test set's pictures restored by a `models.Model`."""
         system, pairs = self.system(model.variant), self.scale.test_pairs(dataset)
         settings, workdir = model.settings(self.scale), self.workdir(model.variant)
-        name = f"{workdir.name}-step{self._step(model.variant)}-{settings.sampler}-{settings.schedule}"
-        name += f"-{settings.steps}-{settings.max_noise_variance:g}-mean{settings.samples}"
+        words = re.sub(r"[^\w.]+", "-", str(settings))
+        name = f"{workdir.name}-step{self._step(model.variant)}-{words}-mean{settings.samples}"
         folder = workdir / "restored" / dataset / name
         restore_source(system, pairs, settings, 0, folder)
         return folder

@@ -5,7 +5,7 @@ searched. Test sets go by the names of the published ones at both scales; `label
 """
 
 from icdpm.configs import load_config
-from icdpm.restoration.settings import Settings
+from icdpm.systems.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.source import open_source
 from icdpm_experiments.pairs import SelectedPairs
@@ -35,6 +35,10 @@ class PaperScale:
     def training_pairs(self):
         """The `PairSource` that every variant is trained on."""
         return open_source(IN_DOMAIN, "train", self._data_dir)
+
+    def target_pairs(self):
+        """The `PairSource` whose blurry pictures are the unlabelled ones of another domain (Fig. 9)."""
+        return open_source(OUT_OF_DOMAIN, "train", self._data_dir)
 
     def test_pairs(self, dataset):
         """The `PairSource` of a test set: gopro, realblur_j, reds or hide."""
@@ -79,12 +83,19 @@ class MicroScale:
         """The embedded training pairs."""
         return EmbeddedPairs("train")
 
+    def target_pairs(self):
+        """The embedded training pairs of the kinds that stand in for the other domain."""
+        return self._chosen("train", OUT_OF_DOMAIN)
+
     def test_pairs(self, dataset):
         """The embedded test pairs of the kinds that stand in for the set."""
+        return self._chosen("test", dataset)
+
+    def _chosen(self, split, dataset):
         label, kinds = self._STAND_INS[dataset]
-        test = EmbeddedPairs("test")
-        chosen = [index for index, name in enumerate(test.names) if name.startswith(kinds)]
-        return SelectedPairs(test, chosen, f"{label}: {len(chosen)} test pairs")
+        pairs = EmbeddedPairs(split)
+        chosen = [index for index, name in enumerate(pairs.names) if name.startswith(kinds)]
+        return SelectedPairs(pairs, chosen, f"{label}: {len(chosen)} {split} pairs")
 
     def label(self, dataset):
         """The name of what is measured where a table speaks of `dataset`."""
@@ -96,7 +107,7 @@ class MicroScale:
 
     def grid(self):
         """A few settings of a few steps, in place of Table 10's."""
-        return [Settings("ancestral", steps, variance) for steps, variance in self._GRID]
+        return [SamplingSettings("ancestral", steps, variance) for steps, variance in self._GRID]
 
 
 def make_scale(name, data_dir=None):
@@ -107,20 +118,24 @@ def make_scale(name, data_dir=None):
 def micro(config):
     """A variant's config with the same structure, a quarter of the channels and the tiny config's way of short training."""
     tiny = load_config("tiny")
-    ramp = config.optimizer.noise_loss_ramp and tiny.optimizer.noise_loss_ramp
+    ramp = config.optimizer.get("noise_loss_ramp", 0) and tiny.optimizer.noise_loss_ramp
     for name, network in config.items():
         if hasattr(network, "channels"):
             network.channels //= 4
             depth = tiny.get(name, tiny.unet)
             network.update({field: depth[field] for field in ("encoder_blocks", "middle_blocks") if field in network})
-    config.update({section: tiny[section] for section in _TRAINING if section in config})
-    config.optimizer.noise_loss_ramp = ramp
+    for section in _TRAINING:
+        for field in set(config.get(section, ())) & set(tiny[section]):
+            config[section][field] = tiny[section][field]
+    if "noise_loss_ramp" in config.optimizer:
+        config.optimizer.noise_loss_ramp = ramp
     config.optimizer.ema_decay = 0.99
     config.data.batch = 8
     config.run.steps = 400
     config.run.log_every = 100
     config.run.validate_every = config.run.checkpoint_every = 200
     config.run.validation_images = 4
-    config.sampling.steps = 2
-    config.sampling.max_noise_variance = 0.8
+    if "sampling" in config:
+        config.sampling.steps = 2
+        config.sampling.max_noise_variance = 0.8
     return config

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.networks.flops import convolution_flops
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
 from icdpm_experiments.paper.published import TABLE11
 from icdpm_experiments.results import print_table, write_results
 
@@ -18,11 +18,11 @@ NOTES = [
 
 
 def count(config):
-    """Parameters and FLOPs of one step at 720×1280 of a config's model."""
-    system = ICDPM(config)
+    """Parameters and FLOPs of one evaluation at 720×1280, with what is computed once a picture, of a config's model."""
+    system = make_system(config)
 
     def step(x_gamma, blurry, gamma):
-        return system.denoise(x_gamma, blurry, gamma, system.guide(blurry))
+        return system.denoise(x_gamma, blurry, gamma, system.conditions(blurry))
 
     image = tf.TensorSpec([1, 720, 1280, 3])
     parameters = int(sum(np.prod(variable.shape) for variable in system.trainable_variables))

@@ -12,7 +12,6 @@ from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import DEBLURRING
 from icdpm_experiments.paper.runs import beside_others
-from icdpm_experiments.sweeping.sweep import describe
 
 METRICS = ("lpips_alex", "niqe", "fid", "kid", "psnr", "ssim")
 COLUMNS = ("lpips_alex", "niqe", "fid", "kid_x1000", "psnr", "ssim")
@@ -66,7 +65,7 @@ def run(runs, table, restored):
 def _made(row, model, scale):
     """How a row's pictures were made, in words."""
     samples = "one sample" if model.samples == 1 else f"the mean of {model.samples} samples"
-    return f"{row}: {samples} of {model.variant} ({describe(model.settings(scale))})."
+    return f"{row}: {samples} of {model.variant} ({model.settings(scale)})."
 
 
 EXPERIMENTS = {

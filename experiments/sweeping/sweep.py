@@ -46,7 +46,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
     missing = [each for each in settings for picture in pictures if journal.get(key(each, picture)) is None]
     # A terminal is drawn anew; a log file grows.
     interval = 0.1 if sys.stderr.isatty() else 30.0
-    evaluations = sum(each.steps * each.samples for each in missing)
+    evaluations = sum(each.evaluations for each in missing)
     bar = tqdm.tqdm(total=evaluations, unit="evaluation", unit_scale=True, mininterval=interval, dynamic_ncols=True)
     measured = []
     with bar, held_interrupts() as check:
@@ -64,19 +64,13 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
                     journal.add(key(each, picture), _values(metrics, restored, sharp))
             measured.append([journal.get(key(each, picture)) for picture in pictures])
             numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in _means(measured[-1]).items())
-            bar.write(f"{label}{describe(each)}: {numbers} ({time.time() - started:.0f} s)", file=sys.stdout)
+            bar.write(f"{label}{each}: {numbers} ({time.time() - started:.0f} s)", file=sys.stdout)
     return measured
 
 
 def measure_blurry(pairs, metrics):
     """{metric: mean over the pictures} of the blurry pictures as they are."""
     return _means([measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
-
-
-def describe(settings):
-    """Settings of a sampler in words."""
-    eta = f" η {settings.eta:g}" if settings.eta else ""
-    return f"{settings.sampler}{eta}, {settings.steps} steps, {settings.schedule} {settings.max_noise_variance:g}"
 
 
 def _means(values):

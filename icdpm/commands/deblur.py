@@ -161,7 +161,7 @@ def _by_model():
     system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
     if FLAGS.preset:
-        stands_for = system.presets()[FLAGS.preset].as_flags
+        stands_for = system.presets(system.config)[FLAGS.preset].as_flags
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)
     options = {
         "seed": FLAGS.seed,

@@ -31,7 +31,13 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "start_from",
     None,
-    "Workdir of another run of the same networks, or 'packaged' for the packaged model: training begins with its weights.",
+    "Workdir of another run, or 'packaged' for the packaged model: training begins with those of its weights that fit.",
+)
+flags.DEFINE_string(
+    "target_data",
+    None,
+    "What to take pictures of another domain from, likewise, of which only the blurry ones are looked at: for systems that "
+    "align two domains (fig9_aligned).",
 )
 flags.DEFINE_multi_string("set", [], "Changes one field of the config, as in --set=optimizer.accumulation=4. Repeatable.")
 flags.DEFINE_enum(
@@ -61,8 +67,9 @@ def main(argv):
     validation = open_source(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
     if is_chief(strategy):
         print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
+    target = open_source(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
     start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
-    signal = train(config, Path(FLAGS.workdir), training, validation, strategy, start_from)
+    signal = train(config, Path(FLAGS.workdir), training, validation, strategy, start_from, target)
     if not is_chief(strategy):
         return 0
     if signal:

@@ -29,7 +29,7 @@ class Restorer:
         Args:
           picture: path of a photo; or an array, [height, width, 3] sRGB or [height, width] gray: uint8, uint16, or float in
             [0, 1] (which is worked on in 16 bits).
-          preset: one of the model's (`system.presets()`); None: what the model's config says, one sample.
+          preset: one of the model's (`System.presets`); None: what the model's config says, one sample.
           **options: settings of the model (`system.settings`), such as steps and samples, which go before the preset's; and
             seed: a whole number from 0 (the default); the same one gives the same picture.
             match_color: whether drift of colour is taken out (`icdpm.photos.drift`); not by default.

@@ -94,14 +94,16 @@ class DiffusionSystem(System):
 
     # Restoring.
 
-    def _settings(self, **changes):
+    @classmethod
+    def _changed_settings(cls, config, changes):
         known = [field.name for field in dataclasses.fields(SamplingSettings)]
         for name in changes:
             if name not in known:
-                raise IcdpmError(f"{self.title} has no setting {name!r}; it has {', '.join(known)}")
-        return SamplingSettings(**self.config.sampling).changed(**changes)
+                raise IcdpmError(f"{cls.title} has no setting {name!r}; it has {', '.join(known)}")
+        return SamplingSettings(**config.sampling).changed(**changes)
 
-    def presets(self):
+    @classmethod
+    def presets(cls, config):
         return SAMPLING_PRESETS
 
     def plan(self, settings):

@@ -74,6 +74,10 @@ class Settings:
     def _check_together(self):
         """Raises IcdpmError where settings do not fit each other."""
 
+    def __str__(self):
+        """In words, but for the samples."""
+        return "at once"
+
 
 @dataclasses.dataclass(frozen=True)
 class SamplingSettings(Settings):
@@ -110,6 +114,10 @@ class SamplingSettings(Settings):
                 f"max_noise_variance is {self.max_noise_variance}; with the schedule log_snr, which ends at "
                 f"{MIN_NOISE_VARIANCE:g}, it must be above that"
             )
+
+    def __str__(self):
+        eta = f" η {self.eta:g}" if self.eta else ""
+        return f"{self.sampler}{eta}, {self.steps} steps, {self.schedule} {self.max_noise_variance:g}"
 
     def changed(self, **changes):
         """These settings with some of them changed.

@@ -116,10 +116,12 @@ class System(tf.keras.Model):
 
     # Restoring.
 
-    def settings(self, preset=None, **changes):
-        """How a picture is restored: what the model's config says, with some of it changed.
+    @classmethod
+    def settings_of(cls, config, preset=None, **changes):
+        """How a picture is restored by a model of a config: what that says, with some of it changed.
 
         Args:
+          config: the config.
           preset: a name in `presets`, or None.
           **changes: settings, which go before the preset's; None leaves one as it is.
 
@@ -130,15 +132,17 @@ class System(tf.keras.Model):
           IcdpmError: a setting or a value that this system does not have.
         """
         given = {name: value for name, value in changes.items() if value is not None}
-        return self._settings(**with_preset(self.presets(), preset, given))
+        return cls._changed_settings(config, with_preset(cls.presets(config), preset, given))
 
-    def _settings(self, **changes):
+    @classmethod
+    def _changed_settings(cls, config, changes):
         if changes:
             name = next(iter(changes))
-            raise IcdpmError(f"{self.title} gives one answer for a picture, at once: it has no {name} to choose")
+            raise IcdpmError(f"{cls.title} gives one answer for a picture, at once: it has no {name} to choose")
         return Settings()
 
-    def presets(self):
+    @classmethod
+    def presets(cls, config):
         """{name: Preset}: settings by names that say what they are for."""
         return {}
 
@@ -197,6 +201,10 @@ class System(tf.keras.Model):
         A system with networks that restoring does not use touches them here too.
         """
         return self.denoise(blurry, blurry, tf.fill([tf.shape(blurry)[0]], 0.5), self.conditions(blurry))
+
+    def settings(self, preset=None, **changes):
+        """`settings_of` this system's config."""
+        return self.settings_of(self.config, preset, **changes)
 
     def made(self):
         """This system, once its weights and graphs are there; the weights follow the config's seed.

@@ -4,7 +4,7 @@ import json
 
 import PIL.Image
 
-from icdpm.restoration.settings import Settings
+from icdpm.systems.settings import SamplingSettings
 from icdpm_experiments.measurements import sampler_comparison
 
 
@@ -35,5 +35,5 @@ def test_few_evaluations_are_held_against_the_reference(metrics, in_a_folder_of_
 
 def test_the_comparison_ends_with_its_reference():
     settings = sampler_comparison.comparison_settings(8)
-    assert settings[-1] == Settings("ancestral", 500, 0.02, 8) and len(settings) == len(set(settings))
+    assert settings[-1] == SamplingSettings("ancestral", 500, 0.02, 8) and len(settings) == len(set(settings))
     assert {each.sampler for each in settings} == set(sampler_comparison.SAMPLERS)

@@ -14,7 +14,6 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load, read_config, read_data, weights_file
 from icdpm_datasets.source import open_source
 from icdpm_experiments.packaged_model import guided_gains
@@ -119,7 +118,7 @@ def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, ra
     random_pairs.names = random_pairs.names[:2]
     gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS)
     assert loaded == [(f"small_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
-    restored = restore(system, random_pairs.blurry[1], settings_of(system.config, samples=2)).pixels
+    restored = restore(system, random_pairs.blurry[1], system.settings(samples=2)).pixels
     gain = psnr(restored, random_pairs.sharp[1]) - psnr(random_pairs.blurry[1], random_pairs.sharp[1])
     np.testing.assert_allclose(gains[:, 1], gain)
 

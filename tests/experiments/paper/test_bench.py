@@ -49,9 +49,9 @@ class SmallScale:
         return "none"
 
     def grid(self):
-        from icdpm.restoration.settings import Settings
+        from icdpm.systems.settings import SamplingSettings
 
-        return [Settings("ancestral", 1, 0.9), Settings("ancestral", 2, 0.8)]
+        return [SamplingSettings("ancestral", 1, 0.9), SamplingSettings("ancestral", 2, 0.8)]
 
 
 @pytest.fixture(scope="module")

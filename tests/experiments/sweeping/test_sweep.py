@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from icdpm.metrics.psnr import psnr
-from icdpm.restoration.settings import Settings
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
+from icdpm.systems.settings import SamplingSettings
 from icdpm_experiments.sweeping import sweep
 from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.metrics import available_metrics
 
-SETTINGS = [Settings("ancestral", 2, 0.9), Settings("dpmpp_2m", 3, 0.9, schedule="log_snr")]
+SETTINGS = [SamplingSettings("ancestral", 2, 0.9), SamplingSettings("dpmpp_2m", 3, 0.9, schedule="log_snr")]
 
 
 @pytest.fixture
 def system(micro_config):
-    return ICDPM(micro_config)
+    return make_system(micro_config)
 
 
 @pytest.fixture
