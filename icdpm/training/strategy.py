@@ -4,7 +4,7 @@ import os
 
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, reason_of
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
@@ -35,7 +35,7 @@ def make_strategy(name, tpu=""):
             tf.config.experimental_connect_to_cluster(resolver)
             tf.tpu.experimental.initialize_tpu_system(resolver)
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-            raise IcdpmError(f"no TPU could be reached as {tpu or 'local'!r}: {str(error).splitlines()[0]}") from error
+            raise IcdpmError(f"no TPU could be reached as {tpu or 'local'!r}: {reason_of(error)}") from error
         return tf.distribute.TPUStrategy(resolver)
     raise IcdpmError(f"the strategy is {name!r}; it must be one of {', '.join(STRATEGIES)}")
 

@@ -143,6 +143,13 @@ def test_bad_input_is_one_sentence(folder):
         assert result.returncode == status, (flags, result.stderr)
         message = result.stderr.strip().splitlines()[-1]
         assert said in message and "Traceback" not in result.stderr, (flags, result.stderr)
+    (data / "sharp/pair_3.png").rename(data / "sharp/pair_x.png")
+    result = train(folder, "bad")
+    assert result.returncode == 1 and "pair_3" in result.stderr and "Traceback" not in result.stderr
+    (data / "sharp/pair_x.png").rename(data / "sharp/pair_3.png")
+    # Nothing of what was refused is left that blocks the corrected command.
+    assert not any(path.is_file() and path.name != ".lock" for path in (folder / "bad").rglob("*"))
+    assert train(folder, "bad", "--set=run.steps=1", "--set=data.batch=2").returncode == 0
     assert before == {path: path.read_bytes() for path in (folder / "first").rglob("*") if path.is_file()}
     assert config == (folder / "micro.py").read_text() and len(list((data / "blur").iterdir())) == 10
 

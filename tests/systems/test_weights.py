@@ -1,0 +1,98 @@
+"""Weights: all variables, by name, whole; and those that fit."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.systems.registry import make_system
+from icdpm.systems.weights import load_fitting_weights, load_weights, named_variables, save_weights
+from icdpm.training.optimizer import averaged_weights, make_optimizer
+
+
+@pytest.fixture
+def system(micro_config):
+    return make_system(micro_config)
+
+
+@pytest.fixture
+def frozen(micro_config):
+    """A system whose guidance is frozen: its trainable variables are not all."""
+    system = make_system(micro_config)
+    system.guidance_networks["1"].trainable = False
+    return system
+
+
+def values_of(system):
+    return {name: variable.numpy() for name, variable in named_variables(system).items()}
+
+
+def test_frozen_variables_are_saved_and_come_back(frozen, micro_config, tmp_path):
+    assert 0 < len(frozen.trainable_variables) < len(frozen.variables) == len(named_variables(frozen))
+    save_weights(tmp_path / "weights.npz", named_variables(frozen))
+    micro_config.seed = 9
+    other = make_system(micro_config)
+    load_weights(tmp_path / "weights.npz", other)
+    expected = values_of(frozen)
+    for name, value in values_of(other).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_config, batch):
+    before = values_of(frozen)
+    frozen.compile(optimizer=make_optimizer(micro_config.optimizer, frozen.trainable_variables))
+    step = tf.function(frozen.train_step)
+    for _ in range(3):
+        step(batch)
+    averages = averaged_weights(frozen)
+    assert averages.keys() == before.keys()
+    for name, value in averages.items():
+        assert np.array_equal(value, before[name]) == name.startswith("guidance_1"), name
+
+
+def test_two_variables_of_one_name_are_refused(system):
+    system.second = tf.keras.layers.Dense(3, name="first")
+    system.third = tf.keras.layers.Dense(3, name="first")
+    for layer in (system.second, system.third):
+        with tf.name_scope("first"):
+            layer.build([None, 3])
+    with pytest.raises(IcdpmError, match="two variables of the system are called 'first/kernel'"):
+        named_variables(system)
+
+
+def test_what_fits_is_taken_and_the_rest_is_told(system, micro_config, tmp_path):
+    path = tmp_path / "weights.npz"
+    saved = {name: np.full_like(value, 0.5) for name, value in values_of(system).items()}
+    saved["unet/stem/kernel"] = np.zeros([1, 1, 1, 1])
+    saved["another/kernel"] = np.zeros(3)
+    del saved["unet/head/bias"]
+    save_weights(path, saved)
+    before = values_of(system)
+    said = load_fitting_weights(path, system)
+    count = len(before)
+    assert said.startswith(f"{count - 2} of {count} variables begin with the weights of {path}; left there: ")
+    assert "unet/stem/kernel" in said.split("; new: ")[0] and "another/kernel" in said
+    assert set(said.split("; new: ")[1].split(", ")) == {"unet/stem/kernel", "unet/head/bias"}
+    for name, value in values_of(system).items():
+        is_new = name in ("unet/stem/kernel", "unet/head/bias")
+        np.testing.assert_array_equal(value, before[name] if is_new else 0.5, err_msg=name)
+
+
+def test_weights_of_which_nothing_fits_are_refused(system, tmp_path):
+    before = values_of(system)
+    save_weights(tmp_path / "weights.npz", {"another/kernel": np.zeros(3)})
+    with pytest.raises(IcdpmError, match="nothing in .*weights.npz fits"):
+        load_fitting_weights(tmp_path / "weights.npz", system)
+    for name, value in values_of(system).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize("part", [0, 0.01, 0.3, 0.6, 0.9, 0.999])
+def test_a_file_that_was_cut_is_damaged(system, tmp_path, part):
+    path = tmp_path / "weights.npz"
+    save_weights(path, named_variables(system))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    for load in (load_weights, load_fitting_weights):
+        with pytest.raises(IcdpmError, match="weights.npz is damaged"):
+            load(path, system)

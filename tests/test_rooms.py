@@ -1,0 +1,78 @@
+"""The rooms of the house and what each may know: imports run from the ground up, and nowhere in a circle."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# From the ground up; a room may import those above it in this list, unless `KNOWS` says which.
+ROOMS = (
+    "errors files locks progress srgb command_line networks graphs photos tiles diffusion metrics icdpm_datasets pretrained "
+    "systems configs training restoration albums evaluation serving commands icdpm_experiments"
+).split()
+GROUND = {"errors", "files", "locks", "progress", "srgb"}
+KNOWS = {
+    "command_line": {"errors"},
+    "networks": set(),
+    "graphs": set(),
+    "photos": GROUND,
+    "tiles": {"photos"},
+    "diffusion": {"tiles"},
+    "metrics": GROUND,
+    "icdpm_datasets": GROUND,
+    "systems": GROUND | {"networks", "graphs", "tiles", "diffusion"},
+    "configs": GROUND | {"systems"},
+    "icdpm_experiments": set(ROOMS[:-1]) - {"commands"},
+}
+WITHOUT_TENSORFLOW = ("photos", "albums")
+
+
+def modules():
+    """(path, the package that it is in) of every module of the project."""
+    for package, folder in (("icdpm", "icdpm"), ("icdpm_datasets", "datasets"), ("icdpm_experiments", "experiments")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path, package, path.relative_to(ROOT / folder).with_suffix("").parts
+
+
+def room_of(module):
+    """The room that a dotted name lies in; None for other people's, and for the door of the house, icdpm itself."""
+    first, *rest = module.split(".")
+    if first == "icdpm":
+        return rest[0] if rest and rest[0] != "__version__" else None
+    return first if first in ROOMS else None
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def test_rooms_know_what_they_may():
+    wrong = []
+    for path, package, parts in modules():
+        here = room_of(".".join([package, *parts]))
+        if here == "__init__":
+            continue  # the door
+        assert here in ROOMS, f"{path} lies in no room that is known here"
+        may = KNOWS.get(here, set(ROOMS[: ROOMS.index(here)]))
+        known = {None, here, *may}
+        wrong += [f"{path.relative_to(ROOT)} imports {name}" for name in imported(path) if room_of(name) not in known]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_list_of_what_may_be_known_has_no_circle():
+    for room, known in KNOWS.items():
+        assert known <= set(ROOMS[: ROOMS.index(room)]), room
+
+
+@pytest.mark.parametrize("room", WITHOUT_TENSORFLOW)
+def test_rooms_without_tensorflow(room):
+    names = [".".join([package, *parts]) for _, package, parts in modules() if parts[0] == room and parts[-1] != "__init__"]
+    check = f"import sys, {', '.join(names)}\nsys.exit('tensorflow' in sys.modules)"
+    assert len(names) > 5 and subprocess.run([sys.executable, "-c", check]).returncode == 0

@@ -1,0 +1,71 @@
+"""Checkpoints: whole or damaged, and never something between."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.systems.registry import make_system
+from icdpm.systems.weights import named_variables
+from icdpm.systems.workdir import checkpoint_folder
+from icdpm.training.checkpoints import Checkpoints
+from icdpm.training.optimizer import make_optimizer
+
+
+def compiled(config, freeze=()):
+    system = make_system(config)
+    for layer in freeze:
+        system.guidance_networks[layer].trainable = False
+    system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
+    return system
+
+
+@pytest.fixture
+def saved(tmp_path, micro_config):
+    """(a workdir with the checkpoint of step 4, the system that it is of)."""
+    system = compiled(micro_config)
+    Checkpoints(tmp_path, system, keep=3).save(4)
+    return tmp_path, system
+
+
+def test_a_checkpoint_that_was_cut_anywhere_is_named(saved):
+    workdir, system = saved
+    checkpoints, folder = Checkpoints(workdir, system, keep=3), checkpoint_folder(workdir, 4)
+    assert checkpoints.restore_latest() == 4
+    for path in sorted(folder.glob("state*")):
+        content = path.read_bytes()
+        for length in sorted({0, 1, 7, *(len(content) * part // 8 for part in range(1, 8)), len(content) - 1}):
+            path.write_bytes(content[:length])
+            with pytest.raises(IcdpmError, match="step-000000004 is damaged .*delete that folder") as error:
+                checkpoints.restore_latest()
+            assert "{{" not in str(error.value) and "\n" not in str(error.value), str(error.value)
+        path.unlink()
+        with pytest.raises(IcdpmError, match="step-000000004 is damaged .*delete that folder"):
+            checkpoints.restore_latest()
+        path.write_bytes(content)
+    assert checkpoints.restore_latest() == 4
+
+
+def test_without_the_damaged_one_the_one_before_is_next(saved):
+    workdir, system = saved
+    checkpoints = Checkpoints(workdir, system, keep=3)
+    checkpoints.save(6)
+    (checkpoint_folder(workdir, 6) / "state.index").write_bytes(b"")
+    with pytest.raises(IcdpmError, match="step-000000006"):
+        checkpoints.restore_latest()
+    shutil.rmtree(checkpoint_folder(workdir, 6))
+    assert checkpoints.restore_latest() == 4
+
+
+def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
+    system = compiled(micro_config, freeze="1")
+    tf.function(system.train_step)(batch)
+    expected = {name: variable.numpy() for name, variable in named_variables(system).items()}
+    Checkpoints(tmp_path, system, keep=3).save(1)
+    micro_config.seed = 5
+    other = compiled(micro_config, freeze="1")
+    assert Checkpoints(tmp_path, other, keep=3).restore_latest() == 1
+    for name, variable in named_variables(other).items():
+        np.testing.assert_array_equal(variable, expected[name], err_msg=name)
