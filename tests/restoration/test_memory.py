@@ -9,6 +9,8 @@ import pytest
 from icdpm.diffusion.samplers import make_plan
 from icdpm.errors import IcdpmError
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling, tile_memory
+from icdpm.restoration.restore import restore
+from icdpm.systems.icdpm import ICDPM
 from icdpm.systems.registry import make_system
 
 GIB = 2**30
@@ -65,3 +67,16 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
     with pytest.raises(IcdpmError):
         choose(4000, 6000, (needed - 1) * 2**20)
     assert math.isclose(needed, 1300, rel_tol=0.1)
+
+
+def test_a_system_that_sees_all_of_a_picture_takes_no_tiles(micro_config, monkeypatch):
+    monkeypatch.setattr(ICDPM, "reach", None)
+    system = make_system(micro_config)
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    assert restore(system, image, system.settings()).pixels.shape == image.shape
+    with pytest.raises(IcdpmError, match="an icDPM sees all of a picture at once: it takes no tiles"):
+        restore(system, image, system.settings(), tile=32)
+    large = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
+    said = r"needs \d+ MiB with these settings \(an icDPM sees all of it at once: it takes no tiles\), and 1024 MiB are allowed"
+    with pytest.raises(IcdpmError, match=said):
+        restore(system, large, system.settings(), max_memory=GIB)

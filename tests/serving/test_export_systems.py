@@ -1,0 +1,58 @@
+"""Exported models of the other systems give what Python gives."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.restoration.restore import restore
+from icdpm.serving.export import export
+from icdpm.serving.exported import ExportedModel
+from icdpm.serving.trained import TrainedModel
+from icdpm.systems.config import check_config, config_to_json, default_config
+from icdpm.systems.registry import make_system
+from icdpm.systems.weights import named_variables, save_weights
+from icdpm.systems.workdir import config_file, weights_file
+
+
+@pytest.fixture(params=["dvsr", "regression", "aligned_icdpm"])
+def workdir(request, tmp_path):
+    """A workdir with the weights of an untrained model."""
+    config = default_config(request.param)
+    config.precision = "float32"
+    for section in config.values():
+        if hasattr(section, "multipliers"):
+            section.update(channels=4, multipliers=(1, 2), encoder_blocks=1, zero_last=False)
+    if "guidance" in config:
+        config.guidance.update(scales=(1,), channels=4)
+    if "sampling" in config:
+        config.sampling.update(steps=3, max_noise_variance=0.9)
+    config.data.crop = 16
+    config = check_config(config)
+    config_file(tmp_path).write_text(config_to_json(config))
+    save_weights(weights_file(tmp_path, 6), named_variables(make_system(config)))
+    return tmp_path
+
+
+def test_it_gives_what_python_gives(workdir):
+    export(workdir, workdir / "model", seed=5)
+    image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
+    trained, exported = TrainedModel(workdir), ExportedModel(workdir / "model")
+    system = trained._system
+    expected = restore(system, image, system.settings(), seed=5, keep_inside=True)
+    made = exported.restore(image, "default", lambda *_: None)
+    np.testing.assert_array_equal(made.pixels, expected.pixels)
+    assert made.inside.keys() == expected.inside.keys()
+    for name, picture in made.inside.items():
+        np.testing.assert_array_equal(picture, expected.inside[name])
+    presets = system.presets(system.config)
+    assert list(exported.presets) == ["default", *presets] and list(trained.presets) == (list(presets) or ["default"])
+    assert json.loads((workdir / "model/presets.json").read_text()) == {name: each.purpose for name, each in presets.items()}
+    np.testing.assert_array_equal(
+        trained.restore(image, "default" if not presets else "fast", lambda *_: None).pixels,
+        restore(system, image, system.settings("fast" if presets else None)).pixels,
+    )
+    assert system.description in (workdir / "model/MODEL_CARD.md").read_text()
+    signatures = set(tf.saved_model.load(str(workdir / "model")).signatures)
+    assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == bool(expected.inside)
