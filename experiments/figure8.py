@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icdpm.photos.pictures import read_picture
+from icdpm.photos.reading import read_picture
 from icdpm_experiments.cost import Restoring
 from icdpm_experiments.figure4 import GUIDED, middle
 from icdpm_experiments.gallery import write_gallery

@@ -13,8 +13,8 @@ from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
 from icdpm.photos.deep_png import encode_deep_png
+from icdpm.photos.exif import read_exif
 from icdpm.photos.formats import FORMATS
-from icdpm.photos.metadata import read_exif
 from icdpm.photos.reading import decode_photo, read_photo
 from icdpm.photos.tiff import encode_tiff
 from icdpm.photos.writing import encode_photo
@@ -119,6 +119,28 @@ def test_16_bit_tiff(compression, planar, byteorder):
     photo = decode_photo(buffer.getvalue(), "photo")
     np.testing.assert_array_equal(photo.pixels, image[..., :3])
     np.testing.assert_array_equal(photo.alpha, image[..., 3])
+    assert photo.pixels.dtype == photo.alpha.dtype == np.uint16
+
+
+def test_16_bit_tiff_in_tiles_and_cut_anywhere():
+    """Cut, it may end in front of its directory, in it, or between pixels."""
+    image = np.dstack([gradient(np.uint16), gradient(np.uint16)[..., 0]])
+    for options in ({}, {"compression": "lzw", "rowsperstrip": 3}, {"compression": "zlib", "tile": (16, 16)}):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, image, photometric="rgb", extrasamples=["unassalpha"], **options)
+        content = buffer.getvalue()
+        np.testing.assert_array_equal(decode_photo(content, "photo").alpha, image[..., 3])
+        for length in range(5, len(content), len(content) // 40):
+            with pytest.raises(IcdpmError, match="^photo is damaged"):
+                decode_photo(content[:length], "photo")
+
+
+def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
+    """Such a block would hold a picture with a size of its own."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", compression="jpeg2000")
+    with pytest.raises(IcdpmError, match="photo is compressed in a way that is not read here"):
+        decode_photo(buffer.getvalue(), "photo")
 
 
 def test_16_bit_tiff_with_premultiplied_or_other_extra_channels_and_white_as_zero():
