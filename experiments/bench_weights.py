@@ -91,14 +91,14 @@ def _measured(system, label, source, settings, metrics, folder, unavailable):
     from icdpm.evaluation.bootstrap import mean_with_interval
     from icdpm.evaluation.choice import choose_metrics
     from icdpm.evaluation.measure import measure
+    from icdpm.evaluation.outputs import write_outputs
     from icdpm.evaluation.pairing import BLURRY, pair_with_source
-    from icdpm.evaluation.restoring import restore_source
 
     folders = {}
     for name, each in settings.items():
         print(f"{label}: {name}, {each.samples} × {each.steps} evaluations", flush=True)
         folders[name] = folder / name
-        restore_source(system, source, each, 0, folders[name])
+        write_outputs(system, source, each, 0, folders[name])
     measured = measure(pair_with_source(folders, source), choose_metrics(metrics), folder, workers=1)
     unavailable.update({name: reason.replace(str(Path.home()), "~") for name, reason in measured.unavailable.items()})
     blurry = measured.values[BLURRY]["psnr"]

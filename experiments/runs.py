@@ -13,8 +13,8 @@ from pathlib import Path
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure
+from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
-from icdpm.evaluation.restoring import restore_source
 from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import checkpoint_steps, load
 from icdpm.training.run import train
@@ -91,7 +91,7 @@ class Runs:
         model = f"{self.workdir(variant).name}-step{self._step(variant)}-{settings.sampler}-{settings.schedule}"
         model += f"-{settings.steps}-{settings.max_noise_variance:g}-mean{samples}"
         folder = self.workdir(variant) / "restored" / dataset / model
-        restore_source(system, pairs, settings, 0, folder)
+        write_outputs(system, pairs, settings, 0, folder)
         return folder
 
     # Measuring.

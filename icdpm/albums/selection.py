@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import glob
 import os
 from pathlib import Path
@@ -28,8 +29,26 @@ class Selected:
     alone: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What a command's arguments stand for.
+
+    Attributes:
+      photos: [Selected].
+      ignored: the number of files found that are left alone, as their suffix is not a picture's.
+      left_out: a sentence for each link to a folder that was found and not followed.
+    """
+
+    photos: list
+    ignored: int
+    left_out: list
+
+
 def select_photos(arguments, leave_out=None):
-    """The photos that a command's arguments stand for, each once.
+    """The photos that a command's arguments stand for, each name of a file once.
+
+    A link to a photo is a photo of its own name. Links to folders are followed where an argument names them, not where they
+    are come across: they may lead around in circles.
 
     Args:
       arguments: strings: photos; folders, searched with the folders in them; patterns with *, ?, [] or **, of photos
@@ -37,61 +56,109 @@ def select_photos(arguments, leave_out=None):
       leave_out: a folder that is not searched (that of the restored photos may lie among the photos).
 
     Returns:
-      ([Selected], the number of files found that are left alone, as their suffix is not a picture's). Hidden files and
-      folders are not looked at.
+      A Selection. Hidden files and folders are not looked at.
 
     Raises:
-      IcdpmError: a pattern matches nothing, a folder cannot be read, or no picture was found at all.
+      IcdpmError: an argument is empty, a pattern matches nothing, a folder cannot be read, or no picture was found at all.
     """
+    search = _Search(leave_out)
     selected, ignored = {}, set()
     for argument in arguments:
+        if not argument:
+            raise IcdpmError("the name of a photo is empty; give a file, a folder, a pattern, or - for standard input")
         if argument == STANDARD_STREAM:
             selected.setdefault(None, Selected(None, Path(), alone=True))
             continue
-        root, found = _expand(argument, leave_out and Path(leave_out).resolve())
+        root, found = search.expand(argument)
         for path in found:
+            key = os.path.abspath(path)
             if root is None:
-                selected.setdefault(path.resolve(), Selected(path, Path(path.name), alone=True))
+                selected.setdefault(key, Selected(path, Path(path.name), alone=True))
             elif path.suffix.lower() in SUFFIXES:
-                selected.setdefault(path.resolve(), Selected(path, path.relative_to(root), alone=False))
+                selected.setdefault(key, Selected(path, path.relative_to(root), alone=False))
             else:
-                ignored.add(path.resolve())
+                ignored.add(key)
+    left_out = [f"{link} is a link to a folder and left out; name it to restore what is in it" for link in search.links]
     if not selected:
-        raise IcdpmError(f"{' '.join(arguments)}: no picture was found; pictures end in {', '.join(SUFFIXES)}")
-    return list(selected.values()), len(ignored)
+        nothing = f"{' '.join(arguments)}: no picture was found; pictures end in {', '.join(SUFFIXES)}"
+        raise IcdpmError("; ".join([nothing, *left_out]))
+    return Selection(list(selected.values()), len(ignored), left_out)
 
 
-def _expand(argument, leave_out):
-    """(the folder that the places of what was found count from, or None for a photo's own name, the paths found)."""
-    if os.path.isdir(argument):
-        return Path(argument), _files_below(argument, leave_out)
-    # A name with brackets in it that is there is meant as it stands.
-    if os.path.lexists(argument) or not glob.has_magic(argument):
-        return None, [Path(argument)]
-    matches = sorted(glob.glob(argument, recursive=True))
-    if not matches:
-        raise IcdpmError(f"{argument} matches nothing; check the pattern")
-    # The folder in front of the first special character.
-    parts = Path(argument).parts
-    root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
-    found = []
-    for match in matches:
-        found += _files_below(match, leave_out) if os.path.isdir(match) else [Path(match)]
-    if leave_out not in (root / "any").resolve().parents:
-        found = [path for path in found if leave_out not in path.resolve().parents]
-    return root, found
+class _Search:
+    """Finds files.
+
+    Attributes:
+      links: {link to a folder that was come across and not followed: None}, in order.
+    """
+
+    def __init__(self, leave_out):
+        self.links = {}
+        self._leave_out = None if leave_out is None else Path(os.path.realpath(leave_out))
+
+    def expand(self, argument):
+        """(the folder that the places of what was found count from, or None for a photo's own name, the paths found)."""
+        if os.path.isdir(argument):
+            return Path(argument), self._files_below(argument)
+        # A name with brackets in it that is there is meant as it stands.
+        if os.path.lexists(argument) or not glob.has_magic(argument):
+            return None, [Path(argument)]
+        # The folder in front of the first special character.
+        parts = Path(argument).parts
+        first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+        root = Path(*parts[:first])
+        matches = sorted(self._matches(root, parts[first:]))
+        if not (matches or self.links):
+            raise IcdpmError(f"{argument} matches nothing; check the pattern")
+        found = []
+        for match in matches:
+            found += self._files_below(match) if os.path.isdir(match) else [match]
+        return root, found if self._is_left_out(root) else [path for path in found if not self._is_left_out(path.parent)]
+
+    def _matches(self, folder, pattern):
+        """What matches the parts of a pattern in a folder, as `glob.glob` has it, links to folders left out."""
+        if not pattern:
+            yield folder
+            return
+        part, rest = pattern[0], pattern[1:]
+        if not glob.has_magic(part):
+            if os.path.lexists(folder / part):
+                yield from self._matches(folder / part, rest)
+        elif os.path.isdir(folder):
+            _, folders, files = next(os.walk(folder, onerror=_refuse))
+            if part == "**":
+                yield from self._matches(folder, rest)
+                # Without a rest the folder stands for all that is below.
+                names, rest = (_visible(folders) if rest else []), pattern
+            else:
+                names = folders + files if part.startswith(".") else _visible(folders + files)
+                names = fnmatch.filter(names, part)
+            for name in self._unlinked(folder, names):
+                yield from self._matches(folder / name, rest)
+
+    def _files_below(self, folder):
+        found = []
+        for parent, folders, files in os.walk(folder, onerror=_refuse):
+            # In place, which is how os.walk is told where not to go.
+            names = self._unlinked(parent, sorted(_visible(folders)))
+            folders[:] = [name for name in names if Path(os.path.realpath(Path(parent, name))) != self._leave_out]
+            found += [Path(parent, name) for name in sorted(_visible(files))]
+        return found
+
+    def _unlinked(self, folder, names):
+        """Those of the names in a folder that are no links to folders, which are noted."""
+        paths = [Path(folder, name) for name in names]
+        links = {path: None for path in paths if os.path.islink(path) and os.path.isdir(path)}
+        self.links.update(links)
+        return [path.name for path in paths if path not in links]
+
+    def _is_left_out(self, folder):
+        real = Path(os.path.realpath(folder))
+        return self._leave_out is not None and self._leave_out in (real, *real.parents)
 
 
-def _files_below(folder, leave_out):
-    def refuse(error):
-        raise IcdpmError(f"{error.filename} cannot be searched for photos: {error.strerror}") from error
-
-    found = []
-    for parent, folders, files in os.walk(folder, onerror=refuse):
-        # In place, which is how os.walk is told where not to go.
-        folders[:] = sorted(name for name in _visible(folders) if Path(parent, name).resolve() != leave_out)
-        found += [Path(parent, name) for name in sorted(_visible(files))]
-    return found
+def _refuse(error):
+    raise IcdpmError(f"{error.filename} cannot be searched for photos: {error.strerror}") from error
 
 
 def _visible(names):

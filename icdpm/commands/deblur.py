@@ -20,6 +20,7 @@ Four machines that are given --shard=0/4 to --shard=3/4 share one folder's work;
 interrupted.
 """
 
+import functools
 import sys
 
 from absl import app, flags
@@ -106,16 +107,17 @@ def main(argv):
     from icdpm.albums.jobs import plan_jobs
     from icdpm.albums.selection import select_photos
 
-    photos, ignored = select_photos(argv[1:], leave_out=FLAGS.output)
+    selection = select_photos(argv[1:], leave_out=FLAGS.output)
+    photos, ignored, notices = selection.photos, selection.ignored, selection.left_out
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
     jobs, failures = plan_jobs(
         photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside
     )
     count = sum(shard.holds(photo.place) for photo in photos) if shard else len(photos)
     skipped = count - len(jobs) - len(failures)
-    notices = []
     if jobs:
-        notices, more_failures = (_restore_by_server if FLAGS.server else _restore_here)(jobs, changes)
+        more_notices, more_failures = (_restore_by_server if FLAGS.server else _restore_here)(jobs, changes)
+        notices = notices + more_notices
         failures += more_failures
     # Standard output may be taken by the photo.
     for message in notices:
@@ -154,9 +156,10 @@ def _shard():
 
 
 def _restore_here(jobs, changes):
-    """What `restore_jobs` returns."""
+    """What `restore_album` returns."""
     from icdpm import pretrained
-    from icdpm.albums.batch import restore_jobs
+    from icdpm.albums.album import restore_album
+    from icdpm.restoration.restore import restore
     from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
@@ -164,13 +167,11 @@ def _restore_here(jobs, changes):
     settings = settings_of(system.config, **changes)
     if FLAGS.preset:
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {PRESETS[FLAGS.preset].as_flags}", file=sys.stderr)
-    return restore_jobs(
-        system,
+    options = {"seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}
+    return restore_album(
         jobs,
-        settings,
-        seed=FLAGS.seed,
-        tile=FLAGS.tile,
-        max_memory=FLAGS.max_memory * 2**20,
+        functools.partial(restore, system, settings=settings, **options),
+        evaluations=settings.evaluations,
         match_color=FLAGS.match_color,
         verbose=FLAGS.verbose,
     )

@@ -120,7 +120,7 @@ def _pairs():
     if not FLAGS.workdir:
         return pair_with_source(named_folders(FLAGS.restored), source)
     from icdpm import pretrained
-    from icdpm.evaluation.restoring import restore_source
+    from icdpm.evaluation.outputs import write_outputs
     from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
@@ -130,7 +130,7 @@ def _pairs():
     folders[name] = Path(FLAGS.output) / name
     system = load(workdir, FLAGS.checkpoint)
     settings = settings_of(system.config, **settings_flags.given_changes())
-    making = restore_source(system, source, settings, FLAGS.seed, folders[name])
+    making = write_outputs(system, source, settings, FLAGS.seed, folders[name])
     return pair_with_source(folders, source, f"{name} restores with {making}")
 
 

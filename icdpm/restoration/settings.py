@@ -49,6 +49,11 @@ class Settings:
         if self.eta and self.sampler != "ddim":
             raise IcdpmError(f"the sampler {self.sampler} has no eta; only ddim has")
 
+    @property
+    def evaluations(self):
+        """How many evaluations of the network a picture takes."""
+        return self.steps * self.samples
+
     def plan(self):
         """The steps of a sample, as `icdpm.systems.icdpm.ICDPM.sample` takes them."""
         return make_plan(self.sampler, self.steps, self.max_noise_variance, self.schedule, self.eta)
