@@ -6,6 +6,7 @@ import struct
 import warnings
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 
@@ -147,6 +148,10 @@ def _decode(content, header, name):
             raise IcdpmError(f"{name} is an animation or has several pages; extract the one to restore first")
         elif file_format == "GIF":
             raise IcdpmError(f"{name} is a GIF file, which is not written here; convert it to PNG first")
+        if file_format == "WEBP":
+            # Pillow, which decodes all as animations, would hold the picture five times over.
+            channels = imagecodecs.webp_decode(content)
+            return _photo(channels, lambda: _exif(picture), profile, file_format, name)
         picture.load()
         if file_format == "PNG" and header.bits == 16:
             channels = decode_deep_png(content)

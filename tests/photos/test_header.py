@@ -44,6 +44,14 @@ def test_bombs_are_refused_and_take_no_memory(tmp_path, bombs):
     assert int(mebibytes) < 50 and done.stderr == ""
 
 
+def test_a_large_picture_is_not_held_many_times_over(tmp_path):
+    """A WebP file of some 40 bytes, within all bounds: 64 million pixels of 4 bytes."""
+    PIL.Image.new("RGBA", (8000, 8000), (1, 2, 3, 200)).save(tmp_path / "large.webp", lossless=True, method=0)
+    done = subprocess.run([sys.executable, "-c", MEASURE, tmp_path / "large.webp"], capture_output=True, text=True, check=True)
+    said, mebibytes = done.stdout.splitlines()
+    assert said.endswith("was read") and int(mebibytes) < 2 * 8000 * 8000 * 4 / 2**20
+
+
 def test_a_small_picture_of_many_channels_is_still_read():
     pixels = np.arange(20 * 30 * 16, dtype=np.uint16).reshape(20, 30, 16)
     file = io.BytesIO()

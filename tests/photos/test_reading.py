@@ -89,6 +89,19 @@ def test_transparency_of_every_kind():
         )
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("options", [{"lossless": True, "exact": True}, {"quality": 80}])
+def test_webp_is_decoded_as_pillow_does(channels, options):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, channels), dtype=np.uint8)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "WEBP", **options)
+    photo, expected = decode_photo(buffer.getvalue(), "photo"), np.asarray(PIL.Image.open(buffer))
+    np.testing.assert_array_equal(photo.pixels, expected[..., :3])
+    assert (photo.alpha is None) == (channels == 3)
+    if photo.alpha is not None:
+        np.testing.assert_array_equal(photo.alpha, expected[..., 3])
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bit_png(channels):
     image = np.dstack([gradient(np.uint16)] * 2)[..., :channels]
