@@ -2,14 +2,11 @@
 
 import contextlib
 import dataclasses
-import io
 import sys
-
-import numpy as np
 
 from icdpm.albums.comparison import before_and_after
 from icdpm.albums.one_by_one import one_by_one
-from icdpm.albums.spread import encode_spread
+from icdpm.albums.spread import encode_array, encode_spread
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.photos.drift import drift_of, match_restored
@@ -109,16 +106,9 @@ def _write_files(job, photo, restored, file_format):
             picture, array = job.beside.spread
             content, scale = encode_spread(restored.spread)
             write(picture, content)
-            write(array, _encode_array(restored.spread))
+            write(array, encode_array(restored.spread))
             notices.append(f"in {picture} {scale}")
     return notices
-
-
-def _encode_array(array):
-    """The bytes of a .npy file."""
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def _write_standard_output(content):

@@ -34,14 +34,14 @@ class Selection:
     """What a command's arguments stand for.
 
     Attributes:
-      photos: [Selected].
+      photos: each once.
       ignored: the number of files found that are left alone, as their suffix is not a picture's.
       left_out: a sentence for each link to a folder that was found and not followed.
     """
 
-    photos: list
+    photos: list[Selected]
     ignored: int
-    left_out: list
+    left_out: list[str]
 
 
 def select_photos(arguments, leave_out=None):
@@ -107,8 +107,9 @@ class _Search:
         parts = Path(argument).parts
         first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
         root = Path(*parts[:first])
+        known = len(self.links)
         matches = sorted(self._matches(root, parts[first:]))
-        if not (matches or self.links):
+        if not matches and len(self.links) == known:
             raise IcdpmError(f"{argument} matches nothing; check the pattern")
         found = []
         for match in matches:
@@ -128,13 +129,13 @@ class _Search:
             _, folders, files = next(os.walk(folder, onerror=_refuse))
             if part == "**":
                 yield from self._matches(folder, rest)
-                # Without a rest the folder stands for all that is below.
-                names, rest = (_visible(folders) if rest else []), pattern
+                # Where nothing follows, the folder stands for all that is below.
+                for name in self._unlinked(folder, _visible(folders)) if rest else ():
+                    yield from self._matches(folder / name, pattern)
             else:
                 names = folders + files if part.startswith(".") else _visible(folders + files)
-                names = fnmatch.filter(names, part)
-            for name in self._unlinked(folder, names):
-                yield from self._matches(folder / name, rest)
+                for name in self._unlinked(folder, fnmatch.filter(names, part)):
+                    yield from self._matches(folder / name, rest)
 
     def _files_below(self, folder):
         found = []

@@ -46,12 +46,17 @@ class Header:
     def check_size(self, name):
         """Raises IcdpmError, which calls the file `name`, where it is too large for a photo."""
         if self.pixels > _MOST_PIXELS:
-            raise IcdpmError(f"{name} says it has more than {_MOST_PIXELS // 10**6} million pixels, too many for a photo")
+            raise too_many_pixels(name)
         if self.decoded_bytes > _MOST_BYTES:
             raise IcdpmError(
                 f"{name} says it takes {self.decoded_bytes / 2**30:.3g} GiB when it is decoded, and a photo may take "
                 f"{_MOST_BYTES / 2**30:g} GiB; make a smaller copy, in gray or RGB"
             )
+
+
+def too_many_pixels(name):
+    """The IcdpmError to raise for a file called `name`."""
+    return IcdpmError(f"{name} says it has more than {_MOST_PIXELS // 10**6} million pixels, too many for a photo")
 
 
 def open_picture(content):

@@ -14,7 +14,7 @@ from icdpm.errors import IcdpmError
 from icdpm.photos.cmyk import cmyk_to_srgb
 from icdpm.photos.deep_png import decode_deep_png
 from icdpm.photos.exif import apply_exif, read_exif
-from icdpm.photos.header import header_of, open_picture
+from icdpm.photos.header import header_of, open_picture, too_many_pixels
 from icdpm.photos.photo import Photo
 from icdpm.photos.tiff import decode_deep_tiff
 
@@ -124,8 +124,7 @@ def _told_plainly(name):
     except IcdpmError:
         raise
     except PIL.Image.DecompressionBombError as error:
-        most = 2 * PIL.Image.MAX_IMAGE_PIXELS // 10**6
-        raise IcdpmError(f"{name} says it has more than {most} million pixels, too many for a photo") from error
+        raise too_many_pixels(name) from error
     except PIL.UnidentifiedImageError as error:
         raise IcdpmError(f"{name} is not a picture in a known format: PNG, JPEG, WebP, TIFF or BMP") from error
     except _DAMAGE as error:

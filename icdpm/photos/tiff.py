@@ -9,8 +9,6 @@ import logging
 import math
 
 import numpy as np
-
-# Pillow keeps only 8 of the 16 bits of colour, and does not know gray with alpha.
 import tifffile
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -73,6 +71,8 @@ def tiff_layout(content):
 def decode_deep_tiff(content, name):
     """The bytes of a TIFF file of 16 bits a channel as an array.
 
+    Pillow keeps only 8 of the 16 bits of colour, and does not know gray with alpha.
+
     Args:
       content: the bytes; what they say of their size is taken at their word.
       name: of the file, for messages.
@@ -100,7 +100,8 @@ def decode_deep_tiff(content, name):
         if page.axes == "SYX":
             channels = np.moveaxis(channels, 0, -1)
         extra = page.extrasamples[0] if page.extrasamples else None
-        return _channels(np.atleast_3d(channels), page.photometric, extra), page.tags.valueof(Base.InterColorProfile, b"")
+        profile = bytes(page.tags.valueof(Base.InterColorProfile, b""))
+        return _channels(np.atleast_3d(channels), page.photometric, extra), profile
 
 
 def _channels(channels, photometric, extra):

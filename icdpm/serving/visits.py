@@ -16,7 +16,7 @@ from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo, read_file, read_header
 from icdpm.photos.writing import check_fits
 from icdpm.restoration.restored import Restored
-from icdpm.serving.turns import Turns
+from icdpm.serving.waiting_line import WaitingLine
 
 _MOST_WAITING = 8
 # RGB and alpha of 16 bits.
@@ -53,7 +53,7 @@ class Visits:
     def __init__(self, model, max_pixels):
         self.model = model
         self.max_pixels = max_pixels
-        self._turns = Turns(_MOST_WAITING)
+        self._line = WaitingLine(_MOST_WAITING)
         self._cancelled = {}
 
     def restore(self, visitor, path, preset, report):
@@ -83,7 +83,7 @@ class Visits:
                 check()
                 report(*_progress(done, total))
 
-            with self._turns.turn(on_wait):
+            with self._line.wait(on_wait):
                 on_progress(None, None)
                 try:
                     restored = self.model.restore(photo.pixels, preset, on_progress)
