@@ -7,12 +7,13 @@ import dataclasses
 import io
 import logging
 import math
+import operator
 
 import numpy as np
 import tifffile
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
 from icdpm.photos.exif import read_exif, to_write
@@ -59,13 +60,17 @@ def is_tiff(content):
 def tiff_layout(content):
     """The TiffLayout of a TIFF file's bytes. Raises exceptions of many kinds where they are damaged."""
     with _first_page(content) as page:
-        width, height, depth = page.imagewidth, page.imagelength, page.imagedepth
         bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
-        samples = width * height * depth
+        # Where damage has made several numbers of one, this raises.
+        sides = [operator.index(side) for side in (page.imagewidth, page.imagelength, page.imagedepth)]
+        channels = operator.index(page.samplesperpixel)
+        if min(*sides, bits, channels) < 1:
+            raise ValueError("it has no pixels")
+        samples = channels * math.prod(sides)
         if page.is_tiled:
-            tile = page.tilewidth, page.tilelength, page.tiledepth
-            samples = math.prod(-(-side // of_tile) * of_tile for side, of_tile in zip((width, height, depth), tile))
-        return TiffLayout(width, height, bits, samples * page.samplesperpixel * -(-bits // 8))
+            tile = [operator.index(side) for side in (page.tilewidth, page.tilelength, page.tiledepth)]
+            samples = channels * math.prod(-(-side // of_tile) * of_tile for side, of_tile in zip(sides, tile))
+        return TiffLayout(sides[0], sides[1], bits, samples * -(-bits // 8))
 
 
 def decode_deep_tiff(content, name):
@@ -94,8 +99,11 @@ def decode_deep_tiff(content, name):
             raise IcdpmError(f"{name} is a picture of {kind}, not of whole numbers of 16 bits; convert it first")
         if page.compression not in _COMPRESSIONS:
             raise IcdpmError(f"{name} is compressed in a way that is not read here; save it with LZW or deflate first")
-        if any(at + count > len(content) or not count for at, count in zip(page.dataoffsets, page.databytecounts)):
-            raise EOFError("it ends before its pixels do")
+        if page.planarconfig not in (PLANARCONFIG.CONTIG, PLANARCONFIG.SEPARATE):
+            raise ValueError("how its channels lie is not known")
+        blocks = list(zip(page.dataoffsets, page.databytecounts))
+        if len(blocks) < math.prod(page.chunked) or any(not size or at + size > len(content) for at, size in blocks):
+            raise EOFError("some of its pixels are missing")  # tifffile would make some up
         channels = page.asarray()
         if page.axes == "SYX":
             channels = np.moveaxis(channels, 0, -1)

@@ -148,6 +148,26 @@ def test_16_bit_tiff_in_tiles_and_cut_anywhere():
                 decode_photo(content[:length], "photo")
 
 
+def test_16_bit_tiff_whose_numbers_do_not_fit_is_damaged():
+    """Fewer strips than pixels are for; several numbers for a width; no width."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", rowsperstrip=5, compression="zlib")
+    with tifffile.TiffFile(io.BytesIO(buffer.getvalue())) as file:
+        tags = {tag.code: tag for tag in file.pages[0].tags.values()}
+    for code, at, value in [
+        (Base.RowsPerStrip, 8, 2),
+        (Base.StripByteCounts, 4, 3),
+        (Base.ImageWidth, 4, 2),
+        (Base.ImageWidth, 8, 0),
+        (Base.SamplesPerPixel, 4, 2),
+        (Base.PlanarConfiguration, 8, 9),
+    ]:
+        content = bytearray(buffer.getvalue())
+        content[tags[code].offset + at] = value
+        with pytest.raises(IcdpmError, match="^photo is damaged"):
+            decode_photo(bytes(content), "photo")
+
+
 def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
     """Such a block would hold a picture with a size of its own."""
     buffer = io.BytesIO()
