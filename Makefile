@@ -12,7 +12,7 @@ BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
-  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
 .PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
@@ -45,43 +45,44 @@ bench-fig4:  ## what the guidance regresses at each scale
 bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
 bench-fig8:  ## the guidance's feature maps
+bench-fig9:  ## guidance features aligned with another domain's, and not
 
 $(PAPER): $(READY)
-	@$(PYTHON) -m icdpm_experiments.bench $(@:bench-%=%) $(BENCH_FLAGS)
+	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)
 
 bench-micro: $(READY)  ## all of these tables and figures on the embedded data, to prove the path
-	@$(PYTHON) -m icdpm_experiments.bench all --scale=micro
+	@$(PYTHON) -m icdpm_experiments.paper.bench all --scale=micro
 
 report: $(READY)  ## gather results/ into one page, results/report.html (DATA_DIR as for the tables)
-	@$(PYTHON) -m icdpm_experiments.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
+	@$(PYTHON) -m icdpm_experiments.report.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
 
 weights: $(READY)  ## train the packaged model and package it (FOLDER=pictures)
-	@$(PYTHON) -m icdpm_experiments.weights --folder='$(FOLDER)'
+	@$(PYTHON) -m icdpm_experiments.packaged_model.weights --folder='$(FOLDER)'
 
 bench-weights: $(READY)  ## the packaged model on pairs that it has not seen (PAIRS='NAME=FOLDER …', WORKDIR=DIR: another model)
-	@$(PYTHON) -m icdpm_experiments.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
+	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
 bench-guided: $(READY)  ## guided against unguided, three seeds each, the same compute (FOLDER=pictures, PAIRS='NAME=FOLDER …')
-	@$(PYTHON) -m icdpm_experiments.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)')
+	@$(PYTHON) -m icdpm_experiments.packaged_model.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)')
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
-	@$(PYTHON) -m icdpm_experiments.table11
+	@$(PYTHON) -m icdpm_experiments.paper.table11
 
 bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
-	@$(PYTHON) -m icdpm_experiments.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
+	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
-	@$(PYTHON) -m icdpm_experiments.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)
+	@$(PYTHON) -m icdpm_experiments.measurements.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)
 
 bench-tiles: $(READY)  ## tiles beside the whole picture: error by margin; time and memory up to 24 megapixels (WORKDIR=DIR, PHOTO=FILE)
-	@$(PYTHON) -m icdpm_experiments.tiles $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(PHOTO),--photo='$(PHOTO)')
+	@$(PYTHON) -m icdpm_experiments.measurements.tiles $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(PHOTO),--photo='$(PHOTO)')
 
 bench-input: $(READY)  ## training pairs a second, beside a PyTorch DataLoader (FRAMES=DIR: on your own frames)
 	@$(PYTHON) -c 'import torch' 2> /dev/null || { echo "Installing PyTorch to compare with."; $(INSTALL) --editable '.[bench]'; }
-	@$(PYTHON) -m icdpm_experiments.input_pipeline $(if $(FRAMES),--frames='$(FRAMES)')
+	@$(PYTHON) -m icdpm_experiments.measurements.input_pipeline $(if $(FRAMES),--frames='$(FRAMES)')
 
 bench-export: $(READY)  ## an exported model beside the Python path: load, first answer, steady (WORKDIR=DIR: of your own)
-	@$(PYTHON) -m icdpm_experiments.export $(if $(WORKDIR),--workdir='$(WORKDIR)')
+	@$(PYTHON) -m icdpm_experiments.measurements.export $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
 	@bash tests/wheel_check.sh

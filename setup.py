@@ -37,16 +37,20 @@ ALIGN = "opencv-python-headless==4.11.0.86"
 # The last for Python 3.9.
 PLOTS = "matplotlib==3.9.4"
 
+REPORT = "markdown>=3.4,<4"
+
 SERVE = "gradio==6.31.0; python_version >= '3.10'"
 
 EXTRAS = {
     # What `icdpm-evaluate --align=ecc` needs. Later ones want numpy 2.
     "align": [ALIGN],
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.
-    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS],
+    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS, REPORT],
     "lint": ["ruff==0.17.5"],
     # What the experiments' plots are drawn with.
     "plots": [PLOTS],
+    # What `make report` turns results/*.md into a page with.
+    "report": [REPORT],
     # The page of `icdpm-serve`. Older Pythons have an older Gradio only, which does not work with what it asks for today.
     "serve": [SERVE],
     # What `make bench-input` compares with; nothing else uses it.

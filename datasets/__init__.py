@@ -4,7 +4,9 @@ After `import icdpm_datasets`, `tfds.load("gopro")` finds this package's data se
 is imported. That brings TFDS, which takes 0.2 s, but not TensorFlow.
 """
 
-from icdpm_datasets.gopro import gopro_dataset_builder as _gopro  # noqa: F401
-from icdpm_datasets.hide import hide_dataset_builder as _hide  # noqa: F401
-from icdpm_datasets.realblur import realblur_dataset_builder as _realblur  # noqa: F401
-from icdpm_datasets.reds import reds_dataset_builder as _reds  # noqa: F401
+import importlib
+
+from icdpm_datasets.published.sets import PUBLISHED
+
+for _set in PUBLISHED:
+    importlib.import_module(f"icdpm_datasets.{_set.name}.{_set.name}_dataset_builder")

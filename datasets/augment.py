@@ -1,4 +1,4 @@
-"""What is done alike to both pictures of a pair: cutting, flipping, turning; and the range of values."""
+"""What is done alike to both pictures of a pair: cutting, flipping, rotating; and the range of values."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def _cut(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, corner: tf.Tensor) -> t
     return tuple(tf.ensure_shape(tf.slice(x, begin, [crop, crop, 3]), [crop, crop, 3]) for x in (blurry, sharp))
 
 
-def random_turn(blurry: tf.Tensor, sharp: tf.Tensor, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def random_dihedral(blurry: tf.Tensor, sharp: tf.Tensor, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The same one of the eight flips and 90° rotations for both square pictures [S, S, 3].
 
     `bits` is an int64 [] random number, not negative.
     """
-    # One branch runs. Choosing by tf.where among pictures turned in every way takes ten times as long.
-    branches = [functools.partial(_turned, tf.stack([blurry, sharp]), turn) for turn in range(8)]
+    # One branch runs. Choosing by tf.where among all eight takes ten times as long.
+    branches = [functools.partial(_dihedral, tf.stack([blurry, sharp]), element) for element in range(8)]
     return tuple(tf.unstack(tf.switch_case(tf.cast(bits % 8, tf.int32), branches)))
 
 
-def _turned(pair: tf.Tensor, turn: int) -> tf.Tensor:
-    """The pictures [2, S, S, 3], flipped and transposed by the three bits of `turn`."""
-    axes = [axis for axis in (1, 2) if turn & axis]
+def _dihedral(pair: tf.Tensor, element: int) -> tf.Tensor:
+    """The pictures [2, S, S, 3], flipped and transposed by the three bits of `element`, of the square's symmetries."""
+    axes = [axis for axis in (1, 2) if element & axis]
     flipped = tf.reverse(pair, axes) if axes else pair
-    return tf.transpose(flipped, [0, 2, 1, 3]) if turn & 4 else flipped
+    return tf.transpose(flipped, [0, 2, 1, 3]) if element & 4 else flipped
 
 
 def to_unit_range(picture: tf.Tensor) -> tf.Tensor:

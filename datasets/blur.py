@@ -11,9 +11,9 @@ import dataclasses
 import numpy as np
 from scipy import ndimage, signal
 
+from icdpm.srgb import to_linear, to_srgb
 from icdpm_datasets.motion import kernel_radius, motion_path, shake_kernel
 from icdpm_datasets.sensor import add_noise, brighten_highlights
-from icdpm_datasets.srgb import to_linear, to_srgb
 
 MAX_EXTENT = 21.0  # px
 MARGIN = kernel_radius(MAX_EXTENT)  # px
@@ -27,7 +27,7 @@ def convolve(linear: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return signal.fftconvolve(linear, kernel[..., None], mode="valid", axes=(0, 1))
 
 
-def _crop(picture: np.ndarray, border: int) -> np.ndarray:
+def without_border(picture: np.ndarray, border: int) -> np.ndarray:
     """Removes `border` pixels on every side of [H, W, ...]."""
     return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]
 
@@ -59,8 +59,8 @@ def shake_scene(rng: np.random.Generator, scene: np.ndarray, extent: float) -> t
     """
     (light,) = _scene_light(rng, scene)
     kernel = shake_kernel(rng, extent)
-    exposed = convolve(_crop(light, MARGIN - kernel.shape[0] // 2), kernel)
-    return _record(rng, exposed, _crop(light, MARGIN))
+    exposed = convolve(without_border(light, MARGIN - kernel.shape[0] // 2), kernel)
+    return _record(rng, exposed, without_border(light, MARGIN))
 
 
 def blur_pair(rng: np.random.Generator, sharp: np.ndarray, extent: float) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +96,7 @@ def blur_window(rng: np.random.Generator, window: np.ndarray, kernel: np.ndarray
     the window records; the sharp picture is then clipped there as well, so it may differ from the input.
     """
     (light,) = _scene_light(rng, window)
-    return _record(rng, convolve(light, kernel), _crop(light, kernel.shape[0] // 2))
+    return _record(rng, convolve(light, kernel), without_border(light, kernel.shape[0] // 2))
 
 
 @dataclasses.dataclass

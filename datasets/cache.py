@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import tempfile
 import zipfile
 from collections.abc import Callable
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 from icdpm_datasets.console import warn
 
 Arrays = dict[str, np.ndarray]
@@ -32,9 +32,10 @@ def kept(name: str, make: Callable[[], Arrays]) -> Arrays:
     if arrays is None:
         arrays = make()
         try:
-            _write(path, arrays)
-        except OSError as error:
-            warn(f"{path} cannot be written ({error.strerror}): the pictures will be made again next time")
+            with write_atomically(path) as temporary:
+                np.savez(temporary, **arrays)
+        except IcdpmError as error:
+            warn(f"{error}: the pictures will be made again next time")
     return arrays
 
 
@@ -48,17 +49,3 @@ def _read(path: pathlib.Path) -> Arrays | None:
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         warn(f"{path} cannot be read ({error}): the pictures are made again")
         return None
-
-
-def _write(path: pathlib.Path, arrays: Arrays) -> None:
-    """Writes an .npz file under a temporary name and renames it, so that no reader ever meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".npz", dir=path.parent)
-    try:
-        with open(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from icdpm import srgb
+from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
 from icdpm_datasets.cache import kept
 from icdpm_datasets.console import progress
 from icdpm_datasets.crops import photo_crop, recolour
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.photos import PHOTOS
 from icdpm_datasets.scenes import object_mask, scene
 
@@ -88,14 +89,14 @@ class EmbeddedPairs:
     def __init__(self, split: str, pairs: int | None = None):
         """Reads the split from the cache or makes it; with `pairs`, only its first ones.
 
-        Raises DataError where there is no such split, or fewer pairs than asked for.
+        Raises IcdpmError where there is no such split, or fewer pairs than asked for.
         """
         if split not in _SEEDS:
-            raise DataError(f"The embedded data have no split {split!r}: the splits are {', '.join(_SEEDS)}.")
+            raise IcdpmError(f"The embedded data have no split {split!r}: the splits are {', '.join(_SEEDS)}.")
         whole = _TRAIN_PAIRS if split == "train" else len(_TEST)
         count = whole if pairs is None else pairs
         if not 1 <= count <= whole:
-            raise DataError(f"The embedded {split} split has {whole} pairs: {count} cannot be had.")
+            raise IcdpmError(f"The embedded {split} split has {whole} pairs: {count} cannot be had.")
         arrays = kept(f"embedded_{split}_{count}_{_generator_hash()}", functools.partial(_make_pairs, split, count))
         self.names: list[str] = arrays["names"].tolist()
         self.blurry, self.sharp = arrays["blurry"], arrays["sharp"]
@@ -109,10 +110,10 @@ class EmbeddedPairs:
         return self.blurry[index], self.sharp[index]
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError where the pictures are smaller than `crop` pixels."""
+        """Raises IcdpmError where the pictures are smaller than `crop` pixels."""
         size = self.sharp.shape[1]
         if crop > size:
-            raise DataError(f"The embedded pictures are {size}×{size} px: crops of {crop} px do not fit, use fewer.")
+            raise IcdpmError(f"The embedded pictures are {size}×{size} px: crops of {crop} px do not fit, use fewer.")
 
 
 def _make_pairs(split: str, count: int) -> dict[str, np.ndarray]:
@@ -185,8 +186,8 @@ def _generator_hash() -> str:
     """A hash of all that decides the pixels: this package's generating source and the libraries that it draws with."""
     digest = hashlib.sha256(str(_VERSION).encode())
     folder = pathlib.Path(__file__).parent
-    sources = [folder / f"{name}.py" for name in ("blur", "crops", "embedded", "motion", "photos", "sensor", "srgb")]
-    for source in [*sources, *sorted((folder / "scenes").glob("*.py"))]:
+    sources = [folder / f"{name}.py" for name in ("blur", "crops", "embedded", "motion", "photos", "sensor")]
+    for source in [*sources, pathlib.Path(srgb.__file__), *sorted((folder / "scenes").glob("*.py"))]:
         digest.update(source.read_bytes())
     for library in ("numpy", "pillow", "scipy", "scikit-image"):
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())

@@ -49,7 +49,7 @@ class Mixture:
         return load_crop(source, own_index, crop, bits)
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError where a picture of any source is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError where a picture of any source is narrower or lower than `crop` pixels."""
         for source in self._sources:
             source.check_crop(crop)
 

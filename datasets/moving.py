@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 from scipy import fft
 
+from icdpm_datasets.blur import without_border
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.pairs import corner_of
-from icdpm_datasets.prepare.response import RESPONSES, Response
+from icdpm_datasets.response import RESPONSES, Response
 from icdpm_datasets.sensor import add_noise
 from icdpm_datasets.shaken import ShakenPhotos, reflected
 
@@ -68,7 +69,7 @@ class MovingPhotos(ShakenPhotos):
             mask = smooth_mask(rng, light.shape[:2])[..., None]
             pair = expose_two(light, np.concatenate([object_light * mask, mask], axis=-1), kernels, border)
         else:
-            pair = convolve(light, kernels[0], border), _crop(light, border)
+            pair = convolve(light, kernels[0], border), without_border(light, border)
         return _record(rng, *pair, response)
 
 
@@ -106,7 +107,7 @@ def smooth_mask(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 def convolve(light: np.ndarray, kernel: np.ndarray, border: int) -> np.ndarray:
     """Light [H + 2·border, W + 2·border, C] convolved with a kernel [2r+1, 2r+1], r ≤ border: [H, W, C], float32."""
     if not kernel.shape[0] // 2:
-        return _crop(light, border)
+        return without_border(light, border)
     shape = [fft.next_fast_len(side, real=True) for side in light.shape[:2]]
     spectrum = fft.rfft2(light.astype(np.float32, copy=False), shape, axes=(0, 1))
     spectrum *= fft.rfft2(kernel, shape)[..., None]
@@ -131,8 +132,8 @@ def expose_two(
     """
     exposed = convolve(layer, kernels[1], border)
     exposed = exposed[..., :3] + (1 - exposed[..., 3:]) * convolve(background, kernels[0], border)
-    middle = _crop(layer, border)
-    return exposed, middle[..., :3] + (1 - middle[..., 3:]) * _crop(background, border)
+    middle = without_border(layer, border)
+    return exposed, middle[..., :3] + (1 - middle[..., 3:]) * without_border(background, border)
 
 
 def _record(
@@ -150,7 +151,3 @@ def _window(photo: np.ndarray, corner: tuple[int, int], size: tuple[int, int], b
         for start, length, side in zip(corner, size, photo.shape)
     )
     return photo[rows[:, None], columns]
-
-
-def _crop(picture: np.ndarray, border: int) -> np.ndarray:
-    return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]

@@ -24,11 +24,11 @@ class PairSource(Protocol):
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The whole pair (blurry, sharp) at `index`, uint8 [H, W, 3] sRGB, both of one size.
 
-        Raises DataError, naming the file, where it cannot be read. May be called from several threads at once.
+        Raises IcdpmError, naming the file, where it cannot be read. May be called from several threads at once.
         """
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError, naming one, where pictures are narrower or lower than `crop` pixels."""
+        """Raises IcdpmError, naming one, where pictures are narrower or lower than `crop` pixels."""
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +45,14 @@ def _folder() -> pathlib.Path:
     """Where scikit-image keeps its pictures, found without importing it (its import takes long)."""
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
-        raise DataError("The embedded photos come with scikit-image, which is not installed: pip install scikit-image.")
+        raise IcdpmError("The embedded photos come with scikit-image, which is not installed: pip install scikit-image.")
     return pathlib.Path(package.origin).parent / "data"
 
 
 def _path(file: str) -> pathlib.Path:
     path = _folder() / file
     if not path.is_file():
-        raise DataError(f"{path} is missing: reinstall scikit-image, whose wheel carries it.")
+        raise IcdpmError(f"{path} is missing: reinstall scikit-image, whose wheel carries it.")
     return path
 
 
@@ -60,11 +60,11 @@ def _path(file: str) -> pathlib.Path:
 def photo(name: str) -> np.ndarray:
     """The photo called `name` in `PHOTOS`, uint8 [H, W, 3] sRGB, read-only; gray ones with three equal channels.
 
-    Raises DataError where the name is unknown or the file missing.
+    Raises IcdpmError where the name is unknown or the file missing.
     """
     known = {entry.name: entry for entry in PHOTOS}
     if name not in known:
-        raise DataError(f"There is no photo {name!r}: known ones are {', '.join(known)}.")
+        raise IcdpmError(f"There is no photo {name!r}: known ones are {', '.join(known)}.")
     with Image.open(_path(known[name].file)) as image:
         pixels = np.asarray(image.convert("RGB"))
     pixels.setflags(write=False)

@@ -1,12 +1,15 @@
 """Batches for training and validation, out of any source of pairs.
 
 Training example number n (counted over all steps, epochs and workers) is a pure function of the seed and n: which pair,
-which crop, which turn. So a resumed run sees exactly what an unbroken one would have seen, at no cost for skipping, and
-any number of workers see together what one would see alone.
+which crop, which flip and rotation. So a resumed run sees exactly what an unbroken one would have seen, at no cost for
+skipping, and any number of workers see together what one would see alone.
 
-What an example costs apart from its pictures, drawing its numbers, turning it and filling the batch, is a quarter of a
+What an example costs apart from its pictures, drawing its numbers, rotating it and filling the batch, is a quarter of a
 millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
 `published/training_cache.py` for those that would cost most, large PNG files.
+
+Pictures are read when batches are taken: do that within `python_calls.plain_errors`, and a damaged one is told by the
+source's own sentence.
 """
 
 from __future__ import annotations
@@ -16,14 +19,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from icdpm_datasets.augment import centre_crop, random_crop, random_turn, to_unit_range
+from icdpm_datasets.augment import centre_crop, random_crop, random_dihedral, to_unit_range
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.order import mixed_index, shuffled_index
 from icdpm_datasets.pairs import InMemory, PairSource, load_crop
 from icdpm_datasets.python_calls import called_by_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
-_AUGMENTATION = 1  # keeps the random numbers of crops and turns apart from those of other uses of the same seed
+_AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
 
 
 def training_dataset(
@@ -51,14 +54,14 @@ def training_dataset(
       shard_index, num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
       per_replica_batch: size of the emitted batches, of which several in a row may make one step of this worker; None
         is the worker's whole part.
-      augment: also flip and turn by 90°.
+      augment: also flip and rotate by multiples of 90°.
 
     Returns:
       A dataset of dicts: 'blurry' and 'sharp', float32 [b, crop, crop, 3] in [-1, 1]; 'index', int64 [b], the examples'
       numbers.
 
     Raises:
-      DataError: a picture is smaller than the crop.
+      IcdpmError: a picture is smaller than the crop.
       ValueError: the batch sizes do not divide, or there is no such shard.
     """
     source.check_crop(crop)
@@ -77,7 +80,7 @@ def training_dataset(
         bits = tf.cast(bits, tf.int64)
         blurry, sharp = read(choose(number), bits)
         if augment:
-            blurry, sharp = random_turn(blurry, sharp, bits[2])
+            blurry, sharp = random_dihedral(blurry, sharp, bits[2])
         return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
 
     end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
@@ -89,7 +92,7 @@ def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int)
     """The centre crops of `count` pairs (all, where there are fewer), evenly spaced over the source, always the same.
 
     Dicts as `training_dataset`'s; 'index' is the pair's index in the source, and the last batch may be smaller.
-    Raises DataError where a picture is smaller than the crop.
+    Raises IcdpmError where a picture is smaller than the crop.
     """
     source.check_crop(crop)
     count = min(count, len(source))

@@ -1,4 +1,7 @@
-"""Python called from tf.data, by a process that may end at any moment.
+"""Python called from tf.data, which may fail, by a process that may end at any moment.
+
+TensorFlow makes an error of its own of one that a call raises: the sentence for people then stands between the names of
+operations and a traceback. So what calls raise is remembered, and `plain_errors` gives it back.
 
 The threads of tf.data run ahead of what is consumed. One that waits for Python's lock when the interpreter is torn down
 never gets it, and TensorFlow then waits for that thread: the process would hang instead of ending. So, when it is about
@@ -8,11 +11,14 @@ to end, the calls are made to fail at once, which fills tf.data's buffers in no 
 from __future__ import annotations
 
 import atexit
+import collections
+import contextlib
 import functools
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+_failures = collections.deque(maxlen=16)  # several threads may fail before the first error is reported
 _ending = False
 _calls = itertools.count()
 _QUIET = 0.05  # seconds without a call after which none is under way
@@ -27,9 +33,27 @@ def called_by_tf_data(function: Callable) -> Callable:
         next(_calls)
         if _ending:
             raise StopIteration
-        return function(*arguments)
+        try:
+            return function(*arguments)
+        except Exception as error:
+            _failures.append(error)
+            raise
 
     return call
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Within it, what a function called by tf.data raised is raised again as it was, not as TensorFlow words it."""
+    import tensorflow as tf  # not at the top: who calls nothing from tf.data can do without
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        for failure in _failures:
+            if f"{type(failure).__name__}: {failure}" in error.message:
+                raise failure from None
+        raise
 
 
 @atexit.register

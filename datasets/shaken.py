@@ -7,21 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import blur_pair, blur_window
-from icdpm_datasets.errors import DataError
+from icdpm_datasets.kept_pictures import KeptPictures
 from icdpm_datasets.motion import kernel_radius, shake_kernel
 from icdpm_datasets.pairs import corner_of
-from icdpm_datasets.prepare.pictures import find_pictures, read_picture
+from icdpm_datasets.picture_files import find_pictures
 
 _EXTENTS = (3.0, 21.0)  # px, the shortest and the longest shake
-_KEPT_BYTES = 256 << 20
 
 
 class ShakenPhotos:
     """The photos of a folder and the folders below it, each with a blurry version of its own; a `CropSource`.
 
     A whole pair always is the same: its name decides the blur. A training crop has a blur of its own, which the
-    example's random numbers decide. Decoded photos are kept in memory until 256 MiB are full.
+    example's random numbers decide.
 
     Attributes:
       names: the paths below the folder without ending and with hyphens for slashes, sorted.
@@ -31,12 +31,14 @@ class ShakenPhotos:
     _KIND = "blurred by camera shake"
 
     def __init__(self, folder: Path):
-        """Finds the photos. Raises DataError where there are none, or a file is no picture of 8 bits."""
+        """Finds the photos and reads their headers.
+
+        Raises IcdpmError where there are none, or a file is no picture of 8 bits.
+        """
         self._paths = find_pictures(folder)
         self.names = list(self._paths)
         self.description = f"{len(self)} photos in {folder}, {self._KIND}"
-        self._kept: dict[str, np.ndarray] = {}
-        self._room = _KEPT_BYTES
+        self._pictures = KeptPictures(self._paths.values())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -44,14 +46,14 @@ class ShakenPhotos:
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The pair (blurry, sharp) at `index`, uint8 [H, W, 3]; as `icdpm-prepare shake` makes it by default.
 
-        Raises DataError where the photo is damaged, or too small for the blur.
+        Raises IcdpmError where the photo is damaged, or too small for the blur.
         """
         name = self.names[index]
         rng = np.random.default_rng([0, zlib.crc32(name.encode())])
         try:
             return blur_pair(rng, self._photo(name), rng.uniform(*_EXTENTS))
         except ValueError as error:
-            raise DataError(f"{self._paths[name]}: {error}") from error
+            raise IcdpmError(f"{self._paths[name]}: {error}") from error
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As `icdpm_datasets.pairs.load_crop`; all of `bits` decide the blur. Only what the crop needs is blurred."""
@@ -65,21 +67,11 @@ class ShakenPhotos:
         return blur_window(rng, photo[rows[:, None], columns], shake_kernel(rng, extent))
 
     def check_crop(self, crop: int) -> None:
-        """Raises DataError where a photo is narrower or lower than `crop` pixels; reads all of them."""
-        for name, path in self._paths.items():
-            height, width = self._photo(name).shape[:2]
-            if min(height, width) < crop:
-                raise DataError(f"{path} is {width}×{height} px, too small for crops of {crop} px: remove it")
+        """Raises IcdpmError where a photo is narrower or lower than `crop` pixels."""
+        self._pictures.check_crop(crop)
 
     def _photo(self, name: str) -> np.ndarray:
-        if name in self._kept:
-            return self._kept[name]
-        photo = read_picture(self._paths[name])
-        # The first ones are kept for good, as in `FolderPairs`.
-        if photo.nbytes <= self._room:
-            self._room -= photo.nbytes
-            self._kept[name] = photo
-        return photo
+        return self._pictures.read(self._paths[name])
 
 
 def reflected(places: np.ndarray, size: int) -> np.ndarray:

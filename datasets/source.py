@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.averaged import AveragedFrames
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.moving import MovingPhotos
 from icdpm_datasets.pairs import PairSource
+from icdpm_datasets.published.sets import NAMES, is_published
 from icdpm_datasets.shaken import ShakenPhotos
 
-_PUBLISHED = ("gopro", "hide", "realblur", "realblur_j", "realblur_r", "reds")
-# REDS has its parts in different configs.
-_CONFIGS = {("reds", "train"): "reds/train_blur", ("reds", "test"): "reds/val_blur_300"}
 # Sharp pictures that are blurred as they are read.
 _MADE = {"shake": ShakenPhotos, "motion": MovingPhotos, "frames": AveragedFrames}
 
@@ -26,8 +24,8 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
     Args:
       data: one of
         - embedded;
-        - gopro, hide, realblur_j, realblur_r or reds, also with a config as in gopro/blur_gamma, as icdpm-prepare
-          recorded them; a training split is laid out for fast reading on its first use;
+        - a published set (`icdpm_datasets.published.sets`), also with a variant as in gopro/blur_gamma, as icdpm-prepare
+          recorded it; a training split is laid out for fast reading on its first use;
         - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
         - shake:FOLDER, sharp photos to be blurred by camera shake; motion:FOLDER, sharp pictures to be blurred by a
           moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; with or without `train` and
@@ -38,13 +36,13 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
       split: 'train' or 'test'.
       data_dir: where TFDS keeps its data sets; None for TFDS's own default.
 
-    Raises DataError where `data` is none of these, or its pictures cannot be used.
+    Raises IcdpmError where `data` is none of these, or its pictures cannot be used.
     """
     if "," not in data or Path(data).expanduser().is_dir():
         return _open_one(data, split, data_dir)
     names, weights = zip(*(_weighted(part, data) for part in data.split(",")))
     if len(set(names)) < len(names):
-        raise DataError(f"{data}: a set is named twice; add its weights")
+        raise IcdpmError(f"{data}: a set is named twice; add its weights")
     return Mixture({name: _open_one(name, split, data_dir) for name in names}, weights)
 
 
@@ -56,21 +54,21 @@ def _weighted(part: str, data: str) -> tuple[str, int]:
     except (ValueError, OverflowError):
         weight = 0
     if not name or weight <= 0:
-        raise DataError(f"{data}: {part!r} needs a weight after a colon, at least 0.001, as in gopro:0.7,reds:0.3")
+        raise IcdpmError(f"{data}: {part!r} needs a weight after a colon, at least 0.001, as in gopro:0.7,reds:0.3")
     return name, weight
 
 
 def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
     if data == "embedded":
         return EmbeddedPairs(split)
-    if data.partition("/")[0] in _PUBLISHED:
-        return _open_published(_CONFIGS.get((data, split), data), split, data_dir)
+    if is_published(data):
+        return _open_published(data, split, data_dir)
     kind, colon, path = data.partition(":")
     made = _MADE.get(kind) if colon else None
     folder = Path(path if made else data).expanduser()
     if not folder.is_dir():
-        raise DataError(
-            f"{folder} is neither a known data set (embedded, {', '.join(_PUBLISHED)}) nor a folder: "
+        raise IcdpmError(
+            f"{folder} is neither a known data set (embedded, {', '.join(NAMES)}) nor a folder: "
             "give one of those, a folder with blur/ and sharp/ in it, or shake:, motion: or frames:FOLDER for sharp pictures."
         )
     folder = folder / split if (folder / split).is_dir() else folder
@@ -79,7 +77,7 @@ def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
 
 def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:
     # Not at the top: TFDS is not needed for one's own pictures.
-    from icdpm_datasets.published.pairs import RecordedPairs
+    from icdpm_datasets.published.recorded import RecordedPairs
     from icdpm_datasets.published.training_cache import TrainingPairs
 
     return (TrainingPairs if split == "train" else RecordedPairs)(name, split, data_dir)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import tqdm
-from absl import app, flags
+from absl import flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", 250, "How many steps to train.", 1)
@@ -24,8 +24,7 @@ SHOWN = ("photo_camera_1", "photo_brick_1", "deadleaves_01", "text_00", "mixed_0
 
 def main(argv):
     """Restores the embedded test scenes and a real blurred photo, writes table and picture; trains."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     import icdpm
     from icdpm_datasets.source import open_source
 
@@ -40,15 +39,14 @@ def main(argv):
 
 def train_briefly(test):
     """Trains from nothing, in a folder that is removed again. Returns the exit status."""
-    from icdpm.training.configs import load_config
+    from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_datasets.source import open_source
-    from icdpm_experiments.configs import config_path
 
     every = max(1, FLAGS.steps // 2)
     changes = [f"run.steps={FLAGS.steps}", f"run.validate_every={every}", "run.validation_images=8"]
-    config = load_config(config_path("tiny"), changes)
+    config = load_config("tiny", changes)
     with tempfile.TemporaryDirectory() as folder:
         if signal := train(config, Path(folder), open_source("embedded", "train"), test, make_strategy("single")):
             return 128 + signal
@@ -76,8 +74,8 @@ def report(pictures, seconds):
     """Prints and writes the table and the picture."""
     from icdpm.metrics.psnr import psnr
     from icdpm.metrics.ssim import ssim
-    from icdpm_experiments.chosen_pairs import UNBLURRED
     from icdpm_experiments.gallery import write_gallery
+    from icdpm_experiments.pairs import UNBLURRED, middle
     from icdpm_experiments.results import FOLDER, print_table, write_results
 
     rows, unblurred = [], []
@@ -112,24 +110,12 @@ def report(pictures, seconds):
         seconds=round(seconds),
     )
     shown = [picture for picture in pictures if picture["picture"] in (*SHOWN, "clock_motion")]
-    columns = ["blurry", "one sample", f"--preset={MEAN_PRESET}", "sharp"]
+    columns = {"blurry": "blurry", "sample": "one sample", "mean": f"--preset={MEAN_PRESET}", "sharp": "sharp"}
+    versions = [[picture[key] for key in columns] for picture in shown]
     picture_path = FOLDER / "demo.png"
-    write_gallery(picture_path, columns, [[_middle(p[key]) for key in ("blurry", "sample", "mean", "sharp")] for p in shown])
+    write_gallery(picture_path, list(columns.values()), [[p if p is None else middle(p, 256) for p in row] for row in versions])
     print("", *notes, f"Numbers: {path}", f"Picture: {picture_path}", sep="\n")
 
 
-def _middle(picture):
-    """The middle 256×256 of a picture, or what there is of it; None stays None."""
-    if picture is None:
-        return None
-    top, left = (max(0, (side - 256) // 2) for side in picture.shape[:2])
-    return picture[top : top + 256, left : left + 256]
-
-
-def run():
-    """The command."""
-    run_command(main)
-
-
 if __name__ == "__main__":
-    run()
+    run_command(main)

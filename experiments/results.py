@@ -51,6 +51,17 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     return path
 
 
+def make_command(target, **given):
+    """The command `make TARGET NAME=value …`, with those of the values that were given."""
+    words = [f"{name}='{value}'" if " " in str(value) else f"{name}={value}" for name, value in given.items() if value]
+    return " ".join([f"make {target}", *words])
+
+
+def without_home(text):
+    """The text with ~ for the home folder, whose name says nothing to those whom results are shown to."""
+    return text.replace(str(Path.home()), "~")
+
+
 def markdown_table(rows):
     """Lines of a Markdown table of flat dicts."""
     names = list(rows[0])

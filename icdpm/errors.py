@@ -1,5 +1,18 @@
 """Errors for people."""
 
+import re
+
+# How TensorFlow says in which operation of which graph something went wrong.
+_OPERATIONS = re.compile(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]")
+
 
 class IcdpmError(ValueError):
     """Something the user can put right; its message is one clear sentence that names the file and what to do."""
+
+
+def reason_of(error):
+    """What a library's exception says, as part of a sentence: one line, without the names of TensorFlow's operations."""
+    if getattr(error, "strerror", None):
+        return error.strerror
+    lines = [" ".join(_OPERATIONS.sub("", line).split()) for line in str(error).splitlines()]
+    return next((line for line in lines if line), type(error).__name__)

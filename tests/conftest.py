@@ -22,16 +22,16 @@ def micro_config():
 def micro_workdir(tmp_path_factory):
     """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
     from icdpm.systems.config import config_to_json
-    from icdpm.systems.icdpm import ICDPM
-    from icdpm.systems.weights import save_weights, variable_names
+    from icdpm.systems.registry import make_system
+    from icdpm.systems.weights import named_variables, save_weights
     from icdpm.systems.workdir import config_file, weights_file
 
     folder = tmp_path_factory.mktemp("run") / "micro"
     folder.mkdir()
     config = _micro_config()
     config_file(folder).write_text(config_to_json(config))
-    system = ICDPM(config)
-    save_weights(weights_file(folder, 6), variable_names(system), system.get_weights())
+    system = make_system(config)
+    save_weights(weights_file(folder, 6), named_variables(system))
     return folder
 
 

@@ -16,7 +16,7 @@ from icdpm.metrics.psnr import psnr
 from icdpm.systems.weights import load_weights
 from icdpm.systems.workdir import checkpoint_steps, load, weights_file
 from icdpm_datasets.source import open_source
-from icdpm_experiments.chosen_pairs import blurred
+from icdpm_experiments.pairs import blurred
 
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
 MOST_BYTES = 25 * 2**20

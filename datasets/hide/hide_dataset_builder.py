@@ -1,11 +1,8 @@
 """The TFDS data set `hide`."""
 
-from icdpm_datasets.hide.layout import HideLayout
 from icdpm_datasets.published.builder import PairBuilder
+from icdpm_datasets.published.sets import HIDE
 
 
-class Builder(PairBuilder):
+class Builder(PairBuilder, published=HIDE):
     """HIDE: people in motion, close up and far away."""
-
-    layout = HideLayout()
-    MANUAL_DOWNLOAD_INSTRUCTIONS = layout.instructions

@@ -6,19 +6,19 @@ GoPro (Nah et al., 2017), HIDE and REDS were made so.
 from __future__ import annotations
 
 import functools
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.console import progress, warn
-from icdpm_datasets.errors import DataError
+from icdpm_datasets.picture_files import picture_size, read_picture
 from icdpm_datasets.prepare.interpolation import frames_between
 from icdpm_datasets.prepare.pair_folder import PairFolder
-from icdpm_datasets.prepare.pictures import find_pictures, read_picture
-from icdpm_datasets.prepare.response import RESPONSES, Response
+from icdpm_datasets.response import RESPONSES
+from icdpm_datasets.video import average, find_sequences, require_one_size
 
 
 def prepare_frames(
@@ -34,13 +34,16 @@ def prepare_frames(
       response: of the camera, a key of RESPONSES; frames are averaged in light.
       interpolate: frames to put between every two, by optical flow; 0 for none.
 
-    Raises DataError for a gap in a sequence's numbers, frames of different sizes, damaged frames, and sequences that
+    Raises IcdpmError for a gap in a sequence's numbers, frames of different sizes, damaged frames, and sequences that
     are all shorter than the window.
     """
     folder = Path(source).expanduser()
     windows = _windows(find_sequences(folder), window, stride)
     if not windows:
-        raise DataError(f"{folder}: no sequence has the {window} frames of one pair; choose a smaller --window")
+        raise IcdpmError(f"{folder}: no sequence has the {window} frames of one pair; choose a smaller --window")
+    sizes = {path: picture_size(path) for path in dict.fromkeys(itertools.chain(*windows.values()))}
+    for paths in windows.values():
+        require_one_size(paths, sizes)
     settings = {"made_by": "icdpm-prepare frames", "source": str(folder.resolve()), "window": window, "stride": stride}
     settings |= {"response": response, "interpolate": interpolate}
     pairs = PairFolder(Path(output).expanduser(), settings)
@@ -48,35 +51,9 @@ def prepare_frames(
     between = functools.lru_cache(maxsize=window)(lambda *paths: frames_between(*map(read, paths), interpolate))
     for name, paths in progress("averaging frames", "pair", len(windows), windows.items()):
         if name not in pairs:
-            _require_one_size(paths, read)
             frames = _with_between(paths, read, between) if interpolate else map(read, paths)
             pairs.write(name, average(frames, RESPONSES[response]), read(paths[window // 2]))
     return f"ready: {len(windows)} pairs in {output}"
-
-
-def average(frames: Iterable[np.ndarray], response: Response) -> np.ndarray:
-    """The picture of an exposure that lasts over all `frames`, uint8 [H, W, 3] each: their mean in light."""
-    light, count = 0.0, 0
-    for frame in frames:
-        light = light + response.decode(frame)
-        count += 1
-    return response.encode(light / count)
-
-
-def find_sequences(folder: Path) -> list[list[tuple[str, Path]]]:
-    """[(frame's name, file)] of each folder with frames, in the order of their numbers, which must have no gap."""
-    found = defaultdict(list)
-    for name, path in find_pictures(folder).items():
-        digits = re.findall(r"\d+", path.stem)
-        if not digits:
-            raise DataError(f"{path}: no number in its name, so its place in the sequence is unknown")
-        found[path.parent].append((int(digits[-1]), name, path))
-    for frames in found.values():
-        frames.sort()
-        for (before, _, _), (after, _, path) in zip(frames, frames[1:]):
-            if after != before + 1:
-                raise DataError(f"{path}: follows number {before} in its folder; frames are averaged only without gaps")
-    return [[(name, path) for _, name, path in frames] for frames in found.values()]
 
 
 def _windows(sequences: list[list[tuple[str, Path]]], window: int, stride: int) -> dict[str, list[Path]]:
@@ -95,14 +72,3 @@ def _with_between(paths: list[Path], read, between) -> Iterator[np.ndarray]:
     for pair in zip(paths, paths[1:]):
         yield from between(*pair)
         yield read(pair[1])
-
-
-def _require_one_size(paths: list[Path], read) -> None:
-    height, width, _ = read(paths[0]).shape
-    for path in paths[1:]:
-        other_height, other_width, _ = read(path).shape
-        if (other_height, other_width) != (height, width):
-            raise DataError(
-                f"{paths[0]} is {width}×{height} px but {path} is {other_width}×{other_height} px; "
-                "the frames of a sequence have one size"
-            )

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from icdpm_datasets.errors import DataError
-from icdpm_datasets.files import written_whole
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 
 _RECORD = "made_by.json"
 
@@ -21,7 +21,7 @@ class PairFolder:
       folder: made where it is missing.
       settings: what the pairs are made from and how, for `made_by.json`.
 
-    A run that was interrupted continues: pairs that are there are kept. Raises DataError where the folder holds
+    A run that was interrupted continues: pairs that are there are kept. Raises IcdpmError where the folder holds
     something else, or pairs made with other settings, as the two would mix.
     """
 
@@ -30,20 +30,20 @@ class PairFolder:
         record = folder / _RECORD
         if record.is_file():
             if json.loads(record.read_text(encoding="utf-8")) != settings:
-                raise DataError(f"{folder}: made with other settings ({record}); remove it or choose another --output")
+                raise IcdpmError(f"{folder}: made with other settings ({record}); remove it or choose another --output")
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise DataError(f"{folder}: is there already and not a folder of this command; choose another --output")
+            raise IcdpmError(f"{folder}: is there already and not a folder of this command; choose another --output")
         else:
-            with written_whole(record) as part:
+            with write_atomically(record) as part:
                 part.write_text(json.dumps(settings, indent=2), encoding="utf-8")
 
     def __contains__(self, name: str) -> bool:
         return all(path.is_file() for path in self._paths(name))
 
     def write(self, name: str, blurry: np.ndarray, sharp: np.ndarray) -> None:
-        """Writes a pair, both uint8 [H, W, 3]; DataError, naming the file, where the disk is full."""
+        """Writes a pair, both uint8 [H, W, 3]; IcdpmError, naming the file, where the disk is full."""
         for path, pixels in zip(self._paths(name), (blurry, sharp)):
-            with written_whole(path) as part:
+            with write_atomically(path) as part:
                 Image.fromarray(pixels).save(part, "PNG")
 
     def _paths(self, name: str) -> list[Path]:

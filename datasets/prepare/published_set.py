@@ -9,29 +9,30 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
-from icdpm_datasets.published.prepared import is_there, prepared_builder, tfds_name
+from icdpm.errors import IcdpmError
+from icdpm_datasets.published.prepared import is_there, prepared_builder
+from icdpm_datasets.published.sets import tfds_name
 
 
 def prepare_published(name: str, source: str, data_dir: str | None, partial: bool = False) -> str:
     """Verifies and records a published data set; returns a line that says what is there now.
 
     Args:
-      name: gopro, hide, realblur_j, realblur_r or reds, or as TFDS has it with a config, such as gopro/blur_gamma.
+      name: as for `icdpm_datasets.published.sets.tfds_name`.
       source: an archive as published, a folder with the archives, or the unpacked tree.
       data_dir: where TFDS keeps its data sets; None for TFDS's own default.
       partial: accept a subset; the records then say that they are one.
 
     The records appear only when all of them are written. A set that is there already is left as it is.
 
-    Raises DataError for whatever is wrong with the source, for a full disk, and where partial records stand in the way
+    Raises IcdpmError for whatever is wrong with the source, for a full disk, and where partial records stand in the way
     of complete ones.
     """
     data_dir = data_dir and Path(data_dir).expanduser()
     builder = tfds.builder(tfds_name(name), data_dir=data_dir, partial=partial)
     if is_there(builder):
         if _is_partial(builder) and not partial:
-            raise DataError(f"{builder.data_dir}: holds a partial {name}; remove it or choose another --data_dir")
+            raise IcdpmError(f"{builder.data_dir}: holds a partial {name}; remove it or choose another --data_dir")
         return f"already there: {_summary(builder)}"
     root = builder.verify(Path(source).expanduser())
     _remove_leftovers(Path(builder.data_dir))
@@ -50,7 +51,7 @@ def is_partial(data_dir: str | None, name: str) -> bool:
       data_dir: as for `prepare_published`.
       name: likewise.
 
-    Raises DataError where the data set has not been prepared there.
+    Raises IcdpmError where the data set has not been prepared there.
     """
     return _is_partial(prepared_builder(name, data_dir))
 
@@ -83,4 +84,4 @@ def _write_errors_named(data_dir: Path):
         if about and data_dir.parent not in Path(about).parents:
             raise  # about the source, and it says which file
         reason = getattr(error, "strerror", None) or str(error).rpartition("; ")[2]
-        raise DataError(f"{data_dir}: the records cannot be written ({reason}); nothing was kept") from error
+        raise IcdpmError(f"{data_dir}: the records cannot be written ({reason}); nothing was kept") from error

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
 from icdpm_datasets.console import progress
-from icdpm_datasets.errors import DataError
+from icdpm_datasets.picture_files import find_pictures, read_picture
 from icdpm_datasets.prepare.pair_folder import PairFolder
-from icdpm_datasets.prepare.pictures import find_pictures, read_picture
 
 
 def prepare_shake(
@@ -34,7 +34,7 @@ def prepare_shake(
       jpeg_quality: 1 to 95: the blurry picture goes through JPEG of that quality; None for no compression.
       seed: of all that is random. A photo's blur depends on it and on the photo's name, not on the other photos.
 
-    Raises DataError for a damaged photo or kernel, and for a photo too small for its blur.
+    Raises IcdpmError for a damaged photo or kernel, and for a photo too small for its blur.
     """
     folder, kernel_folder = Path(source).expanduser(), kernels and Path(kernels).expanduser()
     photos = find_pictures(folder)
@@ -53,7 +53,7 @@ def prepare_shake(
             else:
                 blurry, sharp = blur_pair(rng, photo, rng.uniform(*extent))
         except ValueError as error:
-            raise DataError(f"{path}: {error}") from error
+            raise IcdpmError(f"{path}: {error}") from error
         pairs.write(name, blurry if jpeg_quality is None else through_jpeg(blurry, jpeg_quality), sharp)
     return f"ready: {len(photos)} pairs in {output}"
 
@@ -62,7 +62,7 @@ def read_kernel(path: Path) -> np.ndarray:
     """A kernel from a gray picture, float32 [2r+1, 2r+1], sum 1, its centroid within half a pixel of the middle."""
     kernel = read_picture(path).astype(np.float64).mean(axis=-1)
     if kernel.sum() == 0:
-        raise DataError(f"{path}: black all over, so not a kernel")
+        raise IcdpmError(f"{path}: black all over, so not a kernel")
     kernel /= kernel.sum()
     # Centred, the blurry picture is not shifted against the sharp one.
     row, column = (int(round((kernel * place).sum())) for place in np.indices(kernel.shape))

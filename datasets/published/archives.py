@@ -6,8 +6,8 @@ import dataclasses
 import hashlib
 from pathlib import Path
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.console import progress, warn
-from icdpm_datasets.errors import DataError
 
 _BLOCK = 1 << 20  # bytes read at a time
 
@@ -30,7 +30,7 @@ class Archive:
 def verify_checksum(path: Path, archive: Archive, page: str) -> None:
     """Compares the file at `path` with the published checksum; says so where there is none to compare with.
 
-    Raises DataError, naming the official page to download it from again, where a confirmed checksum differs.
+    Raises IcdpmError, naming the official page to download it from again, where a confirmed checksum differs.
     """
     if archive.sha256 is None:
         warn(f"{path}: no checksum is known for {archive.name}; its contents are checked instead")
@@ -40,7 +40,7 @@ def verify_checksum(path: Path, archive: Archive, page: str) -> None:
         return
     message = f"{path}: its sha256 is {found}, not {archive.sha256} as published"
     if archive.confirmed:
-        raise DataError(f"{message}; download it again from {page}")
+        raise IcdpmError(f"{message}; download it again from {page}")
     warn(f"{message}, but a single source gives that one; its contents are checked instead")
 
 

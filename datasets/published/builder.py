@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 import math
@@ -14,22 +13,16 @@ import tensorflow_datasets as tfds
 from icdpm_datasets.console import progress
 from icdpm_datasets.published.disk import require_room
 from icdpm_datasets.published.layout import Layout, Pair
-from icdpm_datasets.published.source import open_source
+from icdpm_datasets.published.sets import PublishedSet
+from icdpm_datasets.published.tree import find_tree
 from icdpm_datasets.published.verify import verify_images
 
 # Small enough to shuffle and to share out among workers by file, large enough to be read in long runs.
 _SHARD_BYTES = 128 << 20
 
 
-@dataclasses.dataclass
-class PairConfig(tfds.core.BuilderConfig):
-    """A named variant of a data set, with the layout that finds its pairs."""
-
-    layout: Layout | None = None
-
-
 class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Records the pairs of `layout`, whole pictures with their original bytes, in a fixed order.
+    """Records the pairs of a published data set, whole pictures with their original bytes, in a fixed order.
 
     Features: `blurry` and `sharp`, uint8 [H, W, 3] of one size, stored as the PNG or JPEG file that was published; and
     `name`, the pair's published name. `info.metadata` says whether the records are the complete published set:
@@ -43,6 +36,17 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
 
+    def __init_subclass__(cls, published: PublishedSet, **kwargs):
+        """A builder of a set in the table, as in `class Builder(PairBuilder, published=GOPRO)`."""
+        cls.published = published
+        cls.BUILDER_CONFIGS = [
+            tfds.core.BuilderConfig(name=name, description=variant.description)
+            for name, variant in published.variants.items()
+            if name
+        ]
+        cls.MANUAL_DOWNLOAD_INSTRUCTIONS = published.default_layout.instructions
+        super().__init_subclass__(**kwargs)
+
     def __init__(self, *, partial: bool = False, **kwargs):
         super().__init__(**kwargs)
         self._partial = partial
@@ -51,7 +55,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @property
     def layout(self) -> Layout:
         """The layout of the chosen variant."""
-        return self.builder_config.layout
+        return self.published.variants[self.builder_config.name if self.builder_config else ""].layout
 
     def _info(self) -> tfds.core.DatasetInfo:
         picture = functools.partial(tfds.features.Image, shape=(None, None, 3))
@@ -72,13 +76,13 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Finds the pairs to record and checks everything about them; returns the folder in which their tree starts.
 
         Args:
-          source: an archive, a folder with the archives, or the unpacked tree; as for `open_source`.
+          source: an archive, a folder with the archives, or the unpacked tree; as for `find_tree`.
           downloads: archives are unpacked below it; TFDS's own folder for it in `data_dir` by default.
 
-        Raises DataError that names whatever is wrong; nothing has been recorded then.
+        Raises IcdpmError that names whatever is wrong; nothing has been recorded then.
         """
         unpack_to = (downloads or Path(self.data_dir_root) / "downloads") / "extracted" / self.name
-        root = open_source(self.layout, source, unpack_to)
+        root = find_tree(self.layout, source, unpack_to)
         splits = self.layout.find_pairs(root, self._partial)
         verify_images(splits)
         require_room(Path(self.data_dir_root), sum(_stored_bytes(pairs) for pairs in splits.values()))

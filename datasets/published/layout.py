@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.console import listed, warn
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.published.archives import Archive
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
@@ -83,7 +83,7 @@ class Layout(abc.ABC):
           root: where the tree starts.
           partial: accept a subset; otherwise the counts must be those published, sequence by sequence where known.
 
-        Raises DataError that lists everything wrong: missing partners, duplicates, misplaced sequences, counts.
+        Raises IcdpmError that lists everything wrong: missing partners, duplicates, misplaced sequences, counts.
         """
         problems = []
         splits = self.list_pairs(root, problems)
@@ -97,7 +97,7 @@ class Layout(abc.ABC):
         if not splits and not problems:
             problems.append(f"no pairs; expected {self.tree}")
         if problems:
-            raise DataError(listed(f"{root}: not {self.title} as published ({self.page})", problems))
+            raise IcdpmError(listed(f"{root}: not {self.title} as published ({self.page})", problems))
         self._warn_of_unknown_sequences(splits)
         return splits
 

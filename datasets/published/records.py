@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 
 Span = tuple[int, int]  # first byte and the one after the last, in the file
 
@@ -44,7 +44,7 @@ def read_span(path: Path, span: Span) -> bytes:
 def index_records(path: Path) -> tuple[list[RecordedPair], str]:
     """The pairs in a file of records, in order, and a fingerprint of the file's contents.
 
-    The fingerprint is made of the lengths and checksums that the records carry. Raises DataError where the file cannot
+    The fingerprint is made of the lengths and checksums that the records carry. Raises IcdpmError where the file cannot
     be read or is not whole.
     """
     pairs, digest = [], hashlib.blake2b(digest_size=16)
@@ -62,9 +62,9 @@ def index_records(path: Path) -> tuple[list[RecordedPair], str]:
                 pairs.append(_pair(path, fd, (start, start + length)))
                 start += length + _CHECKSUM_BYTES
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        raise IcdpmError(f"{path}: cannot be read ({error.strerror})") from error
     except (struct.error, ValueError, KeyError, IndexError) as error:
-        raise DataError(f"{path}: damaged ({error}); remove its folder and run icdpm-prepare again") from error
+        raise IcdpmError(f"{path}: damaged ({error}); remove its folder and run icdpm-prepare again") from error
     return pairs, digest.hexdigest()
 
 

@@ -34,13 +34,13 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm.locks import locked
 from icdpm_datasets.console import progress, warn
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.pairs import corner_of
+from icdpm_datasets.published.crop_file import CropFile, laid_out_bytes, write_crop_file
 from icdpm_datasets.published.disk import require_room
-from icdpm_datasets.published.pairs import RecordedPairs
-from icdpm_datasets.strips import StripFile, strips_bytes, write_strips
+from icdpm_datasets.published.recorded import RecordedPairs
 
 _FOLDER = "strips"
 
@@ -52,7 +52,7 @@ class TrainingPairs(RecordedPairs):
     strips, with a progress bar; interrupted, the next use continues. Strips that are damaged, or made from other
     records than those that are there now, are made again.
 
-    Raises DataError also where the disk has no room for the strips or cannot be written.
+    Raises IcdpmError also where the disk has no room for the strips or cannot be written.
     """
 
     def __init__(self, name: str, split: str, data_dir: str | None = None):
@@ -73,11 +73,11 @@ class TrainingPairs(RecordedPairs):
     def _strips(self, records: Path) -> Path:
         return self._folder / f"{records.name}.strips"
 
-    def _usable(self, records: Path) -> StripFile | None:
+    def _usable(self, records: Path) -> CropFile | None:
         """The strips of a file of records; None where they are missing, damaged, or of other records."""
         path = self._strips(records)
         try:
-            strips = StripFile(path)
+            strips = CropFile(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, IndexError) as error:
@@ -89,17 +89,19 @@ class TrainingPairs(RecordedPairs):
         """Makes the strips that are missing; another process may have made some while this one waited for the lock."""
         self._files = [self._usable(path) for path in self.fingerprints]
         missing = {path: number for number, path in enumerate(self.fingerprints) if self._files[number] is None}
+        for leftover in self._folder.glob(".*.strips"):  # of a killed run: the lock says that nobody is writing here
+            leftover.unlink()
         for path in missing:
             self._strips(path).unlink(missing_ok=True)
         pairs = {path: range(*self._firsts[number : number + 2]) for path, number in missing.items()}
-        require_room(self._folder, sum(strips_bytes(self.sizes[k]) for indices in pairs.values() for k in indices))
+        require_room(self._folder, sum(laid_out_bytes(self.sizes[k]) for indices in pairs.values() for k in indices))
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
             with progress("laying out pairs for training", "pair", sum(map(len, pairs.values()))) as bar:
                 for path, number in missing.items():
                     decoded = self._decoded(pool, pairs[path], bar)
-                    write_strips(self._strips(path), self.fingerprints[path], decoded)
-                    self._files[number] = StripFile(self._strips(path))
+                    write_crop_file(self._strips(path), self.fingerprints[path], decoded)
+                    self._files[number] = CropFile(self._strips(path))
         finally:
             pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the rest
 
@@ -121,5 +123,5 @@ def _locked(folder: Path) -> Iterator[None]:
                 locked(folder / ".lock", lambda: warn(f"{folder}: another process is laying out pairs there; waiting for it"))
             )
         except OSError as error:
-            raise DataError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error
+            raise IcdpmError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error
         yield

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 from icdpm_datasets.console import progress
-from icdpm_datasets.errors import DataError
-from icdpm_datasets.files import written_whole
 from icdpm_datasets.published.disk import require_room
 
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
@@ -35,7 +35,7 @@ def unpack(archive: Path, target: Path) -> None:
     Nothing is written before every member's name has been checked. A file that is there already with the right size is
     kept, so that an interrupted run continues; each file appears under its name only when it is whole.
 
-    Raises DataError, naming the archive and the member, for a path that would leave `target`, for a link or a device,
+    Raises IcdpmError, naming the archive and the member, for a path that would leave `target`, for a link or a device,
     for a damaged or truncated archive, and for a full disk.
     """
     with _damage_named(archive):
@@ -45,7 +45,7 @@ def unpack(archive: Path, target: Path) -> None:
             require_room(target, size)
             with progress(f"unpacking {archive.name}", "B", size) as bar:
                 for member in missing:
-                    with read(member.entry) as stream, written_whole(target / member.name) as part:
+                    with read(member.entry) as stream, write_atomically(target / member.name) as part:
                         with open(part, "wb") as file:
                             shutil.copyfileobj(stream, file)
                     bar.update(member.size)
@@ -56,9 +56,9 @@ def _damage_named(archive: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise DataError(f"{archive}: damaged or truncated ({error}); download it again") from error
+        raise IcdpmError(f"{archive}: damaged or truncated ({error}); download it again") from error
     except RuntimeError as error:  # zipfile's, for compression methods that it lacks and for passwords
-        raise DataError(f"{archive}: cannot be unpacked here ({error}); unpack it and give the folder") from error
+        raise IcdpmError(f"{archive}: cannot be unpacked here ({error}); unpack it and give the folder") from error
 
 
 @contextlib.contextmanager
@@ -71,26 +71,26 @@ def _opened(archive: Path) -> Iterator[tuple]:
         with tarfile.open(archive) as file:
             yield [_tar_member(archive, entry) for entry in file.getmembers() if not entry.isdir()], file.extractfile
     else:
-        raise DataError(f"{archive}: neither a zip nor a tar file, or cut off; download it again")
+        raise IcdpmError(f"{archive}: neither a zip nor a tar file, or cut off; download it again")
 
 
 def _zip_member(archive: Path, entry: zipfile.ZipInfo) -> _Member:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):  # 0: written on a system without such modes
-        raise DataError(f"{archive}: refused, as its member {entry.filename!r} is a link or a device")
+        raise IcdpmError(f"{archive}: refused, as its member {entry.filename!r} is a link or a device")
     return _checked(archive, entry.filename, entry.file_size, entry)
 
 
 def _tar_member(archive: Path, entry: tarfile.TarInfo) -> _Member:
     if not entry.isreg():
-        raise DataError(f"{archive}: refused, as its member {entry.name!r} is a link or a device")
+        raise IcdpmError(f"{archive}: refused, as its member {entry.name!r} is a link or a device")
     return _checked(archive, entry.name, entry.size, entry)
 
 
 def _checked(archive: Path, name: str, size: int, entry) -> _Member:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in name:
-        raise DataError(f"{archive}: refused, as its member {name!r} would be written outside the target folder")
+        raise IcdpmError(f"{archive}: refused, as its member {name!r} would be written outside the target folder")
     return _Member(str(path), size, entry)
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.console import listed, progress, shortened, warn
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.published.layout import Pair, Splits
 
 
@@ -33,7 +33,7 @@ class _Report(NamedTuple):
 def verify_images(splits: Splits) -> None:
     """Decodes both pictures of every pair, on all cores.
 
-    Raises DataError that lists every picture that is damaged or truncated and every pair of two different sizes.
+    Raises IcdpmError that lists every picture that is damaged or truncated and every pair of two different sizes.
     Warns of folders whose blurry pictures are sharper on average than their partners (swapped?), and of one picture
     under two names.
     """
@@ -45,7 +45,7 @@ def verify_images(splits: Splits) -> None:
         pool.shutdown(cancel_futures=True)  # an interrupt does not wait for thousands of pictures
     problems = [report.problem for report in reports if report.problem]
     if problems:
-        raise DataError(listed(f"{len(problems)} of {len(pairs)} pairs cannot be used", problems))
+        raise IcdpmError(listed(f"{len(problems)} of {len(pairs)} pairs cannot be used", problems))
     for message in shortened(_swapped(reports) + _repeated(reports)):
         warn(message)
 

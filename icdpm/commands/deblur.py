@@ -26,10 +26,9 @@ import sys
 from absl import app, flags
 
 from icdpm.albums.shards import read_shard
+from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 from icdpm.errors import IcdpmError
-from icdpm.restoration.presets import PRESETS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -96,10 +95,6 @@ def main(argv):
     shard = _shard()
     if FLAGS.overwrite and FLAGS.skip_existing:
         raise app.UsageError("--overwrite and --skip_existing exclude each other")
-    changes = settings_flags.given_changes()
-    samples = changes.setdefault("samples", 1)
-    if FLAGS.spread and samples < 2:
-        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     if FLAGS.output == "-" and (FLAGS.compare or FLAGS.spread or FLAGS.keep_samples):
         raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
     if FLAGS.shard and "-" in argv[1:]:
@@ -108,7 +103,10 @@ def main(argv):
     from icdpm.albums.selection import select_photos
 
     selection = select_photos(argv[1:], leave_out=FLAGS.output)
-    photos, ignored, notices = selection.photos, selection.ignored, selection.left_out
+    photos, notices = selection.photos, selection.left_out
+    samples, restore_jobs = _by_server() if FLAGS.server else _by_model()
+    if FLAGS.spread and samples < 2:
+        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
     jobs, failures = plan_jobs(
         photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside
@@ -116,7 +114,7 @@ def main(argv):
     count = sum(shard.holds(photo.place) for photo in photos) if shard else len(photos)
     skipped = count - len(jobs) - len(failures)
     if jobs:
-        more_notices, more_failures = (_restore_by_server if FLAGS.server else _restore_here)(jobs, changes)
+        more_notices, more_failures = restore_jobs(jobs)
         notices = notices + more_notices
         failures += more_failures
     # Standard output may be taken by the photo.
@@ -130,7 +128,7 @@ def main(argv):
     summary = [f"{restored} restored", f"{len(failures)} failed"]
     if skipped:
         summary.append(f"{skipped} skipped, there already")
-    if ignored:
+    if ignored := selection.ignored:
         summary.append(f"{ignored} ignored that {'is' if ignored == 1 else 'are'} not named as pictures are")
     print(f"icdpm-deblur: {', '.join(summary)}", file=sys.stderr)
     return 1 if failures else 0
@@ -155,35 +153,35 @@ def _shard():
         raise app.UsageError(str(error)) from error
 
 
-def _restore_here(jobs, changes):
-    """What `restore_album` returns."""
+def _by_model():
+    """(how many samples are drawn of a photo, what restores jobs as `restore_album` does) with a model of this machine."""
     from icdpm import pretrained
     from icdpm.albums.album import restore_album
     from icdpm.restoration.restore import restore
-    from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
     system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
-    settings = settings_of(system.config, **changes)
+    settings = settings_flags.chosen_settings(system)
     if FLAGS.preset:
-        print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {PRESETS[FLAGS.preset].as_flags}", file=sys.stderr)
+        stands_for = system.presets(system.config)[FLAGS.preset].as_flags
+        print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)
     options = {"seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}
-    return restore_album(
-        jobs,
-        functools.partial(restore, system, settings=settings, **options),
+    return settings.samples, functools.partial(
+        restore_album,
+        restore=functools.partial(restore, system, settings=settings, **options),
         evaluations=settings.evaluations,
         match_color=FLAGS.match_color,
         verbose=FLAGS.verbose,
     )
 
 
-def _restore_by_server(jobs, _):
-    """What `restore_jobs_remotely` returns."""
+def _by_server():
+    """As `_by_model`, with a server, which gives one picture for each."""
     from icdpm.serving.client import Server
     from icdpm.serving.remote import restore_jobs_remotely
 
     server = Server(FLAGS.server, FLAGS.preset, FLAGS.timeout)
-    return restore_jobs_remotely(server, jobs, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
+    return 1, functools.partial(restore_jobs_remotely, server, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
 
 
 def run():

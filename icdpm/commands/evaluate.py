@@ -23,8 +23,8 @@ from pathlib import Path
 
 from absl import app, flags
 
+from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
@@ -121,7 +121,6 @@ def _pairs():
         return pair_with_source(named_folders(FLAGS.restored), source)
     from icdpm import pretrained
     from icdpm.evaluation.outputs import write_outputs
-    from icdpm.restoration.settings import settings_of
     from icdpm.systems.workdir import load
 
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
@@ -129,7 +128,7 @@ def _pairs():
     name, workdir = folders.popitem()
     folders[name] = Path(FLAGS.output) / name
     system = load(workdir, FLAGS.checkpoint)
-    settings = settings_of(system.config, **settings_flags.given_changes())
+    settings = settings_flags.chosen_settings(system)
     making = write_outputs(system, source, settings, FLAGS.seed, folders[name])
     return pair_with_source(folders, source, f"{name} restores with {making}")
 

@@ -9,10 +9,10 @@ serving_PRESET and restore_PRESET are the same with those of each preset; denois
 own. MODEL_CARD.md beside the model describes them.
 """
 
-from absl import app, flags, logging
+from absl import flags, logging
 
+from icdpm.command_line import refuse_arguments, run_command
 from icdpm.commands import settings_flags
-from icdpm.commands.main import run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -38,8 +38,7 @@ flags.mark_flags_as_required(["output"])
 
 def main(argv):
     """Parses, exports, says where the model is."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     changes = settings_flags.given_changes()
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells at INFO that it writes
     from icdpm import pretrained

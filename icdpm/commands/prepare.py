@@ -9,11 +9,7 @@ Examples:
 Published data sets, with where their archives come from; --source is an archive, a folder that holds the archives, or
 the folder they unpack to. A variant follows after a slash, as in gopro/blur_gamma.
 
-  gopro                   https://seungjunnah.github.io/Datasets/gopro (variants blur, blur_gamma)
-  hide                    https://github.com/joanshen0508/HA_deblur
-  realblur_j, realblur_r  http://cg.postech.ac.kr/research/RealBlur/
-  reds                    https://seungjunnah.github.io/Datasets/reds (variants val_blur_300, val_blur_jpeg_300,
-                          val_blur, val_blur_jpeg, train_blur, train_blur_jpeg)
+{published}
 
 frames averages consecutive frames of video, as GoPro and REDS were made; shake blurs sharp photos. Both write
 blur/NAME.png and sharp/NAME.png below --output. Interrupted, every job continues when it is started again.
@@ -25,7 +21,10 @@ it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights
 
 from absl import app, flags, logging
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import run_command
+from icdpm_datasets.published.sets import NAMES, overview
+
+__doc__ = __doc__.format(published=overview())  # --help prints it
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", None, "What to read: an archive, a folder or a file. Only weights goes without.")
@@ -65,7 +64,7 @@ _OF_OTHERS = {
 def main(argv):
     """Parses, does one job, says what is there now."""
     if len(argv) != 2:
-        raise app.UsageError("name one job: gopro, hide, realblur_j, realblur_r, reds, frames, shake or weights")
+        raise app.UsageError(f"name one job: {', '.join(NAMES)}, frames, shake or weights")
     job = argv[1]
     _check_flags(job)
     logging.set_verbosity(logging.WARNING)  # TFDS tells at INFO what the progress bars show

@@ -10,7 +10,7 @@ The page is for this computer alone unless --host says otherwise; it asks nobody
 
 from absl import app, flags, logging
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -25,8 +25,7 @@ flags.DEFINE_integer("max_pixels", 24_000_000, "How many pixels a photo may have
 
 def main(argv):
     """Parses, loads, serves until it is stopped."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     if FLAGS.workdir and FLAGS.model:
         raise app.UsageError("give either --workdir or --model")
     logging.set_verbosity(logging.WARNING)

@@ -10,9 +10,9 @@ Killed or stopped, the same command continues where the last checkpoint was writ
 
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from icdpm.commands.main import run_command
+from icdpm.command_line import refuse_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "Name of a config that comes with the project (table2_c, tiny, …) or a .py file.")
@@ -31,7 +31,13 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "start_from",
     None,
-    "Workdir of another run of the same networks, or 'packaged' for the packaged model: training begins with its weights.",
+    "Workdir of another run, or 'packaged' for the packaged model: training begins with those of its weights that fit.",
+)
+flags.DEFINE_string(
+    "target_data",
+    None,
+    "What to take pictures of another domain from, likewise, of which only the blurry ones are looked at: for systems that "
+    "align two domains (fig9_aligned).",
 )
 flags.DEFINE_multi_string("set", [], "Changes one field of the config, as in --set=optimizer.accumulation=4. Repeatable.")
 flags.DEFINE_enum(
@@ -46,25 +52,24 @@ flags.mark_flags_as_required(["config", "workdir", "data"])
 
 def main(argv):
     """Parses, trains, says where the result is."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    refuse_arguments(argv)
     from icdpm.training.strategy import is_chief, make_strategy
 
     strategy = make_strategy("tpu" if FLAGS.tpu else FLAGS.strategy, FLAGS.tpu)
 
     from icdpm import pretrained
-    from icdpm.training.configs import load_config
+    from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm_datasets.source import open_source
-    from icdpm_experiments.configs import config_path
 
-    config = load_config(config_path(FLAGS.config), FLAGS.set)
+    config = load_config(FLAGS.config, FLAGS.set)
     training = open_source(FLAGS.data, "train", FLAGS.data_dir)
     validation = open_source(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
     if is_chief(strategy):
         print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
+    target = open_source(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
     start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
-    signal = train(config, Path(FLAGS.workdir), training, validation, strategy, start_from)
+    signal = train(config, Path(FLAGS.workdir), training, validation, strategy, start_from, target)
     if not is_chief(strategy):
         return 0
     if signal:

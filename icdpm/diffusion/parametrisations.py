@@ -1,6 +1,7 @@
 """What the network is asked to predict. Each parametrisation is a thin wrapper, chosen by config.
 
-A parametrisation has four functions of tensors that broadcast, with γ of shape [batch, 1, 1, 1]:
+A parametrisation has four functions of tensors that broadcast, with γ of shape [batch, 1, 1, 1]. y is the image around which
+x_γ is looked at, the best that is known of x without it: the blurry image, or what an initial predictor makes of it.
   start(ε, y, γ): x_γ as a sampler may begin with it, where nothing is known of x but y;
   network_input(x_γ, y, γ): what the network sees of the noisy image;
   target(x, y, ε, γ): what its output is compared with;
@@ -88,3 +89,35 @@ class PreconditionedEstimatePrediction(PreconditionedNoisePrediction):
         """√γσ_r/V·d: the guess of r in units of σ_r, of variance γσ_r²/V < 1."""
         difference = x_gamma - tf.sqrt(gamma) * blurry
         return tf.sqrt(gamma) * self.residual_std / self._variance(gamma) * difference
+
+
+@dataclasses.dataclass(frozen=True)
+class ResidualNoisePrediction(NoisePrediction):
+    """Diffusion of the residual r = x − y (DvSR, Whang et al. 2022): the network sees r_γ = √γ·r + √(1−γ)·ε and predicts ε.
+
+    With x_γ = r_γ + √γ·y this is a diffusion of x, so that samplers need not know of y.
+    """
+
+    def start(self, noise, blurry, gamma):
+        """√γ·y + ε: a residual of pure noise."""
+        return tf.sqrt(gamma) * blurry + noise
+
+    def network_input(self, x_gamma, blurry, gamma):
+        """r_γ."""
+        return x_gamma - tf.sqrt(gamma) * blurry
+
+
+_CLASSES = {
+    "noise": NoisePrediction,
+    "preconditioned_noise": PreconditionedNoisePrediction,
+    "preconditioned_estimate": PreconditionedEstimatePrediction,
+    "residual_noise": ResidualNoisePrediction,
+}
+
+PARAMETRISATIONS = tuple(_CLASSES)
+
+
+def make_parametrisation(name, residual_std):
+    """A parametrisation by its name in `PARAMETRISATIONS`; those that have no σ_r do not look at it."""
+    chosen = _CLASSES[name]
+    return chosen(residual_std) if dataclasses.fields(chosen) else chosen()

@@ -91,3 +91,24 @@ def normal_each(seeds, shape):
 def normal_rows_each(seeds, shape, first, last):
     """The rows `first` to `last` (exclusive) of each example of `normal_each(seeds, shape)`, bit for bit."""
     return tf.map_fn(lambda seed: normal_rows(seed, shape, first, last), seeds, fn_output_signature=tf.float32)
+
+
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, 2], tf.int64),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([3], tf.int32),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([], tf.int32),
+    ]
+)
+def sampling_noise(seeds, step, shape, first, last):
+    """Standard normal numbers of a sampling step, one image a seed.
+
+    Args:
+      seeds: int64 [batch, 2].
+      step: number of the step.
+      shape: of one image.
+      first, last: which of its rows are made, the last one exclusive; they are the same with and without the others.
+    """
+    return normal_rows_each(fold_in(seeds, step), shape, first, last)

@@ -5,7 +5,7 @@ Every sampler here is linear in what it knows: each step from γ_t to γ_{t−1}
     x_{t−1} = a·x_t + b·x̂_t + c·x̂_{t+1} + d·ε_t,
 
 with x̂_t = denoise(x_t, γ_t) and ε_t standard normal. A sampler is therefore a pure function of the schedule that gives
-the weights (a, b, c, d) of each step, and all of them share one loop (`draw`), whatever executes it.
+the weights (a, b, c, d) of each step: a table. What walks down the table is in `icdpm.diffusion.loops`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from icdpm.diffusion.schedules import SCHEDULES, log_snr
+from icdpm.diffusion import schedules
+from icdpm.diffusion.choices import SAMPLERS
+from icdpm.diffusion.schedules import log_snr_of
 
 
 class Plan(NamedTuple):
@@ -74,7 +76,7 @@ def _extrapolated(weights, gammas):
 
     The first step taken has nothing to extrapolate from, and the last, to λ = ∞, gives x̂_1: both stay as they are.
     """
-    log_snrs = log_snr(gammas[1:])
+    log_snrs = log_snr_of(gammas[1:])
     widths = log_snrs[:-1] - log_snrs[1:]
     ratios = tf.pad(widths[:-1] / widths[1:], [[1, 1]])[: len(weights)]
     on_x, on_image, _, on_noise = tf.unstack(weights, axis=1)
@@ -82,57 +84,23 @@ def _extrapolated(weights, gammas):
     return tf.stack([on_x, on_image + change, -change, on_noise], axis=1)
 
 
-SAMPLERS = {"ancestral": ancestral, "ddim": ddim, "dpmpp_2m": dpmpp_2m, "dpmpp_2m_sde": dpmpp_2m_sde}
+_WEIGHTS = {name: globals()[name] for name in SAMPLERS}
+
+# Of systems that answer at once: one evaluation, whose answer x̂ is the result, whatever x was.
+ONE_EVALUATION = Plan(tf.constant([1.0, 0.0], tf.float64), tf.constant([[0.0, 1.0, 0.0, 0.0]], tf.float64))
 
 
 def make_plan(sampler, steps, max_noise_variance, schedule="linear_beta", eta=0.0):
     """The plan of a sampler on a schedule.
 
     Args:
-      sampler: a name in `SAMPLERS`.
+      sampler: a name in `icdpm.diffusion.choices.SAMPLERS`.
       steps: T, the number of evaluations of the denoiser.
-      max_noise_variance: where the schedule starts, as its function in `SCHEDULES` says: of linear_beta the largest step
-        variance 1 − α_T, of the others the variance 1 − γ_T.
-      schedule: a name in `SCHEDULES`.
+      max_noise_variance: where the schedule starts, as its function in `icdpm.diffusion.schedules` says: of linear_beta the
+        largest step variance 1 − α_T, of the others the variance 1 − γ_T.
+      schedule: a name in `icdpm.diffusion.choices.SCHEDULES`.
       eta: η of ddim, in [0, 1].
     """
-    gammas = SCHEDULES[schedule](steps, max_noise_variance)
-    return Plan(gammas, ddim(gammas, eta) if sampler == "ddim" else SAMPLERS[sampler](gammas))
+    gammas = getattr(schedules, schedule)(steps, max_noise_variance)
+    return Plan(gammas, ddim(gammas, eta) if sampler == "ddim" else _WEIGHTS[sampler](gammas))
 
-
-def draw(denoise, start, noise, plan):
-    """Follows a plan from x_T to x_0.
-
-    Args:
-      denoise: function (x_t, γ_t) -> x̂_t, γ_t a float64 scalar. Clip x̂ there, where its range is known.
-      start: x_T.
-      noise: function of the step number t − 1 that gives ε_t, standard normal numbers of x's shape; asked only where the
-        sampler adds noise. So a draw is a deterministic function of its arguments.
-      plan: a Plan.
-
-    Returns:
-      x_0, of the shape of x_T.
-    """
-    x, previous = start, None
-    for t in range(plan.steps, 0, -1):
-        denoised = denoise(x, plan.gammas[t])
-        x = advance(plan.weights[t - 1], x, denoised, lambda: previous, lambda: noise(t - 1))  # noqa: B023
-        previous = denoised
-    return x
-
-
-def advance(weights, x, denoised, previous, noise):
-    """One step: a·x_t + b·x̂_t + c·x̂_{t+1} + d·ε_t.
-
-    Args:
-      weights: a row of `Plan.weights`.
-      x, denoised: x_t and x̂_t.
-      previous, noise: functions that give x̂_{t+1} and ε_t; asked only where their weight is not 0.
-    """
-    on_x, on_image, on_previous, on_noise = weights.numpy().tolist()
-    x = on_x * x + on_image * denoised
-    if on_previous:
-        x += on_previous * previous()
-    if on_noise:
-        x += on_noise * noise()
-    return x

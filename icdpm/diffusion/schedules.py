@@ -5,8 +5,7 @@ All in float64: the first variances are near float32's resolution at one, and up
 
 import tensorflow as tf
 
-# Of the last evaluation of schedules for few steps: a standard deviation of 1.3 of 255 gray values.
-MIN_NOISE_VARIANCE = 1e-4
+from icdpm.diffusion.choices import MIN_NOISE_VARIANCE
 
 
 def linear_betas(steps, start, end):
@@ -19,7 +18,7 @@ def signal_levels(betas):
     return tf.math.cumprod(1.0 - tf.concat([tf.zeros([1], tf.float64), betas], axis=0))
 
 
-def inference_levels(steps, max_noise_variance, min_noise_variance=1e-6):
+def linear_beta(steps, max_noise_variance, min_noise_variance=1e-6):
     """Signal levels γ_0 … γ_T of the paper's inference schedule (arXiv 2212.01789, §C.2): step variances that grow linearly.
 
     Args:
@@ -36,7 +35,7 @@ def inference_levels(steps, max_noise_variance, min_noise_variance=1e-6):
     return signal_levels(linear_betas(steps, min_noise_variance, max_noise_variance))
 
 
-def log_snr_levels(steps, max_noise_variance, min_noise_variance=MIN_NOISE_VARIANCE):
+def log_snr(steps, max_noise_variance, min_noise_variance=MIN_NOISE_VARIANCE):
     """Signal levels γ_0 … γ_T for few steps: γ_1 … γ_T uniform in λ = ln(√γ/√(1−γ)), as DPM-Solver (Lu et al. 2022) takes
     them. The last step, to γ_0 = 1 and λ = ∞, gives x̂_1.
 
@@ -48,14 +47,11 @@ def log_snr_levels(steps, max_noise_variance, min_noise_variance=MIN_NOISE_VARIA
     Returns:
       float64 [steps + 1], decreasing. With one step it is the start that counts: γ_1 = 1 − max_noise_variance.
     """
-    end, start = log_snr(1.0 - tf.constant([min_noise_variance, max_noise_variance], tf.float64))
+    end, start = log_snr_of(1.0 - tf.constant([min_noise_variance, max_noise_variance], tf.float64))
     gammas = tf.sigmoid(2.0 * tf.linspace(start, end, steps))
     return tf.concat([tf.ones([1], tf.float64), gammas[::-1]], axis=0)
 
 
-def log_snr(gammas):
+def log_snr_of(gammas):
     """λ = ln(√γ/√(1−γ)), half the logarithm of the ratio of signal to noise; ∞ at γ = 1."""
     return 0.5 * (tf.math.log(gammas) - tf.math.log1p(-gammas))
-
-
-SCHEDULES = {"linear_beta": inference_levels, "log_snr": log_snr_levels}

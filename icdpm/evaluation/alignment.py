@@ -11,10 +11,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from icdpm.errors import IcdpmError
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.as_uint8 import as_uint8_pair
+from icdpm.metrics.structural_similarity import mean_similarity
 
 ALIGNMENT = (
     "after RealBlur's alignment: restored values scaled by the least-squares factor, then warped (bicubic) by the homography "
@@ -27,7 +27,6 @@ SSIM_PROTOCOL = (
 )
 _ITERATIONS = 100
 _FILTER = 5
-_WINDOW = 11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,21 +109,4 @@ def psnr_ecc(aligned):
 
 def ssim_ecc(aligned):
     """SSIM of an aligned pair: the mean of its map over the mask."""
-    height, width = aligned.mask.shape
-    if min(height, width) < _WINDOW:
-        raise ValueError(f"SSIM needs pictures of {_WINDOW}×{_WINDOW} or more, not {width}×{height}")
-    _, similarity = structural_similarity(
-        aligned.sharp.astype(np.float64),
-        aligned.restored.astype(np.float64),
-        channel_axis=-1,
-        data_range=1.0,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        full=True,
-    )
-    inside = slice(_WINDOW // 2, -(_WINDOW // 2))
-    mask = aligned.mask[inside, inside, None]
-    if not mask.any():
-        raise ValueError("the aligned pictures overlap too little")
-    return float(np.sum(similarity[inside, inside] * mask) / (3 * mask.sum(dtype=np.float64)))
+    return mean_similarity(255.0 * aligned.restored, 255.0 * aligned.sharp, aligned.mask)

@@ -60,7 +60,6 @@ def measure(pairs, metrics, output, workers=None):
 
     Raises:
       IcdpmError: a picture cannot be read or measured; what was measured before is in `output`.
-      DataError: the same, of a `PairSource`.
     """
     workers = workers or min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
     unavailable, results = {}, {}

@@ -13,7 +13,6 @@ from icdpm.files import write_atomically
 from icdpm.photos.writing import write_picture
 from icdpm.restoration.restore import restore
 from icdpm_datasets.console import listed
-from icdpm_datasets.errors import DataError
 
 _SETTINGS = "settings.json"
 
@@ -46,7 +45,7 @@ def write_outputs(system, source, settings, seed, folder):
         try:
             blurry, _ = source.load(index)
             restored = restore(system, blurry, settings, seed=seed, on_step=on_step)
-        except (IcdpmError, DataError) as error:
+        except IcdpmError as error:
             raise IcdpmError(f"{name}: {error}") from error
         write_picture(folder / f"{name}.png", restored.pixels)
 

@@ -11,20 +11,17 @@ from icdpm.evaluation.names import pair_name
 from icdpm.evaluation.pictures import FilePicture, LoadedOnce, SourcePicture, difference
 from icdpm.photos.formats import SUFFIXES
 from icdpm_datasets.console import listed
-from icdpm_datasets.gopro.layout import GoProLayout
-from icdpm_datasets.hide.layout import HideLayout
-from icdpm_datasets.realblur.layout import RealBlurLayout
-from icdpm_datasets.reds.layout import RedsLayout
+from icdpm_datasets.published.sets import PUBLISHED
 
 BLURRY = "blurry"
 # What the folders of the other pictures are called where a published tree holds them side by side.
-_OTHER_SIDES = {"sharp": {"blur", "blur_gamma"}, BLURRY: {"sharp", "gt", "blur_gamma"}, "restored": set()}
+_OTHER_SIDES = {
+    "sharp": {folder for each in PUBLISHED for folder in each.blurry_folders},
+    BLURRY: {folder for each in PUBLISHED for folder in (*each.sharp_folders, *each.blurry_folders[1:])},
+    "restored": set(),
+}
 _PUBLISHED_TESTS = {
-    "GoPro test": GoProLayout("blur"),
-    "HIDE test": HideLayout(),
-    "RealBlur-J test": RealBlurLayout("J"),
-    "RealBlur-R test": RealBlurLayout("R"),
-    "REDS-val-300": RedsLayout("val", "blur", every_tenth=True),
+    benchmark.title: each.variants[benchmark.test].layout for each in PUBLISHED for benchmark in each.benchmarks.values()
 }
 
 
@@ -65,8 +62,8 @@ def named_folders(arguments):
 def pair_folders(restored, sharp, blurry=None):
     """Pairs folders of restored pictures with a folder of sharp ones.
 
-    `sharp` and `blurry` may be (in) a published tree of GoPro, HIDE, RealBlur or REDS: then its test split is meant,
-    unless the restored pictures are all pictures there.
+    `sharp` and `blurry` may be (in) the tree of a published data set: then its test split is meant, unless the
+    restored pictures are all pictures there.
 
     Args:
       restored: {name of the method: folder}.

@@ -62,7 +62,7 @@ class SourcePicture:
         return f"{self.pairs.source.names[self.index]} of {self.pairs.source.description}"
 
     def read(self):
-        """uint8 [height, width, 3]. Raises DataError where it cannot be read."""
+        """uint8 [height, width, 3]. Raises IcdpmError where it cannot be read."""
         return self.pairs.load(self.index)[self.side]
 
     def stamp(self):

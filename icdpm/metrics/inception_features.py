@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from icdpm.metrics.pictures import as_uint8
+from icdpm.metrics.as_uint8 import as_uint8
 from icdpm.metrics.weights.cache import kept
 from icdpm.metrics.weights.catalog import INCEPTION
 from icdpm.metrics.weights.torch_file import read_tensors

@@ -2,7 +2,7 @@
 
 import functools
 
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.as_uint8 import as_uint8_pair
 from icdpm.metrics.weights.cache import kept
 from icdpm.metrics.weights.catalog import ALEXNET, LPIPS_ALEX
 from icdpm.metrics.weights.torch_file import read_tensors

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from icdpm.metrics.gaussian import SIZE, inside, similarity_maps
+from icdpm.metrics.as_uint8 import as_uint8_pair
 from icdpm.metrics.luma import matlab_gray
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.structural_similarity import SIZE, inside, similarity_maps
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 PROTOCOL = (

@@ -6,9 +6,9 @@ import functools
 
 import numpy as np
 
+from icdpm.metrics.as_uint8 import as_uint8
 from icdpm.metrics.luma import matlab_gray
 from icdpm.metrics.natural_scenes import BLOCK, FEATURES, block_features
-from icdpm.metrics.pictures import as_uint8
 from icdpm.metrics.pristine_model import distribution, load_pristine_model
 from icdpm.metrics.weights.cache import kept
 from icdpm.metrics.weights.catalog import NIQE

@@ -7,9 +7,9 @@ from scipy.io import loadmat
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.metrics.as_uint8 import as_uint8
 from icdpm.metrics.luma import matlab_gray
 from icdpm.metrics.natural_scenes import BLOCK, FEATURES, block_features
-from icdpm.metrics.pictures import as_uint8
 
 # Of a photo's blocks those sharper than this part of its sharpest one enter the model.
 SHARP_ENOUGH = 0.75

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.as_uint8 import as_uint8_pair
 
 PROTOCOL = "PSNR in dB over the RGB values of uint8 pictures, peak 255"
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from icdpm.metrics.as_uint8 import as_uint8_pair
 from icdpm.metrics.luma import studio_y
-from icdpm.metrics.pictures import as_uint8_pair
 
 PROTOCOL = "PSNR in dB over Y (BT.601, studio range, not rounded) of uint8 RGB pictures, peak 255"
 

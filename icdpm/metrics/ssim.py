@@ -1,7 +1,7 @@
-"""Structural similarity (Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity")."""
+"""Structural similarity of the three channels."""
 
-from icdpm.metrics.gaussian import check_window_fits, inside, similarity_maps
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.as_uint8 import as_uint8_pair
+from icdpm.metrics.structural_similarity import mean_similarity
 
 # The other readings differ in the second decimal: `ssim_matlab_rgb` and `ssim_y`.
 PROTOCOL = (
@@ -12,7 +12,4 @@ PROTOCOL = (
 
 def ssim(restored, sharp):
     """SSIM of one picture, 1 where the two are equal."""
-    restored, sharp = as_uint8_pair(restored, sharp)
-    check_window_fits(sharp, "SSIM")
-    luminance, structure = similarity_maps(restored, sharp)
-    return float(inside(luminance * structure).mean())
+    return mean_similarity(*as_uint8_pair(restored, sharp))

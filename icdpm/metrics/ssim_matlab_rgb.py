@@ -4,8 +4,8 @@ The evaluation scripts of several restoration papers hand it RGB arrays, which i
 window reaches across the channels too.
 """
 
-from icdpm.metrics.gaussian import check_window_fits, similarity_maps
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.as_uint8 import as_uint8_pair
+from icdpm.metrics.structural_similarity import check_window_fits, similarity_maps
 
 PROTOCOL = (
     "SSIM of uint8 RGB pictures as MATLAB's ssim takes them: 11×11×11 Gaussian window with σ 1.5 over height, width and "

@@ -1,8 +1,8 @@
 """Structural similarity of the luma."""
 
-from icdpm.metrics.gaussian import check_window_fits, inside, similarity_maps
+from icdpm.metrics.as_uint8 import as_uint8_pair
 from icdpm.metrics.luma import studio_y
-from icdpm.metrics.pictures import as_uint8_pair
+from icdpm.metrics.structural_similarity import mean_similarity
 
 PROTOCOL = (
     "SSIM over Y (BT.601, studio range, not rounded) of uint8 RGB pictures, 11×11 Gaussian window with σ 1.5, "
@@ -12,7 +12,4 @@ PROTOCOL = (
 
 def ssim_y(restored, sharp):
     """SSIM of one picture's Y, 1 where the two are equal."""
-    restored, sharp = as_uint8_pair(restored, sharp)
-    check_window_fits(sharp, "SSIM")
-    luminance, structure = similarity_maps(studio_y(restored), studio_y(sharp))
-    return float(inside(luminance * structure).mean())
+    return mean_similarity(*map(studio_y, as_uint8_pair(restored, sharp)))

@@ -25,6 +25,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
       guided_levels: levels whose encoder blocks receive guidance features.
       outputs: channels of the output.
       patch: pixels to a side of a patch.
+      embedded: whether it is conditioned on a noise level; a network that regresses at once is not.
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout, zero_last: see `ResidualBlock`.
       dtype: Keras policy; the output is always float32.
@@ -41,6 +42,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
         guided_levels=(),
         outputs=3,
         patch=1,
+        embedded=True,
         embedding_scale=1000.0,
         dropout=0.0,
         zero_last=True,
@@ -49,13 +51,13 @@ class DenoisingUNet(tf.keras.layers.Layer):
         super().__init__(name=name, dtype=dtype, autocast=False)
 
         def block(filters, block_name, **kind):
-            return ResidualBlock(filters, dtype, block_name, embedded=True, dropout=dropout, zero_last=zero_last, **kind)
+            return ResidualBlock(filters, dtype, block_name, embedded=embedded, dropout=dropout, zero_last=zero_last, **kind)
 
         widths = [channels * multiplier for multiplier in multipliers]
         levels = range(len(widths))
         self.guided_levels = tuple(guided_levels)
         self.patch = patch
-        self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype)
+        self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype) if embedded else None
         self.stem = convolution(channels, 3, dtype, "stem")
         self.encoder = [
             [block(widths[level], f"encoder_{level}_{i}", guided=level in guided_levels) for i in range(encoder_blocks)]
@@ -108,7 +110,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
 
         Args:
           x: float [batch, height, width, inputs]; height and width divisible by `factor`.
-          noise_level: √γ, float32 [batch].
+          noise_level: √γ, float32 [batch]; None where it is not conditioned on one.
           guidance: {level: features [batch, height/(patch·2^level), width/(patch·2^level), any]} with every guided level;
             None if unguided.
           dropout_seed: stateless seed (int32 [2]) in training with dropout, else None.
@@ -116,7 +118,7 @@ class DenoisingUNet(tf.keras.layers.Layer):
         Returns:
           float32 [batch, height, width, outputs].
         """
-        embedding = self.embedding(noise_level)
+        embedding = None if self.embedding is None else self.embedding(noise_level)
         number = 0
 
         def apply(block, features, level_guidance=None):

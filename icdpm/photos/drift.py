@@ -6,9 +6,10 @@ lower it again.
 """
 
 import dataclasses
-import functools
 
 import numpy as np
+
+from icdpm.srgb import light_tables
 
 # Regions are a sixteenth of the picture's longer side, as the blur of a photo grows with its resolution, and wider than the
 # blur of small ones.
@@ -43,7 +44,7 @@ def drift_of(blurry, restored):
     """The Drift between two pictures of one kind: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]."""
     blurry, restored = _with_channels(blurry), _with_channels(restored)
     rows, columns = (_edges(length, blurry.shape) for length in blurry.shape[:2])
-    light, slope = _light_of(blurry.dtype)
+    light, slope = light_tables(blurry.dtype)
     errors, offsets = [], []
     for top, bottom in zip(rows[:-1], rows[1:]):
         given, made = blurry[top:bottom], restored[top:bottom]
@@ -97,14 +98,3 @@ def _hats(edges):
     """Weights [length, regions] that interpolate between the regions' centres; beyond the outer ones, a constant."""
     centres = (edges[:-1] + edges[1:] - 1) / 2
     return np.stack([np.interp(np.arange(edges[-1]), centres, one) for one in np.eye(len(centres))], axis=1)
-
-
-@functools.lru_cache(maxsize=2)
-def _light_of(dtype):
-    """Tables by pixel value: its light in [0, 1] (IEC 61966-2-1, sRGB), and the slope of that."""
-    values = np.linspace(0, 1, np.iinfo(dtype).max + 1)
-    power = (values + 0.055) / 1.055
-    linear = values <= 0.04045
-    light = np.where(linear, values / 12.92, power**2.4)
-    slope = np.where(linear, 1 / 12.92, 2.4 / 1.055 * power**1.4)
-    return light.astype(np.float32), slope.astype(np.float32)

@@ -10,10 +10,9 @@ import functools
 import math
 
 import numpy as np
-import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.tiling import divide
+from icdpm.tiles.windows import divide
 
 DEFAULT_MAX_MEMORY = 3 * 2**30
 
@@ -34,7 +33,7 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
       system: a trained system.
       image: the picture.
       plan: the steps of its sampler.
-      margin: of the tiles.
+      margin: of the tiles; None where the system takes none.
       samples, at_once: how many samples are drawn, and how many of them together where the picture is one tile.
       keep_samples, spread: see `restore`.
       max_memory: what the process may hold at its peak, in bytes.
@@ -48,17 +47,19 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
     height, width = (side + -side % system.factor for side in image.shape[:2])
     held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
     tiling = divide(height, width, max(height, width), margin, system.factor)
-    if held_with(at_once) + at_once * tile_memory(system, tiling) <= max_memory:
+    needed = held_with(at_once) + at_once * tile_memory(system, tiling)
+    if needed <= max_memory:
         return tiling
     held = held_with(1)
-    for side in _sides(height, width, margin, system.factor):
+    for side in _sides(height, width, margin, system.factor) if system.reach is not None else [max(height, width)]:
         tiling = divide(height, width, side, margin, system.factor)
         needed = held + tile_memory(system, tiling)
         if needed <= max_memory:
             return tiling
+    why = f" ({system.title} sees all of it at once: it takes no tiles)" if system.reach is None else ""
     raise IcdpmError(
-        f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these settings, and "
-        f"{max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
+        f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
+        f"settings{why}, and {max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
     )
 
 
@@ -77,18 +78,13 @@ def held_memory(system, image, plan, samples, keep_samples, spread, at_once):
     pictures = image.nbytes * (3 + (samples if keep_samples else 0))  # the blurry one, padded; the restored one; samples
     state = _PIXEL * at_once * (2 if np.any(plan.weights[:, 2] != 0) else 1)
     moments = image.size // (height * width) * ((8 + 4 * bool(spread)) if samples > 1 else 0)
-    guidance = system.config.guidance
-    features = guidance.channels * tf.as_dtype(system.compute_dtype).size + _PIXEL
-    state += moments + sum(features / 4**k for k in guidance.scales)
-    weights = sum(math.prod(variable.shape) for variable in system.trainable_variables)
+    state += moments + system.condition_bytes_per_pixel
+    weights = sum(math.prod(variable.shape) for variable in system.variables)
     return _PROCESS + _WEIGHT * weights + pictures + math.ceil(_STRIPS * state * height * width)
 
 
 def tile_memory(system, tiling):
     """Bytes that working on one tile takes at its peak, for each sample."""
     rows, columns = tiling.rows[0], tiling.columns[0]
-    # The guidance networks see tiles of half the side.
-    guidance = [network.bytes_per_pixel / 4 for network in system.guidance_networks.values()]
-    each = max([system.unet.bytes_per_pixel, *guidance])
     # Besides, what comes out of a row of tiles waits until all of it is there.
-    return math.ceil(rows.stop * columns.stop * each + _PIXEL * rows.stop * tiling.columns[-1].stop)
+    return math.ceil(rows.stop * columns.stop * system.bytes_per_pixel + _PIXEL * rows.stop * tiling.width)

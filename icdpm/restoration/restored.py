@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from icdpm.photos.values import to_levels
+
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
@@ -16,11 +18,22 @@ class Restored:
       spread: the standard deviation of the samples (unbiased, divided by samples − 1), float32 of the picture's shape, in
         8-bit steps; None where it was not asked for.
       samples: each of them, as `pixels`; None where they were not asked for.
-      regressions: {k: what the guidance network of scale k regresses}, of the picture's dtype, at 1/2^k of its size, rounded
-        up; gray or RGB as the guidance is; None where they were not asked for.
+      inside: {name: a picture of what the system makes of the blurry one on its way}, of the picture's dtype, gray or RGB, at
+        a whole fraction of its size, rounded up; None where they were not asked for.
     """
 
     pixels: np.ndarray
     spread: np.ndarray | None = None
     samples: list[np.ndarray] | None = None
-    regressions: dict[int, np.ndarray] | None = None
+    inside: dict[str, np.ndarray] | None = None
+
+
+def to_inside(pictures, image):
+    """`Restored.inside` of a picture.
+
+    Args:
+      pictures: {name: [1, height/s, width/s, 1 or 3] in [−1, 1]}, sizes rounded up.
+      image: the picture.
+    """
+    values = {name: np.asarray(each)[0] for name, each in pictures.items()}
+    return {name: to_levels(each[..., 0] if each.shape[-1] == 1 else each, image.dtype) for name, each in values.items()}

@@ -7,10 +7,8 @@ import os
 from icdpm.errors import IcdpmError
 from icdpm.photos.drift import match_restored
 from icdpm.photos.reading import read_photo
-from icdpm.restoration.arrays import as_kind_of, as_pixels
-from icdpm.restoration.presets import changes_of
+from icdpm.restoration.pixels import as_kind_of, as_pixels
 from icdpm.restoration.restore import DEFAULT_MAX_MEMORY, restore
-from icdpm.restoration.settings import settings_of
 
 _MOST_SEEDS = 2**63
 
@@ -19,7 +17,7 @@ class Restorer:
     """A trained model that restores pictures. `icdpm.load` makes one.
 
     Attributes:
-      system: the model itself (`icdpm.systems.icdpm.ICDPM`).
+      system: the model itself, an `icdpm.systems.system.System`.
     """
 
     def __init__(self, system):
@@ -31,9 +29,8 @@ class Restorer:
         Args:
           picture: path of a photo; or an array, [height, width, 3] sRGB or [height, width] gray: uint8, uint16, or float in
             [0, 1] (which is worked on in 16 bits).
-          preset: 'fast', 'balanced' or 'paper'; None: what the model's config says, one sample.
-          **options: fields of `icdpm.restoration.settings.Settings`, such as steps and samples, which go before the
-            preset's; and
+          preset: one of the model's (`System.presets`); None: what the model's config says, one sample.
+          **options: settings of the model (`system.settings`), such as steps and samples, which go before the preset's; and
             seed: a whole number from 0 (the default); the same one gives the same picture.
             match_color: whether drift of colour is taken out (`icdpm.photos.drift`); not by default.
             tile, max_memory, on_step: as of `icdpm.restoration.restore.restore`.
@@ -76,7 +73,7 @@ class Restorer:
         on_step=None,
         **changes,
     ):
-        settings = settings_of(self.system.config, **changes_of(preset, **changes))
+        settings = self.system.settings(preset, **changes)
         if spread and settings.samples < 2:
             raise IcdpmError("one sample has no spread; ask for two or more, as in samples=8")
         if not isinstance(seed, numbers.Integral) or not 0 <= seed < _MOST_SEEDS:

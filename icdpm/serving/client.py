@@ -26,7 +26,7 @@ class Server:
     Args:
       url: http(s)://HOST:PORT, for a model of the name icdpm, or http(s)://HOST:PORT/v1/models/NAME, perhaps followed by
         /versions/NUMBER.
-      preset: a name in `icdpm.restoration.presets.PRESETS`; None: the settings that the model was exported with.
+      preset: one of the exported model's; None: the settings that the model was exported with.
       timeout: seconds that an answer may take.
       retries: how often a request is made again that a busy or absent server did not answer. A time-out is not repeated:
         the server may still be at it.

@@ -1,14 +1,13 @@
 """A trained system as a SavedModel that needs nothing but TensorFlow."""
 
 import hashlib
+import json
 
 import tensorflow as tf
 import tqdm
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, reason_of
 from icdpm.files import make_folder_atomically
-from icdpm.restoration.presets import PRESETS, changes_of
-from icdpm.restoration.settings import settings_of
 from icdpm.serving.model_card import model_card
 from icdpm.serving.signatures import all_signatures
 from icdpm.serving.warmup import WARMUP_FILE, write_warmup
@@ -16,10 +15,12 @@ from icdpm.systems.config import config_to_json
 from icdpm.systems.workdir import choose_step, load, weights_file
 
 _WEIGHTS = "variables/variables.data-00000-of-00001"
+# {name of a preset: what it is for}, for those who show them to people.
+PRESETS_FILE = "presets.json"
 
 
 def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_pixels=4_000_000, **changes):
-    """Writes OUTPUT/: a SavedModel with the averaged weights, and MODEL_CARD.md, config.json and SHA256SUMS beside it.
+    """Writes OUTPUT/: a SavedModel with the averaged weights; MODEL_CARD.md, config.json, presets.json, SHA256SUMS beside it.
 
     The folder is whole or absent.
 
@@ -28,7 +29,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
       output: a new folder; for TensorFlow Serving its name is the model's version, a number: MODELS/icdpm/1.
       checkpoint, precision: see `icdpm.systems.workdir.load`.
       seed, max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
-      **changes: to the config's settings (`icdpm.restoration.settings.settings_of`), for `serving_default` and `restore`.
+      **changes: preset and settings of `System.settings`, for `serving_default` and `restore`.
 
     Raises:
       IcdpmError: there is something at `output`, or no such workdir or checkpoint, or no averaged weights in it.
@@ -36,22 +37,26 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
     with make_folder_atomically(output) as folder:
         step = choose_step(workdir, checkpoint)
         system = load(workdir, step, precision)
-        settings = settings_of(system.config, **changes)
-        presets = {name: settings_of(system.config, **changes_of(name)) for name in PRESETS}
-        signatures = _trace(system, settings, presets, seed, max_pixels)
+        settings = system.settings(**changes)
+        presets = {name: system.settings(name) for name in system.presets(system.config)}
+        extra = system.extra_signatures(max_pixels)
+        signatures = _trace(system, settings, presets, seed, max_pixels) | {each.name: each.graph for each in extra}
         try:
-            _save(folder, system, signatures)
+            _save(folder, system, signatures, extra)
         except tf.errors.OpError as error:
-            reason = error.message.rpartition("; ")[2]  # behind names of operations and temporary files
+            reason = reason_of(error).rpartition("; ")[2]  # behind names of temporary files
             raise IcdpmError(f"cannot write {output}: {reason}") from error
         (folder / "config.json").write_text(config_to_json(system.config))
+        purposes = {name: preset.purpose for name, preset in system.presets(system.config).items()}
+        (folder / PRESETS_FILE).write_text(json.dumps(purposes, indent=2) + "\n")
         source = weights_file(workdir, step)
         checksums = {_WEIGHTS: _sha256(folder / _WEIGHTS), f"{source.parent.name}/{source.name}": _sha256(source)}
         card = model_card(
             workdir=workdir,
             step=step,
-            config=system.config,
+            system=system,
             signatures=signatures,
+            extra=extra,
             settings=settings,
             presets=presets,
             seed=seed,
@@ -68,7 +73,7 @@ def _trace(system, settings, presets, seed, max_pixels):
     for name, graph in tqdm.tqdm(
         all_signatures(system, settings, presets, seed, max_pixels),
         desc="making graphs",
-        total=2 * (1 + len(presets)) + (2 if system.config.guidance.scales else 1),
+        total=2 * (1 + len(presets)) + system.has_pictures,
         unit="signature",
         dynamic_ncols=True,
     ):
@@ -76,13 +81,13 @@ def _trace(system, settings, presets, seed, max_pixels):
     return signatures
 
 
-def _save(folder, system, signatures):
+def _save(folder, system, signatures, extra):
     # The Keras model itself would be saved with graphs of each of its layers.
     module = tf.Module(name="icdpm")
     module.weights = list(system.variables)
     tf.saved_model.save(module, str(folder), signatures=signatures)
     (folder / WARMUP_FILE).parent.mkdir()
-    write_warmup(folder / WARMUP_FILE, signatures)
+    write_warmup(folder / WARMUP_FILE, signatures, extra)
 
 
 def _sha256(path):

@@ -1,6 +1,7 @@
 """An exported model, as the page uses it."""
 
 import concurrent.futures
+import json
 from pathlib import Path
 
 import tensorflow as tf
@@ -12,11 +13,10 @@ from icdpm.errors import IcdpmError
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
+from icdpm.photos.values import to_values
 from icdpm.photos.writing import encode_photo
-from icdpm.restoration.presets import PRESETS
-from icdpm.restoration.regressions import to_regression
-from icdpm.restoration.restored import Restored
-from icdpm.restoration.values import to_values
+from icdpm.restoration.restored import Restored, to_inside
+from icdpm.serving.export import PRESETS_FILE
 
 # Seconds between two looks at a graph that runs.
 _LOOK = 0.2
@@ -46,7 +46,7 @@ class ExportedModel:
         if "serving_default" not in self._signatures or "error" not in self._signatures["serving_default"].structured_outputs:
             raise IcdpmError(f"{folder} is not a model of icdpm-export: it has no signature serving_default as written there")
         self.presets = {"default": "the settings that the model was exported with"}
-        self.presets |= {name: each.purpose for name, each in PRESETS.items() if f"serving_{name}" in self._signatures}
+        self.presets |= _presets(Path(folder) / PRESETS_FILE)
 
     def restore(self, pixels, preset, on_progress):
         """Restores a picture, with the seed that the model was exported with.
@@ -58,7 +58,7 @@ class ExportedModel:
             stops the work.
 
         Returns:
-          An `icdpm.restoration.restored.Restored` with the regressions, if the model is guided; a graph gives no spread.
+          An `icdpm.restoration.restored.Restored` with pictures of the inside, if there are any; a graph gives no spread.
 
         Raises:
           IcdpmError: the model refuses the picture.
@@ -68,14 +68,24 @@ class ExportedModel:
         if error := outputs["error"].numpy()[0].decode():
             raise IcdpmError(error)
         restored = decode_photo(outputs["image_bytes"].numpy()[0], "what the model gives").pixels
-        return Restored(restored, regressions=self._regressions(pixels, on_progress))
+        return Restored(restored, inside=self._inside(pixels, on_progress))
 
-    def _regressions(self, pixels, on_progress):
-        if "guidance" not in self._signatures:
+    def _inside(self, pixels, on_progress):
+        if "pictures" not in self._signatures:
             return {}
-        outputs = _run(self._signatures["guidance"], on_progress, blurry=tf.constant(to_values(pixels)[None]))
-        scales = sorted(int(name.rpartition("_")[2]) for name in outputs if name.startswith("regression_"))
-        return {k: to_regression(outputs[f"regression_{k}"][0].numpy(), k, pixels) for k in scales}
+        blurry = to_values(pixels)[None]
+        outputs = _run(self._signatures["pictures"], on_progress, blurry=tf.constant(blurry))
+        return to_inside({name: outputs[name] for name in sorted(outputs)}, pixels)
+
+
+def _presets(path):
+    """{name: what it is for} of a file of `icdpm.serving.export`; {} where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        return {str(name): str(purpose) for name, purpose in json.loads(path.read_text()).items()}
+    except (ValueError, AttributeError) as error:
+        raise IcdpmError(f"{path} is damaged; export the model again") from error
 
 
 def _run(signature, on_progress, **inputs):

@@ -7,29 +7,27 @@ import tensorflow as tf
 
 import icdpm
 from icdpm.serving.signatures import input_specs
-from icdpm.systems.config import size_factor
 from icdpm.systems.workdir import best_file, read_best, read_data
 
 
-def model_card(*, workdir, step, config, signatures, settings, presets, seed, max_pixels, checksums):
+def model_card(*, workdir, step, system, signatures, extra, settings, presets, seed, max_pixels, checksums):
     """The card's text (Markdown).
 
     Args:
       workdir, step: the run and the checkpoint that the weights are from.
-      config: of the exported system.
-      signatures: {name: concrete function}.
+      system: what is exported.
+      signatures: {name: concrete function}, of which `extra` are the system's own (`System.extra_signatures`).
       settings, presets, seed, max_pixels: of `icdpm.serving.signatures.all_signatures`.
       checksums: {file: SHA-256 of the weights in it}.
     """
     parameters = sum(variable.shape.num_elements() for variable in signatures["restore"].variables)
-    factor = size_factor(config)
+    config = system.config
     return "\n".join(
         [
             f"# {config.name or 'icdpm'}: image deblurring",
             "",
-            "A diffusion model that draws sharp images from p(sharp | blurry), guided by the coarse structure of the scene "
-            "(*Multiscale Structure Guided Diffusion for Image Deblurring*, Ren et al., arXiv 2212.01789), as a SavedModel "
-            f"for TensorFlow {tf.__version__} or later. Exported by icdpm {icdpm.__version__}.",
+            f"{system.description} As a SavedModel for TensorFlow {tf.__version__} or later. "
+            f"Exported by icdpm {icdpm.__version__}.",
             "",
             "## Use",
             "",
@@ -44,20 +42,12 @@ def model_card(*, workdir, step, config, signatures, settings, presets, seed, ma
             'bits) out; `error` is "" or a sentence, and then the PNG is empty: one bad image does not fail its batch. '
             "EXIF orientation is not applied.",
             "- `restore…`: sRGB in [0, 1].",
-            "- `denoise`: one evaluation x̂(x_γ) for samplers of one's own; values in [−1, 1], gamma in (0, 1]; takes "
-            f"outputs of `guidance`, whose sizes are those of the image padded to multiples of {factor}, over 2^k.",
+            *(f"- `{each.name}`: {each.words}" for each in extra),
             f"- Any height and width up to {max_pixels} pixels an image; each image is restored by itself.",
             "",
             "## Settings, fixed at export",
             "",
-            "| signatures | " + " | ".join(field.name for field in dataclasses.fields(settings)) + " |",
-            "|---|" + "---|" * len(dataclasses.fields(settings)),
-            *(
-                f"| `serving_{name or 'default'}`, `restore{name and '_' + name}` | "
-                + " | ".join(str(value) for value in dataclasses.astuple(chosen))
-                + " |"
-                for name, chosen in {"": settings, **presets}.items()
-            ),
+            *_settings(settings, presets),
             "",
             f"Seed {seed}: the same image always gives the same result. Numbers of the network: {config.precision}.",
             "",
@@ -86,6 +76,20 @@ def model_card(*, workdir, step, config, signatures, settings, presets, seed, ma
             "",
         ]
     )
+
+
+def _settings(settings, presets):
+    """The table of settings by signature; for a system that has none, a sentence."""
+    names = [field.name for field in dataclasses.fields(settings)]
+    if not names:
+        return ["There are none: the model gives one answer, at once."]
+    rows = [
+        f"| `serving_{name or 'default'}`, `restore{name and '_' + name}` | "
+        + " | ".join(str(value) for value in dataclasses.astuple(chosen))
+        + " |"
+        for name, chosen in {"": settings, **presets}.items()
+    ]
+    return ["| signatures | " + " | ".join(names) + " |", "|---|" + "---|" * len(names), *rows]
 
 
 def _tensors(specs):

@@ -19,14 +19,14 @@ class OutcomeFiles:
       download: the restored photo as icdpm-deblur writes it: in its own format, with its EXIF data and colour profile.
       before, after: the photo and the restored one, for browsers.
       spread: (a picture of where the samples differ, a clause that says what white is); None where there is none.
-      regressions: [(a picture of what the guidance network of a scale regresses, the scale in words)].
+      inside: [(a picture of what the model makes of the blurry one on its way, its scale in words)].
     """
 
     download: Path
     before: Path
     after: Path
     spread: tuple[Path, str] | None
-    regressions: list[tuple[Path, str]]
+    inside: list[tuple[Path, str]]
 
 
 def write_outcome(folder, name, photo, restored):
@@ -51,9 +51,9 @@ def write_outcome(folder, name, photo, restored):
     if restored.spread is not None:
         content, scale = encode_spread(restored.spread)
         spread = write("spread.png", content), scale
-    regressions = [
-        (write(f"guidance-{k}.png", encode_photo(Photo(picture), FORMATS["png"])), f"1/{2**k} of the size")
-        for k, picture in (restored.regressions or {}).items()
+    inside = [
+        (write(f"{name}.png", encode_photo(Photo(picture), FORMATS["png"])), _scale(photo.pixels, picture))
+        for name, picture in (restored.inside or {}).items()
     ]
     return OutcomeFiles(
         download=write(
@@ -63,8 +63,14 @@ def write_outcome(folder, name, photo, restored):
         before=write("before.jpg", _for_browsers(photo, photo.pixels)),
         after=write("after.jpg", _for_browsers(photo, restored.pixels)),
         spread=spread,
-        regressions=regressions,
+        inside=inside,
     )
+
+
+def _scale(pixels, picture):
+    """In words; sizes of pictures of the inside are rounded up."""
+    scale = round(max(pixels.shape[:2]) / max(picture.shape[:2]))
+    return f"1/{scale} of the size" if scale > 1 else "of full size"
 
 
 def _for_browsers(photo, pixels):

@@ -60,16 +60,16 @@ def make_page(visits, folder, keep_files):
             download = gr.DownloadButton("Download", variant="primary", elem_id="download")
             slider = gr.ImageSlider(label="Before | after", interactive=False, elem_id="slider", buttons=["fullscreen"])
             spread = gr.Image(label="Spread", interactive=False, elem_id="spread", buttons=["fullscreen"])
-            regressions = gr.Gallery(
-                label="What the guidance networks see of the sharp scene",
+            inside = gr.Gallery(
+                label="What the model makes of the scene on its way",
                 columns=3,
                 height=360,
                 object_fit="contain",
                 interactive=False,
                 buttons=["fullscreen"],
-                elem_id="regressions",
+                elem_id="inside",
             )
-        shown = [status, outcome, download, slider, spread, regressions]
+        shown = [status, outcome, download, slider, spread, inside]
 
         def restore(path, preset, request: gr.Request):
             if path is None:
@@ -161,5 +161,5 @@ def _shown(files, name, notices):
         gr.update(value=str(files.download), label=f"Download {files.download.name}"),
         (str(files.before), str(files.after)),
         spread,
-        gr.update(visible=bool(files.regressions), value=[(str(path), scale) for path, scale in files.regressions]),
+        gr.update(visible=bool(files.inside), value=[(str(path), scale) for path, scale in files.inside]),
     ]

@@ -3,9 +3,10 @@
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
-from icdpm.serving.checks import check_finite, check_images, check_layout, check_that
+from icdpm.graphs.checks import check_images, check_layout
+from icdpm.graphs.padding import pad_in_graph
+from icdpm.serving.graph import restore_in_graph
 from icdpm.serving.images import decode_image, encode_like, to_rgb
-from icdpm.serving.restoration import pad_in_graph, restore_in_graph
 
 
 def all_signatures(system, settings, presets, seed, max_pixels):
@@ -19,15 +20,14 @@ def all_signatures(system, settings, presets, seed, max_pixels):
 
     Yields:
       (name, concrete function): serving_default and restore with the settings, serving_NAME and restore_NAME with those of
-      each preset, denoise, and, unless the system is unguided, guidance.
+      each preset, and pictures, if the system has any.
     """
     for name, chosen in {"": settings, **presets}.items():
         encoded, arrays = restoration_signatures(system, chosen, seed, max_pixels)
         yield f"serving_{name}" if name else "serving_default", encoded
         yield f"restore_{name}" if name else "restore", arrays
-    yield "denoise", denoising_signature(system, max_pixels)
-    if system.config.guidance.scales:
-        yield "guidance", guidance_signature(system, max_pixels)
+    if system.has_pictures:
+        yield "pictures", pictures_signature(system, max_pixels)
 
 
 def restoration_signatures(system, settings, seed, max_pixels):
@@ -38,7 +38,7 @@ def restoration_signatures(system, settings, seed, max_pixels):
 
     Args:
       system: a trained system.
-      settings: a Settings.
+      settings: of `system.settings`.
       seed: a whole number.
       max_pixels: how many pixels an image may have.
 
@@ -48,7 +48,7 @@ def restoration_signatures(system, settings, seed, max_pixels):
       is wrong, or ""; then the PNG is empty);
       images (float32 [batch, height, width, 3] in [0, 1]) → images, alike.
     """
-    plan = settings.plan()
+    plan = system.plan(settings)
     seeds = example_seeds([seed, 3], tf.range(settings.samples, dtype=tf.int64))
 
     def restore_encoded(content):
@@ -78,69 +78,22 @@ def restoration_signatures(system, settings, seed, max_pixels):
     return encoded.get_concrete_function(), arrays.get_concrete_function()
 
 
-def guidance_signature(system, max_pixels):
-    """What the denoiser is told of blurry images, once for each.
+def pictures_signature(system, max_pixels):
+    """What shows people the inside of the system.
 
     Returns:
-      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → for each scale k features_k (float32
-      [batch, height/2^k, width/2^k, channels]) and regression_k (the same with 1 or 3 channels, in [−1, 1]). Height and
-      width are first padded by reflection to multiples of `system.factor`.
+      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → each of `system.pictures` by its name,
+      float32 [batch, height/s, width/s, 1 or 3] in [−1, 1], sizes rounded up.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")])
-    def guidance(blurry):
+    def pictures(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
-        outputs = {}
-        for k, (features, regression) in system.compiled_guide(pad_in_graph(blurry, system.factor)).items():
-            outputs |= {f"features_{k}": tf.cast(features, tf.float32), f"regression_{k}": regression}
-        return outputs
+        padded = pad_in_graph(blurry, system.factor)
+        _, height, width, _ = tf.unstack(tf.shape(blurry))
+        return system.pictures_of_size(system.compiled_conditions(padded), tf.shape(padded)[1], height, width)
 
-    return guidance.get_concrete_function()
-
-
-def denoising_signature(system, max_pixels):
-    """One evaluation of the network, for samplers of one's own.
-
-    Returns:
-      A concrete function: x_gamma and blurry (float32 [batch, height, width, 3]; blurry in [−1, 1]), gamma (float32
-      [batch] in (0, 1]) and, of the outputs of the signature `guidance`, those that the network uses: features_k or, where
-      guidance.route is 'input', regression_k → images: x̂, in [−1, 1].
-    """
-    factor = system.factor
-    route, kind = (0, "features") if system.config.guidance.route == "latent" else (1, "regression")
-    told = {k: outputs[route].shape[-1] for k, outputs in system.compiled_guide(tf.zeros([1, factor, factor, 3])).items()}
-    specs = {name: tf.TensorSpec([None, None, None, 3], tf.float32, name) for name in ("x_gamma", "blurry")}
-    specs["gamma"] = tf.TensorSpec([None], tf.float32, "gamma")
-    for k, channels in told.items():
-        specs[f"{kind}_{k}"] = tf.TensorSpec([None, None, None, channels], tf.float32, f"{kind}_{k}")
-
-    @tf.function
-    def denoise(x_gamma, blurry, gamma, **guidance):
-        blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
-        shape, padded = tf.shape(blurry), pad_in_graph(blurry, factor)
-        x_gamma = check_finite(_of_shape(x_gamma, "x_gamma", ["batch", "height", "width", 3], shape), "x_gamma")
-        gamma = _of_shape(gamma, "gamma", ["batch"], shape[:1])
-        gamma = check_that(gamma, tf.reduce_all((gamma > 0.0) & (gamma <= 1.0)), "gamma must be in (0, 1]")
-        guide = {}
-        for k, channels in told.items():
-            name, scale = f"{kind}_{k}", 2 ** int(k)
-            layout = ["batch", f"padded height/{scale}", f"padded width/{scale}", channels]
-            size = tf.concat([shape[:1], tf.shape(padded)[1:3] // scale, [channels]], axis=0)
-            output = _of_shape(guidance[name], name, layout, size)
-            guide[k] = (output, None) if route == 0 else (None, output)
-        image = system.denoise(pad_in_graph(x_gamma, factor), padded, gamma, guide)
-        return {"images": image[:, : shape[1], : shape[2]]}
-
-    return denoise.get_concrete_function(**specs)
-
-
-def _of_shape(tensor, name, layout, shape):
-    """The tensor, once it has the shape (int32 [rank]) that follows from that of blurry."""
-    tensor = check_layout(tensor, name, layout)
-    message = tf.strings.format(
-        f"{name} has the shape {{}}; with the given blurry it must be {{}}", [tf.shape(tensor), shape]
-    )
-    return check_that(tensor, tf.reduce_all(tf.equal(tf.shape(tensor), shape)), message)
+    return pictures.get_concrete_function()
 
 
 def input_specs(signature):

@@ -1,9 +1,10 @@
 """The model of a training run, as the page uses it."""
 
-from icdpm.restoration.presets import PRESETS, changes_of
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load
+
+# The preset of systems that have none.
+_ONLY = "default"
 
 
 class TrainedModel:
@@ -13,12 +14,13 @@ class TrainedModel:
       workdir, checkpoint: see `icdpm.systems.workdir.load`.
 
     Attributes:
-      presets: {name: what it is for}.
+      presets: {name: what it is for}; where the system has none, one way that is its own.
     """
 
     def __init__(self, workdir, checkpoint="latest"):
         self._system = load(workdir, checkpoint)
-        self.presets = {name: preset.purpose for name, preset in PRESETS.items()}
+        presets = {name: preset.purpose for name, preset in self._system.presets(self._system.config).items()}
+        self.presets = presets or {_ONLY: "the model gives one answer, at once"}
 
     def restore(self, pixels, preset, on_progress):
         """Restores a picture as icdpm-deblur --preset=PRESET does.
@@ -30,18 +32,18 @@ class TrainedModel:
             sample; what it raises stops the work.
 
         Returns:
-          An `icdpm.restoration.restored.Restored`, with the spread where there are two samples or more, and with the
-          regressions.
+          An `icdpm.restoration.restored.Restored`, with the spread where there are two samples or more, and with
+          pictures of the inside.
 
         Raises:
           IcdpmError: the picture does not fit the memory.
         """
-        settings = settings_of(self._system.config, **changes_of(preset))
-        done, total = 0.0, settings.steps * settings.samples
+        settings = self._system.settings(None if preset == _ONLY else preset)
+        done, total = 0.0, settings.evaluations
 
         def on_step(count):
             nonlocal done
             done += count
             on_progress(done, total)
 
-        return restore(self._system, pixels, settings, spread=settings.samples > 1, keep_regressions=True, on_step=on_step)
+        return restore(self._system, pixels, settings, spread=settings.samples > 1, keep_inside=True, on_step=on_step)

@@ -7,22 +7,22 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.writing import encode_photo
-from icdpm.serving.signatures import input_specs
 
 # Where TensorFlow Serving looks in a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _SIDE = 32
 
 
-def write_warmup(path, signatures):
+def write_warmup(path, signatures, extra):
     """Writes one small request for each signature: a TFRecord file of tensorflow.serving.PredictionLog messages.
 
     Args:
       path: of the file; its folder must be there.
-      signatures: {name: concrete function} of `icdpm.serving.signatures`.
+      signatures: {name: concrete function} of `icdpm.serving.signatures`, and
+      extra: `System.extra_signatures`, which are among them.
     """
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for name, inputs in _requests(signatures):
+        for name, inputs in _requests(signatures, extra):
             request = predict_pb2.PredictRequest()
             request.model_spec.name = "icdpm"
             request.model_spec.signature_name = name
@@ -32,20 +32,18 @@ def write_warmup(path, signatures):
             writer.write(log.SerializeToString())
 
 
-def _requests(signatures):
+def _requests(signatures, extra):
     """(name, {input: array}) of each signature."""
     ramp = np.linspace(0, 255, _SIDE**2 * 3).astype(np.uint8).reshape(_SIDE, _SIDE, 3)
     content = encode_photo(Photo(ramp), FORMATS["png"])
     images = ramp[None].astype(np.float32) / 255
-    values = images * 2 - 1
+    examples = {each.name: each.example for each in extra}
     for name in signatures:
-        if name == "guidance":
-            yield name, {"blurry": values}
-        elif name == "denoise":
-            told = signatures["guidance"](tf.constant(values)) if "guidance" in signatures else {}
-            known = {"x_gamma": values, "blurry": values, "gamma": np.full([1], 0.5, np.float32), **told}
-            yield name, {key: known[key] for key in input_specs(signatures[name])}
+        if name in examples:
+            yield name, examples[name](images * 2 - 1)
         elif name.startswith("serving_"):
             yield name, {"image_bytes": np.array([content])}
+        elif name == "pictures":
+            yield name, {"blurry": images * 2 - 1}
         else:
             yield name, {"images": images}

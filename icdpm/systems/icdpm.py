@@ -1,91 +1,119 @@
 """The image-conditioned diffusion model with multiscale structure guidance (icDPM; Ren et al., arXiv 2212.01789)."""
 
+import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
-from icdpm.diffusion.noise_levels import piecewise_uniform
-from icdpm.diffusion.parametrisations import (
-    NoisePrediction,
-    PreconditionedEstimatePrediction,
-    PreconditionedNoisePrediction,
-)
-from icdpm.diffusion.process import diffuse
-from icdpm.diffusion.samplers import draw
-from icdpm.diffusion.schedules import linear_betas, signal_levels
+from icdpm.errors import IcdpmError
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
-from icdpm.networks.unet import DenoisingUNet
-from icdpm.systems.config import guided_level, size_factor
+from icdpm.systems.diffusion_system import FIRST_FREE_PURPOSE, DiffusionSystem
+from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signature
 from icdpm.systems.ramps import linear_ramp
+from icdpm.systems.rules import Rules
+from icdpm.systems.system import images_of
+from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_may_be_zero
+from icdpm.tiles.strips import Strips, strip_rows
+from icdpm.tiles.windows import divide
 
-# Purposes of the random numbers of a training example; each folds its own number into the example's seed.
-_STEP, _LEVEL, _NOISE, _DROPOUT, _GUIDANCE = range(5)
+# Of random numbers, and of the guidance of scale k after it.
+_GUIDANCE = FIRST_FREE_PURPOSE
 
 
-class ICDPM(tf.keras.Model):
-    """A denoising UNet, its guidance networks, and how they are trained.
+class ICDPM(DiffusionSystem):
+    """A denoising UNet whose encoder is told the scene's coarse structure by guidance networks.
 
-    Images are float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `factor`.
-
-    Args:
-      config: a config checked by `check_config`.
+    Its conditions are {'k': (h_k [batch, height/2^k, width/2^k, channels], regression output in [−1, 1] at that size)}.
     """
 
+    title = "an icDPM"
+    description = (
+        "A diffusion model that draws sharp images from p(sharp | blurry), guided by the coarse structure of the scene "
+        "(*Multiscale Structure Guided Diffusion for Image Deblurring*, Ren et al., arXiv 2212.01789)."
+    )
+    rules = DiffusionSystem.rules | Rules(
+        choices={"guidance.color": ("gray", "rgb"), "guidance.route": ("latent", "input")},
+        may_be_zero={
+            *unet_may_be_zero("unet"), "guidance.middle_blocks", "guidance.noise_std", "optimizer.noise_loss_ramp",
+        },
+        below_one={"unet.dropout"},
+        most={"optimizer.noise_loss_ramp": 10**12},
+    )  # fmt: skip
+
+    @classmethod
+    def add_fields(cls, config):
+        super().add_fields(config)
+        # The denoising UNet (Fig. 10; the layout is recovered from Table 11).
+        config.unet = unet_fields()
+        config.unet.concat_blurry = True  # False: Table 9, "w/o input concatenation"
+
+        # The guidance networks (§3.2). No scale: the unguided icDPM.
+        config.guidance = ml_collections.ConfigDict()
+        config.guidance.scales = (1, 2, 3)  # k: downsampled by 2^k
+        config.guidance.channels = 32
+        config.guidance.middle_blocks = 2
+        config.guidance.color = "gray"  # of φ_k and so of the regression target: gray or rgb (assumed for the input)
+        config.guidance.route = "latent"  # latent: features added in the encoder; input: the output upsampled and concatenated
+        config.guidance.noise_std = 0.02  # σ of eq. 1 on [−1, 1], in training only (assumed)
+
+        config.optimizer.noise_loss_ramp = 60_000  # w of L = L_guidance + w·L_DPM: 0 → 1 over these steps
+
+    @classmethod
+    def check(cls, config):
+        super().check(config)
+        check_unet(config, "unet")
+        guidance, levels = config.guidance, len(config.unet.multipliers)
+        if len(set(guidance.scales)) < len(guidance.scales):
+            raise IcdpmError(f"the config field guidance.scales is {guidance.scales}; its numbers must differ")
+        if guidance.route == "latent" and any(not 0 <= guided_level(config, k) < levels for k in guidance.scales):
+            first = guided_level(config, 0)
+            raise IcdpmError(
+                f"the config field guidance.scales is {guidance.scales}, "
+                f"but the UNet has the scales {max(1, -first)} to {levels - 1 - first}"
+            )
+        if guidance.route == "input" and len(guidance.scales) != 1:
+            raise IcdpmError("with guidance.route 'input' the config field guidance.scales must hold one scale")
+
+    @classmethod
+    def size_factor(cls, config):
+        return max([unet_factor(config.unet), *(2**k for k in config.guidance.scales)])
+
     def __init__(self, config):
-        super().__init__(name="icdpm", dtype=config.precision)
-        self.config = config
-        self.factor = size_factor(config)
+        super().__init__(config)
         guidance = config.guidance
-        outputs = 1 if guidance.color == "gray" else 3
         self.guidance_networks = {
             str(k): GuidanceNetwork(
                 guidance.channels,
                 config.precision,
-                outputs=outputs,
+                outputs=self._structure_channels,
                 middle_blocks=guidance.middle_blocks,
                 zero_last=config.unet.zero_last,
                 name=f"guidance_{k}",
             )
             for k in guidance.scales
         }
-        self.unet = DenoisingUNet(
-            config.unet.channels,
-            config.precision,
-            multipliers=config.unet.multipliers,
-            encoder_blocks=config.unet.encoder_blocks,
-            middle_blocks=config.unet.middle_blocks,
-            guided_levels=[guided_level(config, k) for k in guidance.scales] if guidance.route == "latent" else (),
-            patch=config.unet.patch,
-            embedding_scale=config.unet.embedding_scale,
-            dropout=config.unet.dropout,
-            zero_last=config.unet.zero_last,
-        )
-        self.parametrisation = {
-            "noise": NoisePrediction(),
-            "preconditioned_noise": PreconditionedNoisePrediction(config.diffusion.residual_std),
-            "preconditioned_estimate": PreconditionedEstimatePrediction(config.diffusion.residual_std),
-        }[config.diffusion.parametrisation]
-        diffusion = config.diffusion
-        self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
-        # What `train_step` returns is already reduced over the replicas.
-        self.distribute_reduction_method = "first"
-        self._compile()
-        self._make_weights()
+        guided = [guided_level(config, k) for k in guidance.scales] if guidance.route == "latent" else ()
+        self.unet = make_unet(config.unet, config.precision, guided_levels=guided)
+
+    @property
+    def _structure_channels(self):
+        return {"gray": 1, "rgb": 3}[self.config.guidance.color]
+
+    # Its size.
 
     @property
     def reach(self):
-        """How many pixels beyond a window what is denoised within it depends on (`DenoisingUNet.reach`), guidance aside."""
+        """That of the UNet, guidance aside: `conditions_in_tiles` has margins of its own."""
         return -(-self.unet.reach // self.factor) * self.factor
 
-    def _make_weights(self):
-        """Creates the weights, in float32 and a fixed order; their initial values follow the config's seed."""
-        tf.keras.utils.set_random_seed(self.config.seed)
-        blank = tf.zeros([1, self.factor, self.factor, 3])
-        self.call(blank)
+    @property
+    def margin(self):
+        return tile_margin(self.reach, self.factor)
 
-    def call(self, blurry):
-        """One evaluation at γ = 0.5 of the blurry image itself: touches every weight. Use `sample` to restore."""
-        return self.denoise(blurry, blurry, tf.fill([tf.shape(blurry)[0]], 0.5), self.guide(blurry))
+    @property
+    def bytes_per_pixel(self):
+        # The guidance networks see tiles of half the side.
+        return max([self.unet.bytes_per_pixel, *(network.bytes_per_pixel / 4 for network in self.guidance_networks.values())])
 
     # Guidance.
 
@@ -95,15 +123,12 @@ class ICDPM(tf.keras.Model):
             images = tf.image.rgb_to_grayscale(images)
         return {str(k): average_pool(images, 2**k) for k in self.config.guidance.scales}
 
-    def guide(self, blurry, seeds=None):
+    def conditions(self, blurry, seeds=None):
         """What the denoiser is told of the scene; it does not depend on the noise level: once for each image.
 
         Args:
           blurry: the blurry images.
           seeds: int64 [batch, 2] in training, for the noise of eq. 1; None at inference: no noise.
-
-        Returns:
-          {'k': (h_k [batch, height/2^k, width/2^k, channels], regression output in [−1, 1] at that size)}.
         """
         guidance = {}
         for k, structure in self.structure(blurry).items():
@@ -113,202 +138,89 @@ class ICDPM(tf.keras.Model):
             guidance[k] = self.guidance_networks[k](structure)
         return guidance
 
+    def pictures(self, conditions):
+        """What the guidance networks regress."""
+        return {f"guidance_{k}": conditions[k][1] for k in sorted(conditions, key=int)}
+
+    @property
+    def has_pictures(self):
+        return bool(self.guidance_networks)
+
+    def made(self):
+        super().made()
+        structures = images_of(self._structure_channels)
+        self._compiled_structure = tf.function(self.structure, input_signature=[images_of(3)])
+        self._compiled_guidance_networks = {
+            k: tf.function(network.call, input_signature=[structures]) for k, network in self.guidance_networks.items()
+        }
+        return self
+
+    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+        """As of `System`, but exact: at low resolution margins of all of the networks' reach cost little."""
+        height, width, factor = picture.height, picture.width, self.factor
+        structures = {}
+        for rows in strip_rows(slice(0, height // factor), width * factor):
+            values = picture.window(slice(rows.start * factor, rows.stop * factor))
+            for k, structure in self._compiled_structure(values).items():
+                structures.setdefault(k, []).append(structure)
+        guidance = {}
+        for k in list(structures):
+            network, structure = self.guidance_networks[k], tf.concat(structures.pop(k), axis=1)
+            tiles = divide(*structure.shape[1:3], max(tiling.longest // 2, 4 * network.reach), network.reach)
+            guidance[k] = (Strips(2 ** int(k)), Strips(2 ** int(k)))
+            for rows in tiles.rows:
+                cores = []
+                for columns in tiles.columns:
+                    outputs = self._compiled_guidance_networks[k](structure[:, rows.whole, columns.whole])
+                    cores.append([output[:, rows.core_within, columns.core_within] for output in outputs])
+                    on_tile()
+                for strips, row in zip(guidance[k], zip(*cores)):
+                    strips.append(tf.concat(row, axis=2))
+        return guidance
+
     # Denoising.
 
-    def predict_output(self, x_gamma, blurry, gamma, guidance, dropout_seed=None):
-        """The network's output: what the parametrisation's `target` is compared with.
-
-        Args:
-          x_gamma: noisy images.
-          blurry: the blurry images.
-          gamma: float32 [batch].
-          guidance: of `guide`.
-          dropout_seed: stateless seed (int32 [2]) in training, None at inference.
-        """
+    def network_output(self, x_gamma, blurry, gamma, conditions, dropout_seed=None):
         inputs = [self.parametrisation.network_input(x_gamma, blurry, gamma[:, None, None, None])]
         if self.config.unet.concat_blurry:
             inputs.append(blurry)
         features = None
         if self.config.guidance.route == "latent":
-            features = {guided_level(self.config, int(k)): h for k, (h, _) in guidance.items()}
+            features = {guided_level(self.config, int(k)): h for k, (h, _) in conditions.items()}
         else:
-            for k, (_, regression) in guidance.items():
+            for k, (_, regression) in conditions.items():
                 inputs.append(repeat_pixels(regression, 2 ** int(k)))
         return self.unet(tf.concat(inputs, axis=-1), tf.sqrt(gamma), features, dropout_seed)
 
-    def denoise(self, x_gamma, blurry, gamma, guidance):
-        """x̂: the sharp images that the network sees in x_γ, clipped to [−1, 1]. Arguments as of `predict_output`."""
-        output = self.predict_output(x_gamma, blurry, gamma, guidance)
-        image = self.parametrisation.image(output, x_gamma, blurry, gamma[:, None, None, None])
-        return tf.clip_by_value(image, -1.0, 1.0)
-
     # Training.
 
-    def losses_of(self, blurry, sharp, seeds, training):
-        """The two losses of §3.3 and the numbers they were made with.
-
-        Args:
-          blurry, sharp: pairs.
-          seeds: int64 [batch, 2]; all random numbers of an example follow from its seed.
-          training: whether guidance noise and dropout are on.
-
-        Returns:
-          (guidance loss: MSE averaged over the scales, 0 if unguided; noise loss: mean distance from the target).
-        """
-        guidance = self.guide(blurry, seeds if training else None)
-        targets = self.structure(sharp)
-        squares = [tf.reduce_mean(tf.square(output - targets[k])) for k, (_, output) in guidance.items()]
-        guidance_loss = tf.add_n(squares) / len(squares) if squares else tf.constant(0.0)
-
-        gamma = piecewise_uniform(
-            tf.constant(self.training_levels),
-            random.uniform_each(random.fold_in(seeds, _STEP), []),
-            random.uniform_each(random.fold_in(seeds, _LEVEL), []),
-        )
-        noise = random.normal_each(random.fold_in(seeds, _NOISE), tf.shape(sharp)[1:])
-        level = gamma[:, None, None, None]
-        dropout_seed = None
-        if training and self.config.unet.dropout:
-            dropout_seed = tf.random.experimental.stateless_fold_in(seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox")
-        output = self.predict_output(diffuse(sharp, noise, level), blurry, gamma, guidance, dropout_seed)
-        target = self.parametrisation.target(sharp, blurry, noise, level)
-        distance = {"l1": tf.abs, "l2": tf.square}[self.config.diffusion.loss]
-        return guidance_loss, tf.reduce_mean(distance(output - target))
-
-    def train_step(self, batch):
-        """One update from {'blurry', 'sharp', 'index'}; returns the step's losses, weight, gradient norm, learning rate.
-
-        The losses returned are those of the whole global batch. The batch goes through the network in
-        `optimizer.accumulation` parts, whose gradients are averaged.
-        """
-        replica = tf.distribute.get_replica_context()
-        step = self.optimizer.iterations
-        noise_weight = linear_ramp(step, self.config.optimizer.noise_loss_ramp)
-        gradients, losses = self._accumulated_gradients(batch, noise_weight)
-        # The mean over replicas, taken here so that the norm is that of the gradient which is applied.
-        share = 1.0 / replica.num_replicas_in_sync
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
-        guidance_loss, noise_loss = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss * share for loss in losses])
-        norm = tf.linalg.global_norm(gradients)
-        limit = self.config.optimizer.gradient_clip
-        if limit:
-            scale = limit / tf.maximum(norm, limit)
-            gradients = [g * scale for g in gradients]
-        learning_rate = self.optimizer.learning_rate
-        logs = {
-            "loss": guidance_loss + noise_weight * noise_loss,
-            "guidance_loss": guidance_loss,
-            "noise_loss": noise_loss,
-            "noise_weight": noise_weight,
-            "gradient_norm": norm,
-            "learning_rate": learning_rate(step) if callable(learning_rate) else learning_rate + 0.0,
+    def losses(self, batch, seeds, training):
+        """The two losses of §3.3: guidance, the mean squared error averaged over the scales (0 if unguided), and noise."""
+        conditions = self.conditions(batch["blurry"], seeds if training else None)
+        return {
+            "guidance": self.guidance_loss(batch, conditions),
+            "noise": self.noise_loss(batch, conditions, seeds, training),
         }
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False)
-        return logs
 
-    def _accumulated_gradients(self, batch, noise_weight):
-        """Mean gradient and mean losses over the parts of this replica's batch."""
-        parts = self.config.optimizer.accumulation
-        variables = self.trainable_variables
+    def guidance_loss(self, batch, conditions):
+        """The mean squared error of what the guidance networks regress, averaged over the scales; 0 if unguided."""
+        targets = self.structure(batch["sharp"])
+        squares = [tf.reduce_mean(tf.square(output - targets[k])) for k, (_, output) in conditions.items()]
+        return tf.add_n(squares) / len(squares) if squares else tf.constant(0.0)
 
-        def gradients_of(blurry, sharp, index):
-            seeds = random.example_seeds([self.config.seed, 0], index)
-            with tf.GradientTape() as tape:
-                guidance_loss, noise_loss = self.losses_of(blurry, sharp, seeds, training=True)
-                loss = guidance_loss + noise_weight * noise_loss
-            return tape.gradient(loss, variables), [guidance_loss, noise_loss]
+    def loss_weights(self, step):
+        """w of L = L_guidance + w·L_DPM."""
+        return {"noise": linear_ramp(step, self.config.optimizer.noise_loss_ramp)}
 
-        if parts == 1:
-            return gradients_of(batch["blurry"], batch["sharp"], batch["index"])
-        divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
+    # Exporting.
 
-        def add_part(part, gradients, losses):
-            new_gradients, new_losses = gradients_of(*(divided[key][part] for key in ("blurry", "sharp", "index")))
-            return (
-                part + 1,
-                [total + g / parts for total, g in zip(gradients, new_gradients)],
-                [total + loss / parts for total, loss in zip(losses, new_losses)],
-            )
-
-        zeros = [tf.zeros(variable.shape) for variable in variables]
-        start = (tf.constant(0), zeros, [tf.constant(0.0)] * 2)
-        _, gradients, losses = tf.while_loop(lambda part, *_: part < parts, add_part, start, maximum_iterations=parts)
-        return gradients, losses
-
-    def test_step(self, batch):
-        """The losses of {'blurry', 'sharp', 'index'} without guidance noise; the same numbers at every call."""
-        seeds = random.example_seeds([self.config.seed, 1], batch["index"])
-        guidance_loss, noise_loss = self.losses_of(batch["blurry"], batch["sharp"], seeds, training=False)
-        return {"guidance_loss": guidance_loss, "noise_loss": noise_loss}
-
-    # Sampling.
-
-    def sample(self, blurry, guidance, plan, seeds, on_step=None, follow=draw):
-        """Draws one sharp image for each blurry one.
-
-        Args:
-          blurry: the blurry images.
-          guidance: of `compiled_guide(blurry)`.
-          plan: the steps of a sampler (`icdpm.diffusion.samplers.make_plan`).
-          seeds: int64 [batch, 2]; an image's sample follows from its own seed, whatever else is in the batch.
-          on_step: called without arguments after each evaluation of the network.
-          follow: what walks down the plan: `draw`, or in graphs `icdpm.diffusion.loop.draw_in_graph`.
-
-        Returns:
-          float32, of blurry's shape, in [−1, 1].
-        """
-        shape = tf.shape(blurry)[1:]
-
-        def denoise(x, gamma):
-            image = self.compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), guidance)
-            if on_step is not None:
-                on_step()
-            return image
-
-        def noise(step):
-            return sampling_noise(seeds, tf.convert_to_tensor(step), shape, 0, shape[0])
-
-        start = self.parametrisation.start(noise(plan.steps), blurry, tf.cast(plan.gammas[-1], tf.float32))
-        return follow(denoise, start, noise, plan)
-
-    def _compile(self):
-        """Makes the graphs of `guide`, its two parts, and `denoise`.
-
-        Each is one graph for images of any number and size: graphs made for one size round otherwise, and what becomes of a
-        picture would depend on those before it.
-        """
-        images = _images_of(3)
-        outputs = {"gray": 1, "rgb": 3}[self.config.guidance.color]
-        features = _images_of(self.config.guidance.channels, self.compute_dtype)
-        guidance = {k: (features, _images_of(outputs)) for k in self.guidance_networks}
-        self.compiled_structure = tf.function(self.structure, input_signature=[images])
-        self.compiled_guidance_networks = {
-            k: tf.function(network.call, input_signature=[_images_of(outputs)]) for k, network in self.guidance_networks.items()
-        }
-        self.compiled_guide = tf.function(self.guide, input_signature=[images])
-        self.compiled_denoise = tf.function(self.denoise, input_signature=[images, images, tf.TensorSpec([None]), guidance])
+    def extra_signatures(self, max_pixels):
+        signatures = [denoising_signature(self, max_pixels)]
+        if self.config.guidance.scales:
+            signatures.append(guidance_signature(self, max_pixels))
+        return signatures
 
 
-def _images_of(channels, dtype=tf.float32):
-    return tf.TensorSpec([None, None, None, channels], dtype)
-
-
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([None, 2], tf.int64),
-        tf.TensorSpec([], tf.int32),
-        tf.TensorSpec([3], tf.int32),
-        tf.TensorSpec([], tf.int32),
-        tf.TensorSpec([], tf.int32),
-    ]
-)
-def sampling_noise(seeds, step, shape, first, last):
-    """Standard normal numbers of a sampling step, one image a seed.
-
-    Args:
-      seeds: int64 [batch, 2].
-      step: number of the step.
-      shape: of one image.
-      first, last: which of its rows are made, the last one exclusive; they are the same with and without the others.
-    """
-    return random.normal_rows_each(random.fold_in(seeds, step), shape, first, last)
+def guided_level(config, scale):
+    """The UNet's level that works at 1/2^scale of the resolution, as the guidance features of that scale do."""
+    return scale + 1 - config.unet.patch.bit_length()

@@ -10,39 +10,60 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 
 
-def variable_names(system):
-    """The names of a system's variables, such as 'unet/stem/kernel', in the order of `system.trainable_variables`."""
-    return [variable.name.split(":")[0] for variable in system.trainable_variables]
+def named_variables(system):
+    """{name such as 'unet/stem/kernel': variable} of all of a system's variables: those that are trained, then the others.
+
+    Raises:
+      IcdpmError: two have one name.
+    """
+    named = {}
+    for variable in [*system.trainable_variables, *system.non_trainable_variables]:
+        name = variable.name.split(":")[0]
+        if name in named:
+            raise IcdpmError(f"two variables of the system are called {name!r}: give its layers names of their own")
+        named[name] = variable
+    return named
 
 
-def save_weights(path, names, values, dtype=np.float32):
-    """Writes arrays under their names. The file is whole or absent.
+def save_weights(path, values, dtype=np.float32):
+    """Writes {name: array or tensor}. The file is whole or absent.
 
     Args:
       path: ends in .npz.
-      names: of `variable_names`.
-      values: arrays or tensors, in the order of the names.
+      values: under the names of `named_variables`.
       dtype: of the arrays in the file; float16 halves it.
     """
     with write_atomically(path) as temporary:
-        np.savez(temporary, **{name: np.asarray(value, dtype) for name, value in zip(names, values)})
+        np.savez(temporary, **{name: np.asarray(value, dtype) for name, value in values.items()})
 
 
-def load_weights(path, system):
-    """Sets a system's variables from a file of `save_weights`.
+def read_weights(path):
+    """{name: float32 array} of a file of `save_weights`.
 
     Raises:
-      IcdpmError: the file is missing, damaged, or of another configuration; the system is then unchanged.
+      IcdpmError: the file is missing or damaged.
     """
     if not Path(path).is_file():
         raise IcdpmError(f"there is no weights file {path}")
     try:
         with np.load(path) as archive:
             arrays = {name: archive[name].astype(np.float32) for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise IcdpmError(f"the weights file {path} is damaged ({error}); copy it again or train again") from error
-    names = variable_names(system)
-    expected = dict(zip(names, (tuple(variable.shape) for variable in system.trainable_variables)))
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise IcdpmError(f"the weights file {path} is damaged ({name} has numbers that are not finite); copy it again")
+    return arrays
+
+
+def load_weights(path, system):
+    """Sets all of a system's variables from a file of `save_weights`.
+
+    Raises:
+      IcdpmError: the file is missing, damaged, or of another configuration; the system is then unchanged.
+    """
+    arrays, variables = read_weights(path), named_variables(system)
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
     given = {name: array.shape for name, array in arrays.items()}
     if given != expected:
         differing = sorted(set(given.items()) ^ set(expected.items()))[0][0]
@@ -50,8 +71,36 @@ def load_weights(path, system):
             f"the weights file {path} belongs to another configuration: {differing} is "
             f"{given.get(differing, 'absent')} there and {expected.get(differing, 'absent')} in the model"
         )
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise IcdpmError(f"the weights file {path} is damaged ({name} has numbers that are not finite); copy it again")
-    for name, variable in zip(names, system.trainable_variables):
-        variable.assign(arrays[name])
+    set_weights(system, arrays)
+
+
+def load_fitting_weights(path, system):
+    """Sets those of a system's variables that a file of `save_weights` has, with the same name and shape.
+
+    Returns:
+      A sentence that tells what was left in the file and which variables found nothing there.
+
+    Raises:
+      IcdpmError: the file is missing or damaged, or nothing in it fits.
+    """
+    arrays, variables = read_weights(path), named_variables(system)
+    fitting = [name for name, variable in variables.items() if name in arrays and arrays[name].shape == tuple(variable.shape)]
+    if not fitting:
+        raise IcdpmError(f"nothing in {path} fits: no variable of the model has a name and shape that are there")
+    set_weights(system, {name: arrays[name] for name in fitting})
+    said = f"{len(fitting)} of {len(variables)} variables begin with the weights of {path}"
+    for what, names in (("left there", arrays), ("new", variables)):
+        if others := [name for name in names if name not in fitting]:
+            said += f"; {what}: {_listed(others)}"
+    return said
+
+
+def set_weights(system, values):
+    """Sets variables of a system from {name: array}; those that are not named stay as they are."""
+    variables = named_variables(system)
+    for name, value in values.items():
+        variables[name].assign(np.asarray(value).astype(variables[name].dtype.as_numpy_dtype))
+
+
+def _listed(names, most=3):
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

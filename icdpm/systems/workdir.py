@@ -15,7 +15,7 @@ from pathlib import Path
 
 from icdpm.errors import IcdpmError
 from icdpm.systems.config import config_from_json
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
 from icdpm.systems.weights import load_weights
 
 _STEP = re.compile(r"step-(\d{9,})")
@@ -134,7 +134,7 @@ def load(workdir, checkpoint="latest", precision=None):
     config = read_config(workdir)
     if precision is not None:
         config.precision = precision
-    system = ICDPM(config)
+    system = make_system(config)
     load_weights(path, system)
     return system
 

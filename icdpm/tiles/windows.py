@@ -20,6 +20,11 @@ class Window:
     last: int
 
     @property
+    def whole(self):
+        """The window, as a slice of the picture."""
+        return slice(self.start, self.stop)
+
+    @property
     def core(self):
         """The core, as a slice of the picture."""
         return slice(self.first, self.last)
@@ -28,6 +33,43 @@ class Window:
     def core_within(self):
         """The core, as a slice of the window."""
         return slice(self.first - self.start, self.last - self.start)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiling:
+    """How a picture is divided.
+
+    Attributes:
+      rows, columns: windows along its sides; each pair of them is a tile.
+    """
+
+    rows: list[Window]
+    columns: list[Window]
+
+    @property
+    def count(self):
+        """The number of tiles."""
+        return len(self.rows) * len(self.columns)
+
+    @property
+    def longest(self):
+        """The longest side of a tile."""
+        return max(self.rows[0].stop, self.columns[0].stop)
+
+    @property
+    def height(self):
+        """Of the picture."""
+        return self.rows[-1].stop
+
+    @property
+    def width(self):
+        """Of the picture."""
+        return self.columns[-1].stop
+
+
+def divide(height, width, tile, margin, factor=1):
+    """The Tiling of a picture into tiles of at most `tile`×`tile` pixels, margins included."""
+    return Tiling(cover(height, tile, margin, factor), cover(width, tile, margin, factor))
 
 
 def cover(length, longest, margin, factor=1):

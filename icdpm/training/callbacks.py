@@ -4,6 +4,20 @@ import tensorflow as tf
 import tqdm
 
 from icdpm.training.optimizer import averaged_weights
+from icdpm.training.progress import losses_of
+
+
+class Note(tf.keras.callbacks.Callback):
+    """Calls `note` once the first step is done: what is wrong with a run shows until then, and leaves nothing behind."""
+
+    def __init__(self, note):
+        super().__init__()
+        self.note = note
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.note:
+            self.note()
+            self.note = None
 
 
 class Scalars(tf.keras.callbacks.Callback):
@@ -39,8 +53,7 @@ class Validate(tf.keras.callbacks.Callback):
         self.step += 1
         if self.step % self.every and self.step != self.steps:
             return
-        weights = averaged_weights(self.model.optimizer, self.model.trainable_variables)
-        numbers, pictures = self.validation.run(weights)
+        numbers, pictures = self.validation.run(averaged_weights(self.model))
         with self.writer.as_default(self.step):
             for name, value in numbers.items():
                 tf.summary.scalar(f"validation/{name}", value)
@@ -51,8 +64,8 @@ class Validate(tf.keras.callbacks.Callback):
             self.checkpoints.mark_best(self.step, numbers)
         drift = ", ".join(f"{numbers[f'error_{color}']:+.2f}" for color in ("red", "green", "blue"))
         tqdm.tqdm.write(
-            f"step {self.step}: one sample {numbers['psnr']:.2f} dB (blurry {numbers['psnr_blurry']:.2f}), "
-            f"noise loss {numbers['noise_loss']:.4f}, colour error {drift} of 255"
+            f"step {self.step}: restored {numbers['psnr']:.2f} dB (blurry {numbers['psnr_blurry']:.2f}), "
+            f"{losses_of(numbers)}, colour error {drift} of 255"
         )
 
 

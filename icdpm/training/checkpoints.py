@@ -5,11 +5,14 @@ import shutil
 
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, reason_of
 from icdpm.files import write_atomically
-from icdpm.systems.weights import save_weights, variable_names
+from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import best_file, checkpoint_folder, checkpoint_steps, read_best
 from icdpm.training.optimizer import averaged_weights
+
+# What TensorFlow raises for files that were cut, depending on where.
+_DAMAGE = (AssertionError, ValueError, TypeError, LookupError, RuntimeError, OSError, tf.errors.OpError)
 
 
 class Checkpoints:
@@ -28,7 +31,7 @@ class Checkpoints:
         self.workdir = workdir
         self.system = system
         self.keep = keep
-        self._state = tf.train.Checkpoint(weights=system.trainable_variables, optimizer=system.optimizer)
+        self._state = tf.train.Checkpoint(weights=list(named_variables(system).values()), optimizer=system.optimizer)
 
     def save(self, step):
         """Writes the checkpoint of this step, unless it is there, and removes those no longer kept."""
@@ -39,13 +42,11 @@ class Checkpoints:
             try:
                 temporary.mkdir(parents=True)
                 self._state.write(str(temporary / "state"))
-                variables = self.system.trainable_variables
-                averages = averaged_weights(self.system.optimizer, variables)
-                save_weights(temporary / "weights.npz", variable_names(self.system), averages)
+                save_weights(temporary / "weights.npz", averaged_weights(self.system))
                 temporary.rename(folder)
             except (OSError, tf.errors.OpError) as error:
                 shutil.rmtree(temporary, ignore_errors=True)
-                raise IcdpmError(f"cannot write the checkpoint {folder}: {_reason(error)}") from error
+                raise IcdpmError(f"cannot write the checkpoint {folder}: {reason_of(error)}") from error
         kept = {*checkpoint_steps(self.workdir)[-self.keep :], read_best(self.workdir)}
         for old in set(checkpoint_steps(self.workdir)) - kept:
             shutil.rmtree(checkpoint_folder(self.workdir, old))
@@ -74,12 +75,8 @@ class Checkpoints:
         folder = checkpoint_folder(self.workdir, steps[-1])
         try:
             self._state.read(str(folder / "state")).assert_consumed()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        except _DAMAGE as error:
             raise IcdpmError(
-                f"the checkpoint {folder} is damaged ({_reason(error)}); delete that folder to continue from the one before"
+                f"the checkpoint {folder} is damaged ({reason_of(error)}); delete that folder to continue from the one before"
             ) from error
         return steps[-1]
-
-
-def _reason(error):
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]

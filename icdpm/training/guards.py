@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.training.progress import loss_names
 
 
 class FiniteGuard(tf.keras.callbacks.Callback):
@@ -20,7 +21,7 @@ class FiniteGuard(tf.keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Raises IcdpmError with the step, the numbers, the examples and the layers where it happened."""
         self.step += 1
-        bad = [name for name in ("guidance_loss", "noise_loss", "gradient_norm") if not np.isfinite(logs[name])]
+        bad = [name for name in (*loss_names(logs), "gradient_norm") if not np.isfinite(logs[name])]
         if not bad:
             return
         layers = [v.name.rsplit("/", 1)[0] for v in self.model.trainable_variables if not np.isfinite(v.numpy()).all()]

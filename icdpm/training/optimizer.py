@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_addons as tfa
 
 from icdpm.systems.ramps import linear_ramp
+from icdpm.systems.weights import named_variables
 
 
 class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
@@ -60,6 +61,10 @@ def make_optimizer(config, variables):
     return optimizer
 
 
-def averaged_weights(optimizer, variables):
-    """The moving averages of the variables, as arrays, in their order."""
-    return [optimizer.get_slot(variable, "average").numpy() for variable in variables]
+def averaged_weights(system):
+    """{name: array} of all variables: the moving averages of those that are trained, the others as they are."""
+    trained = {id(variable) for variable in system.trainable_variables}
+    return {
+        name: (system.optimizer.get_slot(variable, "average") if id(variable) in trained else variable).numpy()
+        for name, variable in named_variables(system).items()
+    }

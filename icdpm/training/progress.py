@@ -5,9 +5,21 @@ import sys
 import tensorflow as tf
 import tqdm
 
+_LOSS = "_loss"
+
+
+def loss_names(logs):
+    """Those of a step's numbers that are losses which the system names."""
+    return [name for name in logs if name.endswith(_LOSS)]
+
+
+def losses_of(numbers):
+    """The losses among numbers, in words."""
+    return ", ".join(f"{name.removesuffix(_LOSS).replace('_', ' ')} loss {numbers[name]:.4f}" for name in loss_names(numbers))
+
 
 class Progress(tf.keras.callbacks.Callback):
-    """Steps done, rate, time left, both losses (running means of about 50 steps) and the learning rate.
+    """Steps done, rate, time left, the losses (running means of about 50 steps) and the learning rate.
 
     In a terminal one line is kept up to date; elsewhere, in a log file say, a line is written every half minute.
     """
@@ -23,14 +35,9 @@ class Progress(tf.keras.callbacks.Callback):
         self.bar = tqdm.tqdm(total=self.steps, initial=self.start, unit="step", mininterval=interval, dynamic_ncols=True)
 
     def on_train_batch_end(self, batch, logs=None):
-        for name in ("guidance_loss", "noise_loss"):
+        for name in loss_names(logs):
             self.means[name] = 0.98 * self.means.get(name, logs[name]) + 0.02 * logs[name]
-        shown = {
-            "guidance": f"{self.means['guidance_loss']:.4f}",
-            "noise": f"{self.means['noise_loss']:.4f}",
-            "rate": f"{logs['learning_rate']:.1e}",
-        }
-        self.bar.set_postfix(shown, refresh=False)
+        self.bar.set_postfix_str(f"{losses_of(self.means)}, rate {logs['learning_rate']:.1e}", refresh=False)
         self.bar.update()
 
     def close(self):

@@ -4,13 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
-from icdpm.diffusion.samplers import make_plan
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
+from icdpm.systems.weights import set_weights
 
 
 class Validation:
-    """Losses, one restored sample a picture, its PSNR and its colour drift, always with the same random numbers.
+    """Losses, one restoration a picture, its PSNR and its colour drift, always with the same random numbers.
 
     Args:
       config: the run's config.
@@ -20,29 +20,28 @@ class Validation:
     def __init__(self, config, batches):
         self.config = config
         self.batches = batches
-        self.system = ICDPM(config)
+        self.system = make_system(config)
         self._losses = tf.function(self.system.test_step)
 
     def run(self, weights):
-        """Measures the weights (arrays, in the order of the system's variables).
+        """Measures weights ({name: array} of all variables).
 
         Returns:
-          (numbers: {'guidance_loss', 'noise_loss', 'psnr' (dB, over uint8 RGB), 'psnr_blurry', 'error_red',
-          'error_green', 'error_blue' (mean of restored − sharp, in 8-bit steps)},
-          pictures: float32 [pictures, height, width, 3] in [0, 1], each blurry | regressions | sample | sharp).
+          (numbers: {'psnr' (dB, over uint8 RGB), 'psnr_blurry', 'error_red', 'error_green', 'error_blue' (mean of
+          restored − sharp, in 8-bit steps), and each loss of the system as NAME_loss},
+          pictures: float32 [pictures, height, width, 3] in [0, 1], each blurry | the system's pictures | restored | sharp).
         """
-        for variable, value in zip(self.system.trainable_variables, weights):
-            variable.assign(value)
-        plan = make_plan(**self.config.sampling)
+        set_weights(self.system, weights)
+        plan = self.system.plan(self.system.settings())
         rows, pictures = [], []
         for batch in self.batches:
             losses = self._losses(batch)
             seeds = example_seeds([self.config.seed, 2], tf.constant(batch["index"]))
             given = tf.constant(batch["blurry"])
-            guidance = self.system.compiled_guide(given)
-            sample = self.system.sample(given, guidance, plan, seeds).numpy()
-            pictures.append(_strip(batch, guidance, sample))
-            for blurry, restored, sharp in zip(*(_to_uint8(x) for x in (batch["blurry"], sample, batch["sharp"]))):
+            conditions = self.system.compiled_conditions(given)
+            made = self.system.draw(given, conditions, plan, seeds).numpy()
+            pictures.append(_strip(batch, self.system.pictures(conditions), made))
+            for blurry, restored, sharp in zip(*(_to_uint8(x) for x in (batch["blurry"], made, batch["sharp"]))):
                 drift = (restored.astype(np.float64) - sharp).mean(axis=(0, 1))
                 rows.append([psnr(restored, sharp), psnr(blurry, sharp), *drift, *map(float, losses.values())])
         names = ["psnr", "psnr_blurry", "error_red", "error_green", "error_blue", *losses]
@@ -54,11 +53,11 @@ def _to_uint8(images):
     return np.clip(np.round((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
 
 
-def _strip(batch, guidance, sample):
-    """blurry | regression output of each scale | sample | sharp, side by side."""
+def _strip(batch, inside, made):
+    """blurry | pictures of the inside, repeated to full size | restored | sharp, side by side."""
     blurry, sharp = batch["blurry"], batch["sharp"]
     columns = [blurry]
-    for k, (_, regression) in sorted(guidance.items()):
-        repeated = regression.numpy().repeat(2 ** int(k), axis=1).repeat(2 ** int(k), axis=2)
-        columns.append(np.broadcast_to(repeated, blurry.shape))
-    return np.clip((np.concatenate([*columns, sample, sharp], axis=2) + 1.0) / 2.0, 0.0, 1.0)
+    for picture in inside.values():
+        scale = blurry.shape[1] // picture.shape[1]
+        columns.append(np.broadcast_to(picture.numpy().repeat(scale, axis=1).repeat(scale, axis=2), blurry.shape))
+    return np.clip((np.concatenate([*columns, made, sharp], axis=2) + 1.0) / 2.0, 0.0, 1.0)

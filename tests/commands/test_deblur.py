@@ -12,8 +12,8 @@ import PIL.Image
 import pytest
 
 from icdpm.systems.config import config_to_json
-from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.weights import save_weights, variable_names
+from icdpm.systems.registry import make_system
+from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import checkpoint_folder, config_file
 
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
@@ -42,8 +42,8 @@ def workdir(tmp_path, micro_config):
     folder = tmp_path / "workdir"
     folder.mkdir()
     config_file(folder).write_text(config_to_json(micro_config))
-    system = ICDPM(micro_config)
-    save_weights(checkpoint_folder(folder, 6) / "weights.npz", variable_names(system), system.get_weights())
+    system = make_system(micro_config)
+    save_weights(checkpoint_folder(folder, 6) / "weights.npz", named_variables(system))
     return folder
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icdpm_datasets.published.sets import overview
+
 RUN = "import sys; sys.argv[0] = 'icdpm-prepare'; from icdpm.commands.prepare import run; run()"
 
 
@@ -33,6 +35,11 @@ def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_pat
     (line,) = ran.stderr.splitlines()
     assert line.startswith(f"icdpm-prepare: error: {frames}: GoPro is not there, GOPRO_Large.zip missing")
     assert "https://seungjunnah.github.io/Datasets/gopro" in line
+
+
+def test_help_names_every_published_set():
+    ran = prepare("--help")
+    assert ran.returncode == 0 and all(line in ran.stdout for line in overview().splitlines())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm_datasets.augment import centre_crop, random_crop, random_turn, to_unit_range
+from icdpm_datasets.augment import centre_crop, random_crop, random_dihedral, to_unit_range
 
 
 def coded(height, width):
@@ -50,7 +50,7 @@ def test_the_eight_turns_are_those_of_the_square_and_the_same_for_both():
     square = [np.rot90(picture, k) for picture in (blurry, blurry[:, ::-1]) for k in range(4)]
     seen = set()
     for number in range(8):
-        a, b = random_turn(blurry, sharp, bits(8 * 1234567 + number)[0])
+        a, b = random_dihedral(blurry, sharp, bits(8 * 1234567 + number)[0])
         np.testing.assert_array_equal(b.numpy() - a.numpy(), sharp - blurry)
         (which,) = [k for k, turned in enumerate(square) if (turned == a.numpy()).all()]
         seen.add(which)

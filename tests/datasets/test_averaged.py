@@ -1,9 +1,13 @@
 """Frames that are averaged as they are read."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.pairs import load_crop
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.source import open_source
@@ -47,10 +51,46 @@ def test_a_training_run_can_start_anywhere(frames):
 
 
 def test_what_cannot_be_used_is_named(frames, tmp_path, picture):
-    with pytest.raises(DataError, match="000.png is 24×20 px, too small for crops of 21 px"):
+    with pytest.raises(IcdpmError, match="000.png is 24×20 px, too small for crops of 21 px"):
         open_source(f"frames:{frames}", "train").check_crop(21)
-    (frames / "one/004.png").unlink()
-    with pytest.raises(DataError, match="005.png: follows number 3"):
+    (frames / "one/002.png").write_bytes((frames / "one/003.png").read_bytes()[:-30])
+    with pytest.raises(IcdpmError, match="002.png cannot be read as a picture"):
+        open_source(f"frames:{frames}", "train").load(2)
+    picture(frames / "one/002.png", np.zeros((20, 25, 3), np.uint8))
+    with pytest.raises(IcdpmError, match="000.png is 24×20 px but .*002.png is 25×20 px"):
         open_source(f"frames:{frames}", "train")
-    with pytest.raises(DataError, match="none is neither a known data set"):
+    (frames / "one/004.png").unlink()
+    with pytest.raises(IcdpmError, match="005.png: follows number 3"):
+        open_source(f"frames:{frames}", "train")
+    with pytest.raises(IcdpmError, match="none is neither a known data set"):
         open_source(f"frames:{tmp_path / 'none'}", "train")
+
+
+MEMORY = """
+import resource, sys
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.source import open_source
+
+def train(folder):
+    source = open_source(f"frames:{folder}", "train")
+    return sum(len(batch["index"]) for batch in training_dataset(source, batch=16, crop=32, seed=0, steps=20))
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+train(sys.argv[1])
+before = peak()
+examples = train(sys.argv[2])
+print(examples, peak() - before)
+"""
+
+
+def test_2000_frames_take_less_than_400_mb(tmp_path, picture):
+    # Decoded, all of them take 733 MiB, and those that 320 examples show about 500.
+    for folder, count in (("few", 3), ("many", 2000)):
+        picture(tmp_path / folder / "0000.png", np.full((320, 400, 3), 100, np.uint8))
+        for k in range(1, count):
+            os.link(tmp_path / folder / "0000.png", tmp_path / folder / f"{k:04d}.png")
+    arguments = [sys.executable, "-c", MEMORY, str(tmp_path / "few"), str(tmp_path / "many")]
+    examples, growth = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
+    assert int(examples) == 320 and float(growth) < 400

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from icdpm.srgb import to_linear, to_srgb
 from icdpm_datasets import blur
 from icdpm_datasets.blur import (
     MARGIN,
@@ -17,7 +18,6 @@ from icdpm_datasets.blur import (
 )
 from icdpm_datasets.motion import shake_kernel
 from icdpm_datasets.scenes import object_mask, scene
-from icdpm_datasets.srgb import to_linear, to_srgb
 
 SIZE = 64
 WHOLE = SIZE + 2 * MARGIN

@@ -5,9 +5,9 @@ import collections
 import numpy as np
 import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets import embedded
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.photos import PHOTOS
 
 
@@ -136,9 +136,9 @@ def test_a_changed_generator_never_reads_an_old_cache(monkeypatch):
 
 
 def test_wrong_requests_say_what_there_is():
-    with pytest.raises(DataError, match="no split 'validation': the splits are train, test"):
+    with pytest.raises(IcdpmError, match="no split 'validation': the splits are train, test"):
         EmbeddedPairs("validation")
-    with pytest.raises(DataError, match="test split has 24 pairs: 25 cannot be had"):
+    with pytest.raises(IcdpmError, match="test split has 24 pairs: 25 cannot be had"):
         EmbeddedPairs("test", 25)
-    with pytest.raises(DataError, match="crops of 161 px do not fit"):
+    with pytest.raises(IcdpmError, match="crops of 161 px do not fit"):
         EmbeddedPairs("train", 1).check_crop(161)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icdpm_datasets import folders
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
+from icdpm_datasets import kept_pictures
 from icdpm_datasets.folders import FolderPairs
 
 
@@ -88,7 +88,7 @@ def test_names_without_partners_are_listed(folder):
     save(folder / "blur" / "lonely.png", picture(0))
     for index in range(12):
         save(folder / "sharp" / f"extra_{index:02d}.png", picture(0))
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(IcdpmError) as caught:
         FolderPairs(folder)
     message = str(caught.value)
     assert "blur/lonely, sharp/extra_00, " in message
@@ -98,32 +98,32 @@ def test_names_without_partners_are_listed(folder):
 
 def test_one_name_twice(folder):
     save(folder / "blur" / "a.jpg", picture(0))
-    with pytest.raises(DataError, match="blur has pictures of one name.*: a.jpg and a.png"):
+    with pytest.raises(IcdpmError, match="blur has pictures of one name.*: a.jpg and a.png"):
         FolderPairs(folder)
 
 
 def test_missing_and_empty_folders(folder, tmp_path):
-    with pytest.raises(DataError, match="nowhere/blur is missing"):
+    with pytest.raises(IcdpmError, match="nowhere/blur is missing"):
         FolderPairs(tmp_path / "nowhere")
     for file in (folder / "sharp").iterdir():
         file.unlink()
-    with pytest.raises(DataError, match="sharp has no pictures"):
+    with pytest.raises(IcdpmError, match="sharp has no pictures"):
         FolderPairs(folder)
     (folder / "sharp").rmdir()
-    with pytest.raises(DataError, match="sharp is missing"):
+    with pytest.raises(IcdpmError, match="sharp is missing"):
         FolderPairs(folder)
 
 
 def test_two_sizes(folder):
     save(folder / "sharp" / "a.png", picture(0, 20, 31))
-    with pytest.raises(DataError, match="blur/a.png is 30×20 px but .*sharp/a.png is 31×20 px"):
+    with pytest.raises(IcdpmError, match="blur/a.png is 30×20 px but .*sharp/a.png is 31×20 px"):
         FolderPairs(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no picture"])
 def test_a_file_that_is_no_picture(folder, content):
     (folder / "blur" / "c.png").write_bytes(content)
-    with pytest.raises(DataError, match="blur/c.png cannot be read as a picture"):
+    with pytest.raises(IcdpmError, match="blur/c.png cannot be read as a picture"):
         FolderPairs(folder)
 
 
@@ -137,32 +137,32 @@ def test_a_truncated_picture_is_named_when_it_is_read(folder, ending):
     save(folder / "sharp" / "c.png", picture(3, 200, 300))
     pairs = FolderPairs(folder)
     pairs.load(0)
-    with pytest.raises(DataError, match=f"blur/c.{ending} cannot be read as a picture"):
+    with pytest.raises(IcdpmError, match=f"blur/c.{ending} cannot be read as a picture"):
         pairs.load(2)
 
 
 def test_sixteen_bits_are_refused(folder):
     Image.fromarray(np.zeros((20, 30), np.uint16)).save(folder / "blur" / "a.png")
-    with pytest.raises(DataError, match="blur/a.png does not have 8 bits a channel"):
+    with pytest.raises(IcdpmError, match="blur/a.png does not have 8 bits a channel"):
         FolderPairs(folder)
 
 
 def test_a_file_that_shrinks_after_the_check_is_named(folder):
     pairs = FolderPairs(folder)
     save(folder / "blur" / "a.png", picture(0, 10, 10))
-    with pytest.raises(DataError, match="blur/a.png is 10×10 px and was 30×20 px when the folder was opened"):
+    with pytest.raises(IcdpmError, match="blur/a.png is 10×10 px and was 30×20 px when the folder was opened"):
         pairs.load(0)
 
 
 def test_too_small_for_the_crop(folder):
     pairs = FolderPairs(folder)
     pairs.check_crop(20)
-    with pytest.raises(DataError, match="blur/a.png is 30×20 px, too small for crops of 21 px"):
+    with pytest.raises(IcdpmError, match="blur/a.png is 30×20 px, too small for crops of 21 px"):
         pairs.check_crop(21)
 
 
 def test_memory_is_bounded(folder, monkeypatch):
-    monkeypatch.setattr(folders, "_KEPT_BYTES", 2 * 2 * 20 * 30 * 3)
+    monkeypatch.setattr(kept_pictures, "_ROOM", 2 * 2 * 20 * 30 * 3)
     pairs = FolderPairs(folder)
     first = [pairs.load(index)[0] for index in range(3)]
     again = [pairs.load(index)[0] for index in range(3)]

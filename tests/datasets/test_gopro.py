@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.gopro.gopro_dataset_builder import Builder
 from icdpm_datasets.gopro.layout import GoProLayout
 
@@ -66,7 +66,7 @@ def test_published_counts_sum_up():
 
 
 def test_names_every_sequence_that_is_not_complete(tree):
-    with pytest.raises(DataError) as error:
+    with pytest.raises(IcdpmError) as error:
         GoProLayout("blur").find_pairs(tree, partial=False)
     message = str(error.value)
     assert "train/GOPR0372_07_00: 3 pairs of 100" in message
@@ -86,26 +86,26 @@ def test_accepts_what_is_complete(tree, monkeypatch):
 @pytest.mark.parametrize("side, other", [("blur", "sharp"), ("sharp", "blur")])
 def test_names_a_picture_without_its_partner(tree, side, other):
     (tree / TEST / side / "000002.png").unlink()
-    with pytest.raises(DataError, match=f"{TEST}/{other}/000002.png: no .* picture .*{TEST}/{side}/000002"):
+    with pytest.raises(IcdpmError, match=f"{TEST}/{other}/000002.png: no .* picture .*{TEST}/{side}/000002"):
         GoProLayout("blur").find_pairs(tree, partial=True)
 
 
 def test_names_a_missing_folder(tree):
     (tree / TEST / "sharp").rename(tree / TEST / "gt")
-    with pytest.raises(DataError, match=f"{TEST}/sharp: missing folder"):
+    with pytest.raises(IcdpmError, match=f"{TEST}/sharp: missing folder"):
         GoProLayout("blur").find_pairs(tree, partial=True)
 
 
 def test_refuses_a_training_sequence_in_the_test_split(published, tmp_path):
     published.gopro(tmp_path, ["test/GOPR0372_07_00"])
-    with pytest.raises(DataError, match="test/GOPR0372_07_00: belongs to the train split"):
+    with pytest.raises(IcdpmError, match="test/GOPR0372_07_00: belongs to the train split"):
         GoProLayout("blur").find_pairs(tmp_path, partial=True)
 
 
 def test_refuses_other_folders_and_two_pictures_of_one_name(tree, picture):
     (tree / "test" / "input").mkdir()
     picture(tree / TEST / "blur" / "000001.jpg", np.zeros((24, 32, 3), np.uint8))
-    with pytest.raises(DataError) as error:
+    with pytest.raises(IcdpmError) as error:
         GoProLayout("blur").find_pairs(tree, partial=True)
     assert "test/input: not named as a sequence" in str(error.value)
     assert "blur/000001.png: duplicates 000001.jpg" in str(error.value)

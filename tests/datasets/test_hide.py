@@ -1,7 +1,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.hide.hide_dataset_builder import Builder
 from icdpm_datasets.hide.layout import HideLayout
 
@@ -32,7 +32,7 @@ def test_names_are_the_files_own_and_close_ups_come_first(published, tmp_path):
 
 
 def test_counts_are_those_published(published, tmp_path):
-    with pytest.raises(DataError, match="(?s)train: 2 pairs of 6397.*test: 3 pairs of 2025"):
+    with pytest.raises(IcdpmError, match="(?s)train: 2 pairs of 6397.*test: 3 pairs of 2025"):
         HideLayout().find_pairs(published.hide(tmp_path, NAMES), partial=False)
 
 
@@ -40,7 +40,7 @@ def test_names_what_has_no_partner(published, tmp_path):
     published.hide(tmp_path, NAMES)
     (tmp_path / "GT/1fromGOPR0833.png").unlink()
     (tmp_path / "train/2fromGOPR0833.png").unlink()
-    with pytest.raises(DataError) as error:
+    with pytest.raises(IcdpmError) as error:
         HideLayout().find_pairs(tmp_path, partial=True)
     assert "train/1fromGOPR0833.png: no sharp picture" in str(error.value)
     assert "GT/2fromGOPR0833.png: no blurry picture" in str(error.value)
@@ -48,7 +48,7 @@ def test_names_what_has_no_partner(published, tmp_path):
 
 def test_refuses_one_picture_in_both_splits(published, tmp_path):
     published.hide(tmp_path, [*NAMES, "test/test-close-ups/1fromGOPR0833"])
-    with pytest.raises(DataError, match="test/1fromGOPR0833: duplicates train/1fromGOPR0833"):
+    with pytest.raises(IcdpmError, match="test/1fromGOPR0833: duplicates train/1fromGOPR0833"):
         HideLayout().find_pairs(tmp_path, partial=True)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.order import mixed_index
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
@@ -29,7 +29,7 @@ class Flat:
 
     def check_crop(self, crop):
         if crop > self._size:
-            raise DataError(f"too small for {crop}")
+            raise IcdpmError(f"too small for {crop}")
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_validation_goes_over_all_pairs(mixture):
 
 def test_crops_must_fit_every_set():
     mixture = Mixture({"a": Flat("a", 0, 3), "b": Flat("b", 100, 7, size=12)}, [1, 1])
-    with pytest.raises(DataError, match="too small for 16"):
+    with pytest.raises(IcdpmError, match="too small for 16"):
         training_dataset(mixture, batch=4, crop=16, seed=0)
 
 
@@ -111,10 +111,10 @@ def test_named_on_the_command_line(tmp_path, picture):
 @pytest.mark.parametrize("data", ["a,b", "a:0.5,b", "a:0.5,b:0", "a:0.5,b:-1", "a:nan,b:1", "a:inf,b:1"])
 def test_every_weight_is_asked_for(data, tmp_path, monkeypatch):
     monkeypatch.setattr("icdpm_datasets.source._open_one", lambda *_: Flat("x", 0, 1))
-    with pytest.raises(DataError, match="needs a weight"):
+    with pytest.raises(IcdpmError, match="needs a weight"):
         open_source(data, "train")
 
 
 def test_a_set_is_named_once():
-    with pytest.raises(DataError, match="named twice"):
+    with pytest.raises(IcdpmError, match="named twice"):
         open_source("embedded:1,embedded:2", "test")

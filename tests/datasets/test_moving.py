@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets import blur, moving
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.moving import MovingPhotos, convolve, expose_two, smooth_mask
 from icdpm_datasets.pairs import corner_of, load_crop
@@ -105,5 +105,5 @@ def test_whole_pairs_stay_the_same_at_every_size(photos):
 
 
 def test_a_photo_too_small_for_the_crop_is_named(photos):
-    with pytest.raises(DataError, match="b.png is 36×40 px, too small for crops of 48 px"):
+    with pytest.raises(IcdpmError, match="b.png is 36×40 px, too small for crops of 48 px"):
         training_dataset(MovingPhotos(photos), batch=2, crop=48, seed=0)

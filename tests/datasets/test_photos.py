@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets import photos
 from icdpm_datasets.crops import photo_crop, recolour
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.photos import PHOTOS, clock_motion_path, photo
 
 
@@ -32,10 +32,10 @@ def test_the_blurred_clock_is_not_among_them():
 
 
 def test_unknown_and_missing_photos_are_named(monkeypatch):
-    with pytest.raises(DataError, match="no photo 'lena': known ones are astronaut, "):
+    with pytest.raises(IcdpmError, match="no photo 'lena': known ones are astronaut, "):
         photo("lena")
     monkeypatch.setattr(photos.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match="pip install scikit-image"):
+    with pytest.raises(IcdpmError, match="pip install scikit-image"):
         clock_motion_path()
 
 

@@ -4,6 +4,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm_datasets.python_calls import called_by_tf_data, plain_errors
+
 PROGRAM = """
 import numpy as np
 from icdpm_datasets.pipeline import training_dataset
@@ -33,3 +39,27 @@ def test_a_program_ends_while_tf_data_still_reads_ahead():
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
         )
         assert (ended.returncode, ended.stdout) == (0, "done\n"), ended.stderr
+
+
+def failing(error):
+    """A dataset whose every element raises `error`."""
+
+    def fail(number):
+        raise error
+
+    call = called_by_tf_data(fail)
+    return tf.data.Dataset.range(4).map(lambda number: tf.numpy_function(call, [number], tf.int64), tf.data.AUTOTUNE)
+
+
+@pytest.mark.parametrize("error", [IcdpmError("30×20 px is:\n  too {{small}};\n  use more"), KeyError("bug")])
+def test_what_a_call_raises_comes_back_as_it_was(error):
+    with pytest.raises(tf.errors.OpError, match="{{function_node"):
+        list(failing(error))
+    with pytest.raises(type(error)) as caught, plain_errors():
+        list(failing(error))
+    assert caught.value is error
+
+
+def test_other_errors_of_tensorflow_stay_what_they_are():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no call"), plain_errors():
+        tf.debugging.assert_equal(1, 2, "no call")

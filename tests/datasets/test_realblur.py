@@ -1,7 +1,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
 from icdpm_datasets.realblur.layout import RealBlurLayout
 from icdpm_datasets.realblur.realblur_dataset_builder import Builder
 
@@ -32,7 +32,7 @@ def test_pairs_and_order_are_those_of_the_lists(published, tmp_path):
 
 
 def test_the_published_size_is_asked_for(published, tmp_path):
-    with pytest.raises(DataError, match="(?s)train: 2 pairs of 3758.*test: 3 pairs of 980"):
+    with pytest.raises(IcdpmError, match="(?s)train: 2 pairs of 3758.*test: 3 pairs of 980"):
         RealBlurLayout("J").find_pairs(published.realblur(tmp_path, "J", SPLITS), partial=False)
 
 
@@ -40,7 +40,7 @@ def test_a_subset_of_the_lists_is_enough_when_partial_but_not_half_a_pair(publis
     published.realblur(tmp_path, "J", SPLITS)
     (pair,) = [pair for pair in RealBlurLayout("J").find_pairs(tmp_path, partial=True)["test"] if "244" in pair.name]
     pair.blurry.unlink()
-    with pytest.raises(DataError, match="gt_1.png: no blurry picture .*scene244_reflect/blur/blur_1.png"):
+    with pytest.raises(IcdpmError, match="gt_1.png: no blurry picture .*scene244_reflect/blur/blur_1.png"):
         RealBlurLayout("J").find_pairs(tmp_path, partial=True)
     pair.sharp.unlink()
     assert len(RealBlurLayout("J").find_pairs(tmp_path, partial=True)["test"]) == 2
@@ -49,7 +49,7 @@ def test_a_subset_of_the_lists_is_enough_when_partial_but_not_half_a_pair(publis
 def test_a_missing_list_is_named(published, tmp_path):
     published.realblur(tmp_path, "J", SPLITS)
     (tmp_path / "RealBlur_J_test_list.txt").unlink()
-    with pytest.raises(DataError, match="RealBlur_J_test_list.txt: missing"):
+    with pytest.raises(IcdpmError, match="RealBlur_J_test_list.txt: missing"):
         RealBlurLayout("J").find_pairs(tmp_path, partial=True)
 
 
@@ -58,5 +58,5 @@ def test_refuses_list_lines_that_are_not_two_paths_inside(published, tmp_path, l
     published.realblur(tmp_path, "J", SPLITS)
     with open(tmp_path / "RealBlur_J_test_list.txt", "a") as file:
         file.write(line)
-    with pytest.raises(DataError, match="RealBlur_J_test_list.txt, line 4: not two paths below"):
+    with pytest.raises(IcdpmError, match="RealBlur_J_test_list.txt, line 4: not two paths below"):
         RealBlurLayout("J").find_pairs(tmp_path, partial=True)

@@ -1,7 +1,8 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.errors import DataError
+from icdpm.errors import IcdpmError
+from icdpm_datasets.published.sets import REDS
 from icdpm_datasets.reds.layout import RedsLayout
 from icdpm_datasets.reds.reds_dataset_builder import Builder
 
@@ -68,12 +69,13 @@ def test_counts_are_those_published():
 
 def test_names_the_clips_that_are_not_complete(published, tmp_path):
     published.reds(tmp_path, "val", clips=["000"])
-    with pytest.raises(DataError, match="(?s)validation/000: 11 pairs of 100.*validation/001: 0 pairs of 100"):
+    with pytest.raises(IcdpmError, match="(?s)validation/000: 11 pairs of 100.*validation/001: 0 pairs of 100"):
         RedsLayout("val", "blur").find_pairs(tmp_path, partial=False)
 
 
 def test_each_config_asks_for_its_own_two_archives():
-    names = {name: [a.name for a in config.layout.archives] for name, config in Builder.builder_configs.items()}
+    names = {name: [a.name for a in variant.layout.archives] for name, variant in REDS.variants.items()}
+    assert list(Builder.builder_configs) == list(names)
     assert names["val_blur_300"] == names["val_blur"] == ["val_blur.zip", "val_sharp.zip"]
     assert names["train_blur_jpeg"] == ["train_blur_jpeg.zip", "train_sharp.zip"]
 
@@ -81,5 +83,5 @@ def test_each_config_asks_for_its_own_two_archives():
 def test_a_clip_on_one_side_only_is_named(published, tmp_path):
     published.reds(tmp_path, "val")
     (tmp_path / "val/val_sharp/001").rename(tmp_path / "val/val_sharp/.hidden")
-    with pytest.raises(DataError, match="val_sharp/001: missing folder"):
+    with pytest.raises(IcdpmError, match="val_sharp/001: missing folder"):
         RedsLayout("val", "blur").find_pairs(tmp_path, partial=True)

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets import blur
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.shake import prepare_shake
@@ -70,13 +70,13 @@ def test_a_folder_with_splits(photos, tmp_path):
 
 
 def test_what_cannot_be_used_is_named(photos, tmp_path, picture):
-    with pytest.raises(DataError, match="b.png is 70×60 px, too small for crops of 61 px"):
+    with pytest.raises(IcdpmError, match="b.png is 70×60 px, too small for crops of 61 px"):
         training_dataset(ShakenPhotos(photos), batch=2, crop=61, seed=0)
-    with pytest.raises(DataError, match="none is neither a known data set"):
+    with pytest.raises(IcdpmError, match="none is neither a known data set"):
         open_source(f"shake:{tmp_path / 'none'}", "train")
     picture(photos / "small.png", np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(DataError, match="small.png: .*too small for a kernel"):
+    with pytest.raises(IcdpmError, match="small.png: .*too small for a kernel"):
         ShakenPhotos(photos).load(2)
     (photos / "small.png").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="small.png: cannot be read"):
-        ShakenPhotos(photos).check_crop(16)
+    with pytest.raises(IcdpmError, match="small.png cannot be read"):
+        ShakenPhotos(photos)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets import embedded
-from icdpm_datasets.errors import DataError
 from icdpm_datasets.pairs import InMemory
 from icdpm_datasets.source import open_source
 
@@ -39,5 +39,5 @@ def test_a_folder_with_splits(tmp_path):
 
 
 def test_anything_else_says_what_is_known(tmp_path):
-    with pytest.raises(DataError, match=r"embeded is neither a known data set \(embedded.*\) nor a folder"):
+    with pytest.raises(IcdpmError, match=r"embeded is neither a known data set \(embedded.*\) nor a folder"):
         open_source("embeded", "train")

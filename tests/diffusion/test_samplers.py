@@ -6,8 +6,10 @@ import scipy.optimize
 import scipy.stats
 import tensorflow as tf
 
-from icdpm.diffusion.samplers import SAMPLERS, Plan, ancestral, ddim, draw, make_plan
-from icdpm.diffusion.schedules import inference_levels, log_snr_levels
+from icdpm.diffusion.choices import SAMPLERS
+from icdpm.diffusion.loops import follow
+from icdpm.diffusion.samplers import Plan, ancestral, ddim, make_plan
+from icdpm.diffusion.schedules import linear_beta, log_snr
 
 MEAN, STD = 0.3, 0.4
 STOCHASTIC = [("ancestral", 0.0), ("ddim", 0.5), ("dpmpp_2m_sde", 0.0)]  # sampler, η
@@ -43,7 +45,7 @@ class Mixture:
         wanted = self.below(x, gamma)
         return np.array([scipy.optimize.brentq(lambda y, p=p: self.below(y, after) - p, -9, 9, xtol=1e-15) for p in wanted])
 
-    def draw(self, count, rng):
+    def follow(self, count, rng):
         component = rng.choice(len(self.weights), count, p=self.weights)
         return self.means[component] + self.stds[component] * rng.standard_normal(count)
 
@@ -58,7 +60,7 @@ def numpy_noise(count, seed=0):
 
 def sampled(data, plan, count, seed=0):
     noise = numpy_noise(count, seed)
-    return draw(data.denoise, noise(plan.steps), noise, plan)
+    return follow(data.denoise, noise(plan.steps), noise, plan)
 
 
 def exact_moments(plan):
@@ -106,7 +108,7 @@ def test_last_step_gives_the_denoised_image(sampler, schedule):
         np.testing.assert_array_equal(make_plan(sampler, steps, 0.9, schedule).weights[0], [0, 1, 0, 0])
 
 
-@pytest.mark.parametrize("gammas", [inference_levels(500, 0.05), log_snr_levels(10, 0.99)])
+@pytest.mark.parametrize("gammas", [linear_beta(500, 0.05), log_snr(10, 0.99)])
 def test_ddim_with_all_noise_is_ancestral(gammas):
     np.testing.assert_allclose(ddim(gammas, 1.0), ancestral(gammas), rtol=0, atol=1e-12)
 
@@ -144,7 +146,7 @@ def test_order_of_convergence_to_the_probability_flow(data, sampler, expected):
         plan = make_plan(sampler, count, 0.99, "log_snr")
         first, last = float(plan.gammas[-1]), float(plan.gammas[1])
         exact = data.denoise(data.flow(start, first, last), last)
-        errors.append(np.sqrt(np.mean((draw(data.denoise, start, None, plan) - exact) ** 2)))
+        errors.append(np.sqrt(np.mean((follow(data.denoise, start, None, plan) - exact) ** 2)))
     assert order(steps, errors) == pytest.approx(expected, abs=0.05)
     assert errors[-1] < (5e-3 if expected == 1 else 5e-5)
 
@@ -153,7 +155,7 @@ def test_second_order_is_worth_it_with_few_steps():
     start = np.linspace(-2, 2, 21)
     plans = [make_plan(sampler, 10, 0.99, "log_snr") for sampler in ("ddim", "dpmpp_2m")]
     exact = TWO.denoise(TWO.flow(start, float(plans[0].gammas[-1]), float(plans[0].gammas[1])), plans[0].gammas[1])
-    first, second = (np.abs(draw(TWO.denoise, start, None, plan) - exact).mean() for plan in plans)
+    first, second = (np.abs(follow(TWO.denoise, start, None, plan) - exact).mean() for plan in plans)
     assert second < first / 2
 
 
@@ -200,7 +202,7 @@ def test_the_paper_schedule_converges_too():
 def test_the_mixture_is_drawn_as_it_is(sampler, eta):
     count = 50_000
     samples = sampled(TWO, make_plan(sampler, 120, 0.9999, "log_snr", eta), count)
-    data = TWO.draw(count, np.random.default_rng(9))
+    data = TWO.follow(count, np.random.default_rng(9))
     for moment in (1, 2, 3):
         assert np.mean(samples**moment) == pytest.approx(np.mean(data**moment), abs=0.008)
     assert np.mean(samples < 0) == pytest.approx(0.3, abs=0.01)
@@ -222,7 +224,7 @@ def test_the_mixture_is_drawn_as_it_is(sampler, eta):
 def test_pinned_sums(sampler, eta, total):
     """As a loop of its own gives them that was written in the papers' notation: α, σ, h and r."""
     noise = lambda step: np.cos(np.arange(1, 9) * (step + 1.0))  # noqa: E731
-    x = draw(TWO.denoise, np.linspace(-2, 2, 8), noise, make_plan(sampler, 7, 0.99, "log_snr", eta))
+    x = follow(TWO.denoise, np.linspace(-2, 2, 8), noise, make_plan(sampler, 7, 0.99, "log_snr", eta))
     assert (x * np.arange(1, 9)).sum() == pytest.approx(total, abs=1e-9)
 
 
@@ -233,7 +235,7 @@ def test_a_draw_is_a_function_of_its_arguments_in_their_precision(sampler):
     for dtype in (tf.float64, tf.float32):
         noise = lambda step, dtype=dtype: tf.constant(numpy_noise(50)(step), dtype)  # noqa: E731
         denoise = lambda x, gamma, dtype=dtype: tf.constant(TWO.denoise(x.numpy(), gamma), dtype)  # noqa: E731
-        first, again = (draw(denoise, noise(plan.steps), noise, plan) for _ in range(2))
+        first, again = (follow(denoise, noise(plan.steps), noise, plan) for _ in range(2))
         assert first.dtype == dtype
         np.testing.assert_array_equal(first, again)
         drawn[dtype] = first.numpy()
@@ -245,13 +247,13 @@ def test_noise_is_asked_for_only_where_it_is_added():
     for sampler, expected in [("ddim", []), ("dpmpp_2m", []), ("ancestral", [4, 3, 2, 1]), ("dpmpp_2m_sde", [4, 3, 2, 1])]:
         asked = []
         noise = lambda step, asked=asked: asked.append(step) or 0.0  # noqa: E731
-        draw(GAUSSIAN.denoise, np.zeros(1), noise, make_plan(sampler, 5, 0.9, "log_snr"))
+        follow(GAUSSIAN.denoise, np.zeros(1), noise, make_plan(sampler, 5, 0.9, "log_snr"))
         assert asked == expected
 
 
 def test_the_denoiser_is_evaluated_once_a_step():
     calls = []
     plan = make_plan("dpmpp_2m", 9, 0.9, "log_snr")
-    draw(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, plan)
+    follow(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, plan)
     np.testing.assert_array_equal(calls, plan.gammas[:0:-1])
     assert isinstance(plan, Plan) and plan.steps == 9

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.noise_levels import piecewise_uniform
-from icdpm.diffusion.schedules import inference_levels, linear_betas, log_snr, log_snr_levels, signal_levels
+from icdpm.diffusion.schedules import linear_beta, linear_betas, log_snr, log_snr_of, signal_levels
 
 
 def test_signal_levels_are_products_of_one_minus_beta():
@@ -23,7 +23,7 @@ def test_table_10_keeps_the_settings_that_end_in_noise():
     """Row counts of Table 10 (1, 1, 2, 3, 4, 4, 4) by the rule 1e-30 < γ_T < 1e-2."""
     variances = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
     kept = {
-        steps: [v for v in variances if 1e-30 < float(inference_levels(steps, v)[-1]) < 1e-2]
+        steps: [v for v in variances if 1e-30 < float(linear_beta(steps, v)[-1]) < 1e-2]
         for steps in (20, 30, 50, 100, 200, 500, 1000)
     }
     assert [len(row) for row in kept.values()] == [1, 1, 2, 3, 4, 4, 4]
@@ -31,16 +31,16 @@ def test_table_10_keeps_the_settings_that_end_in_noise():
 
 
 def test_one_step_schedule():
-    np.testing.assert_allclose(inference_levels(1, 0.9), [1.0, 0.1], rtol=1e-12)
+    np.testing.assert_allclose(linear_beta(1, 0.9), [1.0, 0.1], rtol=1e-12)
 
 
-def test_log_snr_levels_are_even_between_their_ends():
-    levels = log_snr_levels(9, 0.99, 1e-3).numpy()
+def test_log_snr_are_even_between_their_ends():
+    levels = log_snr(9, 0.99, 1e-3).numpy()
     assert len(levels) == 10 and levels[0] == 1.0
     np.testing.assert_allclose(1.0 - levels[[1, -1]], [1e-3, 0.99], rtol=1e-12)
-    np.testing.assert_allclose(np.diff(log_snr(levels[1:]), 2), 0.0, atol=1e-12)
-    assert log_snr(tf.constant(0.5, tf.float64)) == 0.0
-    np.testing.assert_allclose(log_snr_levels(1, 0.9), [1.0, 0.1], rtol=1e-12)
+    np.testing.assert_allclose(np.diff(log_snr_of(levels[1:]), 2), 0.0, atol=1e-12)
+    assert log_snr_of(tf.constant(0.5, tf.float64)) == 0.0
+    np.testing.assert_allclose(log_snr(1, 0.9), [1.0, 0.1], rtol=1e-12)
 
 
 def test_p_gamma_is_uniform_between_the_levels_of_a_uniform_step():

@@ -7,14 +7,12 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import pair_with_source
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
-from icdpm.systems.icdpm import ICDPM
-from icdpm_datasets.errors import DataError
+from icdpm.systems.registry import make_system
 
 
 @pytest.fixture
 def system(micro_config):
-    return ICDPM(micro_config)
+    return make_system(micro_config)
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def pairs(random_pairs):
 
 
 def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch):
-    settings = settings_of(system.config, samples=2)
+    settings = system.settings(samples=2)
     making = write_outputs(system, pairs, settings, 5, tmp_path / "ours")
     assert "samples 2" in making and "seed 5" in making
     restored = pair_with_source({"ours": tmp_path / "ours"}, pairs).methods["ours"]
@@ -44,23 +42,23 @@ def test_a_picture_that_fails_does_not_stop_the_rest(system, pairs, tmp_path, mo
 
     def damaged(index):
         if index == 1:
-            raise DataError("pair_1.png cannot be read")
+            raise IcdpmError("pair_1.png cannot be read")
         return load(index)
 
     monkeypatch.setattr(pairs, "load", damaged)
     words = "1 of 3 pictures could not be restored:\n  scene/pair_1: pair_1.png cannot be read"
     with pytest.raises(IcdpmError, match=f"^{words}$"):
-        write_outputs(system, pairs, settings_of(system.config), 0, tmp_path)
+        write_outputs(system, pairs, system.settings(), 0, tmp_path)
     assert sorted(path.name for path in (tmp_path / "scene").iterdir()) == ["pair_0.png", "pair_2.png"]
 
 
 def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config, tmp_path):
-    settings = settings_of(system.config)
+    settings = system.settings()
     write_outputs(system, pairs, settings, 0, tmp_path)
-    trained = ICDPM(micro_config)
+    trained = make_system(micro_config)
     trained.set_weights([array + 1 for array in system.get_weights()])
     for other, changed, seed, words in [
-        (system, settings_of(system.config, samples=2), 0, "restored with other samples;"),
+        (system, system.settings(samples=2), 0, "restored with other samples;"),
         (system, settings, 1, "restored with other seed;"),
         (trained, settings, 0, "restored with other weights;"),
     ]:

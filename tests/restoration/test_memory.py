@@ -9,14 +9,14 @@ import pytest
 from icdpm.diffusion.samplers import make_plan
 from icdpm.errors import IcdpmError
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling, tile_memory
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
 
 GIB = 2**30
 
 
 @pytest.fixture
 def choose(micro_config):
-    system = ICDPM(micro_config)
+    system = make_system(micro_config)
 
     def choose(height, width, max_memory=DEFAULT_MAX_MEMORY, sampler="ancestral", dtype=np.uint8, **options):
         # A picture that takes no memory.

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
@@ -13,22 +12,22 @@ from icdpm.errors import IcdpmError
 from icdpm.photos.drift import match_color
 from icdpm.restoration.restore import restore
 from icdpm.restoration.restorer import Restorer
-from icdpm.restoration.settings import settings_of
 from icdpm.systems.config import config_to_json
 from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.weights import save_weights, variable_names
+from icdpm.systems.registry import make_system
+from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import checkpoint_folder, config_file
 
 
 @pytest.fixture
 def restorer(micro_config):
-    return Restorer(ICDPM(micro_config))
+    return Restorer(make_system(micro_config))
 
 
 @pytest.fixture
 def idle(micro_config):
-    """One without a network: what is wrong is said before any is asked."""
-    return Restorer(SimpleNamespace(config=micro_config))
+    """One without weights: what is wrong is said before any is asked."""
+    return Restorer(ICDPM(micro_config))
 
 
 def picture(*shape, seed=0):
@@ -41,13 +40,13 @@ def test_importing_it_is_cheap():
 
 
 def test_from_a_workdir_and_a_file(tmp_path, micro_config):
-    system = ICDPM(micro_config)
+    system = make_system(micro_config)
     config_file(tmp_path).write_text(config_to_json(micro_config))
-    save_weights(checkpoint_folder(tmp_path, 6) / "weights.npz", variable_names(system), system.get_weights())
+    save_weights(checkpoint_folder(tmp_path, 6) / "weights.npz", named_variables(system))
     image = picture(9, 12, 3)
     PIL.Image.fromarray(np.dstack([image, np.full((9, 12), 99, np.uint8)])).save(tmp_path / "ä photo.png")
     restorer = icdpm.load(tmp_path)
-    expected = restore(system, image, settings_of(micro_config, samples=2), seed=3).pixels
+    expected = restore(system, image, system.settings(samples=2), seed=3).pixels
     for given in (tmp_path / "ä photo.png", str(tmp_path / "ä photo.png"), image, PIL.Image.fromarray(image)):
         np.testing.assert_array_equal(restorer.restore(given, samples=2, seed=3), expected)
     with pytest.raises(IcdpmError, match="not the workdir"):

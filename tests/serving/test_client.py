@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.restoration.presets import PRESETS
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
 from icdpm.serving.client import Server
+from icdpm.systems.settings import SAMPLING_PRESETS as PRESETS
 from icdpm.systems.workdir import load
 
 SEED, SAMPLES = 5, 3
@@ -31,12 +30,12 @@ def waits(monkeypatch):
 
 def test_what_comes_back_is_what_would_be_made_here(stand_in, micro_workdir):
     system = load(micro_workdir)
-    settings = settings_of(system.config, samples=SAMPLES)
+    settings = system.settings(samples=SAMPLES)
     server = Server(stand_in.url)
     for image in (picture(), picture()[..., 0], picture(dtype=np.uint16), picture(dtype=np.uint16)[..., 0]):
         np.testing.assert_array_equal(server.restore(image, "photo"), restore(system, image, settings, seed=SEED).pixels)
     fast = Server(f"{stand_in.url}/v1/models/icdpm/versions/1/", preset="fast").restore(picture(), "photo")
-    settings = settings_of(system.config, **PRESETS["fast"].changes)
+    settings = system.settings(**PRESETS["fast"].changes)
     np.testing.assert_array_equal(fast, restore(system, picture(), settings, seed=SEED).pixels)
     assert stand_in.requests[-1] == ("/v1/models/icdpm/versions/1:predict", "serving_fast")
 

@@ -20,17 +20,17 @@ from icdpm.errors import IcdpmError
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
+from icdpm.photos.values import to_values
 from icdpm.photos.writing import encode_photo
-from icdpm.restoration.padding import pad_to_multiple
-from icdpm.restoration.presets import PRESETS
+from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
-from icdpm.restoration.values import to_values
 from icdpm.serving.export import export
 from icdpm.serving.images import decode_image, to_rgb
-from icdpm.serving.signatures import all_signatures, denoising_signature, guidance_signature, input_specs
+from icdpm.serving.signatures import all_signatures, input_specs
 from icdpm.serving.warmup import WARMUP_FILE
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signature
+from icdpm.systems.registry import make_system
+from icdpm.systems.settings import SAMPLING_PRESETS as PRESETS
 from icdpm.systems.workdir import config_file, data_file, load
 
 SEED, MAX_PIXELS, SAMPLES = 5, 40_000, 3
@@ -44,7 +44,7 @@ def system(micro_workdir):
 
 @pytest.fixture(scope="module")
 def settings(system):
-    return settings_of(system.config, samples=SAMPLES)
+    return system.settings(samples=SAMPLES)
 
 
 def picture(height, width, channels=3, dtype=np.uint8):
@@ -64,10 +64,10 @@ def restore_encoded(served, *contents, signature="serving_default"):
 def python_mean(system, settings, image):
     """The mean of the samples in [0, 1], as Python draws them."""
     padded = pad_to_multiple(to_values(image), system.factor)[None]
-    guidance = system.compiled_guide(padded)
+    guidance = system.compiled_conditions(padded)
     seeds = example_seeds([SEED, 3], tf.range(SAMPLES, dtype=tf.int64))
     blurry, guidance = tf.nest.map_structure(lambda x: tf.repeat(x, SAMPLES, axis=0), (padded, guidance))
-    mean = system.sample(blurry, guidance, settings.plan(), seeds).numpy().mean(axis=0, dtype=np.float64)
+    mean = system.draw(blurry, guidance, system.plan(settings), seeds).numpy().mean(axis=0, dtype=np.float64)
     return ((mean + 1) / 2)[: image.shape[0], : image.shape[1]].astype(np.float32)
 
 
@@ -91,7 +91,7 @@ def test_what_shares_a_batch_changes_nothing(served):
 
 def test_presets_have_signatures_of_their_own(served, system):
     image = picture(9, 14)
-    expected = restore(system, image, settings_of(system.config, **PRESETS["balanced"].changes), seed=SEED).pixels
+    expected = restore(system, image, system.settings(**PRESETS["balanced"].changes), seed=SEED).pixels
     encoded, _ = restore_encoded(served, png(image), signature="serving_balanced")
     np.testing.assert_array_equal(decode_photo(encoded[0], "answer").pixels, expected)
     assert {f"{kind}_{preset}" for kind in ("serving", "restore") for preset in PRESETS} < set(served.signatures)
@@ -207,7 +207,7 @@ def test_own_samplers(session, system):
     told = session("guidance", blurry=blurry)
     assert told["features_1"].shape == (2, 4, 5, 4) and told["regression_1"].shape == (2, 4, 5, 1)
     padded, padded_x = (np.stack([pad_to_multiple(image, 2) for image in images]) for images in (blurry, x_gamma))
-    guidance = system.compiled_guide(padded)
+    guidance = system.compiled_conditions(padded)
     np.testing.assert_allclose(told["features_1"], guidance["1"][0], atol=1e-6)
     np.testing.assert_allclose(told["regression_1"], guidance["1"][1], atol=1e-6)
     inputs = {"x_gamma": x_gamma, "blurry": blurry, "gamma": gamma, "features_1": told["features_1"]}
@@ -235,8 +235,10 @@ def unlike(config, **fields):
 
 
 def test_an_unguided_model_has_no_guidance_to_give_or_take(micro_config):
-    system = ICDPM(unlike(micro_config, scales=()))
-    signatures = dict(all_signatures(system, settings_of(system.config), {}, SEED, MAX_PIXELS))
+    system = make_system(unlike(micro_config, scales=()))
+    signatures = dict(all_signatures(system, system.settings(), {}, SEED, MAX_PIXELS))
+    assert set(signatures) == {"serving_default", "restore"}
+    signatures |= {each.name: each.graph for each in system.extra_signatures(MAX_PIXELS)}
     assert set(signatures) == {"serving_default", "restore", "denoise"}
     blurry, gamma = tf.constant(picture(6, 8)[None] / np.float32(255)), tf.constant([0.5])
     assert signatures["restore"](blurry)["images"].shape == blurry.shape
@@ -246,13 +248,13 @@ def test_an_unguided_model_has_no_guidance_to_give_or_take(micro_config):
 
 
 def test_where_the_regression_is_the_input_it_is_what_denoise_takes(micro_config):
-    system = ICDPM(unlike(micro_config, route="input", color="rgb"))
+    system = make_system(unlike(micro_config, route="input", color="rgb"))
     blurry, gamma = tf.constant(picture(6, 8)[None] / np.float32(255)), tf.constant([0.5])
-    regression = guidance_signature(system, MAX_PIXELS)(blurry)["regression_1"]
-    denoise = denoising_signature(system, MAX_PIXELS)
+    regression = guidance_signature(system, MAX_PIXELS).graph(blurry)["regression_1"]
+    denoise = denoising_signature(system, MAX_PIXELS).graph
     assert set(input_specs(denoise)) == {"x_gamma", "blurry", "gamma", "regression_1"}
     images = denoise(x_gamma=blurry, blurry=blurry, gamma=gamma, regression_1=regression)["images"]
-    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.guide(blurry)), atol=1e-5)
+    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.conditions(blurry)), atol=1e-5)
 
 
 def test_it_warms_up(served, exported):
@@ -302,7 +304,7 @@ def test_the_card_tells_of_data_and_numbers(micro_workdir, tmp_path):
     (workdir / "checkpoints/best.json").write_text(json.dumps({"step": 4, "psnr": 31.25}))
     system = load(workdir, precision="mixed_bfloat16")
     assert system.unet.compute_dtype == "bfloat16"
-    settings = settings_of(system.config)
+    settings = system.settings()
     blank = tf.function(lambda images: {"images": images}, input_signature=[tf.TensorSpec([None], tf.float32, "images")])
     card = model_card(
         workdir=workdir,

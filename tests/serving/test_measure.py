@@ -3,7 +3,7 @@
 import pytest
 
 from icdpm.photos.reading import read_picture
-from icdpm_experiments.export_measure import measure
+from icdpm_experiments.measurements.export_measure import measure
 
 
 @pytest.mark.parametrize("path", ["python", "saved_model"])

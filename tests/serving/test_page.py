@@ -21,9 +21,7 @@ import pytest
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.reading import read_photo
 from icdpm.photos.writing import encode_photo
-from icdpm.restoration.presets import changes_of
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load
 
 pytestmark = pytest.mark.skipif(
@@ -152,7 +150,7 @@ def test_a_photo_is_restored_compared_and_downloaded(visit, photo, micro_workdir
     assert "Where the model is guessing: white is a standard deviation of" in page and "1/2 of the size" in page
     assert visitor.shown("#slider img") == [(90, 60)] * 2
     assert visitor.shown("#spread img") == [(90, 60)]
-    assert visitor.shown("#regressions img")[0] == (45, 30)
+    assert visitor.shown("#inside img")[0] == (45, 30)
 
     # More of the photo before is seen when the handle is moved to the right.
     from selenium.webdriver import ActionChains
@@ -171,7 +169,7 @@ def test_a_photo_is_restored_compared_and_downloaded(visit, photo, micro_workdir
             break
         time.sleep(0.02)
     system, read = load(micro_workdir), read_photo(path)
-    restored = restore(system, read.pixels, settings_of(system.config, **changes_of("balanced")))
+    restored = restore(system, read.pixels, system.settings("balanced"))
     content = encode_photo(dataclasses.replace(read, pixels=restored.pixels), FORMATS["jpeg"])
     assert downloaded.read_bytes() == content
     kept = PIL.Image.open(io.BytesIO(content))

@@ -8,7 +8,6 @@ import PIL.Image
 
 from icdpm.photos.reading import read_photo
 from icdpm.restoration.restore import restore
-from icdpm.restoration.settings import settings_of
 from icdpm.systems.workdir import load
 
 SEED, SAMPLES = 5, 3
@@ -56,7 +55,7 @@ def test_an_album(tmp_path, stand_in, micro_workdir):
     names = ["alpha.compare.png", "alpha.png", "deep.compare.png", "deep.png", "trip/turned.compare.png", "trip/turned.jpg"]
     assert made == names
     system = load(micro_workdir)
-    settings = settings_of(system.config, samples=SAMPLES)
+    settings = system.settings(samples=SAMPLES)
     for name in ("alpha.png", "deep.png"):
         photo, restored = read_photo(album / name), read_photo(out / name)
         np.testing.assert_array_equal(restored.pixels, restore(system, photo.pixels, settings, seed=SEED).pixels)

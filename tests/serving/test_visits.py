@@ -13,10 +13,8 @@ from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
 from icdpm.photos.writing import encode_photo
-from icdpm.restoration.presets import changes_of
 from icdpm.restoration.restore import restore
 from icdpm.restoration.restored import Restored
-from icdpm.restoration.settings import settings_of
 from icdpm.serving.outcome_files import write_outcome
 from icdpm.serving.visits import Cancelled, Visits
 from icdpm.systems.workdir import load
@@ -159,23 +157,23 @@ def test_a_trained_model_restores_as_everything_else_does(micro_workdir):
     assert list(model.presets) == ["fast", "balanced", "paper"]
     for pixels in [noise(37, 50), noise(37, 50, np.uint16, ())]:
         restored = model.restore(pixels, "balanced", lambda *each: told.append(each))
-        settings = settings_of(system.config, **changes_of("balanced"))
+        settings = system.settings("balanced")
         assert np.array_equal(restored.pixels, restore(system, pixels, settings).pixels)
         assert restored.spread.shape == pixels.shape and told[-1] == (settings.steps * settings.samples,) * 2
-        assert {k: each.shape for k, each in restored.regressions.items()} == {1: (19, 25)}
-        assert restored.regressions[1].dtype == pixels.dtype
+        assert {name: each.shape for name, each in restored.inside.items()} == {"guidance_1": (19, 25)}
+        assert restored.inside["guidance_1"].dtype == pixels.dtype
     assert model.restore(pixels, "fast", lambda *_: None).spread is None
 
 
 def test_files_of_an_outcome(tmp_path):
     profile = b"a profile" * 20
     photo = Photo(noise(), format="TIFF", icc_profile=profile)
-    restored = Restored(255 - noise(), np.ones((40, 50, 3), np.float32), regressions={3: noise(5, 7, shape=())})
+    restored = Restored(255 - noise(), np.ones((40, 50, 3), np.float32), inside={"guidance_3": noise(5, 7, shape=())})
     files = write_outcome(tmp_path, "scan.tif", photo, restored)
     assert files.download.name == "scan-restored.tif"
     again = decode_photo(files.download.read_bytes(), "again")
     assert np.array_equal(again.pixels, 255 - noise()) and again.icc_profile == profile
     assert PIL.Image.open(files.before).info["icc_profile"] == PIL.Image.open(files.after).info["icc_profile"] == profile
     assert files.spread[1] == "white is a standard deviation of 1 8-bit step or more"
-    [(path, words)] = files.regressions
+    [(path, words)] = files.inside
     assert words == "1/8 of the size" and np.array_equal(np.asarray(PIL.Image.open(path)), noise(5, 7, shape=()))

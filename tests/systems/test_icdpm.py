@@ -7,7 +7,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import example_seeds
 from icdpm.diffusion.samplers import make_plan
 from icdpm.systems.config import check_config
-from icdpm.systems.icdpm import ICDPM
+from icdpm.systems.registry import make_system
 from icdpm.training.optimizer import averaged_weights, make_optimizer
 
 
@@ -21,7 +21,7 @@ def changed(config, **fields):
 
 
 def compiled_system(config, jit_compile=False):
-    system = ICDPM(config)
+    system = make_system(config)
     system.compile(make_optimizer(config.optimizer, system.trainable_variables))
     return system, tf.function(system.train_step, jit_compile=jit_compile)
 
@@ -57,16 +57,16 @@ def test_every_variant_trains_all_its_weights(name, micro_config, batch):
     system, _ = compiled_system(changed(micro_config, **VARIANTS[name]))
     seeds = example_seeds([0, 0], batch["index"])
     with tf.GradientTape() as tape:
-        guidance_loss, noise_loss = system.losses_of(batch["blurry"], batch["sharp"], seeds, training=True)
-        loss = guidance_loss + noise_loss
-    assert np.isfinite(loss) and (float(guidance_loss) > 0) == (name != "unguided")
+        losses = system.losses(batch, seeds, training=True)
+        loss = tf.add_n(list(losses.values()))
+    assert np.isfinite(loss) and (float(losses["guidance"]) > 0) == (name != "unguided")
     for variable, gradient in zip(system.trainable_variables, tape.gradient(loss, system.trainable_variables)):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.name
 
 
 def test_input_channels_of_the_variants(micro_config):
     def inputs(**fields):
-        return ICDPM(changed(micro_config, **fields)).unet.stem.kernel.shape[2]
+        return make_system(changed(micro_config, **fields)).unet.stem.kernel.shape[2]
 
     assert inputs() == 6 and inputs(unet__concat_blurry=False) == 3
     assert inputs(guidance__route="input", guidance__color="rgb") == 9
@@ -75,23 +75,23 @@ def test_input_channels_of_the_variants(micro_config):
 def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
     system, _ = compiled_system(micro_config)
     with tf.GradientTape() as tape:
-        _, noise_loss = system.losses_of(batch["blurry"], batch["sharp"], example_seeds([0, 0], batch["index"]), training=True)
+        noise_loss = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)["noise"]
     network = system.guidance_networks["1"]
     gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
     assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
 
 
 def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
-    system = ICDPM(changed(micro_config, guidance__noise_std=0.5))
+    system = make_system(changed(micro_config, guidance__noise_std=0.5))
     seeds = example_seeds([0, 0], batch["index"])
-    noisy, other = (system.guide(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
-    plain, again = (system.guide(batch["blurry"])["1"][1].numpy() for _ in range(2))
+    noisy, other = (system.conditions(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
+    plain, again = (system.conditions(batch["blurry"])["1"][1].numpy() for _ in range(2))
     np.testing.assert_array_equal(plain, again)
     assert np.abs(noisy - plain).max() > 0.01 and np.abs(noisy - other).max() > 0.01
 
 
 def test_structure_is_the_area_average_of_gray(micro_config, batch):
-    structure = ICDPM(micro_config).structure(batch["sharp"])["1"].numpy()
+    structure = make_system(micro_config).structure(batch["sharp"])["1"].numpy()
     gray = batch["sharp"].numpy() @ np.array([0.2989, 0.587, 0.114], np.float32)
     np.testing.assert_allclose(structure[..., 0], gray.reshape(4, 8, 2, 8, 2).mean(axis=(2, 4)), atol=1e-5)
 
@@ -141,18 +141,18 @@ def test_average_follows_the_weights(micro_config, batch):
         step({**batch, "index": batch["index"] + 4 * number})
         decay = min(micro_config.optimizer.ema_decay, (1 + number) / (10 + number))
         expected = [decay * e + (1 - decay) * v.numpy() for e, v in zip(expected, system.trainable_variables)]
-    for ours, exact in zip(averaged_weights(system.optimizer, system.trainable_variables), expected):
+    for ours, exact in zip(averaged_weights(system).values(), expected):
         np.testing.assert_allclose(ours, exact, atol=1e-6)
 
 
 def test_a_sample_follows_its_own_seed(micro_config, batch):
-    system = ICDPM(micro_config)
+    system = make_system(micro_config)
     plan = make_plan("ancestral", 3, 0.9)
     seeds = example_seeds([5, 3], batch["index"])
 
     def sample(rows):
         blurry = batch["blurry"][rows]
-        return system.sample(blurry, system.compiled_guide(blurry), plan, seeds[rows]).numpy()
+        return system.draw(blurry, system.compiled_conditions(blurry), plan, seeds[rows]).numpy()
 
     together = sample(slice(0, 4))
     np.testing.assert_allclose(together[2:3], sample(slice(2, 3)), atol=1e-5)
@@ -160,9 +160,9 @@ def test_a_sample_follows_its_own_seed(micro_config, batch):
 
 
 def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_config, batch):
-    system = ICDPM(micro_config)
+    system = make_system(micro_config)
     steps = []
-    guidance = system.compiled_guide(batch["blurry"])
+    guidance = system.compiled_conditions(batch["blurry"])
     seeds = example_seeds([0, 3], batch["index"])
-    system.sample(batch["blurry"], guidance, make_plan("ancestral", 7, 0.9), seeds, on_step=lambda: steps.append(1))
+    system.draw(batch["blurry"], guidance, make_plan("ancestral", 7, 0.9), seeds, on_evaluation=lambda: steps.append(1))
     assert len(steps) == 7

@@ -206,7 +206,7 @@ LOSSES = textwrap.dedent(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
     from icdpm.training.strategy import is_chief, make_strategy
     strategy = make_strategy(name)
-    from icdpm.training.configs import load_config
+    from icdpm.configs import load_config
     from icdpm.training import run
     from icdpm_datasets.source import open_source
     seen = []

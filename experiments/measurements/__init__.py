@@ -1,0 +1,1 @@
+"""What samplers, tiles, the input pipeline and an exported model cost and give."""

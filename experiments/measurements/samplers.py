@@ -1,0 +1,48 @@
+"""Samplers compared: quality by the number of times that the network is evaluated, on pictures that are blurred.
+
+    python -m icdpm_experiments.measurements.samplers --workdir=/tmp/tiny
+
+It ends with results/samplers.png, samplers.json and samplers.md. Interrupted, the same command goes on at the picture where
+it was; what was measured is kept in runs/samplers.jsonl.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from icdpm.command_line import refuse_arguments, run_command
+from icdpm_experiments.measurements import sweep_flags
+
+FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(sweep_flags)
+flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
+flags.DEFINE_integer("crop", 128, "Side of the middle part of each picture that is restored.", 16)
+flags.DEFINE_integer("samples", 8, "Samples of each picture; their mean is measured as well.", 1)
+
+JOURNAL = Path("runs") / "samplers.jsonl"
+
+
+def main(argv):
+    """Parses, measures, writes table and plot."""
+    refuse_arguments(argv)
+    from icdpm import pretrained
+    from icdpm.systems.workdir import load
+    from icdpm_experiments.measurements.sampler_comparison import comparison_rows, comparison_settings, write_samplers
+    from icdpm_experiments.pairs import blurred
+    from icdpm_experiments.sweeping.journal import Journal
+    from icdpm_experiments.sweeping.metrics import available_metrics
+    from icdpm_experiments.sweeping.sweep import measure_blurry, sweep
+
+    system = load(FLAGS.workdir or pretrained.WORKDIR)
+    pairs = blurred(sweep_flags.chosen_pairs())
+    metrics, _ = available_metrics(["psnr", "ssim"], pairs)
+    settings = comparison_settings(FLAGS.samples)
+    means = sweep(system, pairs, settings, metrics, Journal(JOURNAL))
+    data = f"{pairs.description}, restored by the model {system.config.name}, {FLAGS.samples} samples of each picture"
+    command = sweep_flags.command_given("bench-samplers")
+    rows, blurry = comparison_rows(settings, means), measure_blurry(pairs, metrics)
+    write_samplers(rows, blurry, command, data, FLAGS.samples, metrics)
+
+
+if __name__ == "__main__":
+    run_command(main)

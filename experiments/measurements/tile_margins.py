@@ -1,0 +1,41 @@
+"""How far tiles are from the whole picture, by the margin around them."""
+
+import numpy as np
+
+from icdpm.restoration.restore import restore
+from icdpm.systems.settings import SamplingSettings
+from icdpm.tiles.windows import divide
+from icdpm_experiments.measurements.tile_sizes import CORE, SAMPLERS, STEPS, WIDTH
+
+MARGINS = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
+
+
+def measure_margins(system, photo, margins=None):
+    """Errors of tiles against the whole picture.
+
+    Args:
+      system: a trained system.
+      photo: uint8 [height, width, 3].
+      margins: which are measured; None: `MARGINS`, the default one and the whole reach.
+
+    Returns:
+      (rows: {'margin', 'is_default', 'tiles', and for each sampler its mean and its largest error, in 8-bit steps},
+      pictures of the first sampler: {'whole', each margin: uint16}).
+    """
+    default, factor = system.margin, system.factor
+    margins = margins or sorted({margin for margin in MARGINS if margin % factor == 0} | {default, system.reach})
+    deep = photo.astype(np.uint16) * 257
+    settings = {name: SamplingSettings(name, STEPS, 0.5) for name in SAMPLERS}
+    whole = {name: restore(system, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}
+    pictures, rows = {"whole": whole[SAMPLERS[0]]}, []
+    for margin in margins:
+        tile = CORE + 2 * margin
+        row = {"margin": margin, "is_default": margin == default, "tiles": divide(*photo.shape[:2], tile, margin, factor).count}
+        for name, each in settings.items():
+            print(f"margin {margin}, {name}", flush=True)
+            tiled = restore(system, deep, each, tile=tile, margin=margin).pixels
+            errors = np.abs(tiled.astype(np.float64) - whole[name]) / 257
+            row |= {f"{name}_mean": float(errors.mean()), f"{name}_max": float(errors.max())}
+            pictures.setdefault(margin, tiled)
+        rows.append(row)
+    return rows, pictures

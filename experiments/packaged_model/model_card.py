@@ -1,0 +1,78 @@
+"""The card of the packaged model: what it is, what it was trained on, what it reaches."""
+
+import hashlib
+import json
+
+from icdpm.systems.workdir import checkpoint_steps, load, read_data, weights_file
+from icdpm_experiments.packaged_model.learning_curve import read_curve
+from icdpm_experiments.plots import Panel, write_plot
+from icdpm_experiments.results import FOLDER, markdown_table
+
+CARD = "MODEL_CARD.md"
+PICTURES = """\
+- photos: the training and validation parts of BSDS500 and 6 samples of DIV2K (research use)
+- video, frames, averaged: 240 fps frames of GoPro training sequences and averages of them (CC BY 4.0); the pairs in `averaged`
+  are not the benchmark's"""
+
+
+def write_model_card(folder, run, half_precision_change):
+    """Writes MODEL_CARD.md of a packaged workdir and the learning curve of its run, results/weights_curve.png.
+
+    Args:
+      folder: the packaged workdir.
+      run: the workdir of the run it is from.
+      half_precision_change: what half precision changes of the validation PSNR, in dB.
+    """
+    (step,) = checkpoint_steps(folder)
+    system = load(folder, step)
+    config = system.config
+    parameters = sum(array.size for array in system.get_weights())
+    curve, hours, first = read_curve(run)
+    write_plot(
+        FOLDER / "weights_curve.png",
+        [
+            Panel("step", "PSNR of one sample (dB)", *_series(curve, "psnr", "psnr_blurry")),
+            Panel("step", "loss of the denoiser", *_series(curve, "noise_loss")),
+        ],
+        f"Validation of the packaged model on the middle {config.data.crop}×{config.data.crop} of each pair",
+    )
+    digest = hashlib.sha256(weights_file(folder, step).read_bytes()).hexdigest()
+    scales = " and ".join(f"1/{2**k}" for k in config.guidance.scales)
+    paragraphs = [
+        f"# {config.name}: the model that comes with icdpm",
+        "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos that are blurred by motion: "
+        f"{parameters:,} parameters, averaged (EMA, decay {config.optimizer.ema_decay}) over training and stored in half "
+        f"precision, which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network works on "
+        f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else: `config.json`.",
+        "## Training",
+        f"{step:,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}, by `make weights`; those from "
+        f"{first:,} on took {hours:.1f} hours on one CPU core.",
+        "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
+        PICTURES,
+        "Nothing of the pictures that the table below is measured on was trained on.",
+        "## Measured",
+        _measured(digest),
+        "## Limits",
+        "It sharpens medium motion blur; long motions stay, and so does what is out of focus. A picture that is closer to its "
+        "sharp one than sharp pictures stay to themselves (see above) can only lose. What it draws is plausible, not known: do "
+        "not take it for evidence (faces, number plates, medical or forensic images). Strong sensor noise and JPEG artefacts "
+        "were not trained on.",
+        "## Checksum",
+        f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
+    ]
+    (folder / CARD).write_text("\n\n".join(paragraphs) + "\n")
+
+
+def _series(curve, *names):
+    return ({name: [(row["step"], row[name]) for row in curve] for name in names},)
+
+
+def _measured(digest):
+    """The table of `make bench-weights`, if it is of these weights."""
+    path = FOLDER / "weights.json"
+    if not path.is_file():
+        return "Not yet: `make bench-weights`."
+    results = json.loads(path.read_text())
+    if results["weights"] != digest:
+        return "Not yet: `make bench-weights`, then `make weights`."
+    return "\n".join([f"`{results['command']}`:", "", *markdown_table(results["rows"])])

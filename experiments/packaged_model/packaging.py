@@ -1,0 +1,57 @@
+"""A trained workdir made small enough to be part of a package."""
+
+import json
+import shutil
+
+import numpy as np
+
+from icdpm.files import make_folder_atomically
+from icdpm.metrics.psnr import psnr
+from icdpm.restoration.restore import restore
+from icdpm.systems.config import config_to_json
+from icdpm.systems.weights import read_weights, save_weights
+from icdpm.systems.workdir import checkpoint_steps, config_file, data_file, load, read_data, weights_file
+from icdpm_experiments.packaged_model.model_card import write_model_card
+
+
+def package(workdir, target, validation_pairs, data_folder):
+    """Puts the latest averaged weights of a run, in half precision, its config and what it saw into a workdir of their own.
+
+    Args:
+      workdir: of the run.
+      target: folder of the packaged model, which is replaced.
+      validation_pairs: a `PairSource`.
+      data_folder: folder of the training data, whose place on this machine nobody needs to know.
+
+    Returns:
+      By how much the half precision changes the mean PSNR over the validation pairs, in dB.
+    """
+    step = checkpoint_steps(workdir)[-1]
+    system = load(workdir, step)
+    before = validation_psnr(system, validation_pairs)
+    new = target.with_name(f"{target.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    with make_folder_atomically(new) as folder:
+        weights_file(folder, step).parent.mkdir(parents=True)
+        save_weights(weights_file(folder, step), read_weights(weights_file(workdir, step)), np.float16)
+        config_file(folder).write_text(config_to_json(system.config))
+        seen = {
+            kind: [each.replace(f"{data_folder}/", "") for each in descriptions]
+            for kind, descriptions in read_data(workdir).items()
+        }
+        data_file(folder).write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
+        change = validation_psnr(load(folder, step), validation_pairs) - before
+        write_model_card(folder, workdir, change)
+    shutil.rmtree(target, ignore_errors=True)
+    new.rename(target)
+    return change
+
+
+def validation_psnr(system, pairs):
+    """Mean PSNR of one sample by the config's settings over pairs, in dB."""
+    settings = system.settings()
+    values = []
+    for index in range(len(pairs)):
+        blurry, sharp = pairs.load(index)
+        values.append(psnr(restore(system, blurry, settings).pixels, sharp))
+    return float(np.mean(values))

@@ -1,0 +1,99 @@
+"""Tables and figures of the paper: trains what they need, restores, measures, and writes results/ with the published values.
+
+    python -m icdpm_experiments.paper.bench table3 --scale=paper --data_dir=records
+    python -m icdpm_experiments.paper.bench all --scale=micro
+
+Interrupted, the same command continues. What several tables need is trained and restored once, below runs/.
+"""
+
+import functools
+import time
+
+from absl import app, flags
+
+from icdpm.command_line import run_command
+from icdpm_experiments.results import print_table, write_results
+
+FLAGS = flags.FLAGS
+flags.DEFINE_enum(
+    "scale",
+    "micro",
+    ["micro", "paper"],
+    "micro: small networks, briefly trained on embedded data, on two cores. paper: the paper's recipe and data sets.",
+)
+flags.DEFINE_string("data_dir", None, "paper: where icdpm-prepare recorded the sets; ~/tensorflow_datasets where not given.")
+flags.DEFINE_enum("strategy", "single", ["single", "mirrored", "tpu"], "What is trained on, as of icdpm-train.")
+flags.DEFINE_multi_string(
+    "restored", [], "NAME=DIR: another method's restored pictures, measured as its row of tables 3 to 6, shown in table 7."
+)
+flags.DEFINE_string("answers", None, "table7: pattern of the files that raters exported, such as 'answers/*.json'.")
+
+
+def main(argv):
+    """Parses, says what it costs, makes the tables and figures, says how long each took."""
+    from icdpm.evaluation.pairing import named_folders
+    from icdpm.training.strategy import make_strategy
+    from icdpm_experiments.paper.catalog import EXPERIMENTS
+    from icdpm_experiments.paper.cost import announce
+    from icdpm_experiments.paper.runs import Runs
+    from icdpm_experiments.paper.scales import make_scale
+
+    chosen = _chosen(argv[1:], EXPERIMENTS)
+    strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
+    scale = make_scale(FLAGS.scale, FLAGS.data_dir)
+    runs = Runs(scale, strategy)
+    given = {"restored": named_folders(FLAGS.restored), "answers": FLAGS.answers}
+    needs = [need for experiment in chosen.values() for need in experiment.restorings(scale)]
+    if FLAGS.scale == "paper":
+        announce(runs, needs)
+    jobs = {
+        f"training {workdir.name}": functools.partial(runs.train, variant)
+        for workdir, variant in {runs.workdir(need.variant): need.variant for need in needs}.items()
+        if not runs.is_trained(variant)
+    }
+    for name, experiment in chosen.items():
+        jobs[name] = functools.partial(experiment.run, runs, **{each: given[each] for each in experiment.takes})
+    seconds = {}
+    for name, job in jobs.items():
+        print(f"\n{name} ({FLAGS.scale} scale)", flush=True)
+        started = time.time()
+        job()
+        seconds[name] = time.time() - started
+        print(f"{name}: {seconds[name]:.0f} s", flush=True)
+    if len(chosen) > 1:
+        _report_times(scale, seconds)
+
+
+def _chosen(names, experiments):
+    """{name: Experiment} of those named. Raises UsageError where one is unknown, or no use for what is given."""
+    names = list(experiments) if names == ["all"] else names
+    if not names or set(names) - set(experiments):
+        raise app.UsageError(f"name one or several of {', '.join(experiments)}, or all")
+    for flag in ("restored", "answers"):
+        takers = [name for name, experiment in experiments.items() if flag in experiment.takes]
+        if FLAGS[flag].value and not set(names) & set(takers):
+            raise app.UsageError(f"--{flag} is for {', '.join(takers)}")
+    if FLAGS.restored and len(names) > 1:
+        raise app.UsageError("--restored is for one table at a time: the folder holds one set's pictures")
+    return {name: experiments[name] for name in names}
+
+
+def _report_times(scale, seconds):
+    """Writes results/bench_times: how long each took; pictures that several need count for the first of them."""
+    rows = [{"what": name, "seconds": round(each)} for name, each in seconds.items()]
+    print()
+    print_table(rows)
+    path = write_results(
+        "bench_times",
+        command=f"make bench-{scale.name}",
+        data="how long each variant trains, and each table and figure takes then; what is shared counts for the first",
+        scale=scale.name,
+        rows=rows,
+        title="Times",
+        total_seconds=round(sum(seconds.values())),
+    )
+    print(f"{sum(seconds.values()) / 60:.1f} minutes in all; written to {path}")
+
+
+if __name__ == "__main__":
+    run_command(main)

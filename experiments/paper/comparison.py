@@ -1,0 +1,76 @@
+"""Tables of measured values with the published ones beside them."""
+
+from icdpm_experiments.results import write_results
+
+NOTES = [
+    "Each cell: measured here (published). – : not measured, or empty in the paper.",
+]
+
+
+def row_of(row, dataset, metric, value, published):
+    """One value of a table, as it stands in the JSON; None for a value that is not there."""
+    return {"row": row, "dataset": dataset, "metric": metric, "value": value, "published": published}
+
+
+def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further):
+    """Prints and writes results/NAME from rows of `row_of`.
+
+    Args:
+      name, title: of the table.
+      scale: a scale of `scales`.
+      rows: of `row_of`.
+      notes: sentences.
+      protocols: {metric: how it is measured}.
+      not_available: {metric: why it could not be measured}.
+      **further: for the JSON.
+    """
+    protocols, not_available = protocols or {}, not_available or {}
+    lines = comparison_table(rows)
+    datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
+    print("\n".join(lines))
+    path = write_results(
+        name,
+        command=f"make bench-{name} SCALE={scale.name}",
+        data=f"measured on {datasets}",
+        scale=scale.name,
+        rows=rows,
+        title=title,
+        notes=["\n".join([*NOTES, *notes]), "", *protocol_lines(protocols, not_available)],
+        table=lines,
+        protocols=protocols,
+        not_available=not_available,
+        **further,
+    )
+    print(f"written to {path}")
+
+
+def protocol_lines(protocols, not_available):
+    """Lines of a Markdown list: {metric: why it is not available} and {metric: how it is measured}."""
+    lines = [f"- {metric}: not available: {reason}" for metric, reason in not_available.items()]
+    return lines + [f"- {metric}: {protocol}" for metric, protocol in protocols.items() if metric not in not_available]
+
+
+def comparison_table(rows):
+    """Markdown: a line for each row, a column for each metric of each data set, in cells 'measured (published)'."""
+    columns = list(dict.fromkeys((row["dataset"], row["metric"]) for row in rows))
+    several = len({dataset for dataset, _ in columns}) > 1
+    headings = [f"{dataset}: {metric}" if several else metric for dataset, metric in columns]
+    lines = ["| | " + " | ".join(headings) + " |", "|" + "---|" * (len(columns) + 1)]
+    digits = {metric: _digits(rows, metric) for _, metric in columns}
+    for name in dict.fromkeys(row["row"] for row in rows):
+        cells = {(row["dataset"], row["metric"]): row for row in rows if row["row"] == name}
+        lines.append(f"| {name} | " + " | ".join(_cell(cells.get(c), digits[c[1]]) for c in columns) + " |")
+    return lines
+
+
+def _digits(rows, metric):
+    """Digits behind the point: as many as the paper prints of this metric, or three."""
+    published = [row["published"] for row in rows if row["metric"] == metric and row["published"] is not None]
+    return max((len(repr(value).partition(".")[2]) for value in published), default=3)
+
+
+def _cell(row, digits):
+    if row is None:
+        return ""
+    measured, published = ("–" if value is None else f"{float(value):.{digits}f}" for value in (row["value"], row["published"]))
+    return measured if row["published"] is None else f"{measured} ({published})"

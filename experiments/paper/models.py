@@ -1,0 +1,44 @@
+"""The models that the tables and figures compare: each a variant and how many of its samples are averaged.
+
+A row that is made here is one line in `DEBLURRING` (tables 3 to 6) or `PREFERENCE` (table 7): its name, as the paper has it,
+and its Model. The variant is the name of a config, of whatever system.
+"""
+
+from typing import NamedTuple
+
+from icdpm.systems.registry import settings_of
+
+AVERAGED = 8  # samples of the paper's "-SA" (assumed)
+# Variants of different tables that are one and the same model.
+SAME = {"table8_a": "table2_a", "table8_e": "table2_c"}
+# Variants that begin with the weights of another and are shown pictures of the target domain besides.
+FINE_TUNED = {"fig9_aligned": "table2_c", "fig9_unaligned": "table2_c"}
+
+
+class Model(NamedTuple):
+    """What restores pictures, by its config's settings.
+
+    Attributes:
+      variant: name of its config.
+      samples: how many samples a restored picture is the mean of.
+    """
+
+    variant: str
+    samples: int = 1
+
+    def settings(self, scale):
+        """The `Settings` of its restorations at a scale."""
+        samples = {} if self.samples == 1 else {"samples": self.samples}
+        return settings_of(scale.config(self.variant), **samples)
+
+    def evaluations(self, scale):
+        """How often the network is evaluated for a picture."""
+        return self.settings(scale).evaluations
+
+
+UNGUIDED, GUIDED = Model("table2_b"), Model("table2_f")
+# The paper does not say which of Table 10's settings it took: these are the config's.
+OURS = {"Ours-SA": GUIDED._replace(samples=AVERAGED), "Ours": GUIDED}
+DVSR = Model("dvsr")
+DEBLURRING = {"UNet": Model("regression_l"), "DvSR": DVSR, "DvSR-SA": DVSR._replace(samples=AVERAGED), **OURS}
+PREFERENCE = {"icDPM": UNGUIDED, **OURS}

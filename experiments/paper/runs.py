@@ -1,0 +1,163 @@
+"""What the experiments share: variants that are trained once, test sets restored by them, and what was measured.
+
+RUNS/SCALE/VARIANT/                                  the workdir of a training run
+RUNS/SCALE/VARIANT/restored/DATASET/MODEL/NAME.png   a test set, restored; MODEL has variant, step and settings
+RUNS/SCALE/measured/DATASET/ROW.csv                  the values of each picture
+RUNS/SCALE/measured/grid.jsonl                       the values of each picture under each setting of the sampler
+
+All of it is kept: what is there is not made again, and what was interrupted is continued.
+"""
+
+import re
+from pathlib import Path
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.choice import choose_metrics
+from icdpm.evaluation.measure import measure
+from icdpm.evaluation.pairing import BLURRY, pair_with_source
+from icdpm.evaluation.outputs import write_outputs
+from icdpm.systems.workdir import checkpoint_steps, load
+from icdpm.training.run import train
+from icdpm_experiments.paper.models import FINE_TUNED, SAME
+from icdpm_experiments.paper.scales import IN_DOMAIN
+from icdpm_experiments.results import without_home
+from icdpm_experiments.sweeping.journal import Journal
+from icdpm_experiments.sweeping.metrics import available_metrics
+from icdpm_experiments.sweeping.sweep import sweep
+
+GRID_METRICS = ("psnr", "lpips_alex")
+# Of so few pictures, starting worker processes would take longer than measuring.
+_FEW = 100
+
+
+class Runs:
+    """The runs of one scale.
+
+    Args:
+      scale: a scale of `scales`.
+      strategy: what is trained on, of `icdpm.training.strategy.make_strategy`.
+      folder: RUNS.
+    """
+
+    def __init__(self, scale, strategy, folder="runs"):
+        self.scale = scale
+        self._strategy = strategy
+        self.folder = Path(folder) / scale.name
+        self._loaded = None, None
+
+    # Training.
+
+    def workdir(self, variant):
+        """The folder in which a variant is trained; icdpm-train may have done so before."""
+        return self.folder / SAME.get(variant, variant)
+
+    def config(self, variant):
+        """A variant's config at this scale."""
+        return self.scale.config(SAME.get(variant, variant))
+
+    def is_trained(self, variant):
+        """Whether a variant's training has come to its end."""
+        return self._step(variant) >= self.config(variant).run.steps
+
+    def train(self, variant):
+        """Trains a variant, from where an earlier run stopped, after what it begins with; does nothing where it is trained.
+
+        Raises SystemExit, with 128 and its number, where a signal ends the training.
+        """
+        if self.is_trained(variant):
+            return
+        further = {}
+        if first := FINE_TUNED.get(variant):
+            self.train(first)
+            further = {"start_from": self.workdir(first), "target_pairs": self.scale.target_pairs()}
+        pairs = self.scale.training_pairs(), self.scale.test_pairs(IN_DOMAIN)
+        if signal := train(self.config(variant), self.workdir(variant), *pairs, self._strategy, **further):
+            raise SystemExit(128 + signal)
+
+    def system(self, variant):
+        """A variant's trained system; it is trained first where it is not."""
+        workdir = self.workdir(variant)
+        if self._loaded[0] != workdir:
+            self.train(variant)
+            self._loaded = workdir, load(workdir)
+        return self._loaded[1]
+
+    def _step(self, variant):
+        return max(checkpoint_steps(self.workdir(variant)), default=0)
+
+    # Restoring.
+
+    def restored(self, model, dataset):
+        """The folder of a test set's pictures restored by a `models.Model`."""
+        system, pairs = self.system(model.variant), self.scale.test_pairs(dataset)
+        settings, workdir = model.settings(self.scale), self.workdir(model.variant)
+        words = re.sub(r"[^\w.]+", "-", str(settings))
+        name = f"{workdir.name}-step{self._step(model.variant)}-{words}-mean{settings.samples}"
+        folder = workdir / "restored" / dataset / name
+        write_outputs(system, pairs, settings, 0, folder)
+        return folder
+
+    # Measuring.
+
+    def measured(self, dataset, folders, metrics):
+        """Measures folders of restored pictures of a test set, and its blurry pictures as the row 'blurry'.
+
+        Args:
+          dataset: of the scale.
+          folders: {row of the table: folder}.
+          metrics: names of metrics.
+
+        Returns:
+          ({row: {metric: mean value}}, {metric: protocol}, {metric: why it is not available}). PSNR and SSIM go by these
+          names also where the scale aligns the pictures for them, and their protocols say so.
+        """
+        pairs = self.scale.test_pairs(dataset)
+        choice = choose_metrics(metrics, self.scale.alignment(dataset))
+        methods = {row.replace("/", " "): folder for row, folder in folders.items()}  # they name files too
+        results = measure(
+            pair_with_source(methods, pairs),
+            choice,
+            self.folder / "measured" / dataset,
+            workers=1 if len(pairs) * len(methods) < _FEW else None,
+        )
+        rows = {
+            row: {**{_plain(name): float(each.mean()) for name, each in of_each.items()}, **results.set_values[method]}
+            for row, (method, of_each) in zip((BLURRY, *folders), results.values.items())
+        }
+        protocols = {_plain(name): metric.protocol for name, metric in {**choice.of_pictures, **choice.of_sets}.items()}
+        return rows, protocols, _presentable(results.unavailable)
+
+    def swept(self, variant, dataset):
+        """Measures every setting of the scale's grid on a test set, without keeping the restored pictures.
+
+        Returns:
+          ([{'steps', 'max_noise_variance', metrics…}], {metric: protocol}, {metric: why it is not available}).
+        """
+        system, pairs = self.system(variant), self.scale.test_pairs(dataset)
+        metrics, reasons = available_metrics(GRID_METRICS, pairs)
+        # By the name of psnr also where the scale aligns the pictures for it.
+        (metrics["psnr"],) = choose_metrics(["psnr"], self.scale.alignment(dataset)).of_pictures.values()
+        settings = self.scale.grid()
+        journal = Journal(self.folder / "measured" / "grid.jsonl")
+        label = f"{self.workdir(variant).name}, {self.scale.label(dataset)}: "
+        means = sweep(system, pairs, settings, metrics, journal, label)
+        rows = [
+            {"steps": each.steps, "max_noise_variance": each.max_noise_variance, **values}
+            for each, values in zip(settings, means)
+        ]
+        return rows, {name: metric.protocol for name, metric in metrics.items()}, _presentable(reasons)
+
+
+def beside_others(own, others):
+    """{row: folder} of what others restored and then of what was restored here. Raises IcdpmError where both have a row."""
+    if taken := sorted(own.keys() & others.keys()):
+        raise IcdpmError(f"{taken[0]} is the name of a row that is made here; give --restored another name")
+    return {**others, **own}
+
+
+def _plain(metric):
+    return metric.removesuffix("_ecc")
+
+
+def _presentable(reasons):
+    return {_plain(metric): without_home(reason) for metric, reason in reasons.items()}

@@ -1,0 +1,45 @@
+"""Table 2: with and without guidance, small and large networks; the best LPIPS and PSNR over the grid of sampling settings."""
+
+from icdpm_experiments.paper.comparison import row_of, write_comparison
+from icdpm_experiments.paper.cost import Restoring
+from icdpm_experiments.paper.experiment import Experiment
+from icdpm_experiments.paper.published import TABLE2
+from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
+
+MODELS = {
+    "a": "icDPM-S",
+    "b": "icDPM-L",
+    "c": "icDPM-S w/ Guide-S",
+    "d": "icDPM-S w/ Guide-L",
+    "e": "icDPM-L w/ Guide-S",
+    "f": "icDPM-L w/ Guide-L",
+}
+BEST = {"lpips_alex": min, "psnr": max}
+
+
+def restorings(scale, datasets=(IN_DOMAIN, OUT_OF_DOMAIN)):
+    """What the table, or a figure of other test sets, needs restored: every setting by every model."""
+    evaluations = sum(settings.steps for settings in scale.grid())
+    return [Restoring(f"table2_{row}", dataset, evaluations) for row in MODELS for dataset in datasets]
+
+
+def run(runs):
+    """Trains the six models and measures them over the grid; writes results/table2."""
+    rows, protocols, not_available = [], {}, {}
+    for row, published in TABLE2.items():
+        for number, dataset in enumerate((IN_DOMAIN, OUT_OF_DOMAIN)):
+            swept, protocols, not_available = runs.swept(f"table2_{row}", dataset)
+            for (metric, best), value in zip(BEST.items(), published[2 * number :]):
+                measured = best(each[metric] for each in swept) if metric in swept[0] else None
+                rows.append(row_of(row, runs.scale.label(dataset), f"best {metric}", measured, value))
+    grid = ", ".join(f"{each.steps} to {each.max_noise_variance:g}" for each in runs.scale.grid())
+    notes = [
+        "; ".join(f"({row}) {model}" for row, model in MODELS.items()) + ".",
+        f"Best over the settings of steps and largest noise variance: {grid}.",
+    ]
+    protocols = {metric: protocols[metric] for metric in BEST if metric in protocols}
+    title = "Table 2: guidance and size of the networks"
+    write_comparison("table2", title, runs.scale, rows, notes=notes, protocols=protocols, not_available=not_available)
+
+
+EXPERIMENTS = {"table2": Experiment(run, restorings)}

@@ -1,0 +1,41 @@
+"""Table 8: what is regressed, at which scales, and where the guidance enters; on the out-of-domain set, by one setting."""
+
+from icdpm_experiments.paper.comparison import row_of, write_comparison
+from icdpm_experiments.paper.cost import restorings_by
+from icdpm_experiments.paper.experiment import Experiment
+from icdpm_experiments.paper.models import Model
+from icdpm_experiments.paper.published import TABLE8
+from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
+
+METRICS = ("lpips_alex", "psnr")
+WHAT = {
+    "a": "no guidance",
+    "b": "RGB ×8 regression, as input",
+    "c": "RGB ×8, in latent space",
+    "d": "RGB ×2, ×4, ×8, in latent space",
+    "e": "gray ×2, ×4, ×8, in latent space",
+}
+MODELS = {row: Model(f"table8_{row}") for row in WHAT}
+
+
+def restorings(scale):
+    """What the table needs restored."""
+    return restorings_by(MODELS.values(), scale, [OUT_OF_DOMAIN])
+
+
+def run(runs):
+    """Trains, restores and measures the five variants; writes results/table8."""
+    folders = {row: runs.restored(model, OUT_OF_DOMAIN) for row, model in MODELS.items()}
+    measured, protocols, not_available = runs.measured(OUT_OF_DOMAIN, folders, METRICS)
+    label = runs.scale.label(OUT_OF_DOMAIN)
+    rows = [
+        row_of(row, label, metric, measured[row].get(metric), value)
+        for row, values in {"blurry": [None, None], **TABLE8}.items()
+        for metric, value in zip(METRICS, values)
+    ]
+    notes = ["; ".join(f"({row}) {what}" for row, what in WHAT.items()) + "."]
+    title = "Table 8: settings of the guidance (out-of-domain)"
+    write_comparison("table8", title, runs.scale, rows, notes=notes, protocols=protocols, not_available=not_available)
+
+
+EXPERIMENTS = {"table8": Experiment(run, restorings)}

@@ -1,0 +1,1 @@
+"""Everything in results/ as one HTML page."""

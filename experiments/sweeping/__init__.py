@@ -1,0 +1,1 @@
+"""Settings of samplers, measured over pictures."""

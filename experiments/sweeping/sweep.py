@@ -1,0 +1,95 @@
+"""Settings of samplers, measured over pictures one after the other; a sweep that is killed goes on where it was."""
+
+import dataclasses
+import hashlib
+import sys
+import time
+
+import numpy as np
+import tqdm
+
+from icdpm.albums.interrupts import held_interrupts
+from icdpm.evaluation.measure import measure_picture
+from icdpm.restoration.restore import restore
+
+# Suffix of what is measured of the mean of a picture's samples, where there are several.
+OF_MEAN = "_of_mean"
+
+
+def sweep(system, pairs, settings, metrics, journal, label="", seed=0):
+    """Means over the pictures of what `measure_each` measures: [{metric: mean}] in the order of `settings`."""
+    return [_means(values) for values in measure_each(system, pairs, settings, metrics, journal, label, seed)]
+
+
+def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
+    """Measures every picture by every setting, with a progress bar and a printed line for each setting.
+
+    Args:
+      system: a trained system.
+      pairs: a `PairSource`, all of whose blurry pictures are restored.
+      settings: list of `Settings`.
+      metrics: {name: PictureMetric}.
+      journal: a `Journal`; what it holds is not measured again.
+      label: what the printed lines begin with.
+      seed: of the samples, the same for all pictures.
+
+    Returns:
+      [[{metric: value} of each picture] of each of `settings`]. Of several samples a picture's value is their mean; that of
+      their average is under the metric's name with `OF_MEAN`.
+    """
+    weights = _digest(system.get_weights())
+    pictures = [{"picture": name, "pixels": _digest(pairs.load(index))} for index, name in enumerate(pairs.names)]
+
+    def key(each, picture):
+        return {**picture, "weights": weights, "seed": seed, **dataclasses.asdict(each), "metrics": ",".join(metrics)}
+
+    missing = [each for each in settings for picture in pictures if journal.get(key(each, picture)) is None]
+    # A terminal is drawn anew; a log file grows.
+    interval = 0.1 if sys.stderr.isatty() else 30.0
+    evaluations = sum(each.evaluations for each in missing)
+    bar = tqdm.tqdm(total=evaluations, unit="evaluation", unit_scale=True, mininterval=interval, dynamic_ncols=True)
+    measured = []
+    with bar, held_interrupts() as check:
+
+        def on_step(count):
+            bar.update(count)
+            check()
+
+        for each in settings:
+            started = time.time()
+            for index, picture in enumerate(pictures):
+                if journal.get(key(each, picture)) is None:
+                    blurry, sharp = pairs.load(index)
+                    restored = restore(system, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
+                    journal.add(key(each, picture), _values(metrics, restored, sharp))
+            measured.append([journal.get(key(each, picture)) for picture in pictures])
+            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in _means(measured[-1]).items())
+            bar.write(f"{label}{each}: {numbers} ({time.time() - started:.0f} s)", file=sys.stdout)
+    return measured
+
+
+def measure_blurry(pairs, metrics):
+    """{metric: mean over the pictures} of the blurry pictures as they are."""
+    return _means([measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
+
+
+def _means(values):
+    """{metric: mean} over the pictures."""
+    return {metric: float(np.mean([value[metric] for value in values])) for metric in values[0]}
+
+
+def _values(metrics, restored, sharp):
+    samples = [measure_picture(metrics, sample, sharp)[0] for sample in restored.samples]
+    values = {name: float(np.mean([sample[name] for sample in samples])) for name in metrics}
+    if len(samples) > 1:
+        of_mean, _ = measure_picture(metrics, restored.pixels, sharp)
+        values.update({name + OF_MEAN: value for name, value in of_mean.items()})
+    return values
+
+
+def _digest(arrays):
+    """Tells one list of arrays from another."""
+    digest = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()

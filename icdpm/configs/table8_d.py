@@ -1,0 +1,11 @@
+"""Table 8 (d): RGB ×2, ×4, ×8 guidance features in latent space."""
+
+from icdpm.configs.table2_c import get_config as base_config
+
+
+def get_config():
+    """The config of this variant."""
+    config = base_config()
+    config.name = "table8_d"
+    config.guidance.color = "rgb"
+    return config

@@ -1,0 +1,81 @@
+"""Predict and refine (DvSR: Whang et al., *Deblurring via Stochastic Refinement*, CVPR 2022; [77] of arXiv 2212.01789)."""
+
+import tensorflow as tf
+
+from icdpm.systems.diffusion_system import DiffusionSystem
+from icdpm.systems.rules import Rules
+from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_may_be_zero
+
+
+class DvSR(DiffusionSystem):
+    """An initial predictor g(y), and a denoiser that draws the residual x − g(y) by diffusion, conditioned on y.
+
+    Both are UNets of the family of icDPM's denoiser, the predictor without noise level, and are trained jointly by the loss of
+    the diffusion alone: the predictor learns what leaves the easiest residual. Its prediction is made once for a picture.
+
+    Its conditions are {'prediction': g(y)}.
+    """
+
+    title = "a DvSR"
+    description = (
+        "An initial predictor and a diffusion model that draws what is missing from its prediction (*Deblurring via Stochastic "
+        "Refinement*, Whang et al., CVPR 2022)."
+    )
+    rules = DiffusionSystem.rules | Rules(
+        may_be_zero=unet_may_be_zero("unet") | unet_may_be_zero("predictor"), below_one={"unet.dropout", "predictor.dropout"}
+    )
+
+    @classmethod
+    def add_fields(cls, config):
+        super().add_fields(config)
+        config.diffusion.parametrisation = "residual_noise"
+        config.unet = unet_fields(channels=64)  # the denoiser
+        config.predictor = unet_fields(channels=32)
+        config.predictor.residual = True  # the network says what is to be added to the blurry image (assumed)
+
+    @classmethod
+    def check(cls, config):
+        super().check(config)
+        check_unet(config, "unet")
+        check_unet(config, "predictor")
+
+    @classmethod
+    def size_factor(cls, config):
+        return max(unet_factor(config.unet), unet_factor(config.predictor))
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.predictor = make_unet(config.predictor, config.precision, embedded=False, name="predictor")
+        self.unet = make_unet(config.unet, config.precision)
+
+    @property
+    def reach(self):
+        return max(self.unet.reach, self.predictor.reach)
+
+    @property
+    def margin(self):
+        return tile_margin(self.reach, self.factor)
+
+    @property
+    def bytes_per_pixel(self):
+        return max(self.unet.bytes_per_pixel, self.predictor.bytes_per_pixel)
+
+    def conditions(self, blurry):
+        output = self.predictor(blurry, None)
+        return {"prediction": blurry + output if self.config.predictor.residual else output}
+
+    def pictures(self, conditions):
+        """The initial prediction."""
+        return conditions
+
+    def anchor(self, blurry, conditions):
+        """g(y): what is diffused is the residual from it."""
+        return conditions()["prediction"]
+
+    def network_output(self, x_gamma, blurry, gamma, conditions, dropout_seed=None):
+        seen = self.parametrisation.network_input(x_gamma, conditions["prediction"], gamma[:, None, None, None])
+        return self.unet(tf.concat([seen, blurry], axis=-1), tf.sqrt(gamma), dropout_seed=dropout_seed)
+
+    def losses(self, batch, seeds, training):
+        """One loss, which trains both networks."""
+        return {"noise": self.noise_loss(batch, self.conditions(batch["blurry"]), seeds, training)}

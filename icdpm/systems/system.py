@@ -1,0 +1,427 @@
+"""What a system is: all that training, restoration, evaluation, export, serving and the page ask of one.
+
+Everything outside `icdpm.systems` speaks to this class and to nothing else of a system. A system of one's own is a class
+derived from it, named by `config.system` as package.module:Class. It has to say
+
+    add_fields, bytes_per_pixel, losses, denoise
+
+and may say more: what is not said is that of a system which answers at once, at any size, and sees only what it is shown.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from icdpm.diffusion.loops import follow, follow_in_graph, follow_in_tiles
+from icdpm.diffusion.random import example_seeds, sampling_noise
+from icdpm.diffusion.samplers import ONE_EVALUATION
+from icdpm.errors import IcdpmError
+from icdpm.systems.rules import Rules
+from icdpm.systems.settings import Settings, with_preset
+from icdpm.tiles.strips import Strips
+
+
+class System(tf.keras.Model):
+    """Networks, how they are trained, and how they restore a picture.
+
+    Images are float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `factor`.
+
+    Args:
+      config: a config checked by `icdpm.systems.config.check_config`. Make systems by `icdpm.systems.registry.make_system`:
+        the constructor makes layers only, no weights.
+
+    Attributes:
+      title: what messages call such a system.
+      description: what it is, in a sentence or two for those who are handed a trained one.
+      rules: what the fields of its config may hold.
+      wants_target: whether it is trained with unlabelled pictures of another domain besides: batches have 'target' too.
+    """
+
+    title = "this system"
+    description = "A network that deblurs images."
+    rules = Rules()
+    wants_target = False
+
+    def __init__(self, config):
+        super().__init__(name="system", dtype=config.precision)
+        self.config = config
+        # What `train_step` returns is already reduced over the replicas.
+        self.distribute_reduction_method = "first"
+
+    # Its config.
+
+    @classmethod
+    def add_fields(cls, config):
+        """Adds the system's own sections and fields, with their defaults, to a ConfigDict of what every system has."""
+        raise NotImplementedError(f"{cls.__name__}.add_fields")
+
+    @classmethod
+    def check(cls, config):
+        """Raises IcdpmError where fields of its config do not fit each other."""
+
+    @classmethod
+    def size_factor(cls, config):
+        """Height and width of an image must be divisible by this number."""
+        return 1
+
+    # Its size.
+
+    @property
+    def factor(self):
+        """Height and width of an image must be divisible by this number."""
+        return self.size_factor(self.config)
+
+    @property
+    def reach(self):
+        """How many pixels beyond a window what is made within it depends on, a multiple of `factor`. None: all of the
+        picture, so that a tile would be another picture and tiles are refused.
+        """
+        return None
+
+    @property
+    def margin(self):
+        """How many pixels of a tile, at least, lie around what is taken from it where nobody says otherwise."""
+        return self.reach
+
+    @property
+    def bytes_per_pixel(self):
+        """Memory that one evaluation holds at its peak, for each pixel."""
+        raise NotImplementedError(f"{type(self).__name__}.bytes_per_pixel")
+
+    @property
+    def condition_bytes_per_pixel(self):
+        """Memory that the conditions hold through a restoration, for each pixel of the picture."""
+        return sum(max(3, channels) * dtype.size / scale**2 for scale, channels, dtype in self._condition_maps)
+
+    # Training.
+
+    def losses(self, batch, seeds, training):
+        """The losses of a batch of pairs.
+
+        Args:
+          batch: {'blurry', 'sharp'} and, where the system wants it, 'target'.
+          seeds: int64 [batch, 2]; all random numbers of an example follow from its seed.
+          training: whether what is only for training, such as dropout, is on.
+
+        Returns:
+          {name: float32 scalar}.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.losses")
+
+    def loss_weights(self, step):
+        """{name: weight} of the losses at a step (int64 scalar); those that are not named have weight 1."""
+        return {}
+
+    # Restoring.
+
+    @classmethod
+    def settings_of(cls, config, preset=None, **changes):
+        """How a picture is restored by a model of a config: what that says, with some of it changed.
+
+        Args:
+          config: the config.
+          preset: a name in `presets`, or None.
+          **changes: settings, which go before the preset's; None leaves one as it is.
+
+        Returns:
+          An `icdpm.systems.settings.Settings`.
+
+        Raises:
+          IcdpmError: a setting or a value that this system does not have.
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        return cls._changed_settings(config, with_preset(cls.presets(config), preset, given))
+
+    @classmethod
+    def _changed_settings(cls, config, changes):
+        if changes:
+            name = next(iter(changes))
+            raise IcdpmError(f"{cls.title} gives one answer for a picture, at once: it has no {name} to choose")
+        return Settings()
+
+    @classmethod
+    def presets(cls, config):
+        """{name: Preset}: settings by names that say what they are for."""
+        return {}
+
+    def plan(self, settings):
+        """The `icdpm.diffusion.samplers.Plan` of evaluations that settings stand for."""
+        return ONE_EVALUATION
+
+    def conditions(self, blurry):
+        """What is computed once for a picture, whatever is then drawn.
+
+        Returns:
+          A nest of float tensors [batch, height/s, width/s, channels], each with an s of its own; {} for nothing.
+        """
+        return {}
+
+    def start(self, noise, blurry, conditions, gamma):
+        """x_T, with which a drawing starts.
+
+        Args:
+          noise: function without arguments that gives standard normal numbers of blurry's shape.
+          blurry: the blurry images, or some of their rows.
+          conditions: function without arguments that gives the conditions, or those rows of them.
+          gamma: γ_T, float32 scalar.
+        """
+        return tf.zeros_like(blurry)
+
+    def denoise(self, x, blurry, gamma, conditions):
+        """One evaluation: the sharp images x̂, in [−1, 1].
+
+        Args:
+          x: of the plan; systems that answer at once do not look at it.
+          blurry: the blurry images.
+          gamma: γ_t, float32 [batch].
+          conditions: of `conditions(blurry)`.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.denoise")
+
+    def pictures(self, conditions):
+        """What shows people the inside of the system: {name: images [batch, height/s, width/s, 1 or 3] in [−1, 1]}."""
+        return {}
+
+    @property
+    def has_pictures(self):
+        """Whether `pictures` gives any."""
+        return type(self).pictures is not System.pictures
+
+    def extra_signatures(self, max_pixels):
+        """Further signatures of the exported model: a list of `icdpm.systems.signatures.Signature`."""
+        return []
+
+    # What follows is common to all systems.
+
+    def call(self, blurry):
+        """One evaluation at γ = 0.5 of the blurry image itself: touches every weight. Use `draw` to restore.
+
+        A system with networks that restoring does not use touches them here too.
+        """
+        return self.denoise(blurry, blurry, tf.fill([tf.shape(blurry)[0]], 0.5), self.conditions(blurry))
+
+    def settings(self, preset=None, **changes):
+        """`settings_of` this system's config."""
+        return self.settings_of(self.config, preset, **changes)
+
+    def made(self):
+        """This system, once its weights and graphs are there; the weights follow the config's seed.
+
+        Each graph is one for images of any number and size: graphs made for one size round otherwise, and what becomes of a
+        picture would depend on those before it.
+        """
+        tf.keras.utils.set_random_seed(self.config.seed)
+        blank = tf.zeros([1, self.factor, self.factor, 3])
+        self.call(blank)
+        conditions = self.conditions(blank)
+        self._condition_maps = tuple((self.factor // x.shape[1], x.shape[-1], x.dtype) for x in tf.nest.flatten(conditions))
+        images = images_of(3)
+        told = tf.nest.map_structure(lambda x: images_of(x.shape[-1], x.dtype), conditions)
+        self.compiled_conditions = tf.function(self.conditions, input_signature=[images])
+        self.compiled_denoise = tf.function(self.denoise, input_signature=[images, images, tf.TensorSpec([None]), told])
+        return self
+
+    def pictures_of_size(self, conditions, padded, height, width):
+        """`pictures` without what images were padded by.
+
+        Args:
+          conditions: of padded images, of `padded` rows.
+          height, width: of the images without it.
+        """
+        pictures = {}
+        for name, values in self.pictures(conditions).items():
+            scale = padded // tf.shape(values)[1]
+            pictures[name] = values[:, : -(-height // scale), : -(-width // scale)]
+        return pictures
+
+    def draw(self, blurry, conditions, plan, seeds, on_evaluation=lambda: None, walk=follow):
+        """Draws one sharp image for each blurry one.
+
+        Args:
+          blurry: the blurry images.
+          conditions: of `compiled_conditions(blurry)`.
+          plan: of `plan`.
+          seeds: int64 [batch, 2]; what is drawn for an image follows from its own seed, whatever else is in the batch.
+          on_evaluation: called without arguments after each evaluation of the network.
+          walk: what walks down the plan: `icdpm.diffusion.loops.follow`, or in graphs `follow_in_graph`.
+
+        Returns:
+          float32, of blurry's shape, in [−1, 1].
+        """
+        shape = tf.shape(blurry)[1:]
+
+        def denoise(x, gamma):
+            image = self.compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), conditions)
+            on_evaluation()
+            return image
+
+        def noise(step):
+            return sampling_noise(seeds, tf.convert_to_tensor(step), shape, 0, shape[0])
+
+        gamma = tf.cast(plan.gammas[-1], tf.float32)
+        start = self.start(lambda: noise(plan.steps), blurry, lambda: conditions, gamma)
+        return walk(denoise, start, noise, plan)
+
+    def draw_in_graph(self, blurry, conditions, plan, seeds):
+        """`draw` as operations of a graph that does not grow with the plan's steps."""
+        return self.draw(blurry, conditions, plan, seeds, walk=follow_in_graph)
+
+    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+        """`conditions` of a large picture, tile by tile.
+
+        Args:
+          picture: an `icdpm.tiles.picture.Picture`; height and width divisible by `factor`.
+          tiling: an `icdpm.tiles.windows.Tiling` of it.
+          on_tile: called without arguments after each tile.
+
+        Returns:
+          The nest of `conditions`, with Strips of the whole picture in place of tensors.
+        """
+        strips = [Strips(scale) for scale, _, _ in self._condition_maps]
+        if not strips:
+            return {}
+        for rows in tiling.rows:
+            cores = []
+            for columns in tiling.columns:
+                told = self.compiled_conditions(picture.window(rows.whole, columns.whole))
+                cores.append(
+                    [
+                        x[:, _over(rows.core_within, each.scale), _over(columns.core_within, each.scale)]
+                        for each, x in zip(strips, tf.nest.flatten(told))
+                    ]
+                )
+                on_tile()
+            for each, row in zip(strips, zip(*cores)):
+                each.append(tf.concat(row, axis=2))
+        return tf.nest.pack_sequence_as(told, strips)
+
+    def draw_in_tiles(self, picture, conditions, plan, seeds, tiling, on_tile=lambda: None):
+        """`draw` for a large picture, tile by tile within every step.
+
+        Args:
+          picture: an `icdpm.tiles.picture.Picture`; height and width divisible by `factor`.
+          conditions: of `conditions_in_tiles`.
+          plan: of `plan`.
+          seeds: int64 [samples, 2], one for each sample that is drawn.
+          tiling: an `icdpm.tiles.windows.Tiling` of the picture, at multiples of `factor`.
+          on_tile: called without arguments after each evaluation of the network.
+
+        Returns:
+          The samples, float32 in [−1, 1], as Strips.
+        """
+        count = len(seeds)
+        shape = [picture.height, picture.width, 3]
+
+        def noise(step, rows):
+            return sampling_noise(seeds, step, shape, rows.start, rows.stop)
+
+        def told(rows, columns=slice(None)):
+            return tf.nest.map_structure(lambda strips: _repeated(strips.window(rows, columns), count), conditions)
+
+        # The last tile's is kept: where there is one tile, it is made once.
+        @functools.lru_cache(maxsize=1)
+        def given(rows, columns):
+            return _repeated(picture.window(rows.whole, columns.whole), count), told(rows.whole, columns.whole)
+
+        def denoise(x, rows, columns, gamma):
+            blurry, its_conditions = given(rows, columns)
+            image = self.compiled_denoise(x, blurry, tf.fill([count], tf.cast(gamma, tf.float32)), its_conditions)
+            on_tile()
+            return image[:, rows.core_within, columns.core_within]
+
+        def start(rows):
+            blurry = _repeated(picture.window(rows), count)
+            gamma = tf.cast(plan.gammas[-1], tf.float32)
+            return self.start(lambda: noise(plan.steps, rows), blurry, lambda: told(rows), gamma)
+
+        return follow_in_tiles(denoise, start, noise, plan, tiling, self.factor)
+
+    def train_step(self, batch):
+        """One update from {'blurry', 'sharp', 'index', …}; returns losses, their weights, gradient norm, learning rate.
+
+        The losses returned are those of the whole global batch. The batch goes through the network in
+        `optimizer.accumulation` parts, whose gradients are averaged.
+        """
+        replica = tf.distribute.get_replica_context()
+        step = self.optimizer.iterations
+        weights = self.loss_weights(step)
+        gradients, losses = self._accumulated_gradients(batch, weights)
+        # The mean over replicas, taken here so that the norm is that of the gradient which is applied.
+        share = 1.0 / replica.num_replicas_in_sync
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
+        reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss * share for loss in losses.values()])
+        losses = dict(zip(losses, reduced))
+        norm = tf.linalg.global_norm(gradients)
+        limit = self.config.optimizer.gradient_clip
+        if limit:
+            scale = limit / tf.maximum(norm, limit)
+            gradients = [g * scale for g in gradients]
+        learning_rate = self.optimizer.learning_rate
+        logs = {
+            "loss": _total(losses, weights),
+            **{f"{name}_loss": loss for name, loss in losses.items()},
+            **{f"{name}_weight": weight for name, weight in weights.items()},
+            "gradient_norm": norm,
+            "learning_rate": learning_rate(step) if callable(learning_rate) else learning_rate + 0.0,
+        }
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False)
+        return logs
+
+    def test_step(self, batch):
+        """The losses of {'blurry', 'sharp', 'index', …} without what is only on in training; the same numbers at every call."""
+        seeds = example_seeds([self.config.seed, 1], batch["index"])
+        return {f"{name}_loss": loss for name, loss in self.losses(batch, seeds, training=False).items()}
+
+    def _accumulated_gradients(self, batch, weights):
+        """Mean gradient and mean losses over the parts of this replica's batch."""
+        parts = self.config.optimizer.accumulation
+        variables = self.trainable_variables
+
+        def gradients_of(part):
+            seeds = example_seeds([self.config.seed, 0], part["index"])
+            with tf.GradientTape() as tape:
+                losses = self.losses(part, seeds, training=True)
+                loss = _total(losses, weights)
+            return tape.gradient(loss, variables, unconnected_gradients="zero"), losses
+
+        if parts == 1:
+            return gradients_of(batch)
+        divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
+
+        def add_part(number, gradients, losses):
+            new_gradients, new_losses = gradients_of({key: x[number] for key, x in divided.items()})
+            return (
+                number + 1,
+                [total + g / parts for total, g in zip(gradients, new_gradients)],
+                {name: total + new_losses[name] / parts for name, total in losses.items()},
+            )
+
+        zeros = [tf.zeros(variable.shape) for variable in variables]
+        start = (tf.constant(0), zeros, dict.fromkeys(self._loss_names(batch), tf.constant(0.0)))
+        _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts)
+        return gradients, losses
+
+    def _loss_names(self, batch):
+        """The names of `losses`, which are traced for them and not computed."""
+        traced = tf.function(lambda batch: self.losses(batch, example_seeds([0, 0], batch["index"]), training=True))
+        return list(traced.get_concrete_function(batch).structured_outputs)
+
+
+def images_of(channels, dtype=tf.float32):
+    """The TensorSpec of a batch of images or maps of any size."""
+    return tf.TensorSpec([None, None, None, channels], dtype)
+
+
+def _total(losses, weights):
+    return tf.add_n([loss * weights[name] if name in weights else loss for name, loss in losses.items()])
+
+
+def _over(side, scale):
+    return slice(side.start // scale, side.stop // scale)
+
+
+def _repeated(images, count):
+    """`count` times one image; without a copy where once is enough."""
+    return images if count == 1 else tf.repeat(images, count, axis=0)

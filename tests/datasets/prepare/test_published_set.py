@@ -1,0 +1,175 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from icdpm.errors import IcdpmError
+from icdpm_datasets.gopro.layout import GoProLayout
+from icdpm_datasets.prepare.published_set import is_partial, prepare_published
+
+SEQUENCE = "test/GOPR0384_11_00"
+
+
+@pytest.fixture
+def tree(tmp_path, published):
+    return published.gopro(tmp_path / "GOPRO_Large", [SEQUENCE])
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def complete(monkeypatch):
+    """Makes the small tree the whole of GoPro."""
+    monkeypatch.setattr(GoProLayout, "counts", {"test": 3})
+    monkeypatch.setattr(GoProLayout, "sequence_counts", {"test": {"GOPR0384_11_00": 3}})
+
+
+def records(data_dir):
+    return [str(path) for path in data_dir.rglob("*") if "tfrecord" in path.name or "info" in path.name]
+
+
+def test_a_subset_is_recorded_as_partial(tree, data_dir):
+    line = prepare_published("gopro", tree, data_dir, partial=True)
+    assert "3 test pairs (partial: not the benchmark)" in line
+    assert is_partial(data_dir, "gopro") and is_partial(data_dir, "gopro/blur")
+    metadata = json.loads((data_dir / "gopro/blur/1.0.0/metadata.json").read_text())
+    assert metadata == {"partial": True, "counts": {"test": 3}, "published_counts": {"train": 2103, "test": 1111}}
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_complete_set_is_not_partial_however_it_was_asked_for(tree, data_dir, complete, partial):
+    prepare_published("gopro", tree, data_dir, partial)
+    assert not is_partial(data_dir, "gopro")
+
+
+def test_a_subset_is_refused_unless_asked_for_and_nothing_is_written(tree, data_dir):
+    with pytest.raises(IcdpmError, match="test/GOPR0384_11_00: 3 pairs of 100"):
+        prepare_published("gopro", tree, data_dir)
+    assert not data_dir.exists()
+
+
+def test_bad_pictures_leave_nothing_behind(tree, data_dir):
+    path = tree / SEQUENCE / "blur/000002.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(IcdpmError, match="blur/000002.png: damaged or truncated"):
+        prepare_published("gopro", tree, data_dir, partial=True)
+    assert not data_dir.exists()
+
+
+def test_what_is_there_is_left_as_it_is(tree, data_dir):
+    prepare_published("gopro", tree, data_dir, partial=True)
+    before = [os.stat(path).st_mtime_ns for path in records(data_dir)]
+    assert prepare_published("gopro", tree, data_dir, partial=True).startswith("already there: gopro/blur")
+    assert [os.stat(path).st_mtime_ns for path in records(data_dir)] == before
+
+
+def test_partial_records_do_not_pass_for_complete_ones(tree, data_dir):
+    prepare_published("gopro", tree, data_dir, partial=True)
+    with pytest.raises(IcdpmError, match="gopro/blur/1.0.0: holds a partial gopro"):
+        prepare_published("gopro", tree, data_dir)
+
+
+def test_is_partial_does_not_guess(data_dir):
+    with pytest.raises(IcdpmError, match="hide is not there; make it with icdpm-prepare hide"):
+        is_partial(data_dir, "hide")
+
+
+def test_realblur_and_reds_go_by_the_names_people_use(tmp_path, published, data_dir):
+    published.realblur(tmp_path / "realblur", "J", {"train": ["scene001/1"], "test": ["scene050/1"]})
+    published.reds(tmp_path / "reds", "val")
+    assert "realblur/j/1.0.0, 1 train, 1 test pairs" in prepare_published(
+        "realblur_j", tmp_path / "realblur", data_dir, partial=True
+    )
+    assert "reds/val_blur_300/1.0.0, 2 test pairs" in prepare_published(
+        "reds", tmp_path / "reds", data_dir, partial=True
+    )
+    assert tfds.builder("realblur/j", data_dir=data_dir).info.splits["test"].num_examples == 1
+    assert is_partial(data_dir, "realblur_j") and is_partial(data_dir, "realblur")
+
+
+@pytest.mark.parametrize("name", ["kitti", "gopro/blurry", "realblur_j/r", "realblur/x", "hide/x"])
+def test_unknown_names_are_told_from_known_ones(tree, data_dir, name):
+    with pytest.raises(IcdpmError, match=f"{name}: no such .*; there are "):
+        prepare_published(name, tree, data_dir)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        tf.errors.ResourceExhaustedError(None, None, "x.tfrecord; No space left on device"),
+    ],
+)
+def test_a_writer_that_fails_leaves_nothing_that_looks_complete(tree, data_dir, monkeypatch, error):
+    def write(writer, record):
+        raise error
+
+    monkeypatch.setattr(tf.io.TFRecordWriter, "write", write)
+    with pytest.raises(IcdpmError, match="the records cannot be written .No space left on device.; nothing was kept"):
+        prepare_published("gopro", tree, data_dir, partial=True)
+    assert not records(data_dir)
+    with pytest.raises(IcdpmError, match="is not there"):
+        is_partial(data_dir, "gopro")
+
+
+def test_a_disk_that_is_really_full(tree, data_dir):
+    script = f"""
+        import resource
+        import tensorflow  # before the limit, which its caches would meet
+        from icdpm_datasets.prepare.published_set import prepare_published
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        prepare_published("gopro", {str(tree)!r}, {str(data_dir)!r}, partial=True)
+    """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert "IcdpmError" in ran.stderr and "the records cannot be written (File too large)" in ran.stderr
+    assert not records(data_dir)
+
+
+def test_an_interrupted_run_starts_again_and_a_killed_ones_leftovers_go(tree, data_dir, monkeypatch):
+    def interrupt(writer, record):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tf.io.TFRecordWriter, "write", interrupt)
+        prepare_published("gopro", tree, data_dir, partial=True)
+    assert not records(data_dir)
+    leftover = data_dir / "gopro/blur/incomplete.ABC123_1.0.0"
+    leftover.mkdir()
+    (leftover / "gopro-test.tfrecord-00000-of-00001").write_bytes(b"half")
+    prepare_published("gopro", tree, data_dir, partial=True)
+    assert sorted(path.name for path in (data_dir / "gopro/blur").iterdir()) == ["1.0.0"]
+
+
+def test_asks_for_room_before_writing(tree, data_dir, monkeypatch):
+    def no_room(folder, size):
+        raise IcdpmError(f"{folder}: {size} needed")
+
+    monkeypatch.setattr("icdpm_datasets.published.builder.require_room", no_room)
+    size = sum(path.stat().st_size for side in ("blur", "sharp") for path in (tree / SEQUENCE / side).iterdir())
+    with pytest.raises(IcdpmError, match=f"{data_dir}: {size} needed"):
+        prepare_published("gopro", tree, data_dir, partial=True)
+
+
+def test_many_shards_keep_the_order(tmp_path, published, data_dir, monkeypatch):
+    published.gopro(tmp_path / "tree", [SEQUENCE, "test/GOPR0854_11_00"], frames=7)
+    monkeypatch.setattr("icdpm_datasets.published.builder._SHARD_BYTES", 10_000)
+    prepare_published("gopro", tmp_path / "tree", data_dir, partial=True)
+    builder = tfds.builder("gopro", data_dir=data_dir)
+    assert builder.info.splits["test"].num_shards > 3
+    names = [example["name"].decode() for example in builder.as_dataset(split="test").as_numpy_iterator()]
+    assert len(names) == 14 and names == sorted(names)
+
+
+def test_importing_the_package_leaves_tensorflow_alone():
+    script = "import icdpm_datasets, sys; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,55 @@
+"""The table of published data sets."""
+
+import pytest
+import tensorflow_datasets as tfds
+
+import icdpm_datasets  # noqa: F401
+from icdpm.errors import IcdpmError
+from icdpm_datasets.published.sets import NAMES, PUBLISHED, is_published, overview, tfds_name
+
+
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
+def test_every_set_has_its_builder_with_its_variants(entry):
+    builder = tfds.builder_cls(entry.name)
+    assert builder.published is entry
+    assert [config or "" for config in builder.builder_configs or [""]] == list(entry.variants)
+    assert entry.default_layout.page in builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+
+
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
+def test_every_benchmark_has_its_splits(entry):
+    for benchmark in entry.benchmarks.values():
+        assert "train" in entry.variants[benchmark.train].layout.counts
+        assert "test" in entry.variants[benchmark.test].layout.counts
+
+
+@pytest.mark.parametrize(
+    "name, split, expected",
+    [
+        ("gopro", "train", "gopro/blur"),
+        ("gopro/blur_gamma", "test", "gopro/blur_gamma"),
+        ("hide", "train", "hide"),
+        ("realblur", "test", "realblur/j"),
+        ("realblur_r", "test", "realblur/r"),
+        ("reds", "train", "reds/train_blur"),
+        ("reds", "test", "reds/val_blur_300"),
+        ("reds/val_blur", "validation", "reds/val_blur"),
+    ],
+)
+def test_names_of_people_and_of_tfds(name, split, expected):
+    assert is_published(name) and tfds_name(name, split) == expected
+
+
+def test_other_names():
+    assert not is_published("gopro2/blur") and not is_published("./gopro")
+    with pytest.raises(IcdpmError, match="kitti: no such data set; there are gopro, hide, realblur_j, realblur_r, reds$"):
+        tfds_name("kitti")
+    with pytest.raises(IcdpmError, match="realblur/x: no such variant; there are realblur/j, realblur/r$"):
+        tfds_name("realblur/x")
+
+
+def test_people_are_told_of_every_set():
+    told = overview()
+    assert all(name in told for name in NAMES)
+    assert all(entry.default_layout.page in told for entry in PUBLISHED)
+    assert "(variants blur, blur_gamma)" in told

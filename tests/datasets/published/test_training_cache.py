@@ -1,0 +1,265 @@
+"""Published data sets as sources to train and test on."""
+
+import errno
+import fcntl
+import os
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from icdpm.errors import IcdpmError
+from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.pairs import load_crop
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.prepare.published_set import prepare_published
+from icdpm_datasets.published import builder as builder_module
+from icdpm_datasets.published import disk
+from icdpm_datasets.published.recorded import RecordedPairs
+from icdpm_datasets.published.records import index_records
+from icdpm_datasets.published.training_cache import TrainingPairs
+from icdpm_datasets.source import open_source
+
+TRAINING, TEST = ("train/GOPR0372_07_00", "train/GOPR0384_11_01"), ("test/GOPR0384_11_00",)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, published):
+    """GoPro with 80 training pairs in several files of records, and where its tree is."""
+    root = tmp_path_factory.mktemp("gopro")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder_module, "_SHARD_BYTES", 60_000)
+        published.gopro(root / "tree", TRAINING, frames=40)
+        published.gopro(root / "tree", TEST, frames=3)
+        prepare_published("gopro", root / "tree", root / "records", partial=True)
+    return root
+
+
+@pytest.fixture
+def data_dir(recorded, tmp_path):
+    """A copy of the records, without strips, to do things to."""
+    shutil.copytree(recorded / "records", tmp_path / "records", ignore=shutil.ignore_patterns("strips", "downloads"))
+    return tmp_path / "records"
+
+
+def strip_files(data_dir):
+    return sorted((data_dir / "gopro/blur/1.0.0/strips").glob("*.strips"))
+
+
+def written(data_dir):
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in strip_files(data_dir)}
+
+
+def crops(source, seed=0, crop=16):
+    bits = np.random.default_rng(seed).integers(0, 2**31, (len(source), 3))
+    return np.stack([np.stack(load_crop(source, index, crop, bits[index])) for index in range(len(source))])
+
+
+def test_the_test_split_is_whole_pictures_in_the_published_order_by_name(recorded):
+    pairs = open_source("gopro", "test", recorded / "records")
+    assert pairs.names == [f"GOPR0384_11_00/{number:06d}" for number in (1, 2, 3)]
+    for name, index in zip(pairs.names, range(3)):
+        sequence, frame = name.split("/")
+        for side, pixels in zip(("blur", "sharp"), pairs.load(index)):
+            file = recorded / "tree/test" / sequence / side / f"{frame}.png"
+            np.testing.assert_array_equal(pixels, np.asarray(Image.open(file)))
+
+
+def test_a_subset_says_so_and_the_variant_is_named(recorded):
+    description = open_source("gopro/blur", "test", recorded / "records").description
+    assert "3 test pairs of gopro/blur (partial: not the benchmark)" in description
+
+
+def test_crops_from_strips_are_those_from_records(recorded):
+    records = RecordedPairs("gopro", "train", recorded / "records")
+    pairs = open_source("gopro", "train", recorded / "records")
+    assert isinstance(pairs, TrainingPairs) and len(pairs._files) > 3
+    assert pairs.names == records.names and len(pairs) == 80
+    np.testing.assert_array_equal(crops(pairs), crops(records))
+    settings = dict(batch=16, crop=16, seed=5, steps=3)
+    for one, other in zip(*(training_dataset(source, **settings).as_numpy_iterator() for source in (pairs, records))):
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+
+
+def test_a_batch_shows_as_many_different_frames_as_there_are(recorded):
+    pairs = open_source("gopro", "train", recorded / "records")
+    shown = {}
+    for index in range(len(pairs)):  # noise: any piece of it is found in one picture only
+        sharp = pairs.load(index)[1]
+        for top, left in np.ndindex(sharp.shape[0] - 7, sharp.shape[1] - 7):
+            shown[sharp[top : top + 8, left : left + 8].tobytes()] = index
+    batch = next(training_dataset(pairs, batch=80, crop=8, seed=1, augment=False).as_numpy_iterator())
+    frames = [shown[np.rint((sharp + 1) * 127.5).astype(np.uint8).tobytes()] for sharp in batch["sharp"]]
+    assert len(set(frames)) == 80
+
+
+def test_strips_are_made_once(data_dir):
+    TrainingPairs("gopro", "train", data_dir)
+    before = written(data_dir)
+    TrainingPairs("gopro", "train", data_dir)
+    assert before and written(data_dir) == before
+
+
+def test_an_interrupted_layout_continues(data_dir, monkeypatch):
+    load, loaded = RecordedPairs.load, []
+
+    def interrupted(self, index):
+        loaded.append(index)
+        if len(loaded) == 60:
+            raise KeyboardInterrupt
+        return load(self, index)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TrainingPairs, "load", interrupted)
+        TrainingPairs("gopro", "train", data_dir)
+    before = written(data_dir)
+    folder = data_dir / "gopro/blur/1.0.0/strips"
+    assert before and {path.name for path in folder.iterdir()} == {*before, ".lock"}
+    pairs = TrainingPairs("gopro", "train", data_dir)
+    assert before.items() < written(data_dir).items()
+    np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: b"", lambda data: data[:9] + data[10:]])
+def test_a_damaged_file_is_made_again(data_dir, damage, capsys):
+    TrainingPairs("gopro", "train", data_dir)
+    before, file = written(data_dir), strip_files(data_dir)[1]
+    file.write_bytes(damage(file.read_bytes()))
+    capsys.readouterr()
+    pairs = TrainingPairs("gopro", "train", data_dir)
+    assert f"{file}: damaged" in capsys.readouterr().err
+    changed = {name for name, state in written(data_dir).items() if state != before[name]}
+    assert changed == {file.name}
+    np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
+
+
+def test_strips_of_other_records_are_made_again(data_dir, tmp_path, published, monkeypatch):
+    monkeypatch.setattr(builder_module, "_SHARD_BYTES", 60_000)
+    TrainingPairs("gopro", "train", data_dir)
+    before = written(data_dir)
+    # The same names and counts, but other pictures.
+    published.gopro(tmp_path / "tree", TRAINING, frames=40)
+    records = data_dir / "gopro/blur/1.0.0"
+    for path in records.glob("*.*"):
+        path.unlink()
+    shutil.move(records / "strips", tmp_path / "strips")
+    records.rmdir()
+    prepare_published("gopro", tmp_path / "tree", data_dir, partial=True)
+    shutil.move(tmp_path / "strips", records / "strips")
+    pairs = TrainingPairs("gopro", "train", data_dir)
+    np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
+    assert not set(before.items()) & set(written(data_dir).items())
+
+
+def test_a_full_disk_is_told_beforehand(data_dir, monkeypatch):
+    usage = shutil.disk_usage(data_dir)._replace(free=1000)
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(IcdpmError, match="strips: .* are needed and 0 MB are free"):
+        TrainingPairs("gopro", "train", data_dir)
+    assert strip_files(data_dir) == []
+
+
+def test_a_disk_that_fills_up_leaves_nothing_that_looks_complete(data_dir, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(IcdpmError, match="cannot write .*strips: No space left on device"):
+        patch.setattr(os, "fsync", full)
+        TrainingPairs("gopro", "train", data_dir)
+    assert strip_files(data_dir) == []
+
+
+def test_what_a_killed_layout_left_is_removed(data_dir):
+    folder = data_dir / "gopro/blur/1.0.0/strips"
+    folder.mkdir()
+    (folder / ".0123456789abcdef-gopro-train.tfrecord-00000.strips").write_bytes(b"half")
+    TrainingPairs("gopro", "train", data_dir)
+    assert {path.name for path in folder.iterdir()} == {*written(data_dir), ".lock"}
+
+
+def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
+    folder = data_dir / "gopro/blur/1.0.0/strips"
+    folder.mkdir()
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        opened = threading.Thread(target=TrainingPairs, args=("gopro", "train", data_dir))
+        opened.start()
+        time.sleep(0.3)
+        assert strip_files(data_dir) == []
+    opened.join(20)
+    assert strip_files(data_dir)
+    assert "another process is laying out pairs there" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named(data_dir):
+    (data_dir / "gopro/blur/1.0.0/strips").write_text("in the way")
+    with pytest.raises(IcdpmError, match="strips: cannot be written"):
+        TrainingPairs("gopro", "train", data_dir)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_what_is_not_there_says_what_to_run(tmp_path, split):
+    with pytest.raises(IcdpmError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
+        open_source("hide", split, tmp_path)
+
+
+def test_a_variant_that_does_not_exist(tmp_path):
+    with pytest.raises(IcdpmError, match="gopro/sharp: no such variant"):
+        open_source("gopro/sharp", "train", tmp_path)
+
+
+def test_reds_trains_and_tests_on_its_own_parts(tmp_path, published):
+    published.reds(tmp_path / "tree", "train")
+    published.reds(tmp_path / "tree", "val")
+    for name in ("reds/train_blur", "reds"):
+        prepare_published(name, tmp_path / "tree", tmp_path / "records", partial=True)
+    assert len(open_source("reds", "train", tmp_path / "records")) == 22
+    assert open_source("reds", "test", tmp_path / "records").names == ["000/00000009", "001/00000009"]
+    with pytest.raises(IcdpmError, match="reds/train_blur has no test split, only train"):
+        open_source("reds/train_blur", "test", tmp_path / "records")
+
+
+def test_pictures_of_several_sizes(tmp_path, published):
+    names = [f"scene{k:03d}/{k}" for k in range(6)]
+    published.realblur(tmp_path / "tree", "J", {"train": names, "test": ["scene100/1"]})
+    prepare_published("realblur_j", tmp_path / "tree", tmp_path / "records", partial=True)
+    pairs = open_source("realblur_j", "train", tmp_path / "records")
+    assert pairs.sizes == [(24, 32 + k) for k in range(6)]
+    np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("realblur_j", "train", tmp_path / "records")))
+
+
+def test_crops_that_do_not_fit_are_refused(recorded):
+    pairs = open_source("gopro", "train", recorded / "records")
+    pairs.check_crop(24)
+    with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 is 32×24 px, too small for crops of 25"):
+        pairs.check_crop(25)
+
+
+def test_mixed_with_others(recorded):
+    data = "gopro:0.9,gopro/blur:0.1"
+    mixture = open_source(data, "train", recorded / "records")
+    assert isinstance(mixture, Mixture) and mixture.counts == [80, 80]
+    batch = next(training_dataset(mixture, batch=8, crop=16, seed=0).as_numpy_iterator())
+    assert batch["sharp"].shape == (8, 16, 16, 3)
+
+
+def test_records_that_are_cut_off_are_named(data_dir):
+    file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(IcdpmError, match=f"{file}: damaged .*; remove its folder and run icdpm-prepare again"):
+        open_source("gopro", "train", data_dir)
+
+
+def test_a_damaged_picture_in_the_records_is_named(data_dir):
+    file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
+    pair = index_records(file)[0][0]
+    data = bytearray(file.read_bytes())
+    data[pair.blurry[0] + 60 : pair.blurry[0] + 300] = bytes(240)
+    file.write_bytes(data)
+    with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 cannot be read"):
+        open_source("gopro", "train", data_dir)
+    assert strip_files(data_dir) == []

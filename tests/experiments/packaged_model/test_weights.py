@@ -1,0 +1,135 @@
+"""The packaged model's recipe: what it is packaged from, and how it is measured."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.metrics.psnr import psnr
+from icdpm.restoration.restore import restore
+from icdpm.systems.workdir import load, read_config, read_data, weights_file
+from icdpm_datasets.source import open_source
+from icdpm_experiments.packaged_model import guided_gains
+from icdpm_experiments.packaged_model.guided_gains import GUIDED, SAME_COMPUTE, SAME_STEPS, rows_of_set
+from icdpm_experiments.packaged_model.learning_curve import read_curve
+from icdpm_experiments.packaged_model.packaging import package
+from icdpm_experiments.packaged_model.training_pictures import open_pictures
+
+
+@pytest.fixture
+def pairs_folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        sharp = rng.integers(60, 190, (40, 48, 3)).astype(np.uint8)
+        for side, picture in (("sharp", sharp), ("blur", sharp // 2 + 50)):
+            (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(picture).save(tmp_path / "pairs" / side / f"{name}.png")
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def run(micro_workdir, tmp_path):
+    """A workdir of a run that was validated twice, killed and validated again."""
+    workdir = shutil.copytree(micro_workdir, tmp_path / "run")
+    seen = {"training": [f"3 pairs in {tmp_path}/pictures/averaged"], "validation": [f"3 pairs in {tmp_path}/pictures/val"]}
+    (workdir / "data.json").write_text(json.dumps(seen))
+    for number, values in enumerate([{3: 20.0, 6: 21.0}, {6: 22.0}]):
+        writer = tf.summary.create_file_writer(str(workdir / "tensorboard"), filename_suffix=f".{number}")
+        for step, value in values.items():
+            with writer.as_default(step):
+                for name, change in (("psnr", 0), ("psnr_blurry", -1), ("noise_loss", 1)):
+                    tf.summary.scalar(f"validation/{name}", value + change)
+        writer.close()
+        os.utime(next((workdir / "tensorboard").glob(f"*.{number}")), (number, number))
+    return workdir
+
+
+def test_the_curve_of_a_run(run):
+    rows, hours, first = read_curve(run)
+    assert [(row["step"], row["psnr"], row["noise_loss"]) for row in rows] == [(3, 20.0, 21.0), (6, 22.0, 23.0)]
+    assert 0 < hours < 0.1 and first == 3
+
+
+def test_a_run_is_packaged(run, pairs_folder, tmp_path):
+    target = tmp_path / "package/small"
+    (target / "checkpoints/step-000000001").mkdir(parents=True)
+    # Whatever their order in the file, weights go by their names.
+    with np.load(weights_file(run, 6)) as kept:
+        arrays = dict(kept)
+    np.savez(weights_file(run, 6), **dict(reversed(arrays.items())))
+    change = package(run, target, open_source(str(pairs_folder), "test"), tmp_path / "pictures")
+    assert abs(change) < 0.01 and [path.name for path in target.parent.iterdir()] == ["small"]
+    assert [path.name for path in (target / "checkpoints").iterdir()] == ["step-000000006"]
+    assert read_config(target) == read_config(run)
+    for ours, theirs in zip(load(target).get_weights(), load(run).get_weights()):
+        np.testing.assert_array_equal(ours, theirs.astype(np.float16))
+    assert weights_file(target, 6).stat().st_size < weights_file(run, 6).stat().st_size
+    assert read_data(target) == {"training": ["3 pairs in averaged"], "validation": ["3 pairs in val"]}
+    card = (target / "MODEL_CARD.md").read_text()
+    assert "6 steps of 4 crops of 16×16" in card and str(tmp_path) not in card and "Not yet" in card
+    assert PIL.Image.open("results/weights_curve.png").size[0] > 500
+
+
+def test_missing_pictures_are_named(tmp_path):
+    with pytest.raises(IcdpmError, match="no folder 'nowhere' of pictures"):
+        open_pictures("nowhere")
+    with pytest.raises(IcdpmError, match="FOLDER=pictures"):
+        open_pictures("")
+    with pytest.raises(ValueError, match="photos"):
+        open_pictures(tmp_path)
+
+
+def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path):
+    module = "icdpm_experiments.packaged_model.bench_weights"
+    flags = [f"--workdir={micro_workdir}", f"--pairs=few={pairs_folder}", "--metrics=psnr,lpips_alex", "--paper_crop=16"]
+    environment = {**os.environ, "ICDPM_CACHE": str(tmp_path / "no weights")}
+    command = [sys.executable, "-m", module, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "results/weights.json").read_text())
+    rows = {(row["set"], row["restored"]): row for row in content["rows"]}
+    assert list(rows) == [
+        ("few", "blurry"),
+        ("few", "one sample"),
+        ("few", "mean of 8"),
+        ("few", "--preset=fast"),
+        ("few", "--preset=balanced"),
+        ("few, middle 16×16", "blurry"),
+        ("few, middle 16×16", "--preset=paper"),
+        ("few, sharp", "sharp picture as input, one sample"),
+    ]
+    row, blurry = rows["few", "mean of 8"], rows["few", "blurry"]
+    assert row["gain"] == pytest.approx(row["psnr"] - blurry["psnr"], abs=2e-3) and row["from"] <= row["gain"] <= row["to"]
+    assert row["worst"] <= row["gain"] and row["below the input"].endswith(" of 3")
+    assert "lpips_alex is not available" in (tmp_path / "results/weights.md").read_text()
+
+
+def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, random_pairs, tmp_path, monkeypatch):
+    system, loaded = load(micro_workdir), []
+    monkeypatch.setattr(guided_gains, "load", lambda workdir, step: loaded.append((workdir.name, step)) or system)
+    monkeypatch.setattr(guided_gains, "SAMPLES", 2)
+    random_pairs.names = random_pairs.names[:2]
+    gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS)
+    assert loaded == [(f"small_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
+    restored = restore(system, random_pairs.blurry[1], system.settings(samples=2)).pixels
+    gain = psnr(restored, random_pairs.sharp[1]) - psnr(random_pairs.blurry[1], random_pairs.sharp[1])
+    np.testing.assert_allclose(gains[:, 1], gain)
+
+
+def test_rows_of_guided_and_unguided():
+    gains = {
+        GUIDED: np.array([[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]]),
+        SAME_STEPS: np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]),
+        SAME_COMPUTE: np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]),
+    }
+    guided, steps, compute = rows_of_set("few", gains)
+    assert (guided["gain"], guided["seed 0"], guided["seed 2"], guided["guided − it"]) == (2.5, 1.5, 3.5, "")
+    assert (steps["guided − it"], steps["from"], steps["to"]) == (1.0, 1.0, 1.0)
+    assert compute["guided − it"] == 1.0 and (compute["from"], compute["to"]) == (0.0, 2.0)

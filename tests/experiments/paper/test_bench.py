@@ -1,0 +1,254 @@
+"""The tables and figures, of a small untrained model and pairs of noise."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.metrics.psnr import psnr
+from icdpm.photos.reading import read_picture
+from icdpm.photos.writing import write_picture
+from icdpm.systems.workdir import load, read_config
+from icdpm.training.strategy import make_strategy
+from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.paper import catalog, figure4, figure8, table1, table2, table7, table8, table9, tables3to6
+from icdpm_experiments.paper.guidance_pictures import guidance_pictures
+from icdpm_experiments.paper.models import Model
+from icdpm_experiments.paper.published import TABLE1, TABLE3
+from icdpm_experiments.paper.runs import Runs
+
+
+class SmallScale:
+    """A scale whose every variant is one small model, and whose every test set is a few pairs of noise."""
+
+    name = "micro"
+
+    def __init__(self, config, pairs):
+        self._config = config
+        self._pairs = pairs
+
+    def config(self, variant):
+        return self._config
+
+    def training_pairs(self):
+        return self._pairs
+
+    def test_pairs(self, dataset):
+        return SelectedPairs(self._pairs, [0, 2], f"pairs in place of {dataset}")
+
+    def label(self, dataset):
+        return f"not {dataset}"
+
+    def alignment(self, dataset):
+        return "none"
+
+    def grid(self):
+        from icdpm.systems.settings import SamplingSettings
+
+        return [SamplingSettings("ancestral", 1, 0.9), SamplingSettings("ancestral", 2, 0.8)]
+
+
+@pytest.fixture(scope="module")
+def system(micro_workdir):
+    return load(micro_workdir)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch, micro_workdir, system, random_pairs):
+    """Trained `Runs` in a folder of their own, all of one system, without any downloaded weights of metrics."""
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("icdpm_experiments.paper.runs.load", lambda workdir: system)
+    pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS want some size
+    made = Runs(SmallScale(read_config(micro_workdir), pairs), make_strategy("single"))
+    names = "table2_a table2_b table2_c table2_f table8_b table8_c table8_d table9_without_concatenation".split()
+    for name in names:
+        shutil.copytree(micro_workdir, made.workdir(name))
+    return made
+
+
+def rows_of(name):
+    with open(f"results/{name}.json") as file:
+        return json.load(file)["rows"]
+
+
+def test_a_variant_is_trained_once(tmp_path, micro_workdir, random_pairs, monkeypatch):
+    config, strategy, trained = read_config(micro_workdir), make_strategy("single"), []
+
+    def train(given, workdir, training, validation, on):
+        trained.append((given is config, workdir, training is random_pairs, len(validation), on is strategy))
+        shutil.copytree(micro_workdir, workdir)
+
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
+    runs = Runs(SmallScale(config, random_pairs), strategy, tmp_path)
+    assert not runs.is_trained("table8_e")
+    # Table 8 (e) is Table 2 (c).
+    runs.train("table8_e")
+    runs.train("table2_c")
+    assert trained == [(True, tmp_path / "micro/table2_c", True, 2, True)]
+    # A run that stopped early goes on; a signal ends the command by its own exit status.
+    config.run.steps = 7
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", lambda *_: 15)
+    with pytest.raises(SystemExit) as ended:
+        runs.train("table2_c")
+    assert ended.value.code == 128 + 15
+
+
+def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsys):
+    pairs = runs.scale.test_pairs("gopro")
+    for index, name in enumerate(pairs.names):
+        write_picture(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
+    tables3to6.run(runs, "table3", {"HINet": tmp_path / "others", "New": tmp_path / "others"})
+    rows = {(row["row"], row["metric"]): row for row in rows_of("table3")}
+    assert {row for row, _ in rows} == {"blurry", "New", *TABLE3}
+    assert rows["HINet", "ssim"] == {"row": "HINet", "dataset": "not gopro", "metric": "ssim", "value": 1.0, "published": 0.96}
+    assert rows["New", "ssim"]["value"] == 1 and rows["New", "ssim"]["published"] is None
+    assert rows["MPRNet", "psnr"]["value"] is None and rows["MPRNet", "psnr"]["published"] == 32.66
+    assert rows["Ours", "kid_x1000"]["value"] is None and rows["Ours", "kid_x1000"]["published"] == 0.77
+    content = json.loads((tmp_path / "results/table3.json").read_text())
+    assert set(content["not_available"]) == {"lpips_alex", "niqe", "fid", "kid"} and content["test_set"] == "gopro"
+    for row in ("Ours", "Ours-SA"):
+        folder = tmp_path / content["restored"][row]
+        measured = [psnr(read_picture(folder / f"{name}.png"), pairs.load(i)[1]) for i, name in enumerate(pairs.names)]
+        assert rows[row, "psnr"]["value"] == pytest.approx(np.mean(measured))
+    assert rows["Ours", "psnr"]["value"] != rows["Ours-SA", "psnr"]["value"]
+    assert "| Ours |" in capsys.readouterr().out
+    with pytest.raises(IcdpmError, match="Ours is the name of a row that is made here"):
+        tables3to6.run(runs, "table3", {"Ours": tmp_path / "others"})
+
+
+def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatch):
+    monkeypatch.setitem(tables3to6.DEBLURRING, "UNet", Model("table2_b"))
+    for table, published in {"table4": 28.06, "table5": None}.items():
+        assert [need.variant for need in tables3to6.restorings(runs.scale, table)] == ["table2_f", "table2_f", "table2_b"]
+        tables3to6.run(runs, table, {})
+        (row,) = (row for row in rows_of(table) if (row["row"], row["metric"]) == ("UNet", "psnr"))
+        assert row["value"] > 0 and row["published"] == published
+        with open(f"results/{table}.md") as file:
+            assert "UNet: one sample of table2_b (ancestral, 3 steps, linear_beta 0.9)." in file.read()
+
+
+def test_domains_are_compared_in_every_space(runs, monkeypatch):
+    monkeypatch.setattr(runs.scale, "test_pairs", lambda dataset: SelectedPairs(runs.scale.training_pairs(), range(5), dataset))
+    # The model's guidance has one scale only; the rows of the others stay empty.
+    monkeypatch.setattr(table1, "inception_features", lambda picture: picture[:2, :2, 0].reshape(1, 4) / 255.0)
+    table1.run(runs)
+    rows = {(row["row"], row["metric"]): row for row in rows_of("table1")}
+    assert {row for row, _ in rows} == set(TABLE1)
+    for space in ("input", "input ×2", "guidance ×2"):
+        assert rows[space, "fid"]["value"] == pytest.approx(0, abs=1e-6)  # a set against itself
+    assert rows["input ×4", "fid"]["value"] is None and rows["input ×4", "fid"]["published"] == 56.313
+
+
+def test_missing_inception_weights_are_told_in_place_of_numbers(runs):
+    table1.run(runs)
+    assert all(row["value"] is None for row in rows_of("table1"))
+    with open("results/table1.md") as file:
+        assert "fid: not available: the weights" in file.read()
+
+
+def test_spaces_are_what_they_are_called(runs):
+    picture = np.random.default_rng(0).integers(0, 256, (10, 14, 3), dtype=np.uint8)
+    system = runs.system("table2_f")
+    spaces = table1.spaces(system, picture)
+    assert list(spaces) == ["input", "input ×2", "guidance ×2"]
+    gray = picture @ [0.2989, 0.587, 0.114]
+    assert np.abs(spaces["input"][..., 0] - gray).max() <= 1
+    pooled = gray.reshape(5, 2, 7, 2).mean(axis=(1, 3))
+    assert spaces["input ×2"].shape == (5, 7, 3) and np.abs(spaces["input ×2"][..., 1] - pooled).max() <= 1
+    features = guidance_pictures(system, picture).features[1]
+    assert features.shape == (5, 7, 4) and features.dtype == np.float32
+
+
+def test_tables_8_and_9_have_their_rows(runs):
+    table8.run(runs)
+    assert [row["row"] for row in rows_of("table8") if row["metric"] == "psnr"] == ["blurry", *"abcde"]
+    assert all(row["value"] is not None for row in rows_of("table8") if row["metric"] == "psnr")
+    table9.run(runs)
+    rows = {(row["row"], row["dataset"], row["metric"]): row["published"] for row in rows_of("table9")}
+    assert rows["w/ concatenation", "not gopro", "psnr"] == 30.65
+    assert rows["w/o input concatenation", "not realblur_j", "lpips_alex"] == 0.177
+
+
+def test_table_2_takes_the_best_of_the_grid_and_the_figures_show_all_of_it(runs, monkeypatch):
+    monkeypatch.setattr(table2, "TABLE2", {row: table2.TABLE2[row] for row in "ac"})
+    monkeypatch.setattr(table2, "MODELS", {row: table2.MODELS[row] for row in "ac"})
+    table2.run(runs)
+    catalog.EXPERIMENTS["fig5"].run(runs)
+    best = {(row["row"], row["metric"]): row for row in rows_of("table2") if row["dataset"] == "not realblur_j"}
+    points = rows_of("fig5")
+    assert len(points) == 4 and {point["dataset"] for point in points} == {"not realblur_j"}
+    for row in "ac":
+        assert best[row, "best psnr"]["value"] == max(point["psnr"] for point in points if point["row"] == row)
+        assert best[row, "best lpips_alex"]["value"] is None
+    assert best["c", "best psnr"]["published"] == 28.286
+    assert PIL.Image.open("results/fig5.png").width > 300
+
+
+def test_preferences_are_asked_for_and_tabulated(runs, tmp_path):
+    table7.run(runs, {})
+    page = (runs.folder / "preference.html").read_text()
+    assert "Ours-SA" in page
+    assert all(row["value"] is None for row in rows_of("table7"))
+    answers = {"study": "x", "methods": ["icDPM", "Ours"], "rater": "one", "comparisons": 2}
+    answers["answers"] = [
+        {"picture": str(i), "left": "icDPM", "right": "Ours", "preferred": winner} for i, winner in enumerate(["Ours", "icDPM"])
+    ]
+    (tmp_path / "answers-one.json").write_text(json.dumps(answers))
+    table7.run(runs, {}, answers=str(tmp_path / "answers-*.json"))
+    rows = {(row["row"], row["metric"]): row for row in rows_of("table7")}
+    assert rows["Ours", "over icDPM"]["value"] == 0.5 and rows["Ours", "over icDPM"]["published"] == 0.79
+    assert rows["Ours", "over icDPM"]["low"] < 0.5 < rows["Ours", "over icDPM"]["high"]
+    assert rows["DvSR", "over Ours"]["value"] is None
+    with pytest.raises(IcdpmError, match="there are no answers"):
+        table7.run(runs, {}, answers="nowhere/*.json")
+
+
+def test_figures_show_their_pictures(runs):
+    figure4.run(runs)
+    # Two pictures of 96×96 with 4 versions and one regression output, a heading and two lines below.
+    assert PIL.Image.open("results/fig4.png").size == (5 * 96 + 6 * 8, 28 + 2 * (96 + 8) + 8 + 2 * 28)
+    figure8.run(runs)
+    assert PIL.Image.open("results/fig8.png").width > 96
+    assert [row["picture"] for row in rows_of("fig4")] == runs.scale.test_pairs("realblur_j").names
+    assert len(rows_of("fig8")) == 4
+
+
+def test_the_channels_that_vary_most_are_shown():
+    features = np.random.default_rng(0).standard_normal((8, 8, 20)).astype(np.float32) * np.arange(20)
+    channels = figure8.strongest_channels(features)
+    assert len(channels) == 12 and channels[0] == np.argmax(features.std(axis=(0, 1)))
+    shown = figure8.stretched(features[..., channels[0]])
+    assert np.corrcoef(shown[..., 0].ravel(), features[..., channels[0]].ravel())[0, 1] > 0.99
+    assert shown.min() == 0 and shown.max() == 255
+
+
+def test_every_table_and_figure_of_the_list_can_be_asked_for():
+    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8"}
+    assert set(catalog.EXPERIMENTS) == expected
+    text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
+    targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()
+    assert {target.removeprefix("bench-") for target in targets} == expected
+    assert all(f"\nbench-{name}:  ## " in text for name in expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table10"], "name one or several of table1"),
+        (["table8", "--restored=a=b"], "--restored is for table3, table4, table5, table6, table7"),
+        (["table3", "table4", "--restored=a=b"], "--restored is for one table at a time"),
+        (["table1", "--answers=x"], "--answers is for table7"),
+    ],
+)
+def test_wrong_flags_are_told(arguments, message):
+    command = [sys.executable, "-m", "icdpm_experiments.paper.bench", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2 and message in result.stderr
+    assert len(result.stderr.splitlines()) == 1

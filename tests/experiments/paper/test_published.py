@@ -1,0 +1,39 @@
+"""The published values, as far as they can be checked without the paper."""
+
+import pytest
+
+from icdpm_experiments.paper import published
+
+
+def test_every_table_has_the_papers_rows():
+    counts = {name: len(getattr(published, f"TABLE{name}")) for name in (1, 2, 3, 4, 5, 6, 7, 8, 9)}
+    assert counts == {1: 7, 2: 6, 3: 12, 4: 10, 5: 7, 6: 11, 7: 6, 8: 5, 9: 2}
+
+
+@pytest.mark.parametrize("number", [3, 4, 5, 6])
+def test_only_the_paper_s_empty_cells_are_empty_and_values_fit_their_metric(number):
+    empty = {name: row.count(None) for name, row in getattr(published, f"TABLE{number}").items() if None in row}
+    assert empty == {3: {"SimpleNet": 3}, 4: {"DeblurGAN": 4}}.get(number, {})
+    for row in getattr(published, f"TABLE{number}").values():
+        assert len(row) == 6
+        for value, (low, high) in zip(row, [(0.05, 0.25), (2.5, 4.2), (3, 25), (0.5, 10), (26, 34), (0.8, 0.97)]):
+            assert value is None or low < value < high
+
+
+def test_preferences_of_two_methods_add_up_to_one():
+    for row, values in published.TABLE7.items():
+        for column, value in zip(published.TABLE7_METHODS, values):
+            if row == column:
+                assert value is None
+            else:
+                back = published.TABLE7[column][published.TABLE7_METHODS.index(row)]
+                assert value + back == pytest.approx(1, abs=1e-9)
+
+
+def test_what_the_text_says_in_words_holds():
+    # §4.3: guidance reduces the gap at each scale; §4.3: (f) has the best out-of-domain LPIPS.
+    for k in (2, 4, 8):
+        assert all(a < b for a, b in zip(published.TABLE1[f"guidance ×{k}"], published.TABLE1[f"input ×{k}"]))
+    assert min(published.TABLE2, key=lambda row: published.TABLE2[row][2]) == "f"
+    # Table 9's row with concatenation is Table 8 (d).
+    assert published.TABLE9["w/ concatenation"][2:] == published.TABLE8["d"][::-1]

@@ -1,0 +1,95 @@
+"""Sweeps over settings of samplers: what is measured, and that a killed one resumes."""
+
+import dataclasses
+import types
+
+import numpy as np
+import pytest
+
+from icdpm.metrics.psnr import psnr
+from icdpm.systems.registry import make_system
+from icdpm.systems.settings import SamplingSettings
+from icdpm_experiments.sweeping import sweep
+from icdpm_experiments.sweeping.journal import Journal
+from icdpm_experiments.sweeping.metrics import available_metrics
+
+SETTINGS = [SamplingSettings("ancestral", 2, 0.9), SamplingSettings("dpmpp_2m", 3, 0.9, schedule="log_snr")]
+
+
+@pytest.fixture
+def system(micro_config):
+    return make_system(micro_config)
+
+
+@pytest.fixture
+def pairs(random_pairs):
+    random_pairs.names = random_pairs.names[:3]
+    return random_pairs
+
+
+def test_what_cannot_be_measured_is_said(random_pairs, monkeypatch, tmp_path):
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    metrics, reasons = available_metrics(["psnr", "lpips_alex", "niqe"], type(random_pairs)(count=1, size=32))
+    assert list(metrics) == ["psnr", "detail"]
+    assert all("are not in ~/weights" in reasons[name] for name in ("lpips_alex", "niqe"))
+
+
+def test_means_over_pictures_and_samples(system, pairs, metrics, tmp_path, capsys):
+    several = [dataclasses.replace(each, samples=2) for each in SETTINGS]
+    kept = []
+
+    def restore(*arguments, **options):
+        kept.append(sweep_restore(*arguments, **options))
+        return kept[-1]
+
+    sweep_restore, sweep.restore = sweep.restore, restore
+    try:
+        means = sweep.sweep(system, pairs, several, metrics, Journal(tmp_path / "journal"), "micro: ")
+    finally:
+        sweep.restore = sweep_restore
+    assert len(kept) == 6 and all(len(restored.samples) == 2 for restored in kept)
+    of_first = list(zip(kept[:3], (pairs.load(i)[1] for i in range(3))))
+    expected = np.mean([psnr(sample, sharp) for restored, sharp in of_first for sample in restored.samples])
+    assert means[0]["psnr"] == pytest.approx(expected)
+    assert means[0]["psnr_of_mean"] == pytest.approx(np.mean([psnr(restored.pixels, sharp) for restored, sharp in of_first]))
+    assert set(means[1]) == {name + end for name in ("psnr", "ssim", "detail") for end in ("", "_of_mean")}
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("micro: dpmpp_2m, 3 steps, log_snr 0.9: psnr ")
+
+
+def test_a_killed_sweep_goes_on_where_it_was(system, pairs, metrics, tmp_path, monkeypatch):
+    """Killed in the second picture of the second setting, and in the midst of writing what the first has measured."""
+    done, stop_after = [], [4]
+
+    def restore(system, blurry, settings, *, seed, **_):
+        if len(done) == stop_after[0]:
+            raise KeyboardInterrupt
+        done.append((settings.steps, int(blurry[0, 0, 0])))
+        pixels = np.roll(blurry, settings.steps, axis=0)
+        return types.SimpleNamespace(pixels=pixels, samples=[pixels])
+
+    monkeypatch.setattr(sweep, "restore", restore)
+    path = tmp_path / "runs" / "journal.jsonl"
+
+    def swept(settings=SETTINGS, path=path):
+        return sweep.sweep(system, pairs, settings, metrics, Journal(path))
+
+    with pytest.raises(KeyboardInterrupt):
+        swept()
+    assert len(path.read_text().splitlines()) == 4
+    path.write_text(path.read_text()[:-7])
+    stop_after[0] = None
+    resumed = swept()
+    assert len(done) == 4 + 3 and len(set(done)) == 6
+    assert resumed == swept() and len(done) == 7
+    assert resumed == swept(path=tmp_path / "unbroken")
+
+    # What another model, other pictures or other settings gave is not taken for it.
+    del done[:]
+    system.trainable_variables[0].assign_add(np.ones(system.trainable_variables[0].shape))
+    swept()
+    pairs.blurry = pairs.blurry // 2
+    swept()
+    swept([dataclasses.replace(SETTINGS[0], steps=5)])
+    assert len(done) == 6 + 6 + 3

@@ -1,0 +1,156 @@
+"""A system that no file of icdpm names, through every command: the seam holds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from icdpm.systems.workdir import checkpoint_steps
+
+HERE = Path(__file__).parent
+CONFIG = """
+from icdpm.systems.config import default_config
+
+def get_config():
+    config = default_config("sharpener:Sharpener")
+    config.name = "sharpener"
+    config.precision = "float32"
+    config.optimizer.learning_rate = 1e-2
+    config.optimizer.learning_rate_ramp = 2
+    config.data.batch = 4
+    config.data.crop = 16
+    config.run.steps = 6
+    config.run.log_every = 1
+    config.run.validate_every = 3
+    config.run.checkpoint_every = 2
+    config.run.validation_images = 2
+    return config
+"""
+OUTSIDE = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+model, given, made = sys.argv[1:]
+images = np.load(given)[None] / np.float32(255)
+np.save(made, tf.saved_model.load(model).signatures["restore"](images=images)["images"])
+assert not {"icdpm", "sharpener"} & set(sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the config and pairs in the layout of a test set."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "sharpener_config.py").write_text(CONFIG)
+    rng = np.random.default_rng(0)
+    for side in ("blur", "sharp"):
+        (folder / "data" / side).mkdir(parents=True)
+    for number in range(6):
+        sharp = rng.integers(0, 256, (40, 52, 3), dtype=np.uint8)
+        blurry = ((sharp.astype(np.uint16) + np.roll(sharp, 1, axis=1)) // 2).astype(np.uint8)
+        for side, picture in (("blur", blurry), ("sharp", sharp)):
+            Image.fromarray(picture).save(folder / "data" / side / f"{number}.png")
+    return folder
+
+
+def command(name, *arguments):
+    return [sys.executable, "-c", f"from icdpm.commands.{name} import run; run()", *map(str, arguments)]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+def run(*arguments, status=0):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, env=ENVIRONMENT)
+    assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def training(folder, workdir):
+    return "train", f"--config={folder / 'sharpener_config.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}"
+
+
+@pytest.fixture(scope="module")
+def workdir(folder):
+    done = run(*training(folder, "run"))
+    assert "charbonnier loss" in done.stderr and "noise" not in done.stderr
+    return folder / "run"
+
+
+def weights(workdir):
+    with np.load(workdir / "checkpoints/step-000000006/weights.npz") as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def test_no_file_of_icdpm_names_it():
+    import icdpm
+
+    for path in Path(icdpm.__file__).parent.rglob("*.py"):
+        assert "sharpener" not in path.read_text().lower(), path
+
+
+def test_killed_and_resumed_equals_unbroken(folder, workdir):
+    process = subprocess.Popen(
+        command(*training(folder, "broken")), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
+    )
+    while not checkpoint_steps(folder / "broken"):
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    run(*training(folder, "broken"))
+    unbroken, broken = weights(workdir), weights(folder / "broken")
+    assert unbroken.keys() == broken.keys() and len(unbroken) == 6
+    for name, array in unbroken.items():
+        np.testing.assert_array_equal(array, broken[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def restored(folder, workdir):
+    """What icdpm-deblur makes of the blurry pictures, whole."""
+    run("deblur", folder / "data/blur", f"--workdir={workdir}", f"--output={folder / 'whole'}")
+    return folder / "whole"
+
+
+def test_tiles_give_the_whole(folder, workdir, restored):
+    run("deblur", folder / "data/blur", f"--workdir={workdir}", f"--output={folder / 'tiled'}", "--tile=16")
+    for path in restored.iterdir():
+        np.testing.assert_array_equal(np.asarray(Image.open(folder / "tiled" / path.name)), np.asarray(Image.open(path)))
+
+
+def test_it_has_no_samples_to_ask_for(folder, workdir):
+    photo = folder / "data/blur/0.png"
+    for flag, said in [
+        ("--samples=3", "a sharpener gives one answer for a picture, at once: it has no samples to choose"),
+        ("--sampler=ddim", "it has no sampler to choose"),
+        ("--preset=fast", "it has no presets"),
+        ("--spread", "--spread needs --samples=2 or more: one sample has no spread"),
+    ]:
+        done = run("deblur", photo, f"--workdir={workdir}", f"--output={folder / 'none'}", flag, status=2)
+        assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not (folder / "none").exists()
+
+
+def test_it_is_evaluated(folder, workdir, restored):
+    output = folder / "evaluation"
+    data = f"--dataset={folder / 'data'}"
+    run("evaluate", f"--workdir={workdir}", data, "--metrics=psnr", f"--output={output}")
+    assert json.loads((output / "summary.json").read_text())
+    for path in restored.iterdir():
+        np.testing.assert_array_equal(np.asarray(Image.open(output / "run" / path.name)), np.asarray(Image.open(path)))
+
+
+def test_what_is_exported_needs_neither_it_nor_icdpm(folder, workdir, restored):
+    run("export", f"--workdir={workdir}", f"--output={folder / 'model'}")
+    assert "There are none: the model gives one answer" in (folder / "model/MODEL_CARD.md").read_text()
+    np.save(folder / "given.npy", np.asarray(Image.open(folder / "data/blur/3.png")))
+    arguments = [folder / "model", folder / "given.npy", folder / "made.npy"]
+    subprocess.run([sys.executable, "-c", OUTSIDE, *map(str, arguments)], check=True, cwd=folder, capture_output=True)
+    made = np.round(np.load(folder / "made.npy")[0].astype(np.float64) * 255)
+    np.testing.assert_array_equal(made, np.asarray(Image.open(restored / "3.png")))

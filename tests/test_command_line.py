@@ -1,0 +1,144 @@
+"""What a person sees of a command, tried on a small one in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = '''
+"""Repeat a photo's name.
+
+Example:
+  icdpm-dummy --photo=street.jpg --times=2
+"""
+
+import sys
+
+from absl import app, flags
+
+from icdpm.command_line import run_command
+
+_PHOTO = flags.DEFINE_string("photo", None, "The photo.", required=True)
+_TIMES = flags.DEFINE_integer("times", 1, "How often.", lower_bound=1)
+_MODE = flags.DEFINE_enum("mode", "plain", ["plain", "loud"], "How loudly.")
+_FAST = flags.DEFINE_bool("fast", False, "Whether to hurry.")
+_NAMES = flags.DEFINE_multi_string("name", [], "A name.")
+_FAILURE = flags.DEFINE_string("failure", None, "Python code that fails.")
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"{argv[1]} is not a flag")
+    assert "tensorflow" not in sys.modules, "TensorFlow was imported before the command asked for it"
+    if _FAILURE.value:
+        exec(_FAILURE.value)
+    print(" ".join([_PHOTO.value] * _TIMES.value))
+
+
+def run():
+    run_command(main)
+'''
+
+
+@pytest.fixture
+def command(tmp_path):
+    (tmp_path / "dummy.py").write_text(COMMAND)
+    # What a console script does.
+    launch = "import sys; from dummy import run; sys.argv[0] = '/somewhere/bin/icdpm-dummy'; sys.exit(run())"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment["PYTHONPATH"] = str(tmp_path)
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-c", launch, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+
+    return run
+
+
+def test_success(command):
+    done = command("--photo=street.jpg", "--times=2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "street.jpg street.jpg\n", "")
+
+
+def test_help_shows_the_docstring_and_only_the_commands_flags(command):
+    done = command("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "Repeat a photo's name.\n"
+        "\n"
+        "Example:\n"
+        "  icdpm-dummy --photo=street.jpg --times=2\n"
+        "\n"
+        "Flags:\n"
+        "  --photo\n      The photo. (required)\n"
+        "  --times\n      How often. (default: 1)\n"
+        "  --mode\n      <plain|loud>: How loudly. (default: plain)\n"
+        "  --[no]fast\n      Whether to hurry. (default: false)\n"
+        "  --name\n      A name.; repeat this option to specify a list of values\n"
+        "  --failure\n      Python code that fails.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ([], "--photo is missing"),
+        (["--photo=a", "--tims=2"], "Unknown command line flag 'tims'. Did you mean: times ?"),
+        (["--photo=a", "--times=two"], "flag --times=two: not a whole number"),
+        (["--photo=a", "--times=0"], "flag --times=0: 0 is not a positive integer"),
+        (["--photo=a", "--mode=quiet"], "flag --mode=quiet: value should be one of <plain|loud>"),
+        (["--photo=a", "b"], "b is not a flag"),
+    ],
+)
+def test_wrong_flags_are_one_line(command, arguments, message):
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"icdpm-dummy: error: {message} (see icdpm-dummy --help)\n"
+
+
+@pytest.mark.parametrize(
+    "failure, message",
+    [
+        ("from icdpm.errors import IcdpmError; raise IcdpmError('too dark:\\n  use a lamp')", "too dark: use a lamp"),
+        ("open('street.jpg')", "street.jpg: No such file or directory"),
+        ("raise PermissionError(13, 'Permission denied', 'street.jpg')", "street.jpg: Permission denied"),
+        ("raise OSError(28, 'No space left on device')", "No space left on device"),
+        ("raise OSError('cannot identify image file')", "cannot identify image file"),
+    ],
+)
+def test_errors_for_people_are_one_line(command, failure, message):
+    done = command("--photo=a", f"--failure={failure}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"icdpm-dummy: error: {message}\n"
+
+
+def test_bugs_keep_their_traceback(command):
+    done = command("--photo=a", "--failure=[][0]")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert done.stderr.endswith("IndexError: list index out of range\n")
+
+
+def test_an_interrupt_is_one_line(command):
+    done = command("--photo=a", f"--failure=import os; os.kill(os.getpid(), {int(signal.SIGINT)})")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
+
+
+def test_tensorflow_and_its_addons_are_quiet(command):
+    done = command("--photo=a", "--failure=import tensorflow_addons, tensorflow_datasets")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
+
+
+def test_an_interrupt_that_a_library_turns_into_another_error_is_one_line(command):
+    failure = f"""
+import os
+try:
+    os.kill(os.getpid(), {int(signal.SIGINT)})
+except KeyboardInterrupt:
+    raise AssertionError("unwinding")
+"""
+    done = command("--photo=a", f"--failure={failure}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
