@@ -5,8 +5,8 @@ import numpy as np
 from icdpm.evaluation.bootstrap import mean_with_interval
 from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure
-from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.outputs import write_outputs
+from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.systems.registry import presets_of, settings_of
 from icdpm_experiments.results import without_home
 
