@@ -24,8 +24,10 @@ REQUIREMENTS = [
     "ml_collections",
     "pillow>=10.3",
     "scikit-image",
-    # Reads and writes the 16 bits a channel of PNG and TIFF, of which Pillow keeps 8.
+    # Reads and writes the 16 bits a channel of PNG, of which Pillow keeps 8, and decodes what tifffile reads.
     "imagecodecs",
+    # Reads those of TIFF; scikit-image brings it anyway.
+    "tifffile",
     "tqdm",
     # The messages of warm-up requests in an exported model: 26 kB, and nothing that TensorFlow does not bring anyway.
     "tensorflow-serving-api==2.15.1",

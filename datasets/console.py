@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
-from tqdm import tqdm
+from icdpm.progress import print_above, progress_bar
 
 _MOST_LINES = 50
 
 
 def warn(message: str) -> None:
     """Prints one line on stderr, above any progress bar."""
-    tqdm.write(f"warning: {message}", file=sys.stderr)
+    print_above(f"warning: {message}")
 
 
-def progress(what: str, unit: str, total: int, iterable: Iterable | None = None) -> tqdm:
+def progress(what: str, unit: str, total: int, iterable: Iterable | None = None):
     """A bar on stderr. Iterate over it, or call its `update(n)`; bytes (unit "B") are shown in powers of 1000."""
-    return tqdm(iterable, desc=what, unit=unit, total=total, unit_scale=unit == "B", mininterval=0.5, file=sys.stderr)
+    return progress_bar(what, total, unit, over=iterable)
 
 
 def shortened(lines: list[str]) -> list[str]:

@@ -59,7 +59,7 @@ def train_briefly(test):
 
 def restore_all(restorer, pairs):
     """[{'picture', 'blurry', 'sharp', 'sample', 'mean'}] of the pairs and of scikit-image's motion-blurred clock."""
-    from icdpm.photos.pictures import read_picture
+    from icdpm.photos.reading import read_picture
     from icdpm_datasets.photos import clock_motion_path
 
     pictures = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]

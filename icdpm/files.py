@@ -18,8 +18,8 @@ def write_atomically(path):
         with write_atomically("out/photo.png") as temporary:
             picture.save(temporary)
     """
-    # A link stays a link: what it points to is replaced.
-    target = Path(path).resolve()
+    # A link stays a link: what it points to is replaced. (Path.resolve would raise where links lead in a circle.)
+    target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise IcdpmError(f"cannot write {path}: it is not a regular file")
     # In the same folder, as a rename is atomic only within one file system. Writers choose the format by the end of

@@ -1,9 +1,15 @@
 """Shared by all tests."""
 
+import io
+import os
 import shutil
+import struct
+import zlib
 
 import numpy as np
+import PIL.Image
 import pytest
+from PIL.ExifTags import Base
 
 
 @pytest.fixture
@@ -55,6 +61,108 @@ def _micro_config():
     config.sampling.steps = 3
     config.sampling.max_noise_variance = 0.9
     return check_config(config)
+
+
+@pytest.fixture
+def bad_photos(tmp_path, bombs):
+    """A folder of files that cannot be restored: {path: words of what is said of it}."""
+    folder = tmp_path / "böse Fotos"
+    folder.mkdir()
+    image = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    said = {"no such file.png": "does not exist", "folder.png": "is not a file"}
+    (folder / "folder.png").mkdir()
+
+    def file(name, content, words):
+        (folder / name).write_bytes(content)
+        said[name] = words
+
+    def saved(file_format, picture=image, **options):
+        buffer = io.BytesIO()
+        picture.save(buffer, file_format, **options)
+        return buffer.getvalue()
+
+    file("empty.jpg", b"", "is empty")
+    file("text.png", b"not a picture\n", "is not a picture")
+    file("only a header.png", saved("PNG")[:20], "is damaged")
+    for name in ("png", "jpeg", "tiff", "webp", "bmp"):
+        content = saved(name)
+        file(f"truncated.{name}", content[: len(content) // 2], "is damaged")
+    deep = PIL.Image.fromarray(np.arange(10000, dtype=np.uint16).reshape(100, 100))
+    for name in ("png", "tiff"):
+        content = saved(name, deep)
+        file(f"truncated 16 bits.{name}", content[: len(content) // 2], "is damaged")
+    for name, content in bombs.items():
+        file(f"bomb {name}", content, "pixels" if "too many" in name else "GiB when it is decoded")
+    file("a GIF, really.png", saved("GIF", image.quantize(16)), "is a GIF file")
+    frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    for name in ("gif", "png", "webp", "tiff"):
+        file(f"animation.{name}", saved(name, frames[0], save_all=True, append_images=frames[1:]), "is an animation")
+    file("pages 16 bits.tif", saved("TIFF", deep, save_all=True, append_images=[deep]), "has several pages")
+    file("floats.tif", saved("TIFF", PIL.Image.new("F", (8, 8))), "has 32 bits a channel")
+    file("lab.tif", saved("TIFF", PIL.Image.new("LAB", (8, 8))), "has the colour mode LAB")
+    if os.geteuid() != 0:
+        file("protected.png", saved("PNG"), "cannot be read: Permission denied")
+        (folder / "protected.png").chmod(0)
+    return {folder / name: words for name, words in said.items()}
+
+
+@pytest.fixture(scope="session")
+def bombs():
+    """Small files that say they are large: {name: content}. Those with "too many" have too many pixels, others bytes."""
+    return {
+        "too many.png": _png_header(60000, 60000, 8, 2),
+        "too many 16 bits.png": _png_header(60000, 60000, 16, 2),
+        "too many.bmp": struct.pack("<2sIIIIIIHH24x", b"BM", 54, 0, 54, 40, 60000, 60000, 1, 24),
+        "too many.gif": b"GIF89a" + struct.pack("<HHBBBcHHHHB", 60000, 60000, 0, 0, 0, b",", 0, 0, 60000, 60000, 0) + b"\2\0;",
+        "too many.webp": _webp_header(16383, 16383),
+        "too many.tif": bomb_tiff(60000, 60000, 3, 8),
+        "too many 16 bits.tif": bomb_tiff(60000, 60000, 3, 16),
+        "16 bits.png": _png_header(13000, 13000, 16, 6),
+        "16 channels.tif": bomb_tiff(13000, 13000, 16, 16),
+        "16 channels of 8 bits.tif": bomb_tiff(13000, 13000, 16, 8),
+        "tile.tif": bomb_tiff(100, 100, 3, 8, tile=60000),
+        "tile of 16 bits.tif": bomb_tiff(100, 100, 3, 16, tile=60000),
+    }
+
+
+def bomb_tiff(width, height, channels, bits, tile=None):
+    """A whole TIFF file, all of whose strips, or tiles, are the same block under deflate, of zeros."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    directory = ImageFileDirectory_v2()
+    directory[Base.ImageWidth], directory[Base.ImageLength] = width, height
+    directory[Base.BitsPerSample] = (bits,) * channels
+    directory[Base.SamplesPerPixel] = channels
+    directory[Base.ExtraSamples] = (0,) * (channels - 3)
+    directory[Base.PhotometricInterpretation] = 2
+    directory[Base.Compression] = 8
+    block = zlib.compress(bytes(width * channels * bits // 8))
+    if tile:
+        directory[322], directory[323] = tile, tile
+        directory[324], directory[325] = 0, len(block)
+    else:
+        directory[Base.RowsPerStrip] = 1
+        directory[Base.StripOffsets], directory[Base.StripByteCounts] = (0,) * height, (len(block),) * height
+    file = io.BytesIO()
+    directory.save(file)
+    # Pillow counts offsets from the end of the directory, but moves the first of several only.
+    places = struct.pack("<I", file.tell()), bytes(4)
+    content = file.getvalue()
+    return content.replace(places[1] * (height - 1), places[0] * (height - 1)) + block
+
+
+def _png_header(width, height, bits, kind):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def _webp_header(width, height):
+    data = b"\x2f" + struct.pack("<I", (width - 1) | (height - 1) << 14) + bytes(20)
+    chunk = b"VP8L" + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
 
 
 class RandomPairs:

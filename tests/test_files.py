@@ -110,6 +110,14 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "elsewhere" / "photo.png").read_bytes() == b"new"
 
 
+def test_a_link_in_a_circle_is_replaced(tmp_path):
+    circle = tmp_path / "circle.txt"
+    circle.symlink_to("circle.txt")
+    with write_atomically(circle) as temporary:
+        temporary.write_text("whole")
+    assert circle.read_text() == "whole" and not circle.is_symlink()
+
+
 def test_a_folder_is_whole_or_absent(tmp_path):
     target = tmp_path / "models" / "1"
     with pytest.raises(RuntimeError), make_folder_atomically(target) as folder:

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import fcntl
 import itertools
 import os
 from collections.abc import Iterator
@@ -36,6 +35,7 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError
+from icdpm.locks import locked
 from icdpm_datasets.console import progress, warn
 from icdpm_datasets.pairs import corner_of
 from icdpm_datasets.published.crop_file import CropFile, laid_out_bytes, write_crop_file
@@ -117,15 +117,11 @@ class TrainingPairs(RecordedPairs):
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Waits until no other process lays out pairs in `folder`, which is made, and keeps the next one waiting."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / ".lock", "w")
-    except OSError as error:
-        raise IcdpmError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error
-    with file:
+    with contextlib.ExitStack() as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            warn(f"{folder}: another process is laying out pairs there; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock.enter_context(
+                locked(folder / ".lock", lambda: warn(f"{folder}: another process is laying out pairs there; waiting for it"))
+            )
+        except OSError as error:
+            raise IcdpmError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error
         yield

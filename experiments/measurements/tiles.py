@@ -74,7 +74,7 @@ def main(argv):
 
 def _photo():
     """The photo, uint8 [HEIGHT, WIDTH, 3]."""
-    from icdpm.photos.pictures import read_picture
+    from icdpm.photos.reading import read_picture
     from icdpm_datasets.photos import photo
 
     if FLAGS.photo is None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure
+from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
-from icdpm.evaluation.restoring import restore_source
 from icdpm.systems.workdir import checkpoint_steps, load
 from icdpm.training.run import train
 from icdpm_experiments.paper.models import FINE_TUNED, SAME
@@ -94,7 +94,7 @@ class Runs:
         words = re.sub(r"[^\w.]+", "-", str(settings))
         name = f"{workdir.name}-step{self._step(model.variant)}-{words}-mean{settings.samples}"
         folder = workdir / "restored" / dataset / name
-        restore_source(system, pairs, settings, 0, folder)
+        write_outputs(system, pairs, settings, 0, folder)
         return folder
 
     # Measuring.

@@ -106,15 +106,16 @@ def _renamed(place, chosen):
 
 def _check_apart(planned):
     """Raises IcdpmError where two photos would be written to one file, or one over a photo that is read."""
-    sources = {photo.source.resolve(): photo.source for photo in planned if photo.source is not None}
+    # Path.resolve would raise where links lead in a circle.
+    sources = {os.path.realpath(photo.source): photo.source for photo in planned if photo.source is not None}
     taken = {}
     for photo, paths in planned.items():
         for path in paths:
             other = taken.setdefault(path, photo)
             if other is not photo:
                 raise IcdpmError(f"{other.source} and {photo.source} would both be restored to {path}; restore them apart")
-            if path.resolve() in sources:
-                raise IcdpmError(f"{sources[path.resolve()]} would be replaced by a restoration; choose another --output")
+            if (source := sources.get(os.path.realpath(path))) is not None:
+                raise IcdpmError(f"{source} would be replaced by a restoration; choose another --output")
 
 
 def _check_writable(folder):

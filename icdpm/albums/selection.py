@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import os
 from pathlib import Path
 
+from icdpm.albums.search import Search
 from icdpm.errors import IcdpmError
 from icdpm.photos.formats import SUFFIXES
 
@@ -28,8 +28,26 @@ class Selected:
     alone: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What a command's arguments stand for.
+
+    Attributes:
+      photos: each once.
+      ignored: the number of files found that are left alone, as their suffix is not a picture's.
+      left_out: a sentence for each link to a folder that was found and not followed.
+    """
+
+    photos: list[Selected]
+    ignored: int
+    left_out: list[str]
+
+
 def select_photos(arguments, leave_out=None):
-    """The photos that a command's arguments stand for, each once.
+    """The photos that a command's arguments stand for, each name of a file once.
+
+    A link to a photo is a photo of its own name. Links to folders are followed where an argument names them, not where they
+    are come across: they may lead around in circles.
 
     Args:
       arguments: strings: photos; folders, searched with the folders in them; patterns with *, ?, [] or **, of photos
@@ -37,62 +55,30 @@ def select_photos(arguments, leave_out=None):
       leave_out: a folder that is not searched (that of the restored photos may lie among the photos).
 
     Returns:
-      ([Selected], the number of files found that are left alone, as their suffix is not a picture's). Hidden files and
-      folders are not looked at.
+      A Selection. Hidden files and folders are not looked at.
 
     Raises:
-      IcdpmError: a pattern matches nothing, a folder cannot be read, or no picture was found at all.
+      IcdpmError: an argument is empty, a pattern matches nothing, a folder cannot be read, or no picture was found at all.
     """
+    search = Search(leave_out)
     selected, ignored = {}, set()
     for argument in arguments:
+        if not argument:
+            raise IcdpmError("the name of a photo is empty; give a file, a folder, a pattern, or - for standard input")
         if argument == STANDARD_STREAM:
             selected.setdefault(None, Selected(None, Path(), alone=True))
             continue
-        root, found = _expand(argument, leave_out and Path(leave_out).resolve())
+        root, found = search.expand(argument)
         for path in found:
+            key = os.path.abspath(path)
             if root is None:
-                selected.setdefault(path.resolve(), Selected(path, Path(path.name), alone=True))
+                selected.setdefault(key, Selected(path, Path(path.name), alone=True))
             elif path.suffix.lower() in SUFFIXES:
-                selected.setdefault(path.resolve(), Selected(path, path.relative_to(root), alone=False))
+                selected.setdefault(key, Selected(path, path.relative_to(root), alone=False))
             else:
-                ignored.add(path.resolve())
+                ignored.add(key)
+    left_out = [f"{link} is a link to a folder and left out; name it to restore what is in it" for link in search.links]
     if not selected:
-        raise IcdpmError(f"{' '.join(arguments)}: no picture was found; pictures end in {', '.join(SUFFIXES)}")
-    return list(selected.values()), len(ignored)
-
-
-def _expand(argument, leave_out):
-    """(the folder that the places of what was found count from, or None for a photo's own name, the paths found)."""
-    if os.path.isdir(argument):
-        return Path(argument), _files_below(argument, leave_out)
-    # A name with brackets in it that is there is meant as it stands.
-    if os.path.lexists(argument) or not glob.has_magic(argument):
-        return None, [Path(argument)]
-    matches = sorted(glob.glob(argument, recursive=True))
-    if not matches:
-        raise IcdpmError(f"{argument} matches nothing; check the pattern")
-    # The folder in front of the first special character.
-    parts = Path(argument).parts
-    root = Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))])
-    found = []
-    for match in matches:
-        found += _files_below(match, leave_out) if os.path.isdir(match) else [Path(match)]
-    if leave_out not in (root / "any").resolve().parents:
-        found = [path for path in found if leave_out not in path.resolve().parents]
-    return root, found
-
-
-def _files_below(folder, leave_out):
-    def refuse(error):
-        raise IcdpmError(f"{error.filename} cannot be searched for photos: {error.strerror}") from error
-
-    found = []
-    for parent, folders, files in os.walk(folder, onerror=refuse):
-        # In place, which is how os.walk is told where not to go.
-        folders[:] = sorted(name for name in _visible(folders) if Path(parent, name).resolve() != leave_out)
-        found += [Path(parent, name) for name in sorted(_visible(files))]
-    return found
-
-
-def _visible(names):
-    return [name for name in names if not name.startswith(".")]
+        nothing = f"{' '.join(arguments)}: no picture was found; pictures end in {', '.join(SUFFIXES)}"
+        raise IcdpmError("; ".join([nothing, *left_out]))
+    return Selection(list(selected.values()), len(ignored), left_out)

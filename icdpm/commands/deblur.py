@@ -102,7 +102,8 @@ def main(argv):
     from icdpm.albums.jobs import plan_jobs
     from icdpm.albums.selection import select_photos
 
-    photos, ignored = select_photos(argv[1:], leave_out=FLAGS.output)
+    selection = select_photos(argv[1:], leave_out=FLAGS.output)
+    photos, notices = selection.photos, selection.left_out
     samples, restore_jobs = _by_server() if FLAGS.server else _by_model()
     if FLAGS.spread and samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
@@ -112,9 +113,9 @@ def main(argv):
     )
     count = sum(shard.holds(photo.place) for photo in photos) if shard else len(photos)
     skipped = count - len(jobs) - len(failures)
-    notices = []
     if jobs:
-        notices, more_failures = restore_jobs(jobs)
+        more_notices, more_failures = restore_jobs(jobs)
+        notices = notices + more_notices
         failures += more_failures
     # Standard output may be taken by the photo.
     for message in notices:
@@ -127,7 +128,7 @@ def main(argv):
     summary = [f"{restored} restored", f"{len(failures)} failed"]
     if skipped:
         summary.append(f"{skipped} skipped, there already")
-    if ignored:
+    if ignored := selection.ignored:
         summary.append(f"{ignored} ignored that {'is' if ignored == 1 else 'are'} not named as pictures are")
     print(f"icdpm-deblur: {', '.join(summary)}", file=sys.stderr)
     return 1 if failures else 0
@@ -153,9 +154,10 @@ def _shard():
 
 
 def _by_model():
-    """(how many samples are drawn of a photo, what restores jobs as `restore_jobs` does) with a model of this machine."""
+    """(how many samples are drawn of a photo, what restores jobs as `restore_album` does) with a model of this machine."""
     from icdpm import pretrained
-    from icdpm.albums.batch import restore_jobs
+    from icdpm.albums.album import restore_album
+    from icdpm.restoration.restore import restore
     from icdpm.systems.workdir import load
 
     system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
@@ -163,14 +165,14 @@ def _by_model():
     if FLAGS.preset:
         stands_for = system.presets(system.config)[FLAGS.preset].as_flags
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)
-    options = {
-        "seed": FLAGS.seed,
-        "tile": FLAGS.tile,
-        "max_memory": FLAGS.max_memory * 2**20,
-        "match_color": FLAGS.match_color,
-        "verbose": FLAGS.verbose,
-    }
-    return settings.samples, functools.partial(restore_jobs, system, settings=settings, **options)
+    options = {"seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}
+    return settings.samples, functools.partial(
+        restore_album,
+        restore=functools.partial(restore, system, settings=settings, **options),
+        evaluations=settings.evaluations,
+        match_color=FLAGS.match_color,
+        verbose=FLAGS.verbose,
+    )
 
 
 def _by_server():

@@ -120,7 +120,7 @@ def _pairs():
     if not FLAGS.workdir:
         return pair_with_source(named_folders(FLAGS.restored), source)
     from icdpm import pretrained
-    from icdpm.evaluation.restoring import restore_source
+    from icdpm.evaluation.outputs import write_outputs
     from icdpm.systems.workdir import load
 
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
@@ -129,7 +129,7 @@ def _pairs():
     folders[name] = Path(FLAGS.output) / name
     system = load(workdir, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
-    making = restore_source(system, source, settings, FLAGS.seed, folders[name])
+    making = write_outputs(system, source, settings, FLAGS.seed, folders[name])
     return pair_with_source(folders, source, f"{name} restores with {making}")
 
 

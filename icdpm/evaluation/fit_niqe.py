@@ -3,8 +3,8 @@
 from icdpm.albums.selection import select_photos
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.pictures import FilePicture
-from icdpm.evaluation.progress import progress_bar
 from icdpm.metrics.pristine_model import fit_pristine_model, save_pristine_model
+from icdpm.progress import progress_bar
 
 
 def fit_niqe(folder, output):
@@ -16,7 +16,7 @@ def fit_niqe(folder, output):
     Raises:
       IcdpmError: no photos, one that cannot be read, or too little texture in them.
     """
-    photos, _ = select_photos([str(folder)])
+    photos = select_photos([str(folder)]).photos
     with progress_bar("fitting", len(photos), "photo") as bar:
 
         def pictures():

@@ -17,10 +17,10 @@ from icdpm.albums.interrupts import held_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
 from icdpm.evaluation.choice import Choice
-from icdpm.evaluation.progress import progress_bar
 from icdpm.evaluation.results import PictureResults
 from icdpm.evaluation.workers import ThisProcess, started_ahead, worker_pool
 from icdpm.metrics.unavailable import MetricUnavailable
+from icdpm.progress import progress_bar
 
 _MOST_WORKERS = 16
 

@@ -13,8 +13,8 @@ import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.pairing import pair_methods
-from icdpm.evaluation.progress import progress_bar
 from icdpm.files import write_atomically
+from icdpm.progress import progress_bar
 
 
 def write_preference_page(methods, output, blurry=None, pictures=30, crop=512, seed=0):

@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 import PIL.PngImagePlugin
 
-from icdpm.photos.metadata import HEADER
+from icdpm.photos.exif import HEADER
 
 _BIT_DEPTH_AT = 24
 _HEADER_CHUNK_END = 33

@@ -1,22 +1,26 @@
 """Photo files of all kinds, as people have them, to photos."""
 
-import io
+import contextlib
+import os
 import struct
 import warnings
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.photos.cmyk import cmyk_to_srgb
-from icdpm.photos.deep_png import decode_deep_png, is_deep_png
-from icdpm.photos.metadata import apply_exif, read_exif
+from icdpm.photos.deep_png import decode_deep_png
+from icdpm.photos.exif import apply_exif, read_exif
+from icdpm.photos.header import header_of, open_picture, too_many_pixels
 from icdpm.photos.photo import Photo
-from icdpm.photos.tiff import bits_of_tiff, decode_deep_tiff
+from icdpm.photos.tiff import decode_deep_tiff
 
-# GIF: to say of one that it is an animation.
-_READ = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+# Of a file as it lies on the disk, which may hold layers and previews.
+_MOST_BYTES = 2**31
+_PIECE = 2**20
 # What the decoders raise for damaged files; imagecodecs's errors are RuntimeErrors.
 _DAMAGE = (
     OSError,
@@ -42,16 +46,50 @@ def read_photo(path):
     Raises:
       IcdpmError: the file is missing, empty, unreadable, damaged, too large, not a photo, or of a kind not known here.
     """
+    return decode_photo(read_file(path), path)
+
+
+def read_photo_from(file, name):
+    """The photo that a binary file, such as standard input, holds; raises as `read_photo`, calling it `name`."""
+    pieces = []
+    while piece := file.read(_PIECE):
+        pieces.append(piece)
+        _check_length(len(pieces) * _PIECE, name)
+    return decode_photo(b"".join(pieces), name)
+
+
+def read_picture(path):
+    """A picture as [height, width, 3], uint8 or, of a file of 16 bits a channel, uint16; upright, without its alpha.
+
+    Raises:
+      IcdpmError: as `read_photo`.
+    """
+    pixels = read_photo(path).pixels
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
+
+
+def read_file(path, name=None):
+    """The bytes of a photo's file. Raises IcdpmError, which calls it `name`, where it is missing, unreadable or too large."""
+    name = name or path
     path = Path(path)
+    if not os.path.exists(path):
+        what = "is a link that leads nowhere" if path.is_symlink() else "does not exist"
+        raise IcdpmError(f"{name} {what}")
+    if not path.is_file():
+        raise IcdpmError(f"{name} is not a file")
     try:
-        if not path.exists():
-            raise IcdpmError(f"{path} does not exist")
-        if not path.is_file():
-            raise IcdpmError(f"{path} is not a file")
-        content = path.read_bytes()
+        _check_length(path.stat().st_size, name)
+        return path.read_bytes()
     except OSError as error:
-        raise IcdpmError(f"{path} cannot be read: {error.strerror}") from error
-    return decode_photo(content, path)
+        raise IcdpmError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def read_header(content, name):
+    """The Header of a photo's bytes, whatever its size; arguments and errors are those of `decode_photo`."""
+    if not content:
+        raise IcdpmError(f"{name} is empty")
+    with _told_plainly(name):
+        return header_of(content)
 
 
 def decode_photo(content, name):
@@ -64,41 +102,57 @@ def decode_photo(content, name):
     Raises:
       IcdpmError: as `read_photo`.
     """
-    if not content:
-        raise IcdpmError(f"{name} is empty")
+    header = read_header(content, name)
+    header.check_size(name)
+    with _told_plainly(name):
+        return _decode(content, header, name)
+
+
+def _check_length(length, name):
+    if length > _MOST_BYTES:
+        raise IcdpmError(f"{name} is a file of more than {_MOST_BYTES / 2**30:g} GiB, too large for a photo; save it smaller")
+
+
+@contextlib.contextmanager
+def _told_plainly(name):
+    """Raises IcdpmError, which calls the file `name`, for all that decoders raise."""
     try:
         with warnings.catch_warnings():
             # Pillow's remarks on what is odd in a file. What is wrong beyond use raises.
             warnings.simplefilter("ignore")
-            return _decode(content, name)
+            yield
     except IcdpmError:
         raise
     except PIL.Image.DecompressionBombError as error:
-        most = 2 * PIL.Image.MAX_IMAGE_PIXELS // 10**6
-        raise IcdpmError(f"{name} says it has more than {most} million pixels, too many for a photo") from error
+        raise too_many_pixels(name) from error
     except PIL.UnidentifiedImageError as error:
         raise IcdpmError(f"{name} is not a picture in a known format: PNG, JPEG, WebP, TIFF or BMP") from error
     except _DAMAGE as error:
         raise IcdpmError(f"{name} is damaged ({error}); get a whole copy of it") from error
 
 
-def _decode(content, name):
-    bits = bits_of_tiff(content)
-    if bits == 16:
+def _decode(content, header, name):
+    if header.format == "TIFF" and header.bits == 16:
         channels, profile = decode_deep_tiff(content, name)
         return _photo(channels, lambda: read_exif(content), profile, "TIFF", name)
-    if bits and bits > 16:
-        raise IcdpmError(f"{name} has {bits} bits a channel; convert it to 8 or 16 first")
+    if header.bits > 16:
+        raise IcdpmError(f"{name} has {header.bits} bits a channel; convert it to 8 or 16 first")
     notices = []
-    with PIL.Image.open(io.BytesIO(content), formats=_READ) as picture:
+    with open_picture(content) as picture:
         file_format, profile = picture.format, picture.info.get("icc_profile") or b""
         if file_format == "MPO":  # a JPEG with further pictures behind it, as phones write it
             file_format = "JPEG"
             notices.append("is restored without the further pictures behind its first")
         elif getattr(picture, "n_frames", 1) > 1:
             raise IcdpmError(f"{name} is an animation or has several pages; extract the one to restore first")
+        elif file_format == "GIF":
+            raise IcdpmError(f"{name} is a GIF file, which is not written here; convert it to PNG first")
+        if file_format == "WEBP":
+            # Pillow, which decodes all as animations, would hold the picture five times over.
+            channels = imagecodecs.webp_decode(content)
+            return _photo(channels, lambda: _exif(picture), profile, file_format, name)
         picture.load()
-        if file_format == "PNG" and is_deep_png(content):
+        if file_format == "PNG" and header.bits == 16:
             channels = decode_deep_png(content)
         elif picture.mode == "CMYK":
             converted, notice = cmyk_to_srgb(picture)
@@ -122,7 +176,8 @@ def _channels(picture, name):
     if picture.mode not in _MODES:
         raise IcdpmError(f"{name} has the colour mode {picture.mode}; convert it to RGB or gray of 8 or 16 bits first")
     opaque, transparent = _MODES[picture.mode]
-    return np.atleast_3d(np.asarray(picture.convert(transparent if picture.has_transparency_data else opaque)))
+    mode = transparent if picture.has_transparency_data else opaque
+    return np.atleast_3d(np.asarray(picture if picture.mode == mode else picture.convert(mode)))
 
 
 def _photo(channels, read_its_exif, profile, file_format, name, notices=()):

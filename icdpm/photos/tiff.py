@@ -1,85 +1,141 @@
 """TIFF files: reading those of 16 bits a channel, writing all."""
 
-import io
+from __future__ import annotations
 
-import imagecodecs
+import contextlib
+import dataclasses
+import io
+import logging
+import math
+import operator
+
 import numpy as np
-import PIL.Image
+import tifffile
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.metadata import read_exif, to_write
+from icdpm.photos.exif import read_exif, to_write
+
+# What is odd in a file it tells its log; what is wrong beyond use raises.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_SEPARATE_PLANES = 2
 _UNDEFINED = 7
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_PREMULTIPLIED_ALPHA, _ALPHA = 1, 2
-# Layered files may have some channels that are not shown. A number beyond this is damage.
-_MOST_CHANNELS = 16
+# Those whose decoders stop at the size that the file states. Others hold pictures with a size of their own.
+_COMPRESSIONS = (
+    COMPRESSION.NONE,
+    COMPRESSION.LZW,
+    COMPRESSION.ADOBE_DEFLATE,
+    COMPRESSION.DEFLATE,
+    COMPRESSION.PACKBITS,
+    COMPRESSION.LZMA,
+    COMPRESSION.ZSTD,
+)
+_ROWS_AT_ONCE = 64
 
 
-def bits_of_tiff(content):
-    """Bits a channel that the bytes of a TIFF file hold, or None where they are none."""
-    if content[:4] not in _MAGIC:
-        return None
-    bits = _first_directory(content).get(Base.BitsPerSample, 1)
-    return max(bits) if isinstance(bits, tuple) else bits
+@dataclasses.dataclass(frozen=True)
+class TiffLayout:
+    """What the first picture of a TIFF file says of itself.
+
+    Attributes:
+      width, height: in pixels.
+      bits: of a channel, the deepest where they differ.
+      decoded_bytes: what all channels take, and what is beyond the edges in tiles.
+    """
+
+    width: int
+    height: int
+    bits: int
+    decoded_bytes: int
+
+
+def is_tiff(content):
+    """Whether the bytes of a file are a TIFF file's."""
+    return content[:4] in _MAGIC
+
+
+def tiff_layout(content):
+    """The TiffLayout of a TIFF file's bytes. Raises exceptions of many kinds where they are damaged."""
+    with _first_page(content) as page:
+        bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
+        # Where damage has made several numbers of one, this raises.
+        sides = [operator.index(side) for side in (page.imagewidth, page.imagelength, page.imagedepth)]
+        channels = operator.index(page.samplesperpixel)
+        if min(*sides, bits, channels) < 1:
+            raise ValueError("it has no pixels")
+        samples = channels * math.prod(sides)
+        if page.is_tiled:
+            tile = [operator.index(side) for side in (page.tilewidth, page.tilelength, page.tiledepth)]
+            samples = channels * math.prod(-(-side // of_tile) * of_tile for side, of_tile in zip(sides, tile))
+        return TiffLayout(sides[0], sides[1], bits, samples * -(-bits // 8))
 
 
 def decode_deep_tiff(content, name):
     """The bytes of a TIFF file of 16 bits a channel as an array.
 
-    Pillow keeps only 8 of the 16 bits of colour, and does not know gray with alpha. libtiff, which imagecodecs wraps,
-    withstands damaged files.
+    Pillow keeps only 8 of the 16 bits of colour, and does not know gray with alpha.
 
     Args:
-      content: the bytes.
+      content: the bytes; what they say of their size is taken at their word.
       name: of the file, for messages.
 
     Returns:
       (uint16 [height, width, channels], the ICC profile or b""); channels: gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
-      IcdpmError: it has several pages or other colours.
-      DecompressionBombError: it has more pixels than Pillow would read.
+      IcdpmError: it has several pages, other colours or another compression.
       Exception: of many kinds, where it is damaged.
     """
-    directory = _first_directory(content)
-    if directory.next:
-        raise IcdpmError(f"{name} has several pages; extract the one to restore first")
-    if directory[Base.ImageWidth] * directory[Base.ImageLength] > 2 * PIL.Image.MAX_IMAGE_PIXELS:
-        raise PIL.Image.DecompressionBombError
-    photometric, count = directory[Base.PhotometricInterpretation], directory.get(Base.SamplesPerPixel, 1)
-    if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB) or count > _MOST_CHANNELS:
-        raise IcdpmError(f"{name} is not a gray or RGB picture; convert it to one first")
-    channels = imagecodecs.tiff_decode(content, index=0)
-    if channels.dtype != np.uint16:
-        raise IcdpmError(f"{name} is a picture of {channels.dtype}, not of whole numbers; convert it first")
-    if channels.ndim == 3 and directory.get(Base.PlanarConfiguration) == _SEPARATE_PLANES:
-        channels = np.moveaxis(channels, 0, -1)
-    channels = np.atleast_3d(channels)
-    colors = 3 if photometric == _RGB else 1
+    with _first_page(content) as page:
+        if len(page.parent.pages) > 1:
+            raise IcdpmError(f"{name} has several pages; extract the one to restore first")
+        if page.photometric not in (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB) or page.imagedepth > 1:
+            raise IcdpmError(f"{name} is not a gray or RGB picture; convert it to one first")
+        if page.dtype != np.uint16:
+            kind = page.dtype or f"channels of {page.bitspersample} bits"
+            raise IcdpmError(f"{name} is a picture of {kind}, not of whole numbers of 16 bits; convert it first")
+        if page.compression not in _COMPRESSIONS:
+            raise IcdpmError(f"{name} is compressed in a way that is not read here; save it with LZW or deflate first")
+        if page.planarconfig not in (PLANARCONFIG.CONTIG, PLANARCONFIG.SEPARATE):
+            raise ValueError("how its channels lie is not known")
+        blocks = list(zip(page.dataoffsets, page.databytecounts))
+        if len(blocks) < math.prod(page.chunked) or any(not size or at + size > len(content) for at, size in blocks):
+            raise EOFError("some of its pixels are missing")  # tifffile would make some up
+        channels = page.asarray()
+        if page.axes == "SYX":
+            channels = np.moveaxis(channels, 0, -1)
+        extra = page.extrasamples[0] if page.extrasamples else None
+        profile = bytes(page.tags.valueof(Base.InterColorProfile, b""))
+        return _channels(np.atleast_3d(channels), page.photometric, extra), profile
+
+
+def _channels(channels, photometric, extra):
+    """Gray, gray + alpha, RGB or RGB + alpha of all channels [height, width, channels] of a file.
+
+    Args:
+      channels: uint16; they may be changed.
+      photometric: what the colours mean.
+      extra: what the first channel behind them means, or None.
+    """
+    colors = 3 if photometric == PHOTOMETRIC.RGB else 1
+    has_alpha = extra in (EXTRASAMPLE.UNASSALPHA, EXTRASAMPLE.ASSOCALPHA)
     color, alpha = channels[..., :colors], channels[..., colors : colors + 1]
-    extra = directory.get(Base.ExtraSamples, (None,))[0]
-    if extra == _PREMULTIPLIED_ALPHA:
-        color = np.minimum(color * 65535.0 / np.maximum(alpha, 1), 65535).round().astype(np.uint16)
-    if photometric == _WHITE_IS_ZERO:
-        color = 65535 - color
-    if extra in (_ALPHA, _PREMULTIPLIED_ALPHA):
-        color = np.concatenate([color, alpha], axis=-1)
-    return color, bytes(directory.get(Base.InterColorProfile, b""))
+    if extra == EXTRASAMPLE.ASSOCALPHA:
+        for top in range(0, len(color), _ROWS_AT_ONCE):  # floats of a whole picture would take four times its memory
+            rows = slice(top, top + _ROWS_AT_ONCE)
+            color[rows] = np.minimum(color[rows] * 65535.0 / np.maximum(alpha[rows], 1), 65535).round()
+    if photometric == PHOTOMETRIC.MINISWHITE:
+        np.subtract(65535, color, out=color)
+    return channels[..., : colors + has_alpha]
 
 
-def _first_directory(content):
-    """What the first picture of a TIFF file says of itself."""
-    is_big = 43 in content[2:4]
-    directory = ImageFileDirectory_v2(content[: 16 if is_big else 8])
-    file = io.BytesIO(content)
-    file.seek(directory.next)
-    directory.load(file)
-    return directory
+@contextlib.contextmanager
+def _first_page(content):
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        yield file.pages[0]
 
 
 def encode_tiff(channels, exif, icc_profile):
@@ -108,14 +164,14 @@ def encode_tiff(channels, exif, icc_profile):
     directory[Base.ImageLength] = height
     directory[Base.BitsPerSample] = (8 * channels.itemsize,) * count
     directory[Base.Compression] = 1
-    directory[Base.PhotometricInterpretation] = _RGB if count > 2 else _BLACK_IS_ZERO
+    directory[Base.PhotometricInterpretation] = PHOTOMETRIC.RGB if count > 2 else PHOTOMETRIC.MINISBLACK
     directory[Base.SamplesPerPixel] = count
     directory[Base.RowsPerStrip] = height
     directory[Base.StripOffsets] = 0  # counted by Pillow from the end of the directory
     directory[Base.StripByteCounts] = len(pixels)
     directory[Base.PlanarConfiguration] = 1
     if count in (2, 4):
-        directory[Base.ExtraSamples] = _ALPHA
+        directory[Base.ExtraSamples] = EXTRASAMPLE.UNASSALPHA
     file = io.BytesIO()
     directory.save(file)
     file.write(pixels)

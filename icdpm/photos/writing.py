@@ -7,7 +7,10 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 from icdpm.photos.deep_png import encode_deep_png
+from icdpm.photos.formats import format_of
+from icdpm.photos.photo import Photo
 from icdpm.photos.tiff import encode_tiff
 
 # How Pillow is to write each format. WebP would otherwise change colours where they are transparent.
@@ -77,6 +80,20 @@ def encode_photo(photo, file_format):
         picture = PIL.Image.fromarray(channels.squeeze(-1) if channels.shape[-1] == 1 else channels)
         picture.save(file, file_format.name, **described, **_OPTIONS.get(file_format.name, {}))
     return file.getvalue()
+
+
+def write_picture(path, image):
+    """Writes uint8 or uint16 [height, width, 3] or gray [height, width]; the suffix decides the format.
+
+    The file is whole or absent.
+
+    Raises:
+      IcdpmError: an unknown suffix, a picture too large for the format, or a folder or disk that cannot be written.
+    """
+    photo, file_format = Photo(image), format_of(path)
+    check_fits(photo, path, file_format)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(encode_photo(photo, file_format))
 
 
 def _shallow(values):

@@ -1,20 +1,25 @@
 """Restores many photos by a server. Nothing here needs TensorFlow."""
 
-from icdpm.albums.work import work_through
+from icdpm.albums.album import work_through
 from icdpm.restoration.restored import Restored
 
 
 def restore_jobs_remotely(server, jobs, **options):
-    """Restores photos as `icdpm.albums.batch.restore_jobs` does, by an `icdpm.serving.client.Server`.
+    """Restores photos as `icdpm.albums.album.restore_album` does, by an `icdpm.serving.client.Server`.
 
     Only pixels go to the server and come back: alpha, EXIF and colour profile stay here and are put together with them.
 
     Args:
       server: the Server.
       jobs: of `plan_jobs`, without samples and spread.
-      **options: match_color and verbose of `icdpm.albums.work.work_through`.
+      **options: match_color and verbose of `icdpm.albums.album.work_through`.
 
     Returns:
-      As `restore_jobs`.
+      As `restore_album`.
     """
-    return work_through(jobs, lambda photo, job, _: Restored(server.restore(photo.pixels, job.name)), **options)
+
+    def restore_photo(photo, job, _):
+        return Restored(server.restore(photo.pixels, job.name))
+
+    # What is waited for is an answer.
+    return work_through(jobs, restore_photo, at_once=True, **options)

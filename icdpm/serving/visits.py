@@ -6,21 +6,21 @@ import contextlib
 import dataclasses
 import math
 import threading
-import warnings
 from pathlib import Path
 
-import PIL.Image
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.photos.formats import format_called
 from icdpm.photos.photo import Photo
-from icdpm.photos.reading import read_photo
+from icdpm.photos.reading import decode_photo, read_file, read_header
 from icdpm.photos.writing import check_fits
 from icdpm.restoration.restored import Restored
-from icdpm.serving.turns import Turns
+from icdpm.serving.waiting_line import WaitingLine
 
 _MOST_WAITING = 8
+# RGB and alpha of 16 bits.
+_BYTES_OF_A_PIXEL = 8
 
 
 class Cancelled(Exception):
@@ -53,7 +53,7 @@ class Visits:
     def __init__(self, model, max_pixels):
         self.model = model
         self.max_pixels = max_pixels
-        self._turns = Turns(_MOST_WAITING)
+        self._line = WaitingLine(_MOST_WAITING)
         self._cancelled = {}
 
     def restore(self, visitor, path, preset, report):
@@ -83,7 +83,7 @@ class Visits:
                 check()
                 report(*_progress(done, total))
 
-            with self._turns.turn(on_wait):
+            with self._line.wait(on_wait):
                 on_progress(None, None)
                 try:
                     restored = self.model.restore(photo.pixels, preset, on_progress)
@@ -117,37 +117,28 @@ class Visits:
                 del self._cancelled[visitor]
 
     def _read(self, path):
-        """(the Photo, notices)."""
+        """(the Photo, notices). Messages call it by its name alone: its folder is none of the visitor's business."""
         name = Path(path).name
         if not Path(path).exists():
             raise IcdpmError(f"{name} has been deleted here in the meantime; choose it again")
-        _check_size(path, name, self.max_pixels)
-        try:
-            photo = read_photo(path)
-        except IcdpmError as error:
-            # Its folder is none of the visitor's business.
-            raise IcdpmError(str(error).replace(str(path), name)) from error
-        file_format = format_called(photo.format)
-        if file_format is None:
-            raise IcdpmError(f"{name} is a {photo.format} file, which is not written here; convert it to PNG first")
-        notices = [notice.replace(str(path), name) for notice in photo.notices]
-        return photo, notices + check_fits(photo, name, file_format)
+        content = read_file(path, name)
+        self._check_size(read_header(content, name), name)
+        photo = decode_photo(content, name)
+        return photo, [*photo.notices, *check_fits(photo, name, format_called(photo.format))]
 
-
-def _check_size(path, name, max_pixels):
-    """Before anything is decoded. What is no picture is for the reader to name."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with PIL.Image.open(path) as picture:
-                width, height = picture.size
-    except Exception:
-        return
-    if width * height > max_pixels:
-        raise IcdpmError(
-            f"{name} has {width}×{height} pixels, which is {width * height / 1e6:.3g} million; "
-            f"this page takes at most {max_pixels / 1e6:g} million: take a smaller copy"
-        )
+    def _check_size(self, header, name):
+        """Raises IcdpmError where a photo is too large, before it is decoded."""
+        if header.pixels > self.max_pixels:
+            raise IcdpmError(
+                f"{name} has {header.width}×{header.height} pixels, which is {header.pixels / 1e6:.3g} million; "
+                f"this page takes at most {self.max_pixels / 1e6:g} million: take a smaller copy"
+            )
+        most = self.max_pixels * _BYTES_OF_A_PIXEL
+        if header.decoded_bytes > most:
+            raise IcdpmError(
+                f"{name} says it takes {header.decoded_bytes / 1e6:.3g} MB when it is decoded; "
+                f"this page takes at most {most / 1e6:g} MB: take a smaller copy, in gray or RGB"
+            )
 
 
 def _waiting(ahead):

@@ -1,9 +1,9 @@
 """One run a workdir at a time."""
 
 import contextlib
-import fcntl
 from pathlib import Path
 
+from icdpm import locks
 from icdpm.errors import IcdpmError
 
 
@@ -14,15 +14,13 @@ def locked(workdir):
     Raises:
       IcdpmError: another run holds it, or it cannot be written.
     """
-    path = Path(workdir) / ".lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "w")
-    except OSError as error:
-        raise IcdpmError(f"cannot write in the workdir {workdir}: {error.strerror}") from error
-    with file:
+
+    def refuse():
+        raise IcdpmError(f"another run is training in {workdir}; wait for it or choose another workdir")
+
+    with contextlib.ExitStack() as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise IcdpmError(f"another run is training in {workdir}; wait for it or choose another workdir") from error
+            lock.enter_context(locks.locked(Path(workdir) / ".lock", refuse))
+        except OSError as error:
+            raise IcdpmError(f"cannot write in the workdir {workdir}: {error.strerror}") from error
         yield

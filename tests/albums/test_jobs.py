@@ -72,6 +72,16 @@ def test_a_protected_folder_is_refused(tmp_path):
         plan_jobs([named("photo.jpg")], str(tmp_path / "out"))
 
 
+def test_links_in_circles_have_a_place_like_any_photo(tmp_path):
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    assert targets([named(tmp_path / "circle.jpg")], tmp_path / "out") == [tmp_path / "out/circle.jpg"]
+    # A link to a photo that is read is the photo itself, as a place to write to.
+    (tmp_path / "photo.jpg").touch()
+    (tmp_path / "link.jpg").symlink_to("photo.jpg")
+    with pytest.raises(IcdpmError, match="photo.jpg would be replaced"):
+        plan_jobs([named(tmp_path / "photo.jpg")], str(tmp_path / "link.jpg"), overwrite=True)
+
+
 def test_what_is_there_stays_unless_asked_otherwise(tmp_path):
     photos = [named("a/one.jpg"), named("a/two.jpg"), named("a/raw.dng")]
     (tmp_path / "one.jpg").touch()

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.albums.spread import encode_spread
+from icdpm.albums.spread import encode_array, encode_spread
 
 
 @pytest.mark.parametrize("value, white", [(0.0, 1), (0.7, 1), (4.5, 5), (32.0, 32)])
@@ -28,3 +28,11 @@ def test_a_few_outliers_do_not_darken_the_rest():
     assert "of 3 8-bit steps" in scale
     shown = np.asarray(PIL.Image.open(io.BytesIO(content)))
     assert shown[0, 0] == shown[1, 1] == 255 and shown[60, 0] == 128
+
+
+def test_an_array_is_bytes_of_their_own():
+    """A view of what is freed before it is written crashes some Pythons."""
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    content = encode_array(array)
+    assert isinstance(content, bytes)
+    np.testing.assert_array_equal(np.load(io.BytesIO(content)), array)

@@ -226,3 +226,22 @@ def test_an_interrupt_ends_it_at_once(tmp_path, workdir):
     said += running.communicate(timeout=60)[1]
     assert running.returncode == 130 and said.endswith("icdpm-deblur: interrupted\n") and "Traceback" not in said, said
     assert not out.exists() or os.listdir(out) == []
+
+
+def test_a_folder_with_links_and_bombs(tmp_path, workdir, bombs):
+    """What leads in circles or takes gigabytes fails alone; what is not followed is named; the rest is restored."""
+    album, out = tmp_path / "album", tmp_path / "out"
+    save(album / "photo.png")
+    (album / "again.png").symlink_to("photo.png")
+    (album / "circle.png").symlink_to("circle.png")
+    (album / "up").symlink_to("..")
+    (album / "bomb.tif").write_bytes(bombs["16 channels.tif"])
+    (status, said), empty = deblur_each(
+        [[album, f"--workdir={workdir}", f"--output={out}"], ["", f"--workdir={workdir}", f"--output={out}"]]
+    )
+    assert status == 1 and sorted(path.name for path in out.iterdir()) == ["again.png", "photo.png"]
+    assert f"note: {album}/up is a link to a folder and left out" in said
+    assert f"error: {album}/circle.png is a link that leads nowhere" in said
+    assert f"error: {album}/bomb.tif says it takes 5.04 GiB when it is decoded" in said
+    assert said.endswith("icdpm-deblur: 2 restored, 2 failed")
+    assert empty[0] == 1 and "the name of a photo is empty" in empty[1]

@@ -13,8 +13,8 @@ from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
 from icdpm.photos.deep_png import encode_deep_png
+from icdpm.photos.exif import read_exif
 from icdpm.photos.formats import FORMATS
-from icdpm.photos.metadata import read_exif
 from icdpm.photos.reading import decode_photo, read_photo
 from icdpm.photos.tiff import encode_tiff
 from icdpm.photos.writing import encode_photo
@@ -89,6 +89,19 @@ def test_transparency_of_every_kind():
         )
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("options", [{"lossless": True, "exact": True}, {"quality": 80}])
+def test_webp_is_decoded_as_pillow_does(channels, options):
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, channels), dtype=np.uint8)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "WEBP", **options)
+    photo, expected = decode_photo(buffer.getvalue(), "photo"), np.asarray(PIL.Image.open(buffer))
+    np.testing.assert_array_equal(photo.pixels, expected[..., :3])
+    assert (photo.alpha is None) == (channels == 3)
+    if photo.alpha is not None:
+        np.testing.assert_array_equal(photo.alpha, expected[..., 3])
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bit_png(channels):
     image = np.dstack([gradient(np.uint16)] * 2)[..., :channels]
@@ -119,6 +132,48 @@ def test_16_bit_tiff(compression, planar, byteorder):
     photo = decode_photo(buffer.getvalue(), "photo")
     np.testing.assert_array_equal(photo.pixels, image[..., :3])
     np.testing.assert_array_equal(photo.alpha, image[..., 3])
+    assert photo.pixels.dtype == photo.alpha.dtype == np.uint16
+
+
+def test_16_bit_tiff_in_tiles_and_cut_anywhere():
+    """Cut, it may end in front of its directory, in it, or between pixels."""
+    image = np.dstack([gradient(np.uint16), gradient(np.uint16)[..., 0]])
+    for options in ({}, {"compression": "lzw", "rowsperstrip": 3}, {"compression": "zlib", "tile": (16, 16)}):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, image, photometric="rgb", extrasamples=["unassalpha"], **options)
+        content = buffer.getvalue()
+        np.testing.assert_array_equal(decode_photo(content, "photo").alpha, image[..., 3])
+        for length in range(5, len(content), len(content) // 40):
+            with pytest.raises(IcdpmError, match="^photo is damaged"):
+                decode_photo(content[:length], "photo")
+
+
+def test_16_bit_tiff_whose_numbers_do_not_fit_is_damaged():
+    """Fewer strips than pixels are for; several numbers for a width; no width."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", rowsperstrip=5, compression="zlib")
+    with tifffile.TiffFile(io.BytesIO(buffer.getvalue())) as file:
+        tags = {tag.code: tag for tag in file.pages[0].tags.values()}
+    for code, at, value in [
+        (Base.RowsPerStrip, 8, 2),
+        (Base.StripByteCounts, 4, 3),
+        (Base.ImageWidth, 4, 2),
+        (Base.ImageWidth, 8, 0),
+        (Base.SamplesPerPixel, 4, 2),
+        (Base.PlanarConfiguration, 8, 9),
+    ]:
+        content = bytearray(buffer.getvalue())
+        content[tags[code].offset + at] = value
+        with pytest.raises(IcdpmError, match="^photo is damaged"):
+            decode_photo(bytes(content), "photo")
+
+
+def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
+    """Such a block would hold a picture with a size of its own."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", compression="jpeg2000")
+    with pytest.raises(IcdpmError, match="photo is compressed in a way that is not read here"):
+        decode_photo(buffer.getvalue(), "photo")
 
 
 def test_16_bit_tiff_with_premultiplied_or_other_extra_channels_and_white_as_zero():

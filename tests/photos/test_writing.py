@@ -11,8 +11,8 @@ import tifffile
 from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
+from icdpm.photos.exif import read_exif
 from icdpm.photos.formats import FORMATS
-from icdpm.photos.metadata import read_exif
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
 from icdpm.photos.writing import check_fits, encode_photo

@@ -6,10 +6,13 @@ import threading
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from icdpm.errors import IcdpmError
+from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
+from icdpm.photos.writing import encode_photo
 from icdpm.restoration.restore import restore
 from icdpm.restoration.restored import Restored
 from icdpm.serving.outcome_files import write_outcome
@@ -108,6 +111,28 @@ def test_what_cannot_be_restored_is_one_sentence(tmp_path, photo):
     assert said("one.gif", _encoded(noise(20, 20, shape=()), "GIF")) == (
         "one.gif is a GIF file, which is not written here; convert it to PNG first"
     )
+
+
+def test_a_page_bounds_decoded_bytes_whatever_the_pixels(tmp_path, bombs):
+    visits = Visits(Model(), 24_000_000)
+    for name, content in bombs.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(IcdpmError, match=f"^{name} (has (13000|60000)×|says it (takes|has more))"):
+            visits.restore("a", tmp_path / name, "only", lambda *_: None)
+    file = io.BytesIO()
+    tifffile.imwrite(file, noise(20, 20, np.uint16, (16,)), photometric="rgb", extrasamples=["unspecified"] * 13)
+    (tmp_path / "layers.tif").write_bytes(file.getvalue())
+    with pytest.raises(IcdpmError) as refused:
+        Visits(Model(), 1000).restore("a", tmp_path / "layers.tif", "only", lambda *_: None)
+    assert str(refused.value) == (
+        "layers.tif says it takes 0.0128 MB when it is decoded; this page takes at most 0.008 MB: "
+        "take a smaller copy, in gray or RGB"
+    )
+    # The deepest photo of as many pixels as may be is let through.
+    (tmp_path / "deep.png").write_bytes(
+        encode_photo(Photo(noise(20, 50, np.uint16), noise(20, 50, np.uint16, ())), FORMATS["png"])
+    )
+    assert Visits(Model(), 1000).restore("a", tmp_path / "deep.png", "only", lambda *_: None).photo.is_deep
 
 
 def _encoded(pixels, name, **options):

@@ -6,12 +6,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import tqdm
-
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.metrics.weights.cache import difference, weights_folder
 from icdpm.metrics.weights.catalog import NEEDED
+from icdpm.progress import progress_bar
 
 _PIECE = 1 << 18
 _TIMEOUT = 60
@@ -53,7 +52,7 @@ def _is_kept(file):
 
 def _download(file):
     with write_atomically(weights_folder() / file.name) as temporary:
-        with open(temporary, "wb") as written, _progress(file) as bar:
+        with open(temporary, "wb") as written, progress_bar(file.name, file.size, "B") as bar:
             for piece in _pieces(file.address):
                 written.write(piece)
                 bar.update(len(piece))
@@ -79,10 +78,6 @@ def _reason(error):
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, OSError):
         error = error.reason
     return getattr(error, "strerror", None) or error
-
-
-def _progress(file):
-    return tqdm.tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, mininterval=0.5, dynamic_ncols=True)
 
 
 def _take(missing, source):

@@ -13,7 +13,8 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
-from icdpm.photos.pictures import read_picture, write_picture
+from icdpm.photos.reading import read_picture
+from icdpm.photos.writing import write_picture
 from icdpm.systems.workdir import load, read_config
 from icdpm.training.strategy import make_strategy
 from icdpm_experiments.pairs import SelectedPairs

@@ -1,35 +1,57 @@
-"""Works through many photos, whatever restores them. Nothing here needs TensorFlow."""
+"""An album: photo files read, restored by whatever restores them, and written with what is wanted beside them."""
 
 import contextlib
 import dataclasses
-import io
 import sys
-from pathlib import Path
-
-import numpy as np
-import tqdm
 
 from icdpm.albums.comparison import before_and_after
-from icdpm.albums.spread import encode_spread
+from icdpm.albums.one_by_one import one_by_one
+from icdpm.albums.spread import encode_array, encode_spread
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.photos.drift import drift_of, match_restored
 from icdpm.photos.formats import FORMATS, format_called
-from icdpm.photos.reading import decode_photo, read_photo
+from icdpm.photos.reading import read_photo, read_photo_from
 from icdpm.photos.writing import check_fits, encode_photo
 
-# Steps are counted in fractions, as tiles are done.
-_BAR = "{desc}{percentage:3.0f}%|{bar}| {n:.1f}/{total} {unit}s [{elapsed}<{remaining}]"
+
+def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=False):
+    """Restores photos with a progress bar over photos and steps. A photo that fails does not stop the rest.
+
+    Ctrl-C ends it after the step at hand, and leaves whole photos only.
+
+    Args:
+      jobs: of `plan_jobs`; they say whether samples are kept and their spread is wanted.
+      restore: function (pixels, *, keep_samples, spread, on_step) -> Restored: `icdpm.restoration.restore.restore` with its
+        other arguments given.
+      evaluations: how many evaluations of the network a photo takes.
+      match_color, verbose: as of `work_through`.
+
+    Returns:
+      As `work_through`.
+    """
+
+    def restore_photo(photo, job, on_step):
+        try:
+            return restore(
+                photo.pixels,
+                keep_samples=bool(job.beside.samples),
+                spread=job.beside.spread is not None,
+                on_step=on_step,
+            )
+        except IcdpmError as error:
+            raise IcdpmError(f"{job.name}: {error}") from error
+
+    return work_through(jobs, restore_photo, steps=evaluations, unit="step", match_color=match_color, verbose=verbose)
 
 
-def work_through(jobs, restore_photo, *, steps=1, unit="photo", check=lambda: None, match_color=False, verbose=False):
-    """Restores photos with a progress bar. A photo that fails does not stop the rest.
+def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, match_color=False, verbose=False):
+    """Reads, restores and writes photos, one by one.
 
     Args:
       jobs: of `plan_jobs`.
-      restore_photo: function (photo, job, on_step) -> Restored. It may call `on_step` with what it has done of `steps`.
-      steps, unit: what a photo counts, and of what.
-      check: called after each step and photo; it may raise.
+      restore_photo: function (photo, job, on_step) -> Restored, as the `work` of `one_by_one`; its errors name the photo.
+      steps, unit, at_once: see `one_by_one`.
       match_color: whether drift of colour is taken out (`icdpm.photos.drift`).
       verbose: whether it is told how the colours of each photo drifted.
 
@@ -37,45 +59,26 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", check=lambda: No
       (sentences that tell what of photos was not kept and how others are to be read, one sentence for each photo that
       failed).
     """
-    notices, failures = [], []
-    # A terminal is drawn anew; a log file grows.
-    interval = 0.1 if sys.stderr.isatty() else 30.0
-    bar = tqdm.tqdm(total=len(jobs) * steps, unit=unit, bar_format=_BAR, mininterval=interval, dynamic_ncols=True)
+    notices = []
 
-    def on_step(count):
-        bar.update(count)
-        check()
+    def work(job, on_step):
+        def restored_of(photo):
+            restored = restore_photo(photo, job, on_step)
+            return match_restored(photo.pixels, restored) if match_color else restored
 
-    def restored_of(photo, job):
-        restored = restore_photo(photo, job, on_step)
-        return match_restored(photo.pixels, restored) if match_color else restored
+        notices.extend(_do(job, restored_of, verbose))
 
-    with bar:
-        for number, job in enumerate(jobs):
-            bar.set_description(f"{number + 1}/{len(jobs)} {Path(job.name).name}")
-            try:
-                notices += _do(job, restored_of, verbose)
-            except IcdpmError as error:
-                failures.append(str(error))
-            except MemoryError:
-                failures.append(f"{job.name} needs more memory than there is; restore a smaller copy")
-            bar.update((number + 1) * steps - bar.n)
-            check()
+    failures = one_by_one(jobs, work, name=lambda job: job.name, steps=steps, unit=unit, at_once=at_once)
     return notices, failures
 
 
 def _do(job, restored_of, verbose):
-    """Restores one photo by restored_of(photo, job). Returns notices. Raises IcdpmError where it fails."""
-    if job.source is None:
-        photo = decode_photo(sys.stdin.buffer.read(), job.name)
-    else:
-        photo = read_photo(job.source)
+    """Restores one photo by restored_of(photo). Returns notices. Raises IcdpmError where it fails."""
+    photo = read_photo_from(sys.stdin.buffer, job.name) if job.source is None else read_photo(job.source)
     file_format = job.format or format_called(photo.format)
-    if file_format is None:
-        raise IcdpmError(f"{job.name} is a {photo.format} file, which is not written here; choose a --format")
     # Before the work: what does not fit the format fails now.
     notices = [*photo.notices, *check_fits(photo, job.name, file_format)]
-    restored = restored_of(photo, job)
+    restored = restored_of(photo)
     if verbose:
         notices.append(f"{job.name}: {drift_of(photo.pixels, restored.pixels)}")
     if job.target is None:
@@ -103,16 +106,9 @@ def _write_files(job, photo, restored, file_format):
             picture, array = job.beside.spread
             content, scale = encode_spread(restored.spread)
             write(picture, content)
-            write(array, _encode_array(restored.spread))
+            write(array, encode_array(restored.spread))
             notices.append(f"in {picture} {scale}")
     return notices
-
-
-def _encode_array(array):
-    """The bytes of a .npy file."""
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getbuffer()
 
 
 def _write_standard_output(content):

@@ -5,7 +5,8 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.pictures import read_picture, write_picture
+from icdpm.photos.reading import read_picture
+from icdpm.photos.writing import write_picture
 
 
 def gradient():

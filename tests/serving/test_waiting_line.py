@@ -6,7 +6,7 @@ import time
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.serving.turns import Turns
+from icdpm.serving.waiting_line import WaitingLine
 
 
 def until(holds):
@@ -18,10 +18,10 @@ def until(holds):
 
 
 def test_one_at_a_time_in_order_and_a_bound():
-    turns, events, release = Turns(2), [], threading.Event()
+    line, events, release = WaitingLine(2), [], threading.Event()
 
     def visit(name):
-        with turns.turn(lambda ahead: events.append((name, ahead))):
+        with line.wait(lambda ahead: events.append((name, ahead))):
             events.append((name, "begins"))
             release.wait()
             events.append((name, "ends"))
@@ -31,27 +31,27 @@ def test_one_at_a_time_in_order_and_a_bound():
         threads.append(threading.Thread(target=visit, args=[name]))
         threads[-1].start()
         until(lambda: first in events)  # noqa: B023
-    with pytest.raises(IcdpmError, match="2 photos are waiting already"), turns.turn(events.append):
+    with pytest.raises(IcdpmError, match="2 photos are waiting already"), line.wait(events.append):
         raise AssertionError("a fourth got in")
     release.set()
     for thread in threads:
         thread.join()
     seen = [event for event in events if isinstance(event[1], str)]
     assert seen == [(name, what) for name in "abc" for what in ("begins", "ends")]
-    with turns.turn(lambda _: pytest.fail("nobody is before")):
+    with line.wait(lambda _: pytest.fail("nobody is before")):
         pass
 
 
 def test_who_leaves_lets_the_others_pass():
-    turns, gone = Turns(2), []
+    line, gone = WaitingLine(2), []
 
     def leave(ahead):
         gone.append(ahead)
         raise InterruptedError
 
-    with pytest.raises(InterruptedError), turns.turn(lambda _: None):
-        with turns.turn(leave):
+    with pytest.raises(InterruptedError), line.wait(lambda _: None):
+        with line.wait(leave):
             raise AssertionError("it was not its turn")
     assert gone == [1]
-    with turns.turn(lambda _: pytest.fail("nobody is before")):
+    with line.wait(lambda _: pytest.fail("nobody is before")):
         pass

@@ -1,4 +1,4 @@
-"""Restores a data set's blurry pictures into a folder, from which they are measured."""
+"""A system's outputs on a data set: its restored pictures in a folder, from which they are measured."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import hashlib
 import json
 from pathlib import Path
 
-import tensorflow as tf
-
-from icdpm.albums.interrupts import held_interrupts
+from icdpm.albums.one_by_one import one_by_one
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.progress import progress_bar
 from icdpm.files import write_atomically
-from icdpm.photos.pictures import write_picture
+from icdpm.photos.writing import write_picture
 from icdpm.restoration.restore import restore
+from icdpm_datasets.console import listed
 
 _SETTINGS = "settings.json"
 
 
-def restore_source(system, source, settings, seed, folder):
+def write_outputs(system, source, settings, seed, folder):
     """Writes FOLDER/NAME.png of every pair of a source that is not there yet, with a progress bar.
+
+    A picture that fails does not stop the rest.
 
     Args:
       system: a trained system.
       source: a `PairSource`; its blurry pictures are restored.
-      settings: a `restoration.settings.Settings`.
+      settings: of the restoration, as the system has them.
       seed: of the samples; the same for all pictures, as icdpm-deblur has it.
       folder: where to; it also gets a note of what made the pictures.
 
@@ -33,32 +33,25 @@ def restore_source(system, source, settings, seed, folder):
       What made the pictures, in words for a report.
 
     Raises:
-      IcdpmError: the folder has pictures that were made otherwise, or cannot be written; or a picture cannot be
-        read.
+      IcdpmError: the folder has pictures that were made otherwise, or cannot be written; or pictures failed, and which.
     """
     folder = Path(folder)
     making = _making(system, source, settings, seed)
     _require_same_making(folder / _SETTINGS, making)
     missing = [index for index, name in enumerate(source.names) if not (folder / f"{name}.png").exists()]
-    evaluations = settings.evaluations
-    with progress_bar("restoring", len(missing)) as bar, held_interrupts() as check:
 
-        def on_step(count):
-            bar.update(count / evaluations)
-            check()
-
-        for number, index in enumerate(missing):
-            name = source.names[index]
+    def work(index, on_step):
+        name = source.names[index]
+        try:
             blurry, _ = source.load(index)
-            try:
-                restored = restore(system, blurry, settings, seed=seed, on_step=on_step)
-            except IcdpmError as error:
-                raise IcdpmError(f"{name}: {error}") from error
-            except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-                raise IcdpmError(f"{name} needs more memory than there is; restore on a larger machine") from error
-            write_picture(folder / f"{name}.png", restored.pixels)
-            bar.update(number + 1 - bar.n)
-            check()
+            restored = restore(system, blurry, settings, seed=seed, on_step=on_step)
+        except IcdpmError as error:
+            raise IcdpmError(f"{name}: {error}") from error
+        write_picture(folder / f"{name}.png", restored.pixels)
+
+    failures = one_by_one(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
+    if failures:
+        raise IcdpmError(listed(f"{len(failures)} of {len(source)} pictures could not be restored", failures))
     return ", ".join(f"{key} {value}" for key, value in making.items() if key != "data")
 
 

@@ -9,7 +9,7 @@ from icdpm.errors import IcdpmError
 _LOOK = 0.2
 
 
-class Turns:
+class WaitingLine:
     """First come, first served, one at a time.
 
     Args:
@@ -22,7 +22,7 @@ class Turns:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def turn(self, on_wait):
+    def wait(self, on_wait):
         """Waits, and gives the block its turn.
 
         Args:

@@ -1,0 +1,102 @@
+"""Files in folders and by patterns, whatever they are.
+
+Links to folders are not followed where they are come across, as they may lead around in circles; they are noted.
+"""
+
+import fnmatch
+import glob
+import os
+from pathlib import Path
+
+from icdpm.errors import IcdpmError
+
+
+class Search:
+    """Finds visible files in folders and by patterns.
+
+    Args:
+      leave_out: a folder that is not searched, or None.
+
+    Attributes:
+      links: {link to a folder that was come across and not followed: None}, in order.
+    """
+
+    def __init__(self, leave_out):
+        self.links = {}
+        self._leave_out = None if leave_out is None else Path(os.path.realpath(leave_out))
+
+    def expand(self, argument):
+        """The files that a name or pattern stands for.
+
+        Returns:
+          (the folder that the places of what was found count from, or None where `argument` is a file's own name, the paths).
+
+        Raises:
+          IcdpmError: a pattern matches nothing, or a folder cannot be read.
+        """
+        if os.path.isdir(argument):
+            return Path(argument), self._files_below(argument)
+        # A name with brackets in it that is there is meant as it stands.
+        if os.path.lexists(argument) or not glob.has_magic(argument):
+            return None, [Path(argument)]
+        # The folder in front of the first special character.
+        parts = Path(argument).parts
+        first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+        root = Path(*parts[:first])
+        known = len(self.links)
+        matches = sorted(self._matches(root, parts[first:]))
+        if not matches and len(self.links) == known:
+            raise IcdpmError(f"{argument} matches nothing; check the pattern")
+        found = []
+        for match in matches:
+            found += self._files_below(match) if os.path.isdir(match) else [match]
+        return root, found if self._is_left_out(root) else [path for path in found if not self._is_left_out(path.parent)]
+
+    def _matches(self, folder, pattern):
+        """What matches the parts of a pattern in a folder, as `glob.glob` has it, links to folders left out."""
+        if not pattern:
+            yield folder
+            return
+        part, rest = pattern[0], pattern[1:]
+        if not glob.has_magic(part):
+            if os.path.lexists(folder / part):
+                yield from self._matches(folder / part, rest)
+        elif os.path.isdir(folder):
+            _, folders, files = next(os.walk(folder, onerror=_refuse))
+            if part == "**":
+                yield from self._matches(folder, rest)
+                # Where nothing follows, the folder stands for all that is below.
+                for name in self._unlinked(folder, _visible(folders)) if rest else ():
+                    yield from self._matches(folder / name, pattern)
+            else:
+                names = folders + files if part.startswith(".") else _visible(folders + files)
+                for name in self._unlinked(folder, fnmatch.filter(names, part)):
+                    yield from self._matches(folder / name, rest)
+
+    def _files_below(self, folder):
+        found = []
+        for parent, folders, files in os.walk(folder, onerror=_refuse):
+            # In place, which is how os.walk is told where not to go.
+            names = self._unlinked(parent, sorted(_visible(folders)))
+            folders[:] = [name for name in names if Path(os.path.realpath(Path(parent, name))) != self._leave_out]
+            found += [Path(parent, name) for name in sorted(_visible(files))]
+        return found
+
+    def _unlinked(self, folder, names):
+        """Those of the names in a folder that are no links to folders, which are noted."""
+        paths = [Path(folder, name) for name in names]
+        links = {path: None for path in paths if os.path.islink(path) and os.path.isdir(path)}
+        self.links.update(links)
+        return [path.name for path in paths if path not in links]
+
+    def _is_left_out(self, folder):
+        real = Path(os.path.realpath(folder))
+        return self._leave_out is not None and self._leave_out in (real, *real.parents)
+
+
+def _refuse(error):
+    raise IcdpmError(f"{error.filename} cannot be searched for photos: {error.strerror}") from error
+
+
+def _visible(names):
+    return [name for name in names if not name.startswith(".")]

@@ -1,0 +1,69 @@
+"""What the progress bar shows, in a terminal and in a log file."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from icdpm.progress import progress_bar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def shown(monkeypatch, stream, work):
+    monkeypatch.setattr(sys, "stderr", stream)
+    work()
+    return [line.strip() for line in stream.getvalue().split("\r") if line.strip()]
+
+
+def test_what_is_done_how_fast_and_how_long_the_rest_takes(monkeypatch):
+    def work():
+        with progress_bar("restoring", 4, "step", done=1) as bar:
+            bar.set_postfix({"loss": "0.5"})
+            for _ in range(3):
+                bar.update(1 / 3)
+
+    first, *_, last = shown(monkeypatch, Terminal(), work)
+    assert first.startswith("restoring:  25%|") and "| 1/4 steps [00:00<" in first
+    assert last.startswith("restoring:  50%|") and "| 2/4 steps [00:00<" in last and "step/s, loss=0.5]" in last
+
+
+@pytest.mark.parametrize(
+    "count, total, unit, said",
+    [(2.5, 10, "step", "2.5/10 steps"), (3, 7.5, "picture", "3/7.5 pictures"), (1_500_000, 20_000_000, "B", "1.50M/20.0M B")],
+)
+def test_counts_are_whole_where_they_can_be_and_bytes_are_short(monkeypatch, count, total, unit, said):
+    def work():
+        with progress_bar("work", total, unit) as bar:
+            bar.update(count)
+
+    assert f"| {said} [" in shown(monkeypatch, Terminal(), work)[-1]
+
+
+def test_a_log_file_hardly_grows_and_an_iterable_is_gone_over(monkeypatch):
+    gone_over = []
+    lines = shown(monkeypatch, io.StringIO(), lambda: gone_over.extend(progress_bar("work", 5000, over=range(5000))))
+    assert gone_over == list(range(5000))
+    assert len(lines) == 2 and "| 0/5000 pictures [" in lines[0] and "| 5000/5000 pictures [" in lines[1]
+
+
+def test_nothing_to_do_shows_nothing(monkeypatch):
+    def work():
+        with progress_bar("work", 0) as bar:
+            bar.set_description("more")
+            bar.update()
+
+    assert shown(monkeypatch, Terminal(), work) == []
+
+
+def test_lines_are_not_torn():
+    script = (
+        "import sys; from icdpm.progress import print_above, progress_bar\n"
+        "with progress_bar('work', 2) as bar:\n    bar.update(); print_above('a line'); print_above('result', sys.stdout)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "a line" in [line.strip() for line in done.stderr.replace("\r", "\n").split("\n")] and done.stdout == "result\n"
