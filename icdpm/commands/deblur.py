@@ -105,8 +105,6 @@ def main(argv):
     selection = select_photos(argv[1:], leave_out=FLAGS.output)
     photos, notices = selection.photos, selection.left_out
     samples, restore_jobs = _by_server() if FLAGS.server else _by_model()
-    if FLAGS.spread and samples < 2:
-        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
     jobs, failures = plan_jobs(
         photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside
@@ -162,6 +160,8 @@ def _by_model():
 
     system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
+    if FLAGS.spread and settings.samples < 2:
+        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     if FLAGS.preset:
         stands_for = system.presets(system.config)[FLAGS.preset].as_flags
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)

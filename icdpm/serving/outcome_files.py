@@ -69,7 +69,8 @@ def write_outcome(folder, name, photo, restored):
 
 def _scale(pixels, picture):
     """In words; sizes of pictures of the inside are rounded up."""
-    scale = round(max(pixels.shape[:2]) / max(picture.shape[:2]))
+    sizes = pixels.shape[:2], picture.shape[:2]
+    scale = next(s for s in range(1, max(sizes[0]) + 1) if all(-(-side // s) == its for side, its in zip(*sizes)))
     return f"1/{scale} of the size" if scale > 1 else "of full size"
 
 
