@@ -1,10 +1,8 @@
-"""What a long job shows at the terminal: a progress bar, and warnings that do not tear it."""
+"""What a long job says at the terminal: warnings that no progress bar tears, and lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from icdpm.progress import print_above, progress_bar
+from icdpm.progress import print_above
 
 _MOST_LINES = 50
 
@@ -12,11 +10,6 @@ _MOST_LINES = 50
 def warn(message: str) -> None:
     """Prints one line on stderr, above any progress bar."""
     print_above(f"warning: {message}")
-
-
-def progress(what: str, unit: str, total: int, iterable: Iterable | None = None):
-    """A bar on stderr. Iterate over it, or call its `update(n)`; bytes (unit "B") are shown in powers of 1000."""
-    return progress_bar(what, total, unit, over=iterable)
 
 
 def shortened(lines: list[str]) -> list[str]:

@@ -15,9 +15,9 @@ import numpy as np
 
 from icdpm import srgb
 from icdpm.errors import IcdpmError
+from icdpm.progress import progress_bar
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
 from icdpm_datasets.cache import kept
-from icdpm_datasets.console import progress
 from icdpm_datasets.crops import photo_crop, recolour
 from icdpm_datasets.photos import PHOTOS
 from icdpm_datasets.scenes import object_mask, scene
@@ -120,7 +120,7 @@ def _make_pairs(split: str, count: int) -> dict[str, np.ndarray]:
     """The first `count` pairs of a split, as the arrays `names`, `blurry` and `sharp`."""
     size = _SIZES[split]
     blurry, sharp = np.empty((2, count, size, size, 3), np.uint8)
-    for index in progress(f"making the embedded {split} pairs", "pair", count, range(count)):
+    for index in progress_bar(f"making the embedded {split} pairs", count, "pair", over=range(count)):
         blurry[index], sharp[index] = _PAIR_MAKERS[split](index)
     names = _test_names() if split == "test" else [f"train_{index:04d}" for index in range(count)]
     return {"names": np.array(names[:count]), "blurry": blurry, "sharp": sharp}

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import tqdm
 from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
@@ -60,11 +59,12 @@ def train_briefly(test):
 def restore_all(restorer, pairs):
     """[{'picture', 'blurry', 'sharp', 'sample', 'mean'}] of the pairs and of scikit-image's motion-blurred clock."""
     from icdpm.photos.reading import read_picture
+    from icdpm.progress import progress_bar
     from icdpm_datasets.photos import clock_motion_path
 
     pictures = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
     pictures.append({"picture": "clock_motion", "blurry": read_picture(clock_motion_path()), "sharp": None})
-    for picture in tqdm.tqdm(pictures, unit="picture"):
+    for picture in progress_bar("restoring", len(pictures), over=pictures):
         picture["sample"] = restorer.restore(picture["blurry"])
         picture["mean"] = restorer.restore(picture["blurry"], preset=MEAN_PRESET)
     return pictures

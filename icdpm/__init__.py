@@ -17,14 +17,14 @@ def load(workdir=None, checkpoint="latest"):
       checkpoint: which of its checkpoints: 'latest', 'best' or a step.
 
     Returns:
-      An `icdpm.restoration.restorer.Restorer`.
+      An `icdpm.restoration.api.Restorer`.
 
     Raises:
       icdpm.errors.IcdpmError: no such workdir or checkpoint, or damaged weights.
     """
     # TensorFlow takes seconds to import, and not everything in this package needs it.
     from icdpm import pretrained
-    from icdpm.restoration.restorer import Restorer
+    from icdpm.restoration.api import Restorer
     from icdpm.systems import workdir as runs
 
     return Restorer(runs.load(pretrained.WORKDIR if workdir is None else workdir, checkpoint))

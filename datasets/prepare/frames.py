@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.console import progress, warn
+from icdpm.progress import progress_bar
+from icdpm_datasets.console import warn
 from icdpm_datasets.picture_files import picture_size, read_picture
 from icdpm_datasets.prepare.interpolation import frames_between
 from icdpm_datasets.prepare.pair_folder import PairFolder
@@ -49,7 +50,7 @@ def prepare_frames(
     pairs = PairFolder(Path(output).expanduser(), settings)
     read = functools.lru_cache(maxsize=window)(read_picture)
     between = functools.lru_cache(maxsize=window)(lambda *paths: frames_between(*map(read, paths), interpolate))
-    for name, paths in progress("averaging frames", "pair", len(windows), windows.items()):
+    for name, paths in progress_bar("averaging frames", len(windows), "pair", over=windows.items()):
         if name not in pairs:
             frames = _with_between(paths, read, between) if interpolate else map(read, paths)
             pairs.write(name, average(frames, RESPONSES[response]), read(paths[window // 2]))

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from icdpm.errors import IcdpmError
+from icdpm.progress import progress_bar
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
-from icdpm_datasets.console import progress
 from icdpm_datasets.picture_files import find_pictures, read_picture
 from icdpm_datasets.prepare.pair_folder import PairFolder
 
@@ -42,7 +42,7 @@ def prepare_shake(
     settings = {"made_by": "icdpm-prepare shake", "source": str(folder.resolve()), "extent": list(extent)}
     settings |= {"kernels": kernel_folder and str(kernel_folder.resolve()), "jpeg_quality": jpeg_quality, "seed": seed}
     pairs = PairFolder(Path(output).expanduser(), settings)
-    for name, path in progress("blurring photos", "pair", len(photos), photos.items()):
+    for name, path in progress_bar("blurring photos", len(photos), "pair", over=photos.items()):
         if name in pairs:
             continue
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])

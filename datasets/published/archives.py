@@ -7,7 +7,8 @@ import hashlib
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.console import progress, warn
+from icdpm.progress import progress_bar
+from icdpm_datasets.console import warn
 
 _BLOCK = 1 << 20  # bytes read at a time
 
@@ -46,7 +47,7 @@ def verify_checksum(path: Path, archive: Archive, page: str) -> None:
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file, progress(f"checksum of {path.name}", "B", path.stat().st_size) as bar:
+    with open(path, "rb") as file, progress_bar(f"checksum of {path.name}", path.stat().st_size, "B") as bar:
         while block := file.read(_BLOCK):
             digest.update(block)
             bar.update(len(block))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from icdpm_datasets.console import progress
+from icdpm.progress import progress_bar
 from icdpm_datasets.published.disk import require_room
 from icdpm_datasets.published.layout import Layout, Pair
 from icdpm_datasets.published.sets import PublishedSet
@@ -100,7 +100,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(split, pairs) for split, pairs in self._splits.items()}
 
     def _generate_examples(self, split: str, pairs: list[Pair]) -> Iterator[tuple[str, dict]]:
-        with progress(f"writing the {split} split", "pair", len(pairs)) as bar:
+        with progress_bar(f"writing the {split} split", len(pairs), "pair") as bar:
             for pair in pairs:
                 bar.update()
                 # Paths, not arrays: TFDS then stores the bytes of the files as they are.

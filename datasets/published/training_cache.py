@@ -36,7 +36,8 @@ import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.locks import locked
-from icdpm_datasets.console import progress, warn
+from icdpm.progress import progress_bar
+from icdpm_datasets.console import warn
 from icdpm_datasets.pairs import corner_of
 from icdpm_datasets.published.crop_file import CropFile, laid_out_bytes, write_crop_file
 from icdpm_datasets.published.disk import require_room
@@ -97,7 +98,7 @@ class TrainingPairs(RecordedPairs):
         require_room(self._folder, sum(laid_out_bytes(self.sizes[k]) for indices in pairs.values() for k in indices))
         pool = ThreadPoolExecutor(os.cpu_count())
         try:
-            with progress("laying out pairs for training", "pair", sum(map(len, pairs.values()))) as bar:
+            with progress_bar("laying out pairs for training", sum(map(len, pairs.values())), "pair") as bar:
                 for path, number in missing.items():
                     decoded = self._decoded(pool, pairs[path], bar)
                     write_crop_file(self._strips(path), self.fingerprints[path], decoded)

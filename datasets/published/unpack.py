@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm_datasets.console import progress
+from icdpm.progress import progress_bar
 from icdpm_datasets.published.disk import require_room
 
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
@@ -43,7 +43,7 @@ def unpack(archive: Path, target: Path) -> None:
             missing = [member for member in members if not _is_there(target / member.name, member.size)]
             size = sum(member.size for member in missing)
             require_room(target, size)
-            with progress(f"unpacking {archive.name}", "B", size) as bar:
+            with progress_bar(f"unpacking {archive.name}", size, "B") as bar:
                 for member in missing:
                     with read(member.entry) as stream, write_atomically(target / member.name) as part:
                         with open(part, "wb") as file:

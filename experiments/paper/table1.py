@@ -1,11 +1,11 @@
 """Table 1, the domain gap: FID and KID between two test sets' gray inputs, and between what the guidance regresses of them."""
 
 import numpy as np
-import tqdm
 
 from icdpm.metrics.inception_features import inception_features
 from icdpm.metrics.registry import SET_METRICS
 from icdpm.metrics.unavailable import MetricUnavailable
+from icdpm.progress import progress_bar
 from icdpm_experiments.paper.comparison import row_of, write_comparison
 from icdpm_experiments.paper.cost import Restoring
 from icdpm_experiments.paper.experiment import Experiment
@@ -50,7 +50,7 @@ def run(runs):
 def space_features(system, pairs):
     """{space: float32 [pictures, features]}: Inception's features of a set's blurry pictures in each space."""
     features = {}
-    for index in tqdm.trange(len(pairs), desc=f"spaces of {pairs.description}", unit="picture"):
+    for index in progress_bar(f"spaces of {pairs.description}", len(pairs), over=range(len(pairs))):
         for space, picture in spaces(system, pairs.load(index)[0]).items():
             features.setdefault(space, []).append(inception_features(picture))
     return {space: np.concatenate(each) for space, each in features.items()}

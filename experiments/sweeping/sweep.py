@@ -2,14 +2,16 @@
 
 import dataclasses
 import hashlib
+import itertools
 import sys
 import time
 
 import numpy as np
-import tqdm
 
-from icdpm.albums.interrupts import held_interrupts
+from icdpm.albums.one_by_one import one_by_one
+from icdpm.errors import IcdpmError
 from icdpm.evaluation.measure import measure_picture
+from icdpm.progress import print_above
 from icdpm.restoration.restore import restore
 
 # Suffix of what is measured of the mean of a picture's samples, where there are several.
@@ -43,29 +45,44 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
     def key(each, picture):
         return {**picture, "weights": weights, "seed": seed, **dataclasses.asdict(each), "metrics": ",".join(metrics)}
 
-    missing = [each for each in settings for picture in pictures if journal.get(key(each, picture)) is None]
-    # A terminal is drawn anew; a log file grows.
-    interval = 0.1 if sys.stderr.isatty() else 30.0
-    evaluations = sum(each.evaluations for each in missing)
-    bar = tqdm.tqdm(total=evaluations, unit="evaluation", unit_scale=True, mininterval=interval, dynamic_ncols=True)
-    measured = []
-    with bar, held_interrupts() as check:
+    started, waiting = {}, {each: {picture["picture"] for picture in pictures} for each in settings}
 
-        def on_step(count):
-            bar.update(count)
-            check()
+    def is_known(each, picture):
+        return journal.get(key(each, picture)) is not None
 
-        for each in settings:
-            started = time.time()
-            for index, picture in enumerate(pictures):
-                if journal.get(key(each, picture)) is None:
-                    blurry, sharp = pairs.load(index)
-                    restored = restore(system, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
-                    journal.add(key(each, picture), _values(metrics, restored, sharp))
-            measured.append([journal.get(key(each, picture)) for picture in pictures])
-            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in _means(measured[-1]).items())
-            bar.write(f"{label}{each}: {numbers} ({time.time() - started:.0f} s)", file=sys.stdout)
-    return measured
+    def note_known(each, picture):
+        """Prints a setting's means once its last picture is measured."""
+        waiting[each].discard(picture["picture"])
+        if not waiting[each]:
+            values = _means([journal.get(key(each, picture)) for picture in pictures])
+            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in values.items())
+            seconds = f" ({time.time() - started[each]:.0f} s)" if each in started else ""
+            print_above(f"{label}{each}: {numbers}{seconds}", sys.stdout)
+
+    def measure_one(item, on_step):
+        each, index = item
+        started.setdefault(each, time.time())
+        blurry, sharp = pairs.load(index)
+        restored = restore(system, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
+        journal.add(key(each, pictures[index]), _values(metrics, restored, sharp))
+        note_known(each, pictures[index])
+
+    for each, picture in itertools.product(waiting, pictures):
+        if is_known(each, picture):
+            note_known(each, picture)
+    missing = [
+        (each, index) for each in waiting for index, picture in enumerate(pictures) if not is_known(each, picture)
+    ]
+    failures = one_by_one(
+        missing,
+        measure_one,
+        name=lambda item: f"{item[0]}, {pairs.names[item[1]]}",
+        steps=lambda item: item[0].evaluations,
+        unit="evaluation",
+    )
+    if failures:
+        raise IcdpmError(failures[0])
+    return [[journal.get(key(each, picture)) for picture in pictures] for each in settings]
 
 
 def measure_blurry(pairs, metrics):

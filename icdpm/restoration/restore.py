@@ -13,7 +13,7 @@ from icdpm.photos.values import to_channels, to_levels
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
 from icdpm.restoration.moments import Moments
 from icdpm.restoration.pixels import pad_to_multiple
-from icdpm.restoration.restored import Restored, to_inside
+from icdpm.restoration.result import Restored, to_inside
 from icdpm.tiles.picture import Picture
 from icdpm.tiles.strips import strip_rows
 from icdpm.tiles.windows import divide

@@ -4,10 +4,10 @@ import hashlib
 import json
 
 import tensorflow as tf
-import tqdm
 
 from icdpm.errors import IcdpmError, reason_of
 from icdpm.files import make_folder_atomically
+from icdpm.progress import progress_bar
 from icdpm.serving.model_card import model_card
 from icdpm.serving.signatures import all_signatures
 from icdpm.serving.warmup import WARMUP_FILE, write_warmup
@@ -69,16 +69,9 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
 
 
 def _trace(system, settings, presets, seed, max_pixels):
-    signatures = {}
-    for name, graph in tqdm.tqdm(
-        all_signatures(system, settings, presets, seed, max_pixels),
-        desc="making graphs",
-        total=2 * (1 + len(presets)) + system.has_pictures,
-        unit="signature",
-        dynamic_ncols=True,
-    ):
-        signatures[name] = graph
-    return signatures
+    total = 2 * (1 + len(presets)) + system.has_pictures
+    made = all_signatures(system, settings, presets, seed, max_pixels)
+    return dict(progress_bar("making graphs", total, "signature", over=made))
 
 
 def _save(folder, system, signatures, extra):

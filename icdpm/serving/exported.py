@@ -15,7 +15,7 @@ from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
 from icdpm.photos.values import to_values
 from icdpm.photos.writing import encode_photo
-from icdpm.restoration.restored import Restored, to_inside
+from icdpm.restoration.result import Restored, to_inside
 from icdpm.serving.export import PRESETS_FILE
 
 # Seconds between two looks at a graph that runs.
@@ -58,7 +58,7 @@ class ExportedModel:
             stops the work.
 
         Returns:
-          An `icdpm.restoration.restored.Restored` with pictures of the inside, if there are any; a graph gives no spread.
+          An `icdpm.restoration.result.Restored` with pictures of the inside, if there are any; a graph gives no spread.
 
         Raises:
           IcdpmError: the model refuses the picture.

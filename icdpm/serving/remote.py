@@ -1,7 +1,7 @@
 """Restores many photos by a server. Nothing here needs TensorFlow."""
 
 from icdpm.albums.album import work_through
-from icdpm.restoration.restored import Restored
+from icdpm.restoration.result import Restored
 
 
 def restore_jobs_remotely(server, jobs, **options):

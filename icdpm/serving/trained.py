@@ -32,7 +32,7 @@ class TrainedModel:
             sample; what it raises stops the work.
 
         Returns:
-          An `icdpm.restoration.restored.Restored`, with the spread where there are two samples or more, and with
+          An `icdpm.restoration.result.Restored`, with the spread where there are two samples or more, and with
           pictures of the inside.
 
         Raises:

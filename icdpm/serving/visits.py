@@ -15,7 +15,7 @@ from icdpm.photos.formats import format_called
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo, read_file, read_header
 from icdpm.photos.writing import check_fits
-from icdpm.restoration.restored import Restored
+from icdpm.restoration.result import Restored
 from icdpm.serving.waiting_line import WaitingLine
 
 _MOST_WAITING = 8

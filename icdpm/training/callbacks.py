@@ -1,8 +1,10 @@
 """What happens between steps: scalars, validation, checkpoints."""
 
-import tensorflow as tf
-import tqdm
+import sys
 
+import tensorflow as tf
+
+from icdpm.progress import print_above
 from icdpm.training.optimizer import averaged_weights
 from icdpm.training.progress import losses_of
 
@@ -63,9 +65,10 @@ class Validate(tf.keras.callbacks.Callback):
         if best is None or numbers["psnr"] > best:
             self.checkpoints.mark_best(self.step, numbers)
         drift = ", ".join(f"{numbers[f'error_{color}']:+.2f}" for color in ("red", "green", "blue"))
-        tqdm.tqdm.write(
+        print_above(
             f"step {self.step}: restored {numbers['psnr']:.2f} dB (blurry {numbers['psnr_blurry']:.2f}), "
-            f"{losses_of(numbers)}, colour error {drift} of 255"
+            f"{losses_of(numbers)}, colour error {drift} of 255",
+            sys.stdout,
         )
 
 

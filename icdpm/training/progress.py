@@ -1,9 +1,8 @@
 """The progress bar of a run."""
 
-import sys
-
 import tensorflow as tf
-import tqdm
+
+from icdpm.progress import progress_bar
 
 _LOSS = "_loss"
 
@@ -19,10 +18,7 @@ def losses_of(numbers):
 
 
 class Progress(tf.keras.callbacks.Callback):
-    """Steps done, rate, time left, the losses (running means of about 50 steps) and the learning rate.
-
-    In a terminal one line is kept up to date; elsewhere, in a log file say, a line is written every half minute.
-    """
+    """Steps done, rate, time left, the losses (running means of about 50 steps) and the learning rate."""
 
     def __init__(self, start, steps):
         super().__init__()
@@ -31,8 +27,7 @@ class Progress(tf.keras.callbacks.Callback):
         self.means = {}
 
     def on_train_begin(self, logs=None):
-        interval = 0.1 if sys.stderr.isatty() else 30.0
-        self.bar = tqdm.tqdm(total=self.steps, initial=self.start, unit="step", mininterval=interval, dynamic_ncols=True)
+        self.bar = progress_bar("training", self.steps, "step", done=self.start)
 
     def on_train_batch_end(self, batch, logs=None):
         for name in loss_names(logs):

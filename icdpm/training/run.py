@@ -3,7 +3,6 @@
 import contextlib
 
 import tensorflow as tf
-import tqdm
 
 from icdpm.errors import IcdpmError
 from icdpm.systems.registry import make_system, system_class
@@ -64,7 +63,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
             if start_from:  # before the optimiser is made, whose averages begin with the weights
                 said = load_fitting_weights(weights_file(start_from, choose_step(start_from)), system)
                 if chief:
-                    tqdm.tqdm.write(said)
+                    print(said)
             optimizer = make_optimizer(config.optimizer, system.trainable_variables)
             on_accelerator = bool(tf.config.list_physical_devices("GPU"))
             single = strategy.num_replicas_in_sync == 1

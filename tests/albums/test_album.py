@@ -17,7 +17,7 @@ from icdpm.albums.selection import Selected, select_photos
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.reading import read_photo, read_picture
 from icdpm.photos.writing import write_picture
-from icdpm.restoration.restored import Restored
+from icdpm.restoration.result import Restored
 
 STEPS, SAMPLES = 2, 3
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icdpm.photos.drift import drift_of, match_color, match_restored
-from icdpm.restoration.restored import Restored
+from icdpm.restoration.result import Restored
 
 DRIFT = np.array([6.0, -4.0, 3.0])
 

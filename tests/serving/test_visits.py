@@ -14,7 +14,7 @@ from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
 from icdpm.photos.writing import encode_photo
 from icdpm.restoration.restore import restore
-from icdpm.restoration.restored import Restored
+from icdpm.restoration.result import Restored
 from icdpm.serving.outcome_files import write_outcome
 from icdpm.serving.visits import Cancelled, Visits
 from icdpm.systems.workdir import load

@@ -10,8 +10,8 @@ import pytest
 import icdpm
 from icdpm.errors import IcdpmError
 from icdpm.photos.drift import match_color
+from icdpm.restoration.api import Restorer
 from icdpm.restoration.restore import restore
-from icdpm.restoration.restorer import Restorer
 from icdpm.systems.config import config_to_json
 from icdpm.systems.icdpm import ICDPM
 from icdpm.systems.registry import make_system

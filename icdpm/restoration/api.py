@@ -51,7 +51,7 @@ class Restorer:
           picture, preset, **options: as of `restore`.
 
         Returns:
-          An `icdpm.restoration.restored.Restored`: `pixels` is what `restore` gives, `spread` the standard deviation of the
+          An `icdpm.restoration.result.Restored`: `pixels` is what `restore` gives, `spread` the standard deviation of the
           samples in each pixel, in 8-bit steps, and `samples` holds each of them.
 
         Raises:
