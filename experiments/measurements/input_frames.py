@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from icdpm_datasets.console import progress
+from icdpm.progress import progress_bar
 from icdpm_datasets.crops import photo_crop, recolour
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.photos import PHOTOS
@@ -30,7 +30,7 @@ def make_frames(tree, count):
     for side in ("blur", "sharp"):
         (folder / side).mkdir(parents=True)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=_receive, initargs=(tiles, folder)) as pool:
-        for _ in progress("making frames", "pair", count, pool.map(_write_pair, range(1, count + 1), chunksize=4)):
+        for _ in progress_bar("making frames", count, "pair", over=pool.map(_write_pair, range(1, count + 1), chunksize=4)):
             pass
 
 

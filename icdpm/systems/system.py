@@ -10,20 +10,17 @@ and may say more: what is not said is that of a system which answers at once, at
 
 from __future__ import annotations
 
-import functools
-
 import tensorflow as tf
 
-from icdpm.diffusion.loops import follow, follow_in_graph, follow_in_tiles
-from icdpm.diffusion.random import example_seeds, sampling_noise
 from icdpm.diffusion.samplers import ONE_EVALUATION
 from icdpm.errors import IcdpmError
+from icdpm.systems.drawing import Drawing
 from icdpm.systems.rules import Rules
 from icdpm.systems.settings import Settings, with_preset
-from icdpm.tiles.strips import Strips
+from icdpm.systems.training_step import TrainingStep
 
 
-class System(tf.keras.Model):
+class System(TrainingStep, Drawing, tf.keras.Model):
     """Networks, how they are trained, and how they restore a picture.
 
     Images are float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `factor`.
@@ -47,8 +44,6 @@ class System(tf.keras.Model):
     def __init__(self, config):
         super().__init__(name="system", dtype=config.precision)
         self.config = config
-        # What `train_step` returns is already reduced over the replicas.
-        self.distribute_reduction_method = "first"
 
     # Its config.
 
@@ -193,7 +188,7 @@ class System(tf.keras.Model):
         """Further signatures of the exported model: a list of `icdpm.systems.signatures.Signature`."""
         return []
 
-    # What follows is common to all systems.
+    # What follows is common to all systems, as are `TrainingStep` and `Drawing`.
 
     def call(self, blurry):
         """One evaluation at γ = 0.5 of the blurry image itself: touches every weight. Use `draw` to restore.
@@ -223,205 +218,7 @@ class System(tf.keras.Model):
         self.compiled_denoise = tf.function(self.denoise, input_signature=[images, images, tf.TensorSpec([None]), told])
         return self
 
-    def pictures_of_size(self, conditions, padded, height, width):
-        """`pictures` without what images were padded by.
-
-        Args:
-          conditions: of padded images, of `padded` rows.
-          height, width: of the images without it.
-        """
-        pictures = {}
-        for name, values in self.pictures(conditions).items():
-            scale = padded // tf.shape(values)[1]
-            pictures[name] = values[:, : -(-height // scale), : -(-width // scale)]
-        return pictures
-
-    def draw(self, blurry, conditions, plan, seeds, on_evaluation=lambda: None, walk=follow):
-        """Draws one sharp image for each blurry one.
-
-        Args:
-          blurry: the blurry images.
-          conditions: of `compiled_conditions(blurry)`.
-          plan: of `plan`.
-          seeds: int64 [batch, 2]; what is drawn for an image follows from its own seed, whatever else is in the batch.
-          on_evaluation: called without arguments after each evaluation of the network.
-          walk: what walks down the plan: `icdpm.diffusion.loops.follow`, or in graphs `follow_in_graph`.
-
-        Returns:
-          float32, of blurry's shape, in [−1, 1].
-        """
-        shape = tf.shape(blurry)[1:]
-
-        def denoise(x, gamma):
-            image = self.compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), conditions)
-            on_evaluation()
-            return image
-
-        def noise(step):
-            return sampling_noise(seeds, tf.convert_to_tensor(step), shape, 0, shape[0])
-
-        gamma = tf.cast(plan.gammas[-1], tf.float32)
-        start = self.start(lambda: noise(plan.steps), blurry, lambda: conditions, gamma)
-        return walk(denoise, start, noise, plan)
-
-    def draw_in_graph(self, blurry, conditions, plan, seeds):
-        """`draw` as operations of a graph that does not grow with the plan's steps."""
-        return self.draw(blurry, conditions, plan, seeds, walk=follow_in_graph)
-
-    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
-        """`conditions` of a large picture, tile by tile.
-
-        Args:
-          picture: an `icdpm.tiles.picture.Picture`; height and width divisible by `factor`.
-          tiling: an `icdpm.tiles.windows.Tiling` of it.
-          on_tile: called without arguments after each tile.
-
-        Returns:
-          The nest of `conditions`, with Strips of the whole picture in place of tensors.
-        """
-        strips = [Strips(scale) for scale, _, _ in self._condition_maps]
-        if not strips:
-            return {}
-        for rows in tiling.rows:
-            cores = []
-            for columns in tiling.columns:
-                told = self.compiled_conditions(picture.window(rows.whole, columns.whole))
-                cores.append(
-                    [
-                        x[:, _over(rows.core_within, each.scale), _over(columns.core_within, each.scale)]
-                        for each, x in zip(strips, tf.nest.flatten(told))
-                    ]
-                )
-                on_tile()
-            for each, row in zip(strips, zip(*cores)):
-                each.append(tf.concat(row, axis=2))
-        return tf.nest.pack_sequence_as(told, strips)
-
-    def draw_in_tiles(self, picture, conditions, plan, seeds, tiling, on_tile=lambda: None):
-        """`draw` for a large picture, tile by tile within every step.
-
-        Args:
-          picture: an `icdpm.tiles.picture.Picture`; height and width divisible by `factor`.
-          conditions: of `conditions_in_tiles`.
-          plan: of `plan`.
-          seeds: int64 [samples, 2], one for each sample that is drawn.
-          tiling: an `icdpm.tiles.windows.Tiling` of the picture, at multiples of `factor`.
-          on_tile: called without arguments after each evaluation of the network.
-
-        Returns:
-          The samples, float32 in [−1, 1], as Strips.
-        """
-        count = len(seeds)
-        shape = [picture.height, picture.width, 3]
-
-        def noise(step, rows):
-            return sampling_noise(seeds, step, shape, rows.start, rows.stop)
-
-        def told(rows, columns=slice(None)):
-            return tf.nest.map_structure(lambda strips: _repeated(strips.window(rows, columns), count), conditions)
-
-        # The last tile's is kept: where there is one tile, it is made once.
-        @functools.lru_cache(maxsize=1)
-        def given(rows, columns):
-            return _repeated(picture.window(rows.whole, columns.whole), count), told(rows.whole, columns.whole)
-
-        def denoise(x, rows, columns, gamma):
-            blurry, its_conditions = given(rows, columns)
-            image = self.compiled_denoise(x, blurry, tf.fill([count], tf.cast(gamma, tf.float32)), its_conditions)
-            on_tile()
-            return image[:, rows.core_within, columns.core_within]
-
-        def start(rows):
-            blurry = _repeated(picture.window(rows), count)
-            gamma = tf.cast(plan.gammas[-1], tf.float32)
-            return self.start(lambda: noise(plan.steps, rows), blurry, lambda: told(rows), gamma)
-
-        return follow_in_tiles(denoise, start, noise, plan, tiling, self.factor)
-
-    def train_step(self, batch):
-        """One update from {'blurry', 'sharp', 'index', …}; returns losses, their weights, gradient norm, learning rate.
-
-        The losses returned are those of the whole global batch. The batch goes through the network in
-        `optimizer.accumulation` parts, whose gradients are averaged.
-        """
-        replica = tf.distribute.get_replica_context()
-        step = self.optimizer.iterations
-        weights = self.loss_weights(step)
-        gradients, losses = self._accumulated_gradients(batch, weights)
-        # The mean over replicas, taken here so that the norm is that of the gradient which is applied.
-        share = 1.0 / replica.num_replicas_in_sync
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
-        reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss * share for loss in losses.values()])
-        losses = dict(zip(losses, reduced))
-        norm = tf.linalg.global_norm(gradients)
-        limit = self.config.optimizer.gradient_clip
-        if limit:
-            scale = limit / tf.maximum(norm, limit)
-            gradients = [g * scale for g in gradients]
-        learning_rate = self.optimizer.learning_rate
-        logs = {
-            "loss": _total(losses, weights),
-            **{f"{name}_loss": loss for name, loss in losses.items()},
-            **{f"{name}_weight": weight for name, weight in weights.items()},
-            "gradient_norm": norm,
-            "learning_rate": learning_rate(step) if callable(learning_rate) else learning_rate + 0.0,
-        }
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False)
-        return logs
-
-    def test_step(self, batch):
-        """The losses of {'blurry', 'sharp', 'index', …} without what is only on in training; the same numbers at every call."""
-        seeds = example_seeds([self.config.seed, 1], batch["index"])
-        return {f"{name}_loss": loss for name, loss in self.losses(batch, seeds, training=False).items()}
-
-    def _accumulated_gradients(self, batch, weights):
-        """Mean gradient and mean losses over the parts of this replica's batch."""
-        parts = self.config.optimizer.accumulation
-        variables = self.trainable_variables
-
-        def gradients_of(part):
-            seeds = example_seeds([self.config.seed, 0], part["index"])
-            with tf.GradientTape() as tape:
-                losses = self.losses(part, seeds, training=True)
-                loss = _total(losses, weights)
-            return tape.gradient(loss, variables, unconnected_gradients="zero"), losses
-
-        if parts == 1:
-            return gradients_of(batch)
-        divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
-
-        def add_part(number, gradients, losses):
-            new_gradients, new_losses = gradients_of({key: x[number] for key, x in divided.items()})
-            return (
-                number + 1,
-                [total + g / parts for total, g in zip(gradients, new_gradients)],
-                {name: total + new_losses[name] / parts for name, total in losses.items()},
-            )
-
-        zeros = [tf.zeros(variable.shape) for variable in variables]
-        start = (tf.constant(0), zeros, dict.fromkeys(self._loss_names(batch), tf.constant(0.0)))
-        _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts)
-        return gradients, losses
-
-    def _loss_names(self, batch):
-        """The names of `losses`, which are traced for them and not computed."""
-        traced = tf.function(lambda batch: self.losses(batch, example_seeds([0, 0], batch["index"]), training=True))
-        return list(traced.get_concrete_function(batch).structured_outputs)
-
 
 def images_of(channels, dtype=tf.float32):
     """The TensorSpec of a batch of images or maps of any size."""
     return tf.TensorSpec([None, None, None, channels], dtype)
-
-
-def _total(losses, weights):
-    return tf.add_n([loss * weights[name] if name in weights else loss for name, loss in losses.items()])
-
-
-def _over(side, scale):
-    return slice(side.start // scale, side.stop // scale)
-
-
-def _repeated(images, count):
-    """`count` times one image; without a copy where once is enough."""
-    return images if count == 1 else tf.repeat(images, count, axis=0)

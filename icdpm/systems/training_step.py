@@ -1,0 +1,86 @@
+"""One step of training, of any system."""
+
+import tensorflow as tf
+
+from icdpm.diffusion.random import example_seeds
+
+
+class TrainingStep:
+    """What Keras' `fit` calls: it knows of a system its `losses`, their `loss_weights` and its config's section optimizer."""
+
+    # What `train_step` returns is already reduced over the replicas.
+    distribute_reduction_method = "first"
+
+    def train_step(self, batch):
+        """One update from {'blurry', 'sharp', 'index', …}; returns losses, their weights, gradient norm, learning rate.
+
+        The losses returned are those of the whole global batch. The batch goes through the network in
+        `optimizer.accumulation` parts, whose gradients are averaged.
+        """
+        replica = tf.distribute.get_replica_context()
+        step = self.optimizer.iterations
+        weights = self.loss_weights(step)
+        gradients, losses = self._accumulated_gradients(batch, weights)
+        # The mean over replicas, taken here so that the norm is that of the gradient which is applied.
+        share = 1.0 / replica.num_replicas_in_sync
+        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
+        reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss * share for loss in losses.values()])
+        losses = dict(zip(losses, reduced))
+        norm = tf.linalg.global_norm(gradients)
+        limit = self.config.optimizer.gradient_clip
+        if limit:
+            scale = limit / tf.maximum(norm, limit)
+            gradients = [g * scale for g in gradients]
+        learning_rate = self.optimizer.learning_rate
+        logs = {
+            "loss": _total(losses, weights),
+            **{f"{name}_loss": loss for name, loss in losses.items()},
+            **{f"{name}_weight": weight for name, weight in weights.items()},
+            "gradient_norm": norm,
+            "learning_rate": learning_rate(step) if callable(learning_rate) else learning_rate + 0.0,
+        }
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False)
+        return logs
+
+    def test_step(self, batch):
+        """The losses of {'blurry', 'sharp', 'index', …} without what is only on in training; the same numbers at every call."""
+        seeds = example_seeds([self.config.seed, 1], batch["index"])
+        return {f"{name}_loss": loss for name, loss in self.losses(batch, seeds, training=False).items()}
+
+    def _accumulated_gradients(self, batch, weights):
+        """Mean gradient and mean losses over the parts of this replica's batch."""
+        parts = self.config.optimizer.accumulation
+        variables = self.trainable_variables
+
+        def gradients_of(part):
+            seeds = example_seeds([self.config.seed, 0], part["index"])
+            with tf.GradientTape() as tape:
+                losses = self.losses(part, seeds, training=True)
+                loss = _total(losses, weights)
+            return tape.gradient(loss, variables, unconnected_gradients="zero"), losses
+
+        if parts == 1:
+            return gradients_of(batch)
+        divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
+
+        def add_part(number, gradients, losses):
+            new_gradients, new_losses = gradients_of({key: x[number] for key, x in divided.items()})
+            return (
+                number + 1,
+                [total + g / parts for total, g in zip(gradients, new_gradients)],
+                {name: total + new_losses[name] / parts for name, total in losses.items()},
+            )
+
+        zeros = [tf.zeros(variable.shape) for variable in variables]
+        start = (tf.constant(0), zeros, dict.fromkeys(self._loss_names(batch), tf.constant(0.0)))
+        _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts)
+        return gradients, losses
+
+    def _loss_names(self, batch):
+        """The names of `losses`, which are traced for them and not computed."""
+        traced = tf.function(lambda batch: self.losses(batch, example_seeds([0, 0], batch["index"]), training=True))
+        return list(traced.get_concrete_function(batch).structured_outputs)
+
+
+def _total(losses, weights):
+    return tf.add_n([loss * weights[name] if name in weights else loss for name, loss in losses.items()])
