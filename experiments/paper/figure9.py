@@ -43,7 +43,10 @@ def run(runs):
         "Figure 9: alignment of the guidance features with another domain's",
         runs.scale,
         [row_of(row, label, metric, measured[row].get(metric), None) for row in ("blurry", *MODELS) for metric in METRICS],
-        notes=["The paper prints no values; it found no benefit and perhaps harm. Without alignment: the same further steps."],
+        notes=[
+            "The paper prints no values; it found no benefit and perhaps harm. Without alignment: the same further steps.",
+            f"Unlabelled pictures of the other domain: {runs.scale.target_pairs().description}.",
+        ],
         protocols=protocols,
         not_available=not_available,
     )

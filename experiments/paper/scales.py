@@ -84,18 +84,15 @@ class MicroScale:
         return EmbeddedPairs("train")
 
     def target_pairs(self):
-        """The embedded training pairs of the kinds that stand in for the other domain."""
-        return self._chosen("train", OUT_OF_DOMAIN)
+        """The test pairs that stand in for the other domain, whose blurry pictures are the only ones of it alone."""
+        return self.test_pairs(OUT_OF_DOMAIN)
 
     def test_pairs(self, dataset):
         """The embedded test pairs of the kinds that stand in for the set."""
-        return self._chosen("test", dataset)
-
-    def _chosen(self, split, dataset):
         label, kinds = self._STAND_INS[dataset]
-        pairs = EmbeddedPairs(split)
-        chosen = [index for index, name in enumerate(pairs.names) if name.startswith(kinds)]
-        return SelectedPairs(pairs, chosen, f"{label}: {len(chosen)} {split} pairs")
+        test = EmbeddedPairs("test")
+        chosen = [index for index, name in enumerate(test.names) if name.startswith(kinds)]
+        return SelectedPairs(test, chosen, f"{label}: {len(chosen)} test pairs")
 
     def label(self, dataset):
         """The name of what is measured where a table speaks of `dataset`."""
