@@ -2,7 +2,7 @@
 
 Photos are files, folders (with the folders in them), quoted patterns such as 'trip/**/*.jpg', or - for standard input.
 They may be JPEG, PNG, WebP, TIFF and BMP. EXIF data, colour profile, alpha and 16 bits are kept where the output's
-format holds them.
+format holds them. Links to photos are photos of their own names; links to folders are followed only where they are named.
 
 What is wanted besides is written beside the restored photo: for photo.jpg this is photo.compare.png, photo.spread.png with
 photo.spread.npy, and photo.sample-1.jpg and so on.

@@ -25,6 +25,7 @@ from absl import app, flags
 
 from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
+from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
@@ -35,7 +36,7 @@ flags.DEFINE_string("blurry", None, "Folder of the blurry pictures: measured as 
 flags.DEFINE_string(
     "dataset",
     None,
-    "In place of --sharp and --blurry: the test split of embedded, a published set (gopro, hide, realblur_j, …), or a folder "
+    f"In place of --sharp and --blurry: the test split of embedded, a published set ({', '.join(NAMES)}), or a folder "
     "with blur/ and sharp/ in it, as icdpm-train takes them.",
 )
 flags.DEFINE_string(

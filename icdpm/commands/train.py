@@ -13,6 +13,7 @@ from pathlib import Path
 from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
+from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "Name of a config that comes with the project (table2_c, tiny, …) or a .py file.")
@@ -20,7 +21,7 @@ flags.DEFINE_string("workdir", None, "Folder for checkpoints, config and TensorB
 flags.DEFINE_string(
     "data",
     None,
-    "What to train on: embedded; a published set (gopro, hide, realblur_j, realblur_r, reds, gopro/blur_gamma, …); a folder "
+    f"What to train on: embedded; a published set ({', '.join(NAMES)}, or a variant as in gopro/blur_gamma); a folder "
     "with blur/ and sharp/ in it; shake:FOLDER or motion:FOLDER of sharp photos, blurred as they are read; frames:FOLDER of "
     "high-speed video; or several with weights, as in gopro:0.7,reds:0.3.",
 )
