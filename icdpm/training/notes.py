@@ -39,16 +39,14 @@ def note_data(workdir, start_from, training, validation):
     Args:
       workdir: of the run.
       start_from: workdir of the run whose weights are the first of this one, or None: what that has seen, this has too.
-      training, validation: `PairSource`s.
+      training, validation: descriptions of `PairSource`s.
     """
     earlier = []
     if start_from:
         step = choose_step(start_from)
         earlier = [f"before, in {step} steps: {each}" for each in read_data(start_from)["training"]]
     seen = read_data(workdir)
-    told = {"training": earlier + [pairs.description for pairs in training]}
-    told["validation"] = [pairs.description for pairs in validation]
-    for name, descriptions in told.items():
+    for name, descriptions in {"training": earlier + training, "validation": validation}.items():
         seen[name] += [description for description in descriptions if description not in seen[name]]
     with write_atomically(data_file(workdir)) as temporary:
         temporary.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")

@@ -118,7 +118,10 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
 
             def note():
                 note_config(config, workdir)
-                note_data(workdir, start_from, [training_pairs, *([target_pairs] if target_pairs else [])], [validation_pairs])
+                seen = [training_pairs.description]
+                if target_pairs:
+                    seen.append(f"the blurry pictures alone of {target_pairs.description}")
+                note_data(workdir, start_from, seen, [validation_pairs.description])
 
             callbacks += [
                 Note(note),

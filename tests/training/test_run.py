@@ -307,3 +307,27 @@ def test_a_run_starts_from_the_averages_of_another(folder):
     done = train(folder, "other", *still, "--set=unet.channels=8")
     assert done.returncode == 0 and "variables begin with the weights of" in done.stdout, done.stderr
     assert "; left there: unet/" in done.stdout and "; new: unet/" in done.stdout
+
+
+def test_features_are_aligned_with_the_pictures_of_another_domain(folder, micro_config):
+    from icdpm.systems.config import check_config, default_config
+
+    assert train(folder, "run", "--set=run.steps=2").returncode == 0
+    config = default_config("aligned_icdpm")
+    config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})
+    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(check_config(config))))
+    begin = [f"--start_from={folder / 'run'}", "--set=run.steps=3"]
+    done = train(folder, "aligned", *begin)
+    assert done.returncode == 1 and "needs pictures of another domain (--target_data)" in done.stderr, done.stderr
+    assert not (folder / "aligned/config.json").exists()
+    done = train(folder, "aligned", *begin, f"--target_data={folder / 'data'}")
+    assert done.returncode == 0 and "; new: discriminator_1/" in done.stdout, done.stderr
+    assert "discriminator loss" in done.stderr and "alignment loss" in done.stderr
+    before, after = weights(folder, "run", 2), weights(folder, "aligned", 3)
+    assert before.keys() < after.keys() and any("discriminator" in name for name in after)
+    own = f"10 pairs in {folder / 'data'}"
+    seen = [f"before, in 2 steps: {own}", own, f"the blurry pictures alone of {own}"]
+    assert read_data(folder / "aligned")["training"] == seen
+    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(micro_config)))
+    done = train(folder, "run", f"--target_data={folder / 'data'}")
+    assert done.returncode == 1 and "has no use for pictures of another domain" in done.stderr
