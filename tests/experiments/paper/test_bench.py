@@ -18,7 +18,7 @@ from icdpm.photos.writing import write_picture
 from icdpm.systems.workdir import load, read_config
 from icdpm.training.strategy import make_strategy
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.paper import catalog, figure4, figure8, table1, table2, table7, table8, table9, tables3to6
+from icdpm_experiments.paper import catalog, figure4, figure8, figure9, table1, table2, table7, table8, table9, tables3to6
 from icdpm_experiments.paper.guidance_pictures import guidance_pictures
 from icdpm_experiments.paper.models import Model
 from icdpm_experiments.paper.published import TABLE1, TABLE3
@@ -68,6 +68,7 @@ def runs(tmp_path, monkeypatch, micro_workdir, system, random_pairs):
     pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS want some size
     made = Runs(SmallScale(read_config(micro_workdir), pairs), make_strategy("single"))
     names = "table2_a table2_b table2_c table2_f table8_b table8_c table8_d table9_without_concatenation".split()
+    names += "regression_l dvsr fig9_aligned fig9_unaligned".split()
     for name in names:
         shutil.copytree(micro_workdir, made.workdir(name))
     return made
@@ -106,7 +107,7 @@ def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsy
         write_picture(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
     tables3to6.run(runs, "table3", {"HINet": tmp_path / "others", "New": tmp_path / "others"})
     rows = {(row["row"], row["metric"]): row for row in rows_of("table3")}
-    assert {row for row, _ in rows} == {"blurry", "New", *TABLE3}
+    assert {row for row, _ in rows} == {"blurry", "New", "UNet", *TABLE3}
     assert rows["HINet", "ssim"] == {"row": "HINet", "dataset": "not gopro", "metric": "ssim", "value": 1.0, "published": 0.96}
     assert rows["New", "ssim"]["value"] == 1 and rows["New", "ssim"]["published"] is None
     assert rows["MPRNet", "psnr"]["value"] is None and rows["MPRNet", "psnr"]["published"] == 32.66
@@ -124,14 +125,41 @@ def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsy
 
 
 def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatch):
-    monkeypatch.setitem(tables3to6.DEBLURRING, "UNet", Model("table2_b"))
-    for table, published in {"table4": 28.06, "table5": None}.items():
-        assert [need.variant for need in tables3to6.restorings(runs.scale, table)] == ["table2_f", "table2_f", "table2_b"]
+    made = ["regression_l", "dvsr", "dvsr", "table2_f", "table2_f"]
+    monkeypatch.setitem(tables3to6.DEBLURRING, "MPRNet", Model("table2_b"))
+    for table, published in {"table4": 28.7, "table5": 26.8}.items():
+        assert [need.variant for need in tables3to6.restorings(runs.scale, table)] == [*made, "table2_b"]
         tables3to6.run(runs, table, {})
-        (row,) = (row for row in rows_of(table) if (row["row"], row["metric"]) == ("UNet", "psnr"))
+        (row,) = (row for row in rows_of(table) if (row["row"], row["metric"]) == ("MPRNet", "psnr"))
         assert row["value"] > 0 and row["published"] == published
         with open(f"results/{table}.md") as file:
-            assert "UNet: one sample of table2_b (ancestral, 3 steps, linear_beta 0.9)." in file.read()
+            assert "MPRNet: one sample of table2_b (ancestral, 3 steps, linear_beta 0.9)." in file.read()
+
+
+def test_figure_9_holds_alignment_against_the_same_steps_without(runs, monkeypatch):
+    monkeypatch.setattr(runs.scale, "target_pairs", lambda: runs.scale.test_pairs("realblur_j"), raising=False)
+    figure9.run(runs)
+    rows = rows_of("fig9")
+    assert {(row["row"], row["dataset"]) for row in rows} == {(row, "not realblur_j") for row in ("blurry", *figure9.MODELS)}
+    assert all(row["value"] > 0 for row in rows if row["metric"] == "psnr")
+    with open("results/fig9.md") as file:
+        assert "Unlabelled pictures of the other domain: pairs in place of realblur_j." in file.read()
+    assert PIL.Image.open("results/fig9.png").width > 5 * 96
+
+
+def test_what_is_further_trained_is_trained_first(tmp_path, micro_workdir, random_pairs, monkeypatch):
+    trained = []
+
+    def train(config, workdir, training, validation, strategy, **further):
+        trained.append((workdir.name, further))
+        shutil.copytree(micro_workdir, workdir)
+
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
+    scale = SmallScale(read_config(micro_workdir), random_pairs)
+    scale.target_pairs = lambda: random_pairs
+    Runs(scale, make_strategy("single"), tmp_path).train("fig9_aligned")
+    further = {"start_from": tmp_path / "micro/table2_c", "target_pairs": random_pairs}
+    assert trained == [("table2_c", {}), ("fig9_aligned", further)]
 
 
 def test_domains_are_compared_in_every_space(runs, monkeypatch):
@@ -230,7 +258,7 @@ def test_the_channels_that_vary_most_are_shown():
 
 
 def test_every_table_and_figure_of_the_list_can_be_asked_for():
-    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8"}
+    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9"}
     assert set(catalog.EXPERIMENTS) == expected
     text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()

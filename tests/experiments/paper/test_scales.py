@@ -22,6 +22,17 @@ def test_a_micro_variant_has_its_structure(variant):
     assert micro.run.steps < 1000 and paper.run.steps == 1_000_000
 
 
+@pytest.mark.parametrize("variant", ["regression_l", "regression_s", "dvsr", "dvsr_s", "fig9_aligned", "fig9_unaligned"])
+def test_a_micro_variant_of_another_system_has_its_structure(variant):
+    micro, paper = check_config(MicroScale().config(variant)), PaperScale().config(variant)
+    assert (micro.name, micro.system) == (variant, paper.system)
+    for name, section in paper.items():
+        if hasattr(section, "channels"):
+            assert 4 * micro[name].channels == section.channels, name
+            assert micro[name].get("multipliers") == section.get("multipliers")
+    assert micro.run.steps < 1000 < paper.run.steps
+
+
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
 def test_variants_that_are_trained_once_are_the_same(scale):
     for one, other in SAME.items():
