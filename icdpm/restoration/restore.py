@@ -136,7 +136,9 @@ def restore(
 
 def _margin(system, margin):
     """In pixels; None where the system takes no tiles."""
-    return system.margin if margin is None or system.reach is None else margin + -margin % system.factor
+    if system.reach is None:
+        return None
+    return system.margin if margin is None else margin + -margin % system.factor
 
 
 def _check_tile(system, tile, margin):

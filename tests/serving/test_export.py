@@ -309,7 +309,8 @@ def test_the_card_tells_of_data_and_numbers(micro_workdir, tmp_path):
     card = model_card(
         workdir=workdir,
         step=6,
-        config=system.config,
+        system=system,
+        extra=[],
         signatures={"restore": blank.get_concrete_function()},
         settings=settings,
         presets={},
