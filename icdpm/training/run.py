@@ -142,6 +142,7 @@ def _train(config, workdir, training_pairs, validation_pairs, strategy, chief, s
             crop=config.data.crop,
             seed=config.seed,
             start_step=start,
+            repeat=config.data.repeat,
             augment=config.data.augment,
             shard_index=context.input_pipeline_id,
             num_shards=context.num_input_pipelines,
