@@ -53,6 +53,7 @@ def test_json_round_trip():
         ("sampling.schedule", "cosine", "linear_beta, log_snr"),
         ("sampling.eta", 0.5, "with the sampler ddim at most 1"),
         ("unet.multipliers", (), "empty"),
+        ("diffusion.blur_exponent", -0.5, "positive"),
         ("data.repeat", 0, "positive"),
     ],
 )
@@ -80,7 +81,8 @@ def test_unknown_and_missing_fields_are_named():
 
 def test_configs_of_earlier_versions_still_mean_the_same():
     content = default_config().to_dict()
-    del content["unet"]["patch"], content["sampling"]["eta"], content["data"]["repeat"]
+    del content["unet"]["patch"], content["sampling"]["eta"]
+    del content["diffusion"]["blur_exponent"], content["data"]["repeat"]
     assert config_from_json(json.dumps(content)) == check_config(default_config())
 
 

@@ -49,6 +49,7 @@ VARIANTS = {
     "l2": {"diffusion__loss": "l2"},
     "patched": {"unet__patch": 2, "diffusion__parametrisation": "preconditioned_estimate"},
     "dropout": {"unet__dropout": 0.1},
+    "blur_exponent": {"diffusion__blur_exponent": 0.5},
 }
 
 
@@ -79,6 +80,24 @@ def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
     network = system.guidance_networks["1"]
     gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
     assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
+
+
+def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, batch):
+    seeds = example_seeds([0, 0], batch["index"])
+    plain, even = (ICDPM(changed(micro_config, diffusion__blur_exponent=exponent)) for exponent in (0.0, 0.5))
+    even.set_weights(plain.get_weights())
+    difference = batch["blurry"] - batch["sharp"]
+    strengths = np.array([0.0, 0.03, 0.99, 8.99])  # in units of σ_r²
+    wanted = np.sqrt(strengths / np.mean(np.square(difference), axis=(1, 2, 3))) * micro_config.diffusion.residual_std
+    blurry = batch["sharp"] + difference * wanted.reshape(4, 1, 1, 1).astype(np.float32)
+
+    def loss_of(system, rows):
+        return float(system.losses_of(blurry[rows], batch["sharp"][rows], seeds[rows], training=False)[1])
+
+    each = [loss_of(even, slice(i, i + 1)) for i in range(4)]
+    ratios = [loss / loss_of(plain, slice(i, i + 1)) for i, loss in enumerate(each)]
+    np.testing.assert_allclose(ratios, [10, 5, 1, 1 / 3], rtol=1e-3)
+    assert loss_of(even, slice(0, 4)) == pytest.approx(np.mean(each), rel=1e-4)
 
 
 def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
