@@ -24,8 +24,10 @@ def default_config():
     config.unet.channels = 32
     config.unet.multipliers = (1, 2, 3, 4)
     config.unet.patch = 1  # pixels to a side that become channels before the first level: 1 (the paper's), 2, 4, …
-    config.unet.encoder_blocks = 3
-    config.unet.middle_blocks = 2
+    config.unet.block = "residual"  # residual (the paper's) or naf (Chen et al., 2022)
+    config.unet.encoder_blocks = 3  # residual: a level, the decoder has one more
+    config.unet.middle_blocks = 2  # residual
+    config.unet.blocks = ()  # naf: from the first level down to the lowest and up again, as in (1, 1, 2, 6, 1, 1, 1)
     config.unet.dropout = 0.0  # assumed
     config.unet.embedding_scale = 1000.0  # assumed
     config.unet.zero_last = True  # assumed: the last convolutions of blocks and head start at zero
@@ -35,7 +37,7 @@ def default_config():
     config.guidance = ml_collections.ConfigDict()
     config.guidance.scales = (1, 2, 3)  # k: downsampled by 2^k
     config.guidance.channels = 32
-    config.guidance.middle_blocks = 2
+    config.guidance.middle_blocks = 2  # residual: between both halves; naf: all blocks
     config.guidance.color = "gray"  # of φ_k and so of the regression target: gray or rgb (assumed for the input)
     config.guidance.route = "latent"  # latent: features added in the encoder; input: the output upsampled and concatenated
     config.guidance.noise_std = 0.02  # σ of eq. 1 on [−1, 1], in training only (assumed)
@@ -91,6 +93,7 @@ def default_config():
 
 _CHOICES = {
     "precision": ("float32", "mixed_bfloat16"),
+    "unet.block": ("residual", "naf"),
     "guidance.color": ("gray", "rgb"),
     "guidance.route": ("latent", "input"),
     "diffusion.parametrisation": ("noise", "preconditioned_noise", "preconditioned_estimate"),
@@ -196,6 +199,12 @@ def _check_together(config):
     levels = len(config.unet.multipliers)
     if not levels:
         raise IcdpmError("the config field unet.multipliers is empty; it must hold a width for each level")
+    wanted = 2 * levels - 1 if config.unet.block == "naf" else 0
+    if len(config.unet.blocks) != wanted:
+        raise IcdpmError(
+            f"the config field unet.blocks is {config.unet.blocks}; "
+            f"with {levels} levels of {config.unet.block} blocks it must hold {wanted} numbers"
+        )
     if config.unet.patch & (config.unet.patch - 1):
         raise IcdpmError(f"the config field unet.patch is {config.unet.patch}; it must be a power of two")
     if decay := config.optimizer.learning_rate_decay:

@@ -12,10 +12,9 @@ from icdpm.diffusion.parametrisations import (
 from icdpm.diffusion.process import diffuse
 from icdpm.diffusion.samplers import draw
 from icdpm.diffusion.schedules import linear_betas, signal_levels
-from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
-from icdpm.networks.unet import DenoisingUNet
 from icdpm.systems.config import guided_level, size_factor
+from icdpm.systems.networks import make_guidance_network, make_unet
 from icdpm.systems.ramps import linear_ramp
 
 # Purposes of the random numbers of a training example; each folds its own number into the example's seed.
@@ -37,31 +36,8 @@ class ICDPM(tf.keras.Model):
         super().__init__(name="icdpm", dtype=config.precision)
         self.config = config
         self.factor = size_factor(config)
-        guidance = config.guidance
-        outputs = 1 if guidance.color == "gray" else 3
-        self.guidance_networks = {
-            str(k): GuidanceNetwork(
-                guidance.channels,
-                config.precision,
-                outputs=outputs,
-                middle_blocks=guidance.middle_blocks,
-                zero_last=config.unet.zero_last,
-                name=f"guidance_{k}",
-            )
-            for k in guidance.scales
-        }
-        self.unet = DenoisingUNet(
-            config.unet.channels,
-            config.precision,
-            multipliers=config.unet.multipliers,
-            encoder_blocks=config.unet.encoder_blocks,
-            middle_blocks=config.unet.middle_blocks,
-            guided_levels=[guided_level(config, k) for k in guidance.scales] if guidance.route == "latent" else (),
-            patch=config.unet.patch,
-            embedding_scale=config.unet.embedding_scale,
-            dropout=config.unet.dropout,
-            zero_last=config.unet.zero_last,
-        )
+        self.guidance_networks = {str(k): make_guidance_network(config, k) for k in config.guidance.scales}
+        self.unet = make_unet(config)
         self.parametrisation = {
             "noise": NoisePrediction(),
             "preconditioned_noise": PreconditionedNoisePrediction(config.diffusion.residual_std),

@@ -53,6 +53,8 @@ def test_json_round_trip():
         ("sampling.schedule", "cosine", "linear_beta, log_snr"),
         ("sampling.eta", 0.5, "with the sampler ddim at most 1"),
         ("unet.multipliers", (), "empty"),
+        ("unet.block", "transformer", "residual, naf"),
+        ("unet.blocks", (1, 2, 1), "must hold 0 numbers"),
         ("diffusion.blur_exponent", -0.5, "positive"),
         ("data.repeat", 0, "positive"),
     ],
@@ -69,6 +71,16 @@ def test_wrong_values_are_named(field, value, said):
     assert field in str(error.value) and said in str(error.value)
 
 
+def test_naf_blocks_are_counted_for_every_level(micro_config):
+    micro_config.unet.block = "naf"
+    for blocks in ((), (1, 1), (1, 1, 1, 1, 1)):
+        micro_config.unet.blocks = blocks
+        with pytest.raises(IcdpmError, match="with 2 levels of naf blocks it must hold 3 numbers"):
+            check_config(micro_config)
+    micro_config.unet.blocks = (1, 6, 1)
+    check_config(micro_config)
+
+
 def test_unknown_and_missing_fields_are_named():
     content = default_config().to_dict()
     content["optimizer"]["momentum"] = 0.9
@@ -82,7 +94,7 @@ def test_unknown_and_missing_fields_are_named():
 def test_configs_of_earlier_versions_still_mean_the_same():
     content = default_config().to_dict()
     del content["unet"]["patch"], content["sampling"]["eta"]
-    del content["diffusion"]["blur_exponent"], content["data"]["repeat"]
+    del content["unet"]["block"], content["unet"]["blocks"], content["diffusion"]["blur_exponent"], content["data"]["repeat"]
     assert config_from_json(json.dumps(content)) == check_config(default_config())
 
 

@@ -49,6 +49,7 @@ VARIANTS = {
     "l2": {"diffusion__loss": "l2"},
     "patched": {"unet__patch": 2, "diffusion__parametrisation": "preconditioned_estimate"},
     "dropout": {"unet__dropout": 0.1},
+    "naf": {"unet__block": "naf", "unet__blocks": (1, 2, 1)},
     "blur_exponent": {"diffusion__blur_exponent": 0.5},
 }
 
@@ -144,9 +145,10 @@ def test_gradient_clip_bounds_the_step(micro_config, batch):
     assert applied == pytest.approx(config.optimizer.gradient_clip, rel=1e-4)
 
 
+@pytest.mark.parametrize("variant", ["guided", "naf"])
 @pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 3e-2)])
-def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, micro_config, batch):
-    config = micro_config.copy_and_resolve_references()
+def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, variant, micro_config, batch):
+    config = changed(micro_config, **VARIANTS[variant])
     config.precision = precision
     plain, _ = train(config, batch)
     compiled, _ = train(config, batch, jit_compile=True)
