@@ -41,3 +41,27 @@ def _part(number: tf.Tensor, weights: Sequence[int]) -> tuple[tf.Tensor, tf.Tens
         position = tf.where(found, position, tf.where(taken, before, position - before))
         found |= taken
     return part, position
+
+
+_WINDOW = 16  # steps' worth of crops among which the repeated ones are mixed
+
+
+def repeated_number(number: tf.Tensor, batch: int, repeat: int, seed: int) -> tf.Tensor:
+    """Which example's crop example `number` (int64 []) shows, if each crop is shown `repeat` times; itself if once.
+
+    A place in the batch shows _WINDOW crops in an order of its own, then the same ones in another order, and so on, then the
+    next _WINDOW. Places begin at different steps, so that nearly as many crops are new at one step as at another.
+    """
+    if repeat == 1:
+        return number
+    place = number % batch
+    step = number // batch + place * (repeat * _WINDOW) // batch
+    turn, position = step // _WINDOW, step % _WINDOW
+    key = tf.random.experimental.stateless_fold_in(tf.stack([tf.cast(seed, tf.int64), turn]), place)
+    row = tf.random.experimental.index_shuffle(position, key, tf.constant(_WINDOW - 1, tf.int64))
+    return (turn // repeat * _WINDOW + row) * batch + place
+
+
+def crops_shown_in_turns(repeat: int) -> int:
+    """How many crops to keep for each place in the batch: with fewer, some that are still to be shown would be made again."""
+    return 2 * _WINDOW if repeat > 1 else 0

@@ -1,8 +1,8 @@
 """Batches for training and validation, out of any source of pairs.
 
 Training example number n (counted over all steps, epochs and workers) is a pure function of the seed and n: which pair,
-which crop, which flip and rotation. So a resumed run sees exactly what an unbroken one would have seen, at no cost for
-skipping, and any number of workers see together what one would see alone.
+which crop, or which earlier example's crop where crops are repeated, which flip and rotation. So a resumed run sees exactly
+what an unbroken one would have seen, at no cost for skipping, and any number of workers see together what one would see alone.
 
 What an example costs apart from its pictures, drawing its numbers, rotating it and filling the batch, is a quarter of a
 millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
@@ -14,6 +14,7 @@ source's own sentence.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -21,7 +22,7 @@ import tensorflow as tf
 
 from icdpm_datasets.augment import centre_crop, random_crop, random_dihedral, to_unit_range
 from icdpm_datasets.mixture import Mixture
-from icdpm_datasets.order import mixed_index, shuffled_index
+from icdpm_datasets.order import crops_shown_in_turns, mixed_index, repeated_number, shuffled_index
 from icdpm_datasets.pairs import InMemory, PairSource, load_crop
 from icdpm_datasets.python_calls import called_by_tf_data
 
@@ -40,6 +41,7 @@ def training_dataset(
     shard_index: int = 0,
     num_shards: int = 1,
     per_replica_batch: int | None = None,
+    repeat: int = 1,
     augment: bool = True,
 ) -> tf.data.Dataset:
     """Random crops in a fresh order every epoch, for one worker.
@@ -54,6 +56,7 @@ def training_dataset(
       shard_index, num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
       per_replica_batch: size of the emitted batches, of which several in a row may make one step of this worker; None
         is the worker's whole part.
+      repeat: how often a crop is shown, within some steps and turned anew each time; it is made once and kept for that long.
       augment: also flip and rotate by multiples of 90°.
 
     Returns:
@@ -71,16 +74,20 @@ def training_dataset(
     emitted = local_batch if per_replica_batch is None else per_replica_batch
     if rest or not local_batch or emitted < 1 or local_batch % emitted:
         raise ValueError(f"batch {batch} cannot be divided among {num_shards} workers in batches of {emitted}")
-    read, choose = _crop_reader(source, crop), _chooser(source, seed)
+    kept = local_batch * crops_shown_in_turns(repeat)
+    read, choose = _crop_reader(source, crop, kept), _chooser(source, seed)
+
+    def bits_of(number: tf.Tensor) -> tf.Tensor:
+        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, _AUGMENTATION], tf.int64), number)
+        bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
+        return tf.cast(bits, tf.int64)
 
     def example(local: tf.Tensor) -> dict[str, tf.Tensor]:
         number = local // local_batch * batch + shard_index * local_batch + local % local_batch
-        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, _AUGMENTATION], tf.int64), number)
-        bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
-        bits = tf.cast(bits, tf.int64)
-        blurry, sharp = read(choose(number), bits)
+        shown = repeated_number(number, batch, repeat, seed)
+        blurry, sharp = read(choose(shown), bits_of(shown))
         if augment:
-            blurry, sharp = random_dihedral(blurry, sharp, bits[2])
+            blurry, sharp = random_dihedral(blurry, sharp, bits_of(number)[2])
         return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
 
     end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
@@ -113,15 +120,20 @@ def _chooser(source: PairSource, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda number: shuffled_index(number, len(source), seed)
 
 
-def _crop_reader(source: PairSource, crop: int) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
+def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
     """A function from a pair's index and an example's random numbers, int64 [] and [3], to the example's crop.
 
-    It is for use inside tf.data and gives (blurry, sharp), uint8 [crop, crop, 3].
+    It is for use inside tf.data, gives (blurry, sharp), uint8 [crop, crop, 3], and keeps the `kept` crops last asked for.
     """
     if isinstance(source, InMemory):
         whole = _reader(source)
         return lambda index, bits: random_crop(*whole(index), crop, bits[:2])
-    load = called_by_tf_data(lambda index, bits: load_crop(source, int(index), crop, bits))
+
+    @functools.lru_cache(kept)
+    def made(index: int, *bits: int) -> tuple[np.ndarray, np.ndarray]:
+        return load_crop(source, index, crop, np.array(bits))
+
+    load = called_by_tf_data(lambda index, bits: made(int(index), *bits.tolist()))
 
     def read(index: tf.Tensor, bits: tf.Tensor) -> Pair:
         pair = tf.numpy_function(load, [index, bits], (tf.uint8, tf.uint8), stateful=False)

@@ -54,6 +54,7 @@ def _common_config():
     config.data = ml_collections.ConfigDict()
     config.data.batch = 256  # global
     config.data.crop = 128
+    config.data.repeat = 1  # a crop is shown this many times, turned anew, before it is dropped: for blur that costs much
     config.data.augment = True  # flips and 90° rotations, the same for both images of a pair (assumed)
 
     config.run = ml_collections.ConfigDict()

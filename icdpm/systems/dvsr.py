@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from icdpm.systems.diffusion_system import DiffusionSystem
-from icdpm.systems.rules import Rules
-from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_may_be_zero
+from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 
 class DvSR(DiffusionSystem):
@@ -21,9 +20,7 @@ class DvSR(DiffusionSystem):
         "An initial predictor and a diffusion model that draws what is missing from its prediction (*Deblurring via Stochastic "
         "Refinement*, Whang et al., CVPR 2022)."
     )
-    rules = DiffusionSystem.rules | Rules(
-        may_be_zero=unet_may_be_zero("unet") | unet_may_be_zero("predictor"), below_one={"unet.dropout", "predictor.dropout"}
-    )
+    rules = DiffusionSystem.rules | unet_rules("unet") | unet_rules("predictor")
 
     @classmethod
     def add_fields(cls, config):

@@ -6,13 +6,14 @@ import tensorflow as tf
 from icdpm.diffusion import random
 from icdpm.errors import IcdpmError
 from icdpm.networks.guidance import GuidanceNetwork
+from icdpm.networks.naf_guidance import NAFGuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
 from icdpm.systems.diffusion_system import FIRST_FREE_PURPOSE, DiffusionSystem
 from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signature
 from icdpm.systems.ramps import linear_ramp
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import images_of
-from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_may_be_zero
+from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
 
@@ -31,14 +32,15 @@ class ICDPM(DiffusionSystem):
         "A diffusion model that draws sharp images from p(sharp | blurry), guided by the coarse structure of the scene "
         "(*Multiscale Structure Guided Diffusion for Image Deblurring*, Ren et al., arXiv 2212.01789)."
     )
-    rules = DiffusionSystem.rules | Rules(
-        choices={"guidance.color": ("gray", "rgb"), "guidance.route": ("latent", "input")},
-        may_be_zero={
-            *unet_may_be_zero("unet"), "guidance.middle_blocks", "guidance.noise_std", "optimizer.noise_loss_ramp",
-        },
-        below_one={"unet.dropout"},
-        most={"optimizer.noise_loss_ramp": 10**12},
-    )  # fmt: skip
+    rules = (
+        DiffusionSystem.rules
+        | unet_rules("unet")
+        | Rules(
+            choices={"guidance.color": ("gray", "rgb"), "guidance.route": ("latent", "input")},
+            may_be_zero={"guidance.middle_blocks", "guidance.noise_std", "optimizer.noise_loss_ramp"},
+            most={"optimizer.noise_loss_ramp": 10**12},
+        )
+    )
 
     @classmethod
     def add_fields(cls, config):
@@ -51,7 +53,7 @@ class ICDPM(DiffusionSystem):
         config.guidance = ml_collections.ConfigDict()
         config.guidance.scales = (1, 2, 3)  # k: downsampled by 2^k
         config.guidance.channels = 32
-        config.guidance.middle_blocks = 2
+        config.guidance.middle_blocks = 2  # residual: between both halves; naf: all blocks
         config.guidance.color = "gray"  # of φ_k and so of the regression target: gray or rgb (assumed for the input)
         config.guidance.route = "latent"  # latent: features added in the encoder; input: the output upsampled and concatenated
         config.guidance.noise_std = 0.02  # σ of eq. 1 on [−1, 1], in training only (assumed)
@@ -81,19 +83,17 @@ class ICDPM(DiffusionSystem):
     def __init__(self, config):
         super().__init__(config)
         guidance = config.guidance
-        self.guidance_networks = {
-            str(k): GuidanceNetwork(
-                guidance.channels,
-                config.precision,
-                outputs=self._structure_channels,
-                middle_blocks=guidance.middle_blocks,
-                zero_last=config.unet.zero_last,
-                name=f"guidance_{k}",
-            )
-            for k in guidance.scales
-        }
+        self.guidance_networks = {str(k): self._guidance_network(f"guidance_{k}") for k in guidance.scales}
         guided = [guided_level(config, k) for k in guidance.scales] if guidance.route == "latent" else ()
         self.unet = make_unet(config.unet, config.precision, guided_levels=guided)
+
+    def _guidance_network(self, name):
+        """One of the UNet's kind of block."""
+        guidance = self.config.guidance
+        options = {"outputs": self._structure_channels, "zero_last": self.config.unet.zero_last, "name": name}
+        if self.config.unet.block == "naf":
+            return NAFGuidanceNetwork(guidance.channels, self.config.precision, blocks=guidance.middle_blocks, **options)
+        return GuidanceNetwork(guidance.channels, self.config.precision, middle_blocks=guidance.middle_blocks, **options)
 
     @property
     def _structure_channels(self):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import System
-from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_may_be_zero
+from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
@@ -15,9 +15,7 @@ class Regression(System):
 
     title = "a regression"
     description = "A UNet that regresses the sharp image from the blurry one, in one pass."
-    rules = Rules(
-        choices={"regression.loss": tuple(_DISTANCES)}, may_be_zero=unet_may_be_zero("unet"), below_one={"unet.dropout"}
-    )
+    rules = unet_rules("unet") | Rules(choices={"regression.loss": tuple(_DISTANCES)})
 
     @classmethod
     def add_fields(cls, config):

@@ -3,7 +3,9 @@
 import ml_collections
 
 from icdpm.errors import IcdpmError
+from icdpm.networks.naf_unet import NAFUNet
 from icdpm.networks.unet import DenoisingUNet
+from icdpm.systems.rules import Rules
 
 
 def unet_fields(channels=32):
@@ -12,17 +14,23 @@ def unet_fields(channels=32):
     fields.channels = channels
     fields.multipliers = (1, 2, 3, 4)
     fields.patch = 1  # pixels to a side that become channels before the first level: 1 (the paper's), 2, 4, …
-    fields.encoder_blocks = 3
-    fields.middle_blocks = 2
+    fields.block = "residual"  # residual (the paper's) or naf (Chen et al., 2022)
+    fields.encoder_blocks = 3  # residual: a level, the decoder has one more
+    fields.middle_blocks = 2  # residual
+    fields.blocks = ()  # naf: from the first level down to the lowest and up again, as in (1, 1, 2, 6, 1, 1, 1)
     fields.dropout = 0.0  # assumed
     fields.embedding_scale = 1000.0  # assumed
     fields.zero_last = True  # assumed: the last convolutions of blocks and head start at zero
     return fields
 
 
-def unet_may_be_zero(section):
-    """The fields of a section of this name that may hold 0 (`icdpm.systems.rules.Rules`)."""
-    return {f"{section}.dropout", f"{section}.middle_blocks"}
+def unet_rules(section):
+    """What the fields of a section of this name may hold."""
+    return Rules(
+        choices={f"{section}.block": ("residual", "naf")},
+        may_be_zero={f"{section}.dropout", f"{section}.middle_blocks"},
+        below_one={f"{section}.dropout"},
+    )
 
 
 def check_unet(config, section):
@@ -30,6 +38,13 @@ def check_unet(config, section):
     fields = config[section]
     if not fields.multipliers:
         raise IcdpmError(f"the config field {section}.multipliers is empty; it must hold a width for each level")
+    levels = len(fields.multipliers)
+    wanted = 2 * levels - 1 if fields.block == "naf" else 0
+    if len(fields.blocks) != wanted:
+        raise IcdpmError(
+            f"the config field {section}.blocks is {fields.blocks}; "
+            f"with {levels} levels of {fields.block} blocks it must hold {wanted} numbers"
+        )
     if fields.patch & (fields.patch - 1):
         raise IcdpmError(f"the config field {section}.patch is {fields.patch}; it must be a power of two")
     if fields.channels % 2:
@@ -43,18 +58,17 @@ def unet_factor(fields):
 
 def make_unet(fields, precision, **options):
     """The network of a section; options as of `icdpm.networks.unet.DenoisingUNet`."""
-    return DenoisingUNet(
-        fields.channels,
-        precision,
-        multipliers=fields.multipliers,
-        encoder_blocks=fields.encoder_blocks,
-        middle_blocks=fields.middle_blocks,
-        patch=fields.patch,
-        embedding_scale=fields.embedding_scale,
-        dropout=fields.dropout,
-        zero_last=fields.zero_last,
-        **options,
-    )
+    options |= {
+        "multipliers": fields.multipliers,
+        "patch": fields.patch,
+        "embedding_scale": fields.embedding_scale,
+        "dropout": fields.dropout,
+        "zero_last": fields.zero_last,
+    }
+    if fields.block == "naf":
+        return NAFUNet(fields.channels, precision, blocks=fields.blocks, **options)
+    counts = {"encoder_blocks": fields.encoder_blocks, "middle_blocks": fields.middle_blocks}
+    return DenoisingUNet(fields.channels, precision, **counts, **options)
 
 
 def tile_margin(reach, factor):

@@ -91,6 +91,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
                     crop=config.data.crop,
                     seed=config.seed,
                     start_step=start,
+                    repeat=config.data.repeat,
                     augment=config.data.augment,
                     shard_index=context.input_pipeline_id,
                     num_shards=context.num_input_pipelines,

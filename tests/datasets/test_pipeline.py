@@ -10,6 +10,7 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.order import repeated_number
 from icdpm_datasets.pipeline import shuffled_index, training_dataset, validation_dataset
 from icdpm_datasets.python_calls import plain_errors
 
@@ -129,8 +130,9 @@ def test_a_pair_is_cut_anew_every_epoch():
     assert len(crops) >= 7
 
 
-def test_a_resumed_run_sees_what_an_unbroken_one_does():
-    settings = dict(batch=6, crop=9, seed=11)
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_a_resumed_run_sees_what_an_unbroken_one_does(repeat):
+    settings = dict(batch=6, crop=9, seed=11, repeat=repeat)
     unbroken = take(training_dataset(Coded(), **settings), 9)
     resumed = take(training_dataset(Coded(), start_step=5, **settings), 4)
     for one, other in zip(unbroken[5:], resumed):
@@ -142,8 +144,9 @@ def test_starting_late_costs_nothing():
     np.testing.assert_array_equal(late["index"], 6 * 10**12 + np.arange(6))
 
 
-def test_workers_together_see_what_one_sees():
-    settings = dict(batch=12, crop=9, seed=2, start_step=1, steps=4)
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_workers_together_see_what_one_sees(repeat):
+    settings = dict(batch=12, crop=9, seed=2, start_step=1, steps=4, repeat=repeat)
     alone = take(training_dataset(Coded(), **settings), 10)
     assert len(alone) == 4
     shards = [
@@ -162,6 +165,32 @@ def test_one_epoch_and_a_bit_by_workers_misses_no_pair():
     shards = [take(training_dataset(Coded(), num_shards=2, shard_index=k, **settings), 99) for k in range(2)]
     examples = joined([batch for batches in shards for batch in batches])
     np.testing.assert_array_equal(np.bincount(bytes_of(examples["blurry"])[:, 0, 0, 0]), np.full(PAIRS, 4))
+
+
+def test_each_crop_is_repeated_and_nearly_as_many_are_new_at_every_step():
+    batch, repeat, window = 6, 3, 16
+    numbers = tf.range(batch * repeat * window * 3, dtype=tf.int64)
+    shown = tf.map_fn(lambda number: repeated_number(number, batch, repeat, 5), numbers).numpy()
+    crops, first, times = np.unique(shown, return_index=True, return_counts=True)
+    span = repeat * window  # steps in which a crop is shown
+    assert set(times[(first // batch >= span) & (first // batch < 2 * span)]) == {repeat} == {times.max()}
+    assert set(np.bincount(first // batch)[span:]) == {batch // repeat}
+    np.testing.assert_array_equal(shown % batch, numbers % batch)
+
+
+def test_a_repeated_crop_is_made_once_and_turned_anew():
+    class Made(Loaded):
+        asked = []
+
+        def load(self, index):
+            self.asked.append(index)
+            return super().load(index)
+
+    examples = joined(take(training_dataset(Made(), batch=6, crop=9, seed=2, repeat=4), 128))
+    turned = {picture.tobytes() for picture in bytes_of(examples["blurry"])}
+    crops = {(picture[0, 0, 0], *picture[..., 1:].reshape(-1, 2).min(0)) for picture in bytes_of(examples["blurry"])}
+    assert len(crops) < 6 * 128 / 3 < 2 * len(turned) and len(turned) > 2 * len(crops)
+    assert len(Made.asked) < 6 * 128 / 2.5  # some are asked for ahead
 
 
 def test_in_memory_and_loaded_pairs_give_the_same():

@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from icdpm.networks.guidance import GuidanceNetwork
+from icdpm.networks.naf_guidance import NAFGuidanceNetwork
+from icdpm.networks.naf_unet import NAFUNet
 from icdpm.networks.unet import DenoisingUNet
 
 
@@ -12,7 +14,7 @@ def furthest(network, call, shape, window):
     """How far before and behind a window of rows an input can change the output within it."""
     x = tf.constant(np.random.default_rng(0).uniform(0.5, 1, shape).astype(np.float32))
     call(x)
-    for layer in network.submodules:
+    for layer in () if isinstance(network, (NAFUNet, NAFGuidanceNetwork)) else network.submodules:
         if isinstance(layer, tf.keras.layers.Conv2D):
             layer.kernel.assign(np.full(layer.kernel.shape, 1 / np.prod(layer.kernel.shape[:3]), np.float32))
     with tf.GradientTape() as tape:
@@ -35,6 +37,18 @@ def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
         patch=patch,
         zero_last=False,
     )
+    check(unet)
+
+
+@pytest.mark.parametrize(
+    "multipliers, blocks, patch", [((1,), (2,), 1), ((1, 2), (2, 1, 3), 2), ((1, 1, 2), (1, 2, 1, 2, 1), 1)]
+)
+def test_of_the_denoiser_of_naf_blocks(multipliers, blocks, patch):
+    # Layer norm makes nothing of channels that are all the same, as the others' are here: these keep their random weights.
+    check(NAFUNet(4, "float32", multipliers=multipliers, blocks=blocks, patch=patch, zero_last=False))
+
+
+def check(unet):
     assert unet.reach % unet.factor == 0
     begin = unet.reach + 2 * unet.factor
     window = slice(begin, begin + unet.factor)
@@ -42,8 +56,14 @@ def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
     assert unet.reach - unet.factor < min(reached) <= max(reached) <= unet.reach
 
 
-def test_of_a_guidance_network():
-    network = GuidanceNetwork(2, "float32", outputs=1, middle_blocks=1, zero_last=False, name="guidance")
+@pytest.mark.parametrize(
+    "network",
+    [
+        GuidanceNetwork(2, "float32", outputs=1, middle_blocks=1, zero_last=False, name="guidance"),
+        NAFGuidanceNetwork(4, "float32", outputs=1, blocks=3, zero_last=False, name="guidance"),
+    ],
+)
+def test_of_a_guidance_network(network):
     begin = network.reach + 3
     reached = furthest(network, lambda x: network(x)[1], (1, 2 * begin + 1, 1, 1), slice(begin, begin + 1))
     assert reached == (network.reach, network.reach)

@@ -51,6 +51,10 @@ def test_json_round_trip():
         ("sampling.schedule", "cosine", "linear_beta, log_snr"),
         ("sampling.eta", 0.5, "only ddim has"),
         ("unet.multipliers", (), "empty"),
+        ("unet.block", "transformer", "residual, naf"),
+        ("unet.blocks", (1, 2, 1), "must hold 0 numbers"),
+        ("diffusion.blur_exponent", -0.5, "positive"),
+        ("data.repeat", 0, "positive"),
         ("unet.channels", 100_000_000, "at most 4096"),
         ("unet.multipliers", (1, 10**9), "at most 4096"),
         ("optimizer.learning_rate", float("inf"), "positive"),
@@ -71,6 +75,16 @@ def test_wrong_values_are_named(field, value, said):
     assert all(section in str(error.value) for section in field.split(".")) and said in str(error.value)
 
 
+def test_naf_blocks_are_counted_for_every_level(micro_config):
+    micro_config.unet.block = "naf"
+    for blocks in ((), (1, 1), (1, 1, 1, 1, 1)):
+        micro_config.unet.blocks = blocks
+        with pytest.raises(IcdpmError, match="with 2 levels of naf blocks it must hold 3 numbers"):
+            check_config(micro_config)
+    micro_config.unet.blocks = (1, 6, 1)
+    check_config(micro_config)
+
+
 def test_unknown_and_missing_fields_are_named():
     content = default_config().to_dict()
     content["optimizer"]["momentum"] = 0.9
@@ -83,7 +97,8 @@ def test_unknown_and_missing_fields_are_named():
 
 def test_configs_of_earlier_versions_still_mean_the_same():
     content = default_config().to_dict()
-    del content["unet"]["patch"], content["sampling"]["eta"]
+    del content["system"], content["unet"]["patch"], content["sampling"]["eta"]
+    del content["unet"]["block"], content["unet"]["blocks"], content["diffusion"]["blur_exponent"], content["data"]["repeat"]
     assert config_from_json(json.dumps(content)) == check_config(default_config())
 
 

@@ -49,6 +49,8 @@ VARIANTS = {
     "l2": {"diffusion__loss": "l2"},
     "patched": {"unet__patch": 2, "diffusion__parametrisation": "preconditioned_estimate"},
     "dropout": {"unet__dropout": 0.1},
+    "naf": {"unet__block": "naf", "unet__blocks": (1, 2, 1)},
+    "blur_exponent": {"diffusion__blur_exponent": 0.5},
 }
 
 
@@ -79,6 +81,25 @@ def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
     network = system.guidance_networks["1"]
     gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
     assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
+
+
+def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, batch):
+    seeds = example_seeds([0, 0], batch["index"])
+    plain, even = (make_system(changed(micro_config, diffusion__blur_exponent=exponent)) for exponent in (0.0, 0.5))
+    even.set_weights(plain.get_weights())
+    difference = batch["blurry"] - batch["sharp"]
+    strengths = np.array([0.0, 0.03, 0.99, 8.99])  # in units of σ_r²
+    wanted = np.sqrt(strengths / np.mean(np.square(difference), axis=(1, 2, 3))) * micro_config.diffusion.residual_std
+    blurry = batch["sharp"] + difference * wanted.reshape(4, 1, 1, 1).astype(np.float32)
+
+    def loss_of(system, rows):
+        some = {"blurry": blurry[rows], "sharp": batch["sharp"][rows]}
+        return float(system.losses(some, seeds[rows], training=False)["noise"])
+
+    each = [loss_of(even, slice(i, i + 1)) for i in range(4)]
+    ratios = [loss / loss_of(plain, slice(i, i + 1)) for i, loss in enumerate(each)]
+    np.testing.assert_allclose(ratios, [10, 5, 1, 1 / 3], rtol=1e-3)
+    assert loss_of(even, slice(0, 4)) == pytest.approx(np.mean(each), rel=1e-4)
 
 
 def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
@@ -125,9 +146,10 @@ def test_gradient_clip_bounds_the_step(micro_config, batch):
     assert applied == pytest.approx(config.optimizer.gradient_clip, rel=1e-4)
 
 
+@pytest.mark.parametrize("variant", ["guided", "naf"])
 @pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 3e-2)])
-def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, micro_config, batch):
-    config = micro_config.copy_and_resolve_references()
+def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, variant, micro_config, batch):
+    config = changed(micro_config, **VARIANTS[variant])
     config.precision = precision
     plain, _ = train(config, batch)
     compiled, _ = train(config, batch, jit_compile=True)

@@ -47,7 +47,9 @@ def tiled(system, picture, plan, tile, margin):
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
 
-def test_exact_margins_give_the_whole(config, picture):
+@pytest.mark.parametrize("block, blocks", [("residual", ()), ("naf", (1, 2, 1))])
+def test_exact_margins_give_the_whole(block, blocks, config, picture):
+    config.unet.block, config.unet.blocks = block, blocks
     system = make_system(config)
     reach = system.reach
     for name, plan in PLANS.items():

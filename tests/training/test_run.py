@@ -76,17 +76,21 @@ def wait_for(condition, process, seconds=120):
         time.sleep(0.02)
 
 
-def test_killed_and_resumed_equals_unbroken(folder):
-    result = train(folder, "unbroken")
+NAF = ["--set=unet.block=naf", "--set=unet.blocks=(1, 2, 1)", "--set=data.repeat=2"]
+
+
+@pytest.mark.parametrize("flags", [[], NAF], ids=["residual", "naf"])
+def test_killed_and_resumed_equals_unbroken(folder, flags):
+    result = train(folder, "unbroken", *flags)
     assert result.returncode == 0, result.stderr
     assert "trained 6 steps" in result.stdout
     # Killed with the first checkpoint just there, most likely while the next steps run; then twice more a little later.
     for step in (2, 4):
-        process = subprocess.Popen(command(folder, "broken"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command(folder, "broken", *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_for(lambda step=step: step in checkpoint_steps(folder / "broken"), process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    result = train(folder, "broken")
+    result = train(folder, "broken", *flags)
     assert result.returncode == 0, result.stderr
     for part in ("weights", "state"):
         assert_same(weights(folder, "unbroken", 6, part), weights(folder, "broken", 6, part))
@@ -98,7 +102,7 @@ def test_killed_and_resumed_equals_unbroken(folder):
     seen = f"10 pairs in {folder / 'data'}"
     assert read_data(folder / "broken") == {"training": [seen], "validation": [seen]}
     # Once more: nothing to do, and it says so.
-    result = train(folder, "broken")
+    result = train(folder, "broken", *flags)
     assert result.returncode == 0 and "trained 6 steps" in result.stdout
 
 

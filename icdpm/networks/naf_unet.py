@@ -1,0 +1,127 @@
+"""A denoising UNet of NAF blocks, laid out as NAFNet is (Chen et al., arXiv 2204.04676)."""
+
+import tensorflow as tf
+
+from icdpm.networks.blocks import convolution
+from icdpm.networks.embedding import NoiseLevelEmbedding
+from icdpm.networks.naf import NAFBlock
+
+
+class NAFUNet(tf.keras.layers.Layer):
+    """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
+
+    Level l works at 1/(patch·2^l) of the resolution with multipliers[l]·channels features. Between levels lie a 2×2
+    convolution of stride 2 on the way down, a 1×1 convolution whose outputs become 2×2 pixels on the way up. What a level's
+    encoder ends with is added to what its decoder begins with: their widths are equal, and an addition costs next to nothing
+    where concatenation would need a convolution at each level, the first above all.
+
+    Called, and to be called, as `icdpm.networks.unet.DenoisingUNet` is.
+
+    Args:
+      channels: base width C.
+      multipliers: width of each level over C.
+      blocks: how many blocks there are at each level from the first down to the lowest, and up again to the first:
+        (1, 1, 2, 6, 1, 1, 1) has 6 at the lowest of 4 levels.
+      guided_levels: levels whose blocks receive guidance features on the way down; the lowest level belongs to it.
+      outputs: channels of the output.
+      patch: pixels to a side of a patch.
+      embedded: whether it is conditioned on a noise level.
+      embedding_scale: see `NoiseLevelEmbedding`.
+      dropout, zero_last: see `NAFBlock`; `zero_last` also of the head.
+      dtype: Keras policy; the output is always float32.
+    """
+
+    def __init__(
+        self,
+        channels,
+        dtype,
+        *,
+        multipliers,
+        blocks,
+        guided_levels=(),
+        outputs=3,
+        patch=1,
+        embedded=True,
+        embedding_scale=1000.0,
+        dropout=0.0,
+        zero_last=True,
+        name="unet",
+    ):
+        super().__init__(name=name, dtype=dtype, autocast=False)
+        widths = [channels * multiplier for multiplier in multipliers]
+        lowest = len(widths) - 1
+
+        def stack(part, level, count, guided=False):
+            options = {"embedded": embedded, "guided": guided, "dropout": dropout, "zero_last": zero_last}
+            return [NAFBlock(widths[level], dtype, f"{part}_{level}_{i}", **options) for i in range(count)]
+
+        def resampling(filters, size, stride, block_name):
+            return tf.keras.layers.Conv2D(filters, size, strides=stride, use_bias=False, dtype=dtype, name=block_name)
+
+        self.guided_levels = tuple(guided_levels)
+        self.patch = patch
+        self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype) if embedded else None
+        self.stem = convolution(channels, 3, dtype, "stem")
+        self.encoder = [stack("encoder", level, blocks[level], level in guided_levels) for level in range(lowest + 1)]
+        self.down = [resampling(widths[level + 1], 2, 2, f"down_{level}") for level in range(lowest)]
+        self.up = [resampling(4 * widths[level], 1, 1, f"up_{level}") for level in range(lowest)]
+        self.decoder = [stack("decoder", level, blocks[2 * lowest - level]) for level in range(lowest)]
+        self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
+
+    @property
+    def factor(self):
+        """Height and width must be divisible by this."""
+        return self.patch * 2 ** len(self.down)
+
+    @property
+    def reach(self):
+        """How many pixels beyond a window the output within it depends on; windows that begin and end at multiples of
+        `factor`. A multiple of `factor` itself.
+
+        Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
+        """
+        reach = 1  # the head
+        for blocks in self.decoder:
+            reach = -(-(reach + NAFBlock.reach * len(blocks)) // 2)
+        for level, blocks in reversed(list(enumerate(self.encoder))):
+            reach += NAFBlock.reach * len(blocks)
+            if level > 0:
+                reach *= 2
+        reach = self.patch * (reach + 1)  # the stem
+        return -(-reach // self.factor) * self.factor
+
+    @property
+    def bytes_per_pixel(self):
+        """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on CPUs.
+
+        At the first level, within a block: seven times its width in the compute dtype, twice in float32.
+        """
+        size = 7 * tf.as_dtype(self.compute_dtype).size + 2 * tf.float32.size
+        return self.encoder[0][0].filters * size / self.patch**2 + 128
+
+    def call(self, x, noise_level, guidance=None, dropout_seed=None):
+        """One evaluation; arguments and result as of `icdpm.networks.unet.DenoisingUNet.call`."""
+        embedding = None if self.embedding is None else self.embedding(noise_level)
+        number = 0
+
+        def apply(blocks, features, level_guidance=None):
+            nonlocal number
+            for block in blocks:
+                number += 1
+                seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
+                features = block(features, embedding, level_guidance, seed)
+            return features
+
+        if self.patch > 1:
+            x = tf.nn.space_to_depth(x, self.patch)
+        features = self.stem(tf.cast(x, self.compute_dtype))
+        stored = []
+        for level, blocks in enumerate(self.encoder):
+            features = apply(blocks, features, guidance[level] if level in self.guided_levels else None)
+            if level < len(self.down):
+                stored.append(features)
+                features = self.down[level](features)
+        for up, blocks in reversed(list(zip(self.up, self.decoder))):
+            features = apply(blocks, tf.nn.depth_to_space(up(features), 2) + stored.pop())
+        output = self.head(features)
+        return tf.nn.depth_to_space(output, self.patch) if self.patch > 1 else output
