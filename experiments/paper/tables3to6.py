@@ -64,8 +64,11 @@ def run(runs, table, restored):
 
 def _made(row, model, scale):
     """How a row's pictures were made, in words."""
+    settings = model.settings(scale)
+    if settings.evaluations == 1:
+        return f"{row}: {model.variant}, {settings}."
     samples = "one sample" if model.samples == 1 else f"the mean of {model.samples} samples"
-    return f"{row}: {samples} of {model.variant} ({model.settings(scale)})."
+    return f"{row}: {samples} of {model.variant} ({settings})."
 
 
 EXPERIMENTS = {
