@@ -76,6 +76,7 @@ setup(
     version=version(),
     description="Image deblurring with guided, image-conditioned diffusion models",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.9",
@@ -86,9 +87,9 @@ setup(
     python_requires=">=3.9,<3.12",
     package_dir=PACKAGE_DIR,
     packages=packages(),
-    # What tensorflow-datasets reads beside a builder, and pages; the packaged model.
+    # What tensorflow-datasets reads beside a builder, and pages; that there are type hints; the packaged model.
     package_data={
-        "": ["README.md", "CITATIONS.bib", "*.txt", "*.tsv", "*.html"],
+        "": ["py.typed", "README.md", "CITATIONS.bib", "*.txt", "*.tsv", "*.html"],
         "icdpm.pretrained": ["small/*", "small/checkpoints/*/*"],
     },
     install_requires=REQUIREMENTS,

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import NotEnoughMemory
 from icdpm.tiles.windows import divide
 
 DEFAULT_MAX_MEMORY = 3 * 2**30
@@ -42,7 +42,7 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
       A Tiling.
 
     Raises:
-      IcdpmError: no tiles are small enough.
+      NotEnoughMemory: no tiles are small enough.
     """
     height, width = (side + -side % system.factor for side in image.shape[:2])
     held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
@@ -57,7 +57,7 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
         if needed <= max_memory:
             return tiling
     why = f" ({system.title} sees all of it at once: it takes no tiles)" if system.reach is None else ""
-    raise IcdpmError(
+    raise NotEnoughMemory(
         f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
         f"settings{why}, and {max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
     )

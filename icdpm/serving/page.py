@@ -4,11 +4,14 @@ import collections
 import concurrent.futures
 import html
 import secrets
+import threading
 from pathlib import Path
 
 import gradio as gr
+from gradio_client.utils import is_http_url_like
 
 from icdpm.errors import IcdpmError
+from icdpm.serving.listeners import Gone
 from icdpm.serving.outcome_files import write_outcome
 from icdpm.serving.visits import Cancelled
 
@@ -27,13 +30,17 @@ STYLE = """
 
 # Seconds between two looks at a photo that is being restored.
 _LOOK = 0.2
+# How many bytes are written of a photo, for each byte of its pixels: itself, before, after, the spread and the inside.
+_BYTES_WRITTEN = 4
 
 
-def make_page(visits, folder, keep_files):
+def make_page(visits, listeners, storage, folder, keep_files):
     """The page.
 
     Args:
       visits: `icdpm.serving.visits.Visits`.
+      listeners: `icdpm.serving.listeners.Listeners`: who is there to see what becomes of a photo.
+      storage: `icdpm.serving.storage.Storage`, which says whether there is room for it.
       folder: where Gradio keeps its files, and so what they become.
       keep_files: seconds after which the server deletes a file.
 
@@ -44,7 +51,7 @@ def make_page(visits, folder, keep_files):
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(f"# {TITLE}\n{_introduction(visits.max_pixels, keep_files)}")
         with gr.Row():
-            photo = gr.File(label="Photo: PNG, JPEG, WebP, TIFF or BMP", elem_id="photo", height=160)
+            photo = _only_sent(gr.File(label="Photo: PNG, JPEG, WebP, TIFF or BMP", elem_id="photo", height=160))
             with gr.Column():
                 preset = gr.Radio(
                     [(f"{name}: {purpose}", name) for name, purpose in presets.items()],
@@ -76,22 +83,25 @@ def make_page(visits, folder, keep_files):
                 yield _told("Choose a photo first.", is_problem=True)
                 return
 
+            visitor, name = request.session_hash, Path(path).name
+
             def work(report):
-                outcome = visits.restore(
-                    request.session_hash, path, preset, lambda part, words: report(_progressing(part, words))
-                )
-                files = write_outcome(_new_folder(folder), Path(path).name, outcome.photo, outcome.restored)
-                return _shown(files, Path(path).name, outcome.notices)
+                def on_progress(part, words):
+                    listeners.check(visitor)
+                    report(_progressing(part, words))
+
+                listeners.wait_for(visitor)
+                outcome = visits.restore(visitor, path, preset, on_progress)
+                with storage.room(_BYTES_WRITTEN * outcome.restored.pixels.nbytes):
+                    files = write_outcome(_new_folder(folder), name, outcome.photo, outcome.restored)
+                return _shown(files, name, outcome.notices)
 
             try:
                 yield from _follow(work)
             except IcdpmError as error:
                 yield _told(f"{error}.", is_problem=True)
-            except Cancelled:
+            except (Cancelled, Gone):
                 yield _told("Cancelled.")
-            finally:
-                # Gradio leaves a generator half-way where the visitor has gone.
-                visits.cancel(request.session_hash)
 
         def begin():
             return gr.update(interactive=True), "", gr.update(visible=False)
@@ -109,6 +119,20 @@ def make_page(visits, folder, keep_files):
     return page
 
 
+def _only_sent(field):
+    """A gr.File that takes what visitors send. By itself it fetches what they name by a URL, of any size, from anywhere."""
+    take = field.async_move_resource_to_block_cache
+
+    async def take_file(path):
+        if is_http_url_like(path):
+            raise gr.Error("A photo must be sent, not named by its address.", print_exception=False)
+        return await take(path)
+
+    # For a subclass Gradio would write a .pyi file beside this one.
+    field.async_move_resource_to_block_cache = take_file
+    return field
+
+
 def _introduction(max_pixels, keep_files):
     return (
         f"Up to {max_pixels / 1e6:g} million pixels. Photos are restored one at a time, on the computer that runs this page; "
@@ -119,14 +143,24 @@ def _introduction(max_pixels, keep_files):
 
 def _follow(work):
     """Runs work(report) in a thread; yields, as it comes, the latest of what it reports, and at last what it returns."""
-    latest, seen = collections.deque(maxlen=1), None
+    latest, seen, left = collections.deque(maxlen=1), None, threading.Event()
+
+    def report(shown):
+        if left.is_set():
+            raise Gone
+        latest.append(shown)
+
     pool = concurrent.futures.ThreadPoolExecutor(1)
-    running = pool.submit(work, latest.append)
+    running = pool.submit(work, report)
     pool.shutdown(wait=False)
-    while not concurrent.futures.wait([running], _LOOK).done:
-        if latest and (report := latest.pop()) != seen:
-            yield (seen := report)
-    yield running.result()
+    try:
+        while not concurrent.futures.wait([running], _LOOK).done:
+            if latest and (shown := latest.pop()) != seen:
+                yield (seen := shown)
+        yield running.result()
+    finally:
+        # Gradio leaves a generator half-way where the visitor has gone.
+        left.set()
 
 
 def _progressing(part, words):
@@ -137,7 +171,7 @@ def _progressing(part, words):
 
 def _new_folder(folder):
     new = Path(folder) / secrets.token_hex(16)
-    new.mkdir()
+    new.mkdir(parents=True)
     return new
 
 

@@ -38,7 +38,10 @@ def serve_each(*cases):
 
 
 def test_wrong_flags_and_no_gradio(tmp_path):
-    both, more, missing = serve_each(["--workdir=a", "--model=b"], ["--workdir=a", "more"], ["--port=1"])
+    both, more, who, missing = serve_each(
+        ["--workdir=a", "--model=b"], ["--workdir=a", "more"], ["--password_file=a", "--allow_everyone"], ["--port=1"]
+    )
+    assert who == ("give either --password_file or --allow_everyone (see icdpm-serve --help)", 2)
     assert both == ("give either --workdir or --model (see icdpm-serve --help)", 2)
     assert more == ("unexpected argument 'more' (see icdpm-serve --help)", 2)
     assert missing == (
@@ -60,10 +63,18 @@ def test_what_cannot_be_served_is_one_sentence(micro_workdir, tmp_path):
             [f"--workdir={micro_workdir}", "--host=no.such.host.invalid"],
             [f"--workdir={tmp_path / 'empty'}"],
             [f"--model={tmp_path}"],
+            ["--host=0.0.0.0"],
+            ["--host=0.0.0.0", f"--password_file={tmp_path / 'none'}"],
         )
     assert said == [
         (f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port or --host", 1),
         ("there is no address 'no.such.host.invalid' on this computer; choose another --host", 1),
         (f"{tmp_path}/empty holds no checkpoint yet; training writes the first after 2 steps", 1),
         (f"{tmp_path} is not an exported model: it holds no saved_model.pb; icdpm-export writes one", 1),
+        (
+            "--host=0.0.0.0 lets other computers in; say who may use the page: --password_file=FILE or --allow_everyone "
+            "(see icdpm-serve --help)",
+            2,
+        ),
+        (f"{tmp_path}/none: No such file or directory", 1),
     ]

@@ -2,13 +2,14 @@
 
 import io
 import threading
+import time
 
 import numpy as np
 import PIL.Image
 import pytest
 import tifffile
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, NotEnoughMemory
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
@@ -141,13 +142,91 @@ def _encoded(pixels, name, **options):
     return file.getvalue()
 
 
-def test_no_memory_is_one_sentence(photo):
+@pytest.mark.parametrize("error", [MemoryError(), NotEnoughMemory("128 MiB are allowed; allow more (max_memory)")])
+def test_no_memory_is_one_sentence_without_what_visitors_cannot_set(photo, error):
     class Full(Model):
         def restore(self, *_):
-            raise MemoryError
+            raise error
 
-    with pytest.raises(IcdpmError, match="photo.png needs more memory than there is"):
+    with pytest.raises(IcdpmError) as refused:
         Visits(Full(), 10_000).restore("a", photo, "only", lambda *_: None)
+    assert str(refused.value) == "photo.png needs more memory than there is; take a smaller copy"
+
+
+def test_who_asks_again_gives_up_what_was_asked_before(photo):
+    class Endless(Model):
+        def restore(self, pixels, preset, on_progress):
+            self.steps.append(len(self.steps))
+            while self.steps == [0]:
+                on_progress(0.5, 4)
+            return Restored(255 - pixels)
+
+    visits, began = Visits(Endless(), 10_000), threading.Event()
+
+    def first():
+        with pytest.raises(Cancelled):
+            visits.restore("a", photo, "only", lambda *_: began.set())
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    began.wait()
+    outcome = visits.restore("a", photo, "only", lambda part, words: words == "Restoring" or pytest.fail(words))
+    thread.join()
+    assert np.array_equal(outcome.restored.pixels, 255 - noise())
+
+
+def test_of_all_that_a_visitor_asks_only_the_last_waits(photo):
+    visits, began, go_on, ended = Visits(Model(), 10_000), threading.Event(), threading.Event(), []
+
+    def ask(name, report):
+        try:
+            visits.restore("a", photo, "only", report)
+            ended.append((name, "restored"))
+        except Cancelled:
+            ended.append((name, "cancelled"))
+
+    # The first is in the middle of a step.
+    threads = [threading.Thread(target=ask, args=["first", lambda *_: began.set() or go_on.wait()])]
+    threads[0].start()
+    began.wait()
+    for name in ("second", "third"):
+        threads.append(threading.Thread(target=ask, args=[name, lambda *_: None]))
+        threads[-1].start()
+    for _ in range(500):
+        if ended:
+            break
+        time.sleep(0.02)
+    # Either of these may have come last.
+    assert len(ended) == 1 and ended[0][1] == "cancelled" and ended[0][0] != "first"
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(how for _, how in ended) == ["cancelled", "cancelled", "restored"] and ("first", "cancelled") in ended
+
+
+def test_one_photo_is_decoded_at_a_time(photo, monkeypatch):
+    from icdpm.serving import visits as module
+
+    decoded, begun, go_on = [], threading.Event(), threading.Event()
+    monkeypatch.setattr(module, "decode_photo", lambda *each: decoded.append(each) or decode_photo(*each))
+    visits = Visits(Model(), 10_000)
+
+    def first(part, _):
+        if part:
+            begun.set()
+            go_on.wait()
+
+    def second(part, _):
+        if part is None and not go_on.is_set():
+            assert len(decoded) == 1
+            go_on.set()
+
+    thread = threading.Thread(target=visits.restore, args=["a", photo, "only", first])
+    thread.start()
+    begun.wait()
+    visits.restore("b", photo, "only", second)
+    thread.join()
+    assert len(decoded) == 2
 
 
 def test_a_trained_model_restores_as_everything_else_does(micro_workdir):
