@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import http.server
 import importlib.util
 import io
 import json
@@ -393,7 +394,9 @@ def test_another_page_in_a_browser(client, folder, browser):
     browser.get(f"http://127.0.0.1:{client.port}/theme.css")
     assert browser.execute_async_script(script, f"http://127.0.0.1:{client.port}") == "basic" and taken() == 1
     next((folder / "temporary").rglob("foreign.png")).unlink()
-    browser.get("data:text/html,a stranger's page")
-    assert browser.execute_async_script(script, f"http://127.0.0.1:{client.port}") in ("opaque", "failed")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as stranger:
+        threading.Thread(target=stranger.handle_request).start()
+        browser.get(f"http://127.0.0.1:{stranger.server_port}/")
+    assert browser.execute_async_script(script, f"http://127.0.0.1:{client.port}") == "opaque"
     assert taken() == 0
     browser.get("about:blank")
