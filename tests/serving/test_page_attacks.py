@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import http.server
 import importlib.util
 import io
 import json
@@ -324,31 +325,78 @@ def test_the_disk_is_not_filled(client, folder, picture):
     assert client.upload(picture)[0] == 200
 
 
-def test_a_page_for_others_asks_for_the_password(micro_workdir, picture, tmp_path):
-    (tmp_path / "password").write_text("correct horse battery\n")
+@pytest.fixture(scope="module")
+def page_for_others(micro_workdir, folder):
+    """(a Client, what was said) of icdpm-serve that lets in other computers who know a password."""
+    (folder / "password").write_text("correct horse battery\n")
     port = free_port()
-    arguments = [f"--workdir={micro_workdir}", f"--port={port}", "--host=0.0.0.0", f"--password_file={tmp_path / 'password'}"]
+    arguments = [f"--workdir={micro_workdir}", f"--port={port}", "--host=0.0.0.0", f"--password_file={folder / 'password'}"]
     run = "import sys; sys.argv[0] = 'icdpm-serve'; from icdpm.commands.serve import run; run()"
     with serving(run, *arguments, port=port) as (client, server, said):
-        assert said == f"open http://localhost:{port}/ in a browser; Ctrl-C stops it\n"
-        assert server.stdout.readline() == f"whoever opens it is asked for the password in {tmp_path / 'password'}\n"
-        assert server.stdout.readline() == (
-            "it lets in those who know it, from other computers too; what they send is not encrypted on its way\n"
-        )
-        # An address cannot be rebound, and is all that some know this computer by; a name is ours or a stranger's.
-        for name, status in [("192.168.1.7", 200), (socket.gethostname(), 200), ("evil.example", 403)]:
-            assert client.ask("GET", "/", Host=f"{name}:{port}")[0] == status
-        assert client.ask("GET", "/config")[0] == 401 and client.upload(picture)[0] == 401
-        assert client.ask("POST", JOIN, b"{}", Content_Type="application/json")[0] == 401
-        assert client.ask("GET", LISTEN + "a")[0] == 401
+        yield client, said + server.stdout.readline() + server.stdout.readline()
 
-        def log_in(password):
-            body = f"username=anyone&password={password}".encode()
-            connection, answer = client.send("POST", "/login", body, Content_Type="application/x-www-form-urlencoded")
-            connection.close()
-            return answer.status, "; ".join(each.split(";")[0] for each in answer.headers.get_all("set-cookie", []))
 
-        assert log_in("correct+horse+batterY") == (400, "")
-        status, cookie = log_in("correct+horse+battery")
-        assert status == 200
-        assert client.ask("GET", "/config", Cookie=cookie)[0] == 200 and client.upload(picture, Cookie=cookie)[0] == 200
+def test_a_page_for_others_asks_for_the_password(page_for_others, folder, picture):
+    client, said = page_for_others
+    assert said == (
+        f"open http://localhost:{client.port}/ in a browser; Ctrl-C stops it\n"
+        f"whoever opens it is asked for the password in {folder / 'password'}\n"
+        "it lets in those who know it, from other computers too; what they send is not encrypted on its way\n"
+    )
+    # An address cannot be rebound, and is all that some know this computer by; a name is ours or a stranger's.
+    for name, status in [("192.168.1.7", 200), (socket.gethostname(), 200), ("evil.example", 403)]:
+        assert client.ask("GET", "/", Host=f"{name}:{client.port}")[0] == status
+    assert client.ask("GET", "/config")[0] == 401 and client.upload(picture)[0] == 401
+    assert client.ask("POST", JOIN, b"{}", Content_Type="application/json")[0] == 401
+    assert client.ask("GET", LISTEN + "a")[0] == 401
+
+    def log_in(password):
+        body = f"username=anyone&password={password}".encode()
+        connection, answer = client.send("POST", "/login", body, Content_Type="application/x-www-form-urlencoded")
+        connection.close()
+        return answer.status, "; ".join(each.split(";")[0] for each in answer.headers.get_all("set-cookie", []))
+
+    assert log_in("correct+horse+batterY") == (400, "")
+    status, cookie = log_in("correct+horse+battery")
+    assert status == 200
+    assert client.ask("GET", "/config", Cookie=cookie)[0] == 200 and client.upload(picture, Cookie=cookie)[0] == 200
+
+
+def test_people_log_in(page_for_others, browser):
+    client, _ = page_for_others
+
+    def sees(text):
+        return until(lambda: text in browser.execute_script("return document.body?.innerText ?? ''"), patience=40)
+
+    browser.get(f"http://localhost:{client.port}/")
+    sees("any name will do")
+    name, password = browser.find_elements("css selector", "input")[:2]
+    name.send_keys("anyone")
+    password.send_keys("correct horse battery")
+    browser.find_element("css selector", "button").click()
+    sees("Preset")
+    browser.get("about:blank")
+
+
+def test_another_page_in_a_browser(client, folder, browser):
+    """A stranger's page asks, as scripts may, for what needs no leave: its requests are refused, not only their answers."""
+    script = """
+        const [own, done] = arguments;
+        const form = new FormData();
+        form.append("files", new Blob(["photo"]), "foreign.png");
+        fetch(own + "/gradio_api/upload", {method: "POST", body: form, mode: "no-cors"}).then(
+            answer => done(answer.type), error => done("failed"));
+    """
+
+    def taken():
+        return len(list((folder / "temporary").rglob("foreign.png")))
+
+    browser.get(f"http://127.0.0.1:{client.port}/theme.css")
+    assert browser.execute_async_script(script, f"http://127.0.0.1:{client.port}") == "basic" and taken() == 1
+    next((folder / "temporary").rglob("foreign.png")).unlink()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as stranger:
+        threading.Thread(target=stranger.handle_request).start()
+        browser.get(f"http://127.0.0.1:{stranger.server_port}/")
+    assert browser.execute_async_script(script, f"http://127.0.0.1:{client.port}") == "opaque"
+    assert taken() == 0
+    browser.get("about:blank")
