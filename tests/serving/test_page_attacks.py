@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 # A model that tells of what it does, and bounds that are soon reached.
 SERVE = """
 import functools, sys, time
-from icdpm.restoration.restored import Restored
+from icdpm.restoration.result import Restored
 from icdpm.serving import listeners, page_server, uploads
 from icdpm.serving.visits import Visits
 
