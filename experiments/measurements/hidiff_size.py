@@ -20,8 +20,8 @@ PUBLISHED = {
 NOTES = [
     "What is published as FLOPs are multiply-adds, each counted once: of convolutions, and of the products of matrices in",
     "attention, perceptrons and linear maps. Here they are counted from TensorFlow's graph of one whole restoration: the",
-    "condition encoder, all steps of the chain (`chain` of the total), the transformer. Normalisation, softmax, activations and",
-    "what a pixel is multiplied by singly are in neither. Parameters are those of inference, without the latent encoder.",
+    "condition encoder, all steps of the chain (`chain_g` of the total), the transformer. Normalisation, softmax, activations",
+    "and what a pixel is multiplied by singly are in neither. Parameters are those of inference, without the latent encoder.",
     "",
     "The ablation's prior is smaller than the published RealBlur models': with one layer after the denoiser's first instead of",
     "four, the parameters of all four rows are the published ones. Their published multiply-adds leave the chain out.",
