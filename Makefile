@@ -15,7 +15,7 @@ PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check clean
 
 help:  ## list these targets
@@ -67,6 +67,9 @@ bench-guided: $(READY)  ## guided against unguided, three seeds each, the same c
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.paper.table11
+
+bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipes and ablation
+	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_size
 
 bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
 	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)

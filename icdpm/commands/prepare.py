@@ -5,6 +5,7 @@ Examples:
   icdpm-prepare frames --source=my_video_frames --output=my_pairs --window=8 --stride=8
   icdpm-prepare shake --source=my_photos --output=my_pairs
   icdpm-prepare weights
+  icdpm-prepare weights/hidiff_gopro --source=HI_Diff_GoPro --output=my_hidiff
 
 Published data sets, with where their archives come from; --source is an archive, a folder that holds the archives, or
 the folder they unpack to. A variant follows after a slash, as in gopro/blur_gamma.
@@ -17,6 +18,8 @@ blur/NAME.png and sharp/NAME.png below --output. Interrupted, every job continue
 weights downloads what some metrics need, 893 MB, into ~/.cache/icdpm (ICDPM_CACHE names another folder) and verifies
 it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights/kid what one of them needs. With
 --source it takes the files that one has, known by their contents, from a file or a folder.
+
+weights/hidiff_gopro and weights/hidiff_realblur turn the .pth files that HI-Diff's authors publish into a workdir.
 """
 
 from absl import app, flags, logging
@@ -34,7 +37,7 @@ flags.DEFINE_string(
 flags.DEFINE_bool(
     "partial", False, "Published data sets: accept a subset, and record that it is one and not the benchmark."
 )
-flags.DEFINE_string("output", None, "frames, shake: the folder for the pairs.")
+flags.DEFINE_string("output", None, "frames, shake: the folder for the pairs; weights/hidiff_…: the workdir that is made.")
 flags.DEFINE_integer("window", 8, "frames: how many are averaged to a pair.", lower_bound=2)
 flags.DEFINE_integer("stride", 8, "frames: how far apart the pairs start, in frames.", lower_bound=1)
 flags.DEFINE_enum(
@@ -56,6 +59,8 @@ flags.register_multi_flags_validator(
 _OF_PUBLISHED = {"data_dir", "partial"}
 _OF_OTHERS = {
     "weights": set(),
+    "weights/hidiff_gopro": {"output"},
+    "weights/hidiff_realblur": {"output"},
     "frames": {"output", "window", "stride", "response", "interpolate"},
     "shake": {"output", "min_extent", "max_extent", "kernels", "jpeg", "seed"},
 }
@@ -78,6 +83,11 @@ def main(argv):
 
         extent = FLAGS.min_extent, FLAGS.max_extent
         print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))
+    elif job in ("weights/hidiff_gopro", "weights/hidiff_realblur"):
+        from icdpm.configs import load_config
+        from icdpm.systems.hidiff_published import prepare_published as prepare_hidiff
+
+        print(prepare_hidiff(load_config(job.partition("/")[2]), FLAGS.source, FLAGS.output))
     elif job.partition("/")[0] == "weights":
         from icdpm.metrics.weights.prepare import prepare_weights
 
@@ -91,11 +101,11 @@ def main(argv):
 def _check_flags(job):
     """A flag that the job would not look at is a mistake to be told, not passed over."""
     kind = job.partition("/")[0]
-    own = _OF_OTHERS.get(kind, _OF_PUBLISHED)
+    own = _OF_OTHERS.get(job, _OF_OTHERS.get(kind, _OF_PUBLISHED))
     for name in sorted(_OF_PUBLISHED.union(*_OF_OTHERS.values()) - own):
         if FLAGS[name].present:
             raise app.UsageError(f"--{name} is not for {job}")
-    if kind != "weights" and not FLAGS.source:
+    if (kind != "weights" or "output" in own) and not FLAGS.source:
         raise app.UsageError("--source is missing")
     if "output" in own and not FLAGS.output:
         raise app.UsageError("--output is missing")

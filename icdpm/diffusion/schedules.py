@@ -13,6 +13,11 @@ def linear_betas(steps, start, end):
     return tf.linspace(tf.constant(start, tf.float64), tf.constant(end, tf.float64), steps)
 
 
+def quadratic_betas(steps, start, end):
+    """β_1 … β_T whose roots grow linearly, from √`start` to √`end`, float64 [steps]."""
+    return linear_betas(steps, start**0.5, end**0.5) ** 2
+
+
 def signal_levels(betas):
     """γ_0 … γ_T with γ_0 = 1 and γ_t = Π_{s≤t} (1 − β_s); float64 [steps + 1], decreasing."""
     return tf.math.cumprod(1.0 - tf.concat([tf.zeros([1], tf.float64), betas], axis=0))

@@ -7,7 +7,7 @@ import numpy as np
 from icdpm.metrics.as_uint8 import as_uint8
 from icdpm.metrics.weights.cache import kept
 from icdpm.metrics.weights.catalog import INCEPTION
-from icdpm.metrics.weights.torch_file import read_tensors
+from icdpm.torch_file import read_tensors
 
 PROTOCOL = (
     "the 2048 pooled features of the Inception graph of 2015-12-05 (as ported by pytorch-fid) in uint8 RGB pictures, "

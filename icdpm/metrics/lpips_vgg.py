@@ -5,7 +5,7 @@ import functools
 from icdpm.metrics.as_uint8 import as_uint8_pair
 from icdpm.metrics.weights.cache import kept
 from icdpm.metrics.weights.catalog import LPIPS_VGG, VGG16
-from icdpm.metrics.weights.torch_file import read_tensors
+from icdpm.torch_file import read_tensors
 
 PROTOCOL = "LPIPS v0.1 with VGG-16 of uint8 RGB pictures scaled to [−1, 1], whole and not resized"
 # The side of a picture of which the last pooling leaves one place.

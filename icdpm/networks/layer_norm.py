@@ -1,14 +1,14 @@
-"""Layer normalisation over channels, with a backward pass that stays fast in bfloat16."""
+"""Layer normalisation over channels (Ba et al., arXiv 1607.06450); of one the backward pass is fast in bfloat16 too."""
 
 import tensorflow as tf
 
 _EPSILON = 1e-6
 
 
-def _normalized(x32):
+def _normalized(x32, epsilon=_EPSILON):
     """(x − mean)/√(variance + ε) over the last axis, and 1/√(variance + ε); float32."""
     centred = x32 - tf.reduce_mean(x32, axis=-1, keepdims=True)
-    scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + _EPSILON)
+    scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon)
     return centred * scale, scale
 
 
@@ -24,7 +24,7 @@ def _layer_norm_gradient(x, upstream):
 
 @tf.custom_gradient
 def layer_norm(x):
-    """Zero mean and unit variance over the channels of every pixel (Ba et al., arXiv 1607.06450); any shape, any float dtype.
+    """Zero mean and unit variance over the channels of every pixel; any shape, any float dtype.
 
     No factor and no offset a channel: a 1×1 convolution that follows learns both. Statistics are taken in float32, and the
     backward, which stock TensorFlow runs as a chain of element-wise kernels, is compiled into one.
@@ -34,3 +34,20 @@ def layer_norm(x):
         return _layer_norm_gradient(x, upstream)
 
     return tf.cast(_normalized(tf.cast(x, tf.float32))[0], x.dtype), gradient
+
+
+class LayerNorm(tf.keras.layers.Layer):
+    """(x − mean)/√(variance + 1e-5) over the last axis, times a weight, plus a bias.
+
+    Of any shape [..., channels]. Computed in float32; the result has the policy's compute type.
+    """
+
+    def build(self, input_shape):
+        self.scale = self.add_weight("scale", [input_shape[-1]], initializer="ones", experimental_autocast=False)
+        self.bias = self.add_weight("bias", [input_shape[-1]], initializer="zeros", experimental_autocast=False)
+        super().build(input_shape)
+
+    def call(self, x):
+        """float [..., channels] → the same shape."""
+        normalized, _ = _normalized(tf.cast(x, tf.float32), 1e-5)
+        return tf.cast(normalized * self.scale + self.bias, self.compute_dtype)

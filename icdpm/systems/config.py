@@ -44,7 +44,10 @@ def _common_config():
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-4
     config.optimizer.learning_rate_ramp = 20_000
-    config.optimizer.learning_rate_decay = ()  # (first, last) step of a linear decay to 0; (): constant, as the paper has it
+    config.optimizer.learning_rate_decay = ()  # (first, last) step of a decay; (): constant, as the paper has it
+    config.optimizer.learning_rate_end = 0.0  # where the decay ends
+    config.optimizer.learning_rate_shape = "linear"  # of the decay: linear or cosine
+    config.optimizer.weight_decay = 0.0  # decoupled (AdamW); 0: Adam, as the paper has it
     config.optimizer.beta_1 = 0.5
     config.optimizer.beta_2 = 0.999
     config.optimizer.ema_decay = 0.9999  # assumed
@@ -70,10 +73,10 @@ def _common_config():
 
 
 _COMMON_RULES = Rules(
-    choices={"precision": ("float32", "mixed_bfloat16")},
+    choices={"precision": ("float32", "mixed_bfloat16"), "optimizer.learning_rate_shape": ("linear", "cosine")},
     may_be_zero={
         "seed", "optimizer.learning_rate_ramp", "optimizer.ema_decay", "optimizer.beta_1", "optimizer.beta_2",
-        "optimizer.gradient_clip",
+        "optimizer.gradient_clip", "optimizer.learning_rate_end", "optimizer.weight_decay",
     },
     below_one={"optimizer.beta_1", "optimizer.beta_2", "optimizer.ema_decay"},
     most={

@@ -69,25 +69,26 @@ class Drawing:
           on_tile: called without arguments after each tile.
 
         Returns:
-          The nest of `conditions`, with Strips of the whole picture in place of tensors.
+          The nest of `conditions`, with Strips of the whole picture in place of maps.
         """
-        strips = [Strips(scale) for scale, _, _ in self._condition_maps]
-        if not strips:
+        if not self._condition_maps:
             return {}
+        maps = {number: Strips(each[0]) for number, each in enumerate(self._condition_maps) if each is not None}
         for rows in tiling.rows:
             cores = []
             for columns in tiling.columns:
                 told = self.compiled_conditions(picture.window(rows.whole, columns.whole))
+                values = tf.nest.flatten(told)
                 cores.append(
                     [
-                        x[:, _over(rows.core_within, each.scale), _over(columns.core_within, each.scale)]
-                        for each, x in zip(strips, tf.nest.flatten(told))
+                        values[number][:, _over(rows.core_within, each.scale), _over(columns.core_within, each.scale)]
+                        for number, each in maps.items()
                     ]
                 )
                 on_tile()
-            for each, row in zip(strips, zip(*cores)):
+            for each, row in zip(maps.values(), zip(*cores)):
                 each.append(tf.concat(row, axis=2))
-        return tf.nest.pack_sequence_as(told, strips)
+        return tf.nest.pack_sequence_as(told, [maps.get(number, value) for number, value in enumerate(values)])
 
     def draw_in_tiles(self, picture, conditions, plan, seeds, tiling, on_tile=lambda: None):
         """`draw` for a large picture, tile by tile within every step.
@@ -110,7 +111,10 @@ class Drawing:
             return sampling_noise(seeds, step, shape, rows.start, rows.stop)
 
         def told(rows, columns=slice(None)):
-            return tf.nest.map_structure(lambda strips: _repeated(strips.window(rows, columns), count), conditions)
+            def part(condition):
+                return _repeated(condition.window(rows, columns) if isinstance(condition, Strips) else condition, count)
+
+            return tf.nest.map_structure(part, conditions)
 
         # The last tile's is kept: where there is one tile, it is made once.
         @functools.lru_cache(maxsize=1)

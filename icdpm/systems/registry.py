@@ -11,6 +11,7 @@ SYSTEMS = {
     "aligned_icdpm": "icdpm.systems.aligned_icdpm:AlignedICDPM",
     "dvsr": "icdpm.systems.dvsr:DvSR",
     "regression": "icdpm.systems.regression:Regression",
+    "hidiff": "icdpm.systems.hidiff:HIDiff",
 }
 
 

@@ -57,6 +57,16 @@ class System(TrainingStep, Drawing, tf.keras.Model):
         """Raises IcdpmError where fields of its config do not fit each other."""
 
     @classmethod
+    def check_start(cls, config, start):
+        """Raises IcdpmError where a first step cannot be taken from weights of a model of the config `start`, or from random
+        ones (None).
+        """
+
+    @classmethod
+    def check_restores(cls, config):
+        """Raises IcdpmError where a model of a config is there for others to start from, and cannot restore."""
+
+    @classmethod
     def size_factor(cls, config):
         """Height and width of an image must be divisible by this number."""
         return 1
@@ -88,7 +98,8 @@ class System(TrainingStep, Drawing, tf.keras.Model):
     @property
     def condition_bytes_per_pixel(self):
         """Memory that the conditions hold through a restoration, for each pixel of the picture."""
-        return sum(max(3, channels) * dtype.size / scale**2 for scale, channels, dtype in self._condition_maps)
+        maps = [each for each in self._condition_maps if each is not None]
+        return sum(max(3, channels) * dtype.size / scale**2 for scale, channels, dtype in maps)
 
     # Training.
 
@@ -149,9 +160,15 @@ class System(TrainingStep, Drawing, tf.keras.Model):
         """What is computed once for a picture, whatever is then drawn.
 
         Returns:
-          A nest of float tensors [batch, height/s, width/s, channels], each with an s of its own; {} for nothing.
+          A nest of float tensors; {} for nothing. Each is a map [batch, height/s, width/s, channels], with an s of its own, or
+          of the whole picture, of another rank and a size that does not depend on the picture's; that only where `reach` is
+          None.
         """
         return {}
+
+    def conditions_of_pairs(self, batch):
+        """The conditions with which the pictures of {'blurry', 'sharp', …} are restored in validation, while it is trained."""
+        return self.compiled_conditions(batch["blurry"])
 
     def start(self, noise, blurry, conditions, gamma):
         """x_T, with which a drawing starts.
@@ -211,9 +228,13 @@ class System(TrainingStep, Drawing, tf.keras.Model):
         blank = tf.zeros([1, self.factor, self.factor, 3])
         self.call(blank)
         conditions = self.conditions(blank)
-        self._condition_maps = tuple((self.factor // x.shape[1], x.shape[-1], x.dtype) for x in tf.nest.flatten(conditions))
+        # None in place of what is no map.
+        self._condition_maps = tuple(
+            (self.factor // x.shape[1], x.shape[-1], x.dtype) if x.shape.rank == 4 else None
+            for x in tf.nest.flatten(conditions)
+        )
         images = images_of(3)
-        told = tf.nest.map_structure(lambda x: images_of(x.shape[-1], x.dtype), conditions)
+        told = tf.nest.map_structure(_any_number_of, conditions)
         self.compiled_conditions = tf.function(self.conditions, input_signature=[images])
         self.compiled_denoise = tf.function(self.denoise, input_signature=[images, images, tf.TensorSpec([None]), told])
         return self
@@ -222,3 +243,10 @@ class System(TrainingStep, Drawing, tf.keras.Model):
 def images_of(channels, dtype=tf.float32):
     """The TensorSpec of a batch of images or maps of any size."""
     return tf.TensorSpec([None, None, None, channels], dtype)
+
+
+def _any_number_of(condition):
+    """The TensorSpec of conditions: of maps of any size, or of what is of the whole picture."""
+    if condition.shape.rank == 4:
+        return images_of(condition.shape[-1], condition.dtype)
+    return tf.TensorSpec([None, *condition.shape[1:]], condition.dtype)

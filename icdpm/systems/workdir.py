@@ -15,7 +15,7 @@ from pathlib import Path
 
 from icdpm.errors import IcdpmError
 from icdpm.systems.config import config_from_json
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.weights import load_weights
 
 _STEP = re.compile(r"step-(\d{9,})")
@@ -126,12 +126,13 @@ def load(workdir, checkpoint="latest", precision=None):
       precision: float32 or mixed_bfloat16; None: that of the config.
 
     Raises:
-      IcdpmError: no such workdir or checkpoint, or damaged weights.
+      IcdpmError: no such workdir or checkpoint, damaged weights, or a model that others start from and that cannot restore.
     """
     path = weights_file(workdir, choose_step(workdir, checkpoint))
     if not path.is_file():
         raise IcdpmError(f"there is no {path}, which holds the averaged (EMA) weights; copy all of the checkpoint")
     config = read_config(workdir)
+    system_class(config.system).check_restores(config)
     if precision is not None:
         config.precision = precision
     system = make_system(config)

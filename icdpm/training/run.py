@@ -7,7 +7,7 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError
 from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.weights import load_fitting_weights
-from icdpm.systems.workdir import choose_step, weights_file
+from icdpm.systems.workdir import checkpoint_steps, choose_step, read_config, weights_file
 from icdpm.training.callbacks import Note, Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
@@ -53,6 +53,8 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
         if chief:
             stack.enter_context(locked(workdir))
             changed_fields(config, workdir)
+        if not checkpoint_steps(workdir):
+            system_class(config.system).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
         compile_something_quietly()

@@ -38,7 +38,7 @@ class Validation:
             losses = self._losses(batch)
             seeds = example_seeds([self.config.seed, 2], tf.constant(batch["index"]))
             given = tf.constant(batch["blurry"])
-            conditions = self.system.compiled_conditions(given)
+            conditions = self.system.conditions_of_pairs({**batch, "blurry": given})
             made = self.system.draw(given, conditions, plan, seeds).numpy()
             pictures.append(_strip(batch, self.system.pictures(conditions), made))
             for blurry, restored, sharp in zip(*(_to_uint8(x) for x in (batch["blurry"], made, batch["sharp"]))):

@@ -4,6 +4,7 @@ import pytest
 from icdpm.metrics import lpips_alex, lpips_vgg
 from icdpm.metrics.unavailable import MetricUnavailable
 from icdpm.metrics.weights.catalog import ALEXNET, LPIPS_ALEX, LPIPS_VGG, VGG16
+from icdpm.torch_file import read_tensors
 
 WIDTHS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 # PerceptualSimilarity's own LPIPS 0.1, in float64, with the random weights of these tests.
@@ -102,3 +103,10 @@ def test_published_values_of_iqa_pytorch(iqa_pytorch, name, published):
         assert lpips_alex.lpips_alex(*iqa_pytorch(name)) == pytest.approx(published, abs=2e-4)
     except MetricUnavailable as error:
         pytest.skip(str(error))
+
+
+def test_reads_the_published_linear_layers(parity_folder):
+    for net, widths in (("alex", [64, 192, 384, 256, 256]), ("vgg", [64, 128, 256, 512, 512])):
+        tensors = read_tensors(parity_folder / f"lpips/v0.1/{net}.pth")
+        assert [array.shape for array in tensors.values()] == [(1, width, 1, 1) for width in widths]
+        assert min(array.min() for array in tensors.values()) >= 0

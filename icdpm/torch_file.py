@@ -32,6 +32,8 @@ _TYPES = {
 def read_tensors(path, prefix=""):
     """The tensors of a saved state dict whose names start with `prefix`: {name: array}.
 
+    Of dicts in dicts, as trainers save several, the names are joined by dots.
+
     Raises:
       IcdpmError: the file is damaged, or it is not a state dict.
     """
@@ -105,7 +107,15 @@ def _load(opened):
 
 
 def _load_tensors(opened):
-    return {name: getattr(value, "tensor", value) for name, value in _load(opened).items()}
+    return dict(_named(_load(opened)))
+
+
+def _named(values, prefix=""):
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _named(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, getattr(value, "tensor", value)
 
 
 def _is_zip(path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.metrics.weights.torch_file import read_tensors
+from icdpm.torch_file import read_tensors
 
 ARRAYS = {
     "features.0.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
@@ -177,8 +177,8 @@ def test_reads_what_pytorch_writes(tmp_path):
         expect_arrays(read_tensors(tmp_path / "weights.pth"))
 
 
-def test_reads_the_published_linear_layers(parity_folder):
-    for net, widths in (("alex", [64, 192, 384, 256, 256]), ("vgg", [64, 128, 256, 512, 512])):
-        tensors = read_tensors(parity_folder / f"lpips/v0.1/{net}.pth")
-        assert [array.shape for array in tensors.values()] == [(1, width, 1, 1) for width in widths]
-        assert min(array.min() for array in tensors.values()) >= 0
+def test_names_of_dicts_in_dicts_are_joined(tmp_path, pickler):
+    tensors = {name: pickler.tensor(array) for name, array in ARRAYS.items()}
+    pickler.zip(tmp_path / "weights.pth", {"params": tensors})
+    joined = read_tensors(tmp_path / "weights.pth", "params.")
+    expect_arrays({name.replace("params.", "", 1): array for name, array in joined.items()})

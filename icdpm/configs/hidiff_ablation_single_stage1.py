@@ -1,0 +1,14 @@
+"""HI-Diff's ablation, the first stage of its row Single-Guide.
+
+    icdpm-train --config=hidiff_ablation_single_stage1 --data=gopro --workdir=/tmp/stage1
+"""
+
+from icdpm.configs.hidiff_ablation_stage1 import get_config as base_config
+
+
+def get_config():
+    """The config of this variant."""
+    config = base_config()
+    config.name = "hidiff_ablation_single_stage1"
+    config.transformer.guide = "single"
+    return config

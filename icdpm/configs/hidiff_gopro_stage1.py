@@ -1,0 +1,29 @@
+"""HI-Diff for GoPro, the first stage: the transformer, told by what a latent encoder says of the sharp and the blurry picture.
+
+    icdpm-train --config=hidiff_gopro_stage1 --data=gopro --workdir=/tmp/stage1
+
+The recipe is the published one but for its patches, which grow from 128 to 384 pixels while its batches shrink: here both stay
+as the first are. The published batch of 16 is that of one GPU, and how many there were is not said.
+"""
+
+from icdpm.systems.config import default_config
+
+
+def get_config():
+    """The config of this variant."""
+    config = default_config("hidiff")
+    config.name = "hidiff_gopro_stage1"
+    config.prior.source = "encoded"
+    config.optimizer.learning_rate = 2e-4
+    config.optimizer.learning_rate_ramp = 0
+    config.optimizer.learning_rate_decay = (100_000, 300_000)
+    config.optimizer.learning_rate_end = 1e-6
+    config.optimizer.learning_rate_shape = "cosine"
+    config.optimizer.weight_decay = 1e-4
+    config.optimizer.beta_1 = 0.9
+    config.optimizer.ema_decay = 0.0  # no average
+    config.optimizer.gradient_clip = 0.01
+    config.data.batch = 64  # of four GPUs (assumed)
+    config.data.crop = 128
+    config.run.steps = 300_000
+    return config

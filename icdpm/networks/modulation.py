@@ -1,0 +1,22 @@
+"""What tells the bottleneck's attention and feed-forward networks of the prior (HI-Diff's z3)."""
+
+import tensorflow as tf
+
+from icdpm.networks.linear_maps import linear
+
+
+class PriorModulation(tf.keras.layers.Layer):
+    """x·W₁z3 + W₂z3: each channel scaled and shifted by what the one token of the coarsest prior says.
+
+    Args:
+      channels: of the features.
+    """
+
+    def __init__(self, channels, dtype, name="modulation"):
+        super().__init__(name=name, dtype=dtype)
+        self.scale = linear(channels, dtype, "scale")
+        self.shift = linear(channels, dtype, "shift")
+
+    def call(self, x, token):
+        """x [batch, height, width, channels], token [batch, 1, width of the prior]."""
+        return x * self.scale(token)[:, :, None, :] + self.shift(token)[:, :, None, :]

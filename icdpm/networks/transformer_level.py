@@ -1,0 +1,59 @@
+"""One level of HI-Diff's transformer: what tells it of the prior, and its blocks."""
+
+import tensorflow as tf
+
+from icdpm.networks.gated_feed_forward import GatedFeedForward
+from icdpm.networks.integration import HierarchicalIntegration
+from icdpm.networks.layer_norm import LayerNorm
+from icdpm.networks.transposed_attention import TransposedAttention
+
+
+class TransformerBlock(tf.keras.layers.Layer):
+    """x + attention(norm(x)), then x + feed-forward(norm(x)).
+
+    Args:
+      channels, heads: see `TransposedAttention`.
+      expansion: see `GatedFeedForward`.
+      dtype: Keras policy.
+      modulated: whether both are told of the coarsest prior by modulation.
+    """
+
+    def __init__(self, channels, heads, expansion, dtype, name, *, modulated=False):
+        super().__init__(name=name, dtype=dtype)
+        self.norm_1 = LayerNorm(name="norm_1", dtype=dtype)
+        self.attention = TransposedAttention(channels, heads, dtype, modulated=modulated)
+        self.norm_2 = LayerNorm(name="norm_2", dtype=dtype)
+        self.feed_forward = GatedFeedForward(channels, expansion, dtype, modulated=modulated)
+
+    def call(self, x, token=None):
+        """x [batch, height, width, channels]; token [batch, 1, width of the prior] where it is modulated."""
+        x += self.attention(self.norm_1(x), token)
+        return x + self.feed_forward(self.norm_2(x), token)
+
+
+class TransformerLevel(tf.keras.layers.Layer):
+    """Blocks of one width at one resolution, told of the prior in one of two ways, or not at all.
+
+    Args:
+      channels, heads, expansion: see `TransformerBlock`.
+      blocks: how many.
+      dtype: Keras policy.
+      told: 'integration': by one `HierarchicalIntegration` before the blocks; 'modulation': within every block; None.
+    """
+
+    def __init__(self, channels, heads, expansion, blocks, dtype, name, *, told=None):
+        super().__init__(name=name, dtype=dtype)
+        self.integration = HierarchicalIntegration(channels, heads, dtype) if told == "integration" else None
+        self.modulated = told == "modulation"
+        self.blocks = [
+            TransformerBlock(channels, heads, expansion, dtype, f"block_{number}", modulated=self.modulated)
+            for number in range(blocks)
+        ]
+
+    def call(self, x, tokens=None):
+        """x [batch, height, width, channels]; tokens [batch, number, width of the prior], one where it modulates."""
+        if self.integration is not None:
+            x = self.integration(x, tokens)
+        for block in self.blocks:
+            x = block(x, tokens if self.modulated else None)
+        return x

@@ -1,0 +1,60 @@
+"""Multi-Dconv head transposed attention (MDTA; Zamir et al., *Restormer*, CVPR 2022, eq. 1)."""
+
+import tensorflow as tf
+
+from icdpm.networks.linear_maps import convolution, depthwise_convolution
+from icdpm.networks.modulation import PriorModulation
+
+# Of the norms that queries and keys are divided by.
+_SMALLEST_NORM = 1e-12
+
+
+class TransposedAttention(tf.keras.layers.Layer):
+    """Attention of channels to channels: its map is channels × channels, however many pixels there are.
+
+    Queries, keys and values are 1×1 convolutions followed by 3×3 depthwise ones. Every channel of queries and keys, over all
+    pixels of the picture, is divided by its norm; the softmax of their products times a trained temperature weighs the values.
+
+    Args:
+      channels: of input and output.
+      heads: groups of channels that attend to each other; a divisor of `channels`.
+      dtype: Keras policy. Norms and softmax are computed in float32.
+      modulated: whether it is told of the prior by `PriorModulation`.
+    """
+
+    def __init__(self, channels, heads, dtype, *, modulated=False, name="attention"):
+        super().__init__(name=name, dtype=dtype)
+        self.channels = channels
+        self.heads = heads
+        self.modulation = PriorModulation(channels, dtype) if modulated else None
+        self.query_key_value = convolution(3 * channels, 1, dtype, "query_key_value")
+        self.depthwise = depthwise_convolution(3, dtype, "depthwise")
+        self.project_out = convolution(channels, 1, dtype, "project_out")
+
+    def build(self, input_shape):
+        self.temperature = self.add_weight("temperature", [self.heads, 1, 1], initializer="ones", experimental_autocast=False)
+        super().build(input_shape)
+
+    def call(self, x, token=None):
+        """x [batch, height, width, channels]; token: the coarsest prior [batch, 1, its width] where it is modulated."""
+        if self.modulation is not None:
+            x = self.modulation(x, token)
+        query, key, value = (self._by_head(part) for part in tf.split(self.depthwise(self.query_key_value(x)), 3, axis=-1))
+        products = tf.cast(tf.matmul(query, key, transpose_a=True), tf.float32)
+        products /= tf.linalg.matrix_transpose(_norms(query)) * _norms(key)
+        weights = tf.nn.softmax(products * self.temperature)
+        attended = tf.matmul(value, tf.cast(weights, value.dtype), transpose_b=True)
+        return self.project_out(tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), tf.shape(x)))
+
+    def _by_head(self, x):
+        """[batch, height, width, channels] → [batch, heads, pixels, channels of a head]."""
+        shape = tf.shape(x)
+        pixels = tf.reshape(x, [shape[0], shape[1] * shape[2], self.heads, self.channels // self.heads])
+        return tf.transpose(pixels, [0, 2, 1, 3])
+
+
+def _norms(x):
+    """The norm of each channel over the pixels: [batch, heads, pixels, channels] → float32 [batch, heads, 1, channels]."""
+    squares = tf.reduce_sum(tf.square(tf.cast(x, tf.float32)), axis=2, keepdims=True)
+    # Below the root: its slope at zero is infinite.
+    return tf.sqrt(tf.maximum(squares, _SMALLEST_NORM**2))

@@ -1,0 +1,37 @@
+"""HI-Diff's sizes: what is counted, and what is written."""
+
+import json
+
+import tensorflow as tf
+
+from icdpm.configs import load_config
+from icdpm.networks.flops import multiply_adds
+from icdpm_experiments.measurements import hidiff_size
+
+
+def test_multiply_adds_of_each_kind_of_operation():
+    depthwise = tf.keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)
+    convolution = tf.keras.layers.Conv2D(7, 3, padding="same")
+    dense = tf.keras.layers.Dense(5)
+    counts = multiply_adds(
+        lambda x: (convolution(x), depthwise(x), dense(x), tf.matmul(x, x, transpose_a=True)), tf.TensorSpec([2, 4, 6, 3])
+    )
+    assert counts == {
+        "Conv2D": 2 * 4 * 6 * 7 * 9 * 3,
+        "DepthwiseConv2dNative": 2 * 4 * 6 * 3 * 9,
+        "MatMul": 2 * 4 * 6 * 5 * 3,
+        "BatchMatMulV2": 2 * 4 * 3 * 3 * 6,
+    }
+
+
+def test_the_baseline_is_the_published_one():
+    parameters, total, chain = hidiff_size.count(load_config("hidiff_ablation_baseline"))
+    assert parameters == 19_132_158 and round(total / 1e9, 2) in (117.24, 117.25) and chain == 0
+
+
+def test_all_rows_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(hidiff_size, "count", lambda config: (len(config.name), 2_000_000_000, 0))
+    hidiff_size.main()
+    content = json.loads((tmp_path / "results/hidiff_size.json").read_text())
+    assert [row["row"] for row in content["rows"]] == list(hidiff_size.PUBLISHED)
+    assert content["command"] == "make bench-hidiff-size" and content["rows"][4]["published_flops_g"] == 142.62

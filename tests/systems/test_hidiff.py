@@ -1,0 +1,165 @@
+"""HI-Diff: its prior, its two stages, and what they refuse."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.configs import config_names, load_config
+from icdpm.diffusion.random import example_seeds
+from icdpm.errors import IcdpmError
+from icdpm.restoration.restore import restore
+from icdpm.systems.config import check_config, config_to_json, default_config
+from icdpm.systems.registry import make_system, system_class
+from icdpm.systems.weights import named_variables, save_weights
+from icdpm.systems.workdir import config_file, load, weights_file
+
+
+def micro(source="diffused", **prior):
+    config = default_config("hidiff")
+    config.name = f"micro_{source}"
+    config.precision = "float32"
+    config.transformer.channels = 4
+    config.transformer.blocks = (1, 1, 1, 1)
+    config.transformer.heads = (1, 1, 2, 2)
+    config.transformer.refinement_blocks = 1
+    config.prior.source = source
+    config.prior.side = 2
+    config.prior.width = 8
+    config.prior.update(prior)
+    config.encoder.channels = 4
+    config.encoder.blocks = 1
+    config.denoiser.hidden = 8
+    config.denoiser.blocks = 1
+    config.chain.steps = 3
+    config.data.batch, config.data.crop = 4, 16
+    return check_config(config)
+
+
+def losses_and_gradients(system, batch):
+    with tf.GradientTape() as tape:
+        losses = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)
+        total = tf.add_n(list(losses.values()))
+    return losses, tape.gradient(total, system.trainable_variables)
+
+
+@pytest.fixture(scope="module")
+def second():
+    return make_system(micro())
+
+
+@pytest.mark.parametrize(
+    "source, options, names, trained",
+    [
+        ("none", {}, {"deblurring"}, {"transformer"}),
+        ("encoded", {}, {"deblurring"}, {"transformer", "latent_encoder"}),
+        ("diffused", {}, {"deblurring", "prior"}, {"transformer", "condition_encoder", "denoiser"}),
+        ("diffused", {"joint": False}, {"prior"}, {"condition_encoder", "denoiser"}),
+    ],
+)
+def test_what_each_stage_trains(source, options, names, trained, batch):
+    system = make_system(micro(source, **options))
+    losses, gradients = losses_and_gradients(system, batch)
+    assert set(losses) == names and all(float(loss) > 0 for loss in losses.values())
+    assert {variable.name.partition("/")[0] for variable in system.trainable_variables} == trained
+    for variable, gradient in zip(system.trainable_variables, gradients):
+        assert gradient is not None and np.isfinite(gradient).all(), variable.name
+    networks = {name.partition("/")[0] for name in named_variables(system)}
+    assert networks - trained <= {"latent_encoder", "transformer"} and ("latent_encoder" in networks) == (source != "none")
+
+
+def test_images_are_in_the_unit_range_of_the_paper(batch):
+    system = make_system(micro("none"))
+    losses, _ = losses_and_gradients(system, batch)
+    estimate = system.estimate(batch["blurry"], None).numpy()
+    expected = np.abs(estimate - (batch["sharp"].numpy() + 1) / 2).mean()
+    assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(
+        system.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6
+    )
+
+
+def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
+    prior = second.conditions(batch["blurry"])["prior"]
+    assert prior.shape == (4, 4, 8)
+    np.testing.assert_allclose(second.conditions(batch["blurry"][1:2])["prior"], prior[1:2], atol=1e-4)
+    image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
+    pictures = [restore(second, image, second.settings()).pixels for _ in range(2)]
+    np.testing.assert_array_equal(*pictures)
+    assert pictures[0].shape == image.shape
+
+
+def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
+    seeds = example_seeds([0, 0], batch["index"])
+    losses = [float(second.losses(batch, s, training=True)["prior"]) for s in (seeds, seeds, seeds + 1)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
+    system = make_system(micro("encoded"))
+    expected = system.encoded_prior(batch["blurry"], batch["sharp"])
+    np.testing.assert_array_equal(system.conditions_of_pairs(batch)["prior"], expected)
+    assert np.abs(expected - system.conditions(batch["blurry"])["prior"]).max() > 1e-4
+
+
+def test_samples_samplers_and_tiles_are_refused(second):
+    for option in ({"samples": 2}, {"sampler": "ddim"}, {"steps": 5}):
+        with pytest.raises(IcdpmError, match=f"a HI-Diff gives one answer .* it has no {next(iter(option))}"):
+            second.settings(**option)
+    with pytest.raises(IcdpmError, match="a HI-Diff sees all of a picture at once: it takes no tiles"):
+        restore(second, np.zeros([64, 64, 3], np.uint8), second.settings(), tile=32)
+
+
+@pytest.mark.parametrize("source", ["encoded", "diffused"])
+def test_only_the_second_stage_restores(source, tmp_path):
+    config = micro(source)
+    config_file(tmp_path).write_text(config_to_json(config))
+    save_weights(weights_file(tmp_path, 6), named_variables(make_system(config)))
+    if source == "diffused":
+        assert load(tmp_path).config.name == "micro_diffused"
+    else:
+        with pytest.raises(IcdpmError, match="after its first stage.* cannot restore; train the second stage"):
+            load(tmp_path)
+
+
+def test_the_second_stage_begins_with_the_first(micro_config):
+    check = system_class("hidiff").check_start
+    check(micro(), micro("encoded"))
+    check(micro(), micro())
+    check(micro("encoded"), None)
+    for start in (None, micro_config, micro("none"), micro(latent_encoder=False)):
+        with pytest.raises(IcdpmError, match="begins with the latent encoder of the first: name its workdir with --start_from"):
+            check(micro(), start)
+    with pytest.raises(IcdpmError, match="prior.latent_encoder False"):
+        check(micro(latent_encoder=False), micro("encoded"))
+
+
+@pytest.mark.parametrize(
+    "section, field, value, said",
+    [
+        ("transformer", "blocks", (1, 2), r"transformer.blocks is \(1, 2\); it must hold four numbers"),
+        ("transformer", "heads", (3, 1, 1, 1), "must divide into 3 heads|4-fold|into 3 heads"),
+        ("prior", "side", 3, "prior.side is 3; it must be even"),
+        ("prior", "source", "drawn", "encoded, diffused, none"),
+    ],
+)
+def test_fields_that_do_not_fit(section, field, value, said):
+    config = micro()
+    config[section][field] = value
+    with pytest.raises(IcdpmError, match=said):
+        check_config(config)
+
+
+def test_the_recipes():
+    names = [name for name in config_names() if name.startswith("hidiff_")]
+    configs = {name: load_config(name) for name in names}
+    for name, config in configs.items():
+        first = configs.get(f"{name}_stage1")
+        assert (config.prior.source == "encoded") == name.endswith("_stage1")
+        if first:  # what the second stage takes over has the same shape
+            assert first.transformer == config.transformer and first.encoder == config.encoder
+    gopro, realblur = configs["hidiff_gopro"], configs["hidiff_realblur"]
+    assert (gopro.chain.steps, gopro.chain.spacing, gopro.chain.predicts) == (8, "linear", "noise")
+    assert (realblur.chain.steps, realblur.chain.spacing, realblur.chain.predicts) == (16, "quadratic", "image")
+    optimizer = gopro.optimizer
+    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.gradient_clip) == (2e-4, 1e-4, 0.01)
+    assert (optimizer.learning_rate_shape, optimizer.learning_rate_end) == ("cosine", 1e-6)
