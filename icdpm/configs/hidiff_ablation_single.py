@@ -1,4 +1,4 @@
-"""HI-Diff's ablation, Single-Guide: all tokens at every level; 21.98 M parameters (published 32.00 dB / 0.9534).
+"""HI-Diff's ablation, Single-Guide: one prior at every level; 21.98 M parameters (published 32.00 dB / 0.9534).
 
     icdpm-train --config=hidiff_ablation_single --data=gopro --workdir=/tmp/single --start_from=/tmp/stage1
 """

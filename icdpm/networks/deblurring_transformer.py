@@ -26,7 +26,7 @@ class DeblurringTransformer(tf.keras.layers.Layer):
       expansion: of the feed-forward networks.
       dtype: Keras policy; the output is always float32.
       guide: 'hierarchical': z1 is integrated at the first level and in the refinement, z2 at the second and third, and z3
-        modulates the fourth; 'single': z1 is integrated at all; 'none'.
+        modulates the fourth; 'single': z1 is integrated at every level; 'none'.
       tokens, prior_width: shape of the prior.
     """
 

@@ -59,7 +59,7 @@ class HIDiff(System):
         config.transformer.refinement_blocks = 4
         config.transformer.heads = (1, 2, 4, 8)
         config.transformer.expansion = 2.66  # of the feed-forward networks
-        config.transformer.guide = "hierarchical"  # or single: all tokens at every level (the ablation's Single-Guide)
+        config.transformer.guide = "hierarchical"  # or single: the same prior at every level (the ablation's Single-Guide)
 
         # The prior z.
         config.prior = ml_collections.ConfigDict()

@@ -50,6 +50,7 @@ def test_help_names_every_published_set():
         (["frames", "--output=x", "--partial"], "--partial is not for frames"),
         (["gopro", "--window=5"], "--window is not for gopro"),
         (["weights/niqe", "--output=x"], "--output is not for weights/niqe"),
+        (["weights/hidiff_gopro"], "--output is missing"),
         (["shake", "--output=x", "--min_extent=9", "--max_extent=3"], "--min_extent is larger than --max_extent"),
     ],
 )
