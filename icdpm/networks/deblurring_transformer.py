@@ -59,11 +59,13 @@ class DeblurringTransformer(tf.keras.layers.Layer):
 
     @property
     def bytes_per_pixel(self):
-        """Memory that one evaluation holds at its peak, for each pixel: within a feed-forward network of the refinement, both
-        branches before and after their depthwise convolution, the features that it is added to, and what the encoder stores.
+        """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on a CPU (6.4 of 6.8 kB).
+
+        Within a feed-forward network of the refinement: both branches, before and after their depthwise convolution, and what
+        a kernel works in; the features that it is added to; and what the encoder stores.
         """
         width = 2 * self.channels
-        widest = max(4 * int(width * self.expansion), 6 * width)
+        widest = max(5 * int(width * self.expansion), 6 * width)
         return (widest + 3 * width + 2 * self.channels) * tf.as_dtype(self.compute_dtype).size + 128
 
     def call(self, images, prior=None):
