@@ -63,23 +63,22 @@ class TrainingStep:
             return gradients_of(batch)
         divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
 
+        def gradients_of_part(number):
+            gradients, losses = gradients_of({key: x[number] for key, x in divided.items()})
+            return [g / parts for g in gradients], {name: loss / parts for name, loss in losses.items()}
+
         def add_part(number, gradients, losses):
-            new_gradients, new_losses = gradients_of({key: x[number] for key, x in divided.items()})
+            more_gradients, more_losses = gradients_of_part(number)
             return (
                 number + 1,
-                [total + g / parts for total, g in zip(gradients, new_gradients)],
-                {name: total + new_losses[name] / parts for name, total in losses.items()},
+                [total + g for total, g in zip(gradients, more_gradients)],
+                {name: total + more_losses[name] for name, total in losses.items()},
             )
 
-        zeros = [tf.zeros(variable.shape) for variable in variables]
-        start = (tf.constant(0), zeros, dict.fromkeys(self._loss_names(batch), tf.constant(0.0)))
-        _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts)
+        # The first part tells what losses there are; the loop takes the others.
+        start = (tf.constant(1), *gradients_of_part(0))
+        _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts - 1)
         return gradients, losses
-
-    def _loss_names(self, batch):
-        """The names of `losses`, which are traced for them and not computed."""
-        traced = tf.function(lambda batch: self.losses(batch, example_seeds([0, 0], batch["index"]), training=True))
-        return list(traced.get_concrete_function(batch).structured_outputs)
 
 
 def _total(losses, weights):
