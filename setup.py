@@ -42,6 +42,11 @@ REPORT = "markdown>=3.4,<4"
 SERVE = "gradio==6.31.0; python_version >= '3.10'"
 
 EXTRAS = {
+    # Storages that TensorFlow does not know by itself, s3:// for one: the release for TensorFlow 2.15, the last there is.
+    "buckets": [
+        "tensorflow-io==0.36.0; python_version < '3.12'",
+        "tensorflow-io-gcs-filesystem==0.36.0; python_version < '3.12'",
+    ],
     # What `icdpm-evaluate --align=ecc` needs. Later ones want numpy 2.
     "align": [ALIGN],
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.

@@ -37,6 +37,15 @@ def run_command(main):
     The exit status is 0 or what `main` returns, 1 after an error that the user can put right, 2 after wrong flags, 130
     after an interrupt. Each of these is one line on stderr; any other exception is a bug and keeps its traceback.
     """
+    try:
+        _run(main)
+    except BaseException as error:
+        if "tensorflow_io" in sys.modules:
+            _leave_at_once(error)
+        raise
+
+
+def _run(main):
     program = Path(sys.argv[0]).stem
     interrupts = []
 
@@ -83,6 +92,19 @@ def run_command(main):
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         stop("interrupted", 130)
+
+
+def _leave_at_once(error):
+    """Ends the process as Python would after this exception, but without what C++ libraries do last.
+
+    The AWS library inside TensorFlow I/O aborts there, after all is done, and another exit status than ours would be seen.
+    """
+    status = error.code if isinstance(error, SystemExit) else 1
+    if not isinstance(error, SystemExit):
+        sys.excepthook(type(error), error, error.__traceback__)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(status or 0))
 
 
 def _quieten_libraries():

@@ -10,6 +10,7 @@ from icdpm.albums.selection import STANDARD_STREAM
 from icdpm.albums.side_files import SideFiles, side_files
 from icdpm.errors import IcdpmError
 from icdpm.photos.formats import FORMATS, SUFFIXES, Format, format_of
+from icdpm.storage import is_remote, storage_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +62,14 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
             raise IcdpmError(f"standard output takes one photo, not {len(photos)}; choose a folder as --output")
         return [Job(photos[0].source, None, chosen)], []
     if _is_name_of_one(output, photos):
-        target = Path(output)
+        target = storage_path(output)
         if chosen not in (None, format_of(target)):
             raise IcdpmError(f"{target} is not how a file of --format={format_name} is named; choose one of the two")
         targets = {photos[0]: target}
     elif any(photo.source is None for photo in photos):
         raise IcdpmError(f"the photo from standard input has no name to keep in {output}; choose a file name or -")
     else:
-        targets = {photo: Path(output) / _renamed(photo.place, chosen) for photo in photos}
+        targets = {photo: storage_path(output) / _renamed(photo.place, chosen) for photo in photos}
     _check_apart({photo: [target, *side_files(target, **beside).paths] for photo, target in targets.items()})
     jobs, failures = [], []
     for photo, target in targets.items():
@@ -79,7 +80,7 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
             continue
         job = Job(photo.source, target, format_of(target), side_files(target, **beside))
         wanted = [target, *job.beside.paths]
-        there = [path for path in wanted if os.path.exists(path)]
+        there = [path for path in wanted if (path.exists() if is_remote(path) else os.path.exists(path))]
         if skip_existing and there == wanted:
             continue
         if there and not (overwrite or skip_existing):
@@ -94,7 +95,9 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
 def _is_name_of_one(output, photos):
     if len(photos) > 1 or not photos[0].alone:
         return False
-    return bool(Path(output).suffix) and not output.endswith((os.sep, "/")) and not os.path.isdir(output)
+    path = storage_path(output)
+    is_folder = path.is_dir() if is_remote(path) else os.path.isdir(path)
+    return bool(path.suffix) and not output.endswith((os.sep, "/")) and not is_folder
 
 
 def _renamed(place, chosen):
@@ -106,20 +109,30 @@ def _renamed(place, chosen):
 
 def _check_apart(planned):
     """Raises IcdpmError where two photos would be written to one file, or one over a photo that is read."""
-    # Path.resolve would raise where links lead in a circle.
-    sources = {os.path.realpath(photo.source): photo.source for photo in planned if photo.source is not None}
+    sources = {_real(photo.source): photo.source for photo in planned if photo.source is not None}
     taken = {}
     for photo, paths in planned.items():
         for path in paths:
             other = taken.setdefault(path, photo)
             if other is not photo:
                 raise IcdpmError(f"{other.source} and {photo.source} would both be restored to {path}; restore them apart")
-            if (source := sources.get(os.path.realpath(path))) is not None:
+            if (source := sources.get(_real(path))) is not None:
                 raise IcdpmError(f"{source} would be replaced by a restoration; choose another --output")
+
+
+def _real(path):
+    # Path.resolve would raise where links lead in a circle.
+    return os.fspath(path) if is_remote(path) else os.path.realpath(path)
 
 
 def _check_writable(folder):
     """Raises IcdpmError where nothing can be written in a folder: better known before hours of work than after."""
+    if is_remote(folder):
+        try:
+            folder.check_writable()
+        except OSError as error:
+            raise IcdpmError(f"cannot write in {folder}: {error.strerror}; choose another --output") from error
+        return
     existing = folder.absolute()
     while not os.path.isdir(existing):
         if os.path.lexists(existing):

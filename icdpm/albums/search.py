@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
+from icdpm.storage import is_remote, storage_path
 
 
 class Search:
@@ -23,7 +24,9 @@ class Search:
 
     def __init__(self, leave_out):
         self.links = {}
-        self._leave_out = None if leave_out is None else Path(os.path.realpath(leave_out))
+        self._leave_out = leave_out if leave_out is None else storage_path(leave_out)
+        if isinstance(self._leave_out, Path):
+            self._leave_out = Path(os.path.realpath(leave_out))
 
     def expand(self, argument):
         """The files that a name or pattern stands for.
@@ -34,6 +37,8 @@ class Search:
         Raises:
           IcdpmError: a pattern matches nothing, or a folder cannot be read.
         """
+        if is_remote(argument):
+            return self._expand_remotely(storage_path(argument))
         if os.path.isdir(argument):
             return Path(argument), self._files_below(argument)
         # A name with brackets in it that is there is meant as it stands.
@@ -51,6 +56,26 @@ class Search:
         for match in matches:
             found += self._files_below(match) if os.path.isdir(match) else [match]
         return root, found if self._is_left_out(root) else [path for path in found if not self._is_left_out(path.parent)]
+
+    def _expand_remotely(self, argument):
+        """`expand` of a URL, whose storage has no links and knows no **."""
+        try:
+            if argument.is_dir():
+                return argument, self._not_left_out(argument.files_below())
+            if argument.exists() or not glob.has_magic(str(argument)):
+                return None, [argument]
+            root = next(parent for parent in argument.parents if not glob.has_magic(str(parent)))
+            found = []
+            for match in argument.glob():
+                found += match.files_below() if match.is_dir() else [match]
+        except OSError as error:
+            raise IcdpmError(f"{error.filename} cannot be searched for photos: {error.strerror}") from error
+        if not found:
+            raise IcdpmError(f"{argument} matches nothing; check the pattern")
+        return root, self._not_left_out(found)
+
+    def _not_left_out(self, paths):
+        return [path for path in paths if self._leave_out not in path.parents]
 
     def _matches(self, folder, pattern):
         """What matches the parts of a pattern in a folder, as `glob.glob` has it, links to folders left out."""

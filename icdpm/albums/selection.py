@@ -9,6 +9,7 @@ from pathlib import Path
 from icdpm.albums.search import Search
 from icdpm.errors import IcdpmError
 from icdpm.photos.formats import SUFFIXES
+from icdpm.storage import is_remote
 
 STANDARD_STREAM = "-"
 
@@ -18,7 +19,7 @@ class Selected:
     """A photo to restore.
 
     Attributes:
-      source: its path, or None for standard input.
+      source: its path, of either kind of `icdpm.storage`, or None for standard input.
       place: its path below a folder that restored photos go to, the folders between it and what was selected included.
       alone: whether it was given by its own name, not found in a folder or by a pattern.
     """
@@ -51,7 +52,7 @@ def select_photos(arguments, leave_out=None):
 
     Args:
       arguments: strings: photos; folders, searched with the folders in them; patterns with *, ?, [] or **, of photos
-        and folders; `-` for standard input.
+        and folders; URLs of these in other storages (there without **); `-` for standard input.
       leave_out: a folder that is not searched (that of the restored photos may lie among the photos).
 
     Returns:
@@ -70,7 +71,7 @@ def select_photos(arguments, leave_out=None):
             continue
         root, found = search.expand(argument)
         for path in found:
-            key = os.path.abspath(path)
+            key = os.fspath(path) if is_remote(path) else os.path.abspath(path)
             if root is None:
                 selected.setdefault(key, Selected(path, Path(path.name), alone=True))
             elif path.suffix.lower() in SUFFIXES:

@@ -19,12 +19,11 @@ methods beside each other on crops of the pictures, drawn by --seed; preference-
 it into the fractions of times that one method was preferred over another.
 """
 
-from pathlib import Path
-
 from absl import app, flags
 
 from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
+from icdpm.files import mirrored_folder
 from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
@@ -104,13 +103,14 @@ def _measure():
     from icdpm.evaluation.summary import summarise, write_summary
 
     choice = choose_metrics(FLAGS.metrics, FLAGS.align, FLAGS.niqe_model, FLAGS.patch_size)
-    pairs = _pairs()
-    print(f"measuring {', '.join(pairs.methods)} on {pairs.description}", flush=True)
-    print(write_summary(FLAGS.output, summarise(measure(pairs, choice, FLAGS.output))))
+    with mirrored_folder(FLAGS.output) as output:
+        pairs = _pairs(output)
+        print(f"measuring {', '.join(pairs.methods)} on {pairs.description}", flush=True)
+        print(write_summary(output, summarise(measure(pairs, choice, output))))
     print(f"written to {FLAGS.output}")
 
 
-def _pairs():
+def _pairs(output):
     from icdpm.evaluation.pairing import named_folders, pair_folders, pair_with_source
 
     if FLAGS.sharp:
@@ -127,7 +127,7 @@ def _pairs():
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
     folders = named_folders([*FLAGS.restored, model])
     name, workdir = folders.popitem()
-    folders[name] = Path(FLAGS.output) / name
+    folders[name] = output / name
     system = load(workdir, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
     making = write_outputs(system, source, settings, FLAGS.seed, folders[name])

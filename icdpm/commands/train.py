@@ -8,8 +8,6 @@ Example:
 Killed or stopped, the same command continues where the last checkpoint was written.
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
@@ -17,7 +15,7 @@ from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("config", None, "Name of a config that comes with the project (table2_c, tiny, …) or a .py file.")
-flags.DEFINE_string("workdir", None, "Folder for checkpoints, config and TensorBoard files.")
+flags.DEFINE_string("workdir", None, "Folder for checkpoints, config and TensorBoard files, here or in a bucket (gs://…, s3://…).")
 flags.DEFINE_string(
     "data",
     None,
@@ -70,7 +68,7 @@ def main(argv):
         print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
     target = open_source(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
     start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
-    signal = train(config, Path(FLAGS.workdir), training, validation, strategy, start_from, target)
+    signal = train(config, FLAGS.workdir, training, validation, strategy, start_from, target)
     if not is_chief(strategy):
         return 0
     if signal:

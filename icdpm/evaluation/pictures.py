@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,7 @@ class FilePicture:
 
     def stamp(self):
         """A text that changes when the file does."""
-        status = self.path.stat()
-        return f"{status.st_size} {status.st_mtime_ns}"
+        return hashlib.blake2b(self.path.read_bytes(), digest_size=16).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)

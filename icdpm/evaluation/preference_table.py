@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.storage import storage_path
 
 PROTOCOL = (
     "fraction of ratings that preferred the row over the column, with its 95 % Wilson interval, which takes the ratings "
@@ -136,9 +137,9 @@ def table_text(answers):
 def write_table(folder, answers):
     """Writes preference.json and preference.md."""
     content = {"protocol": PROTOCOL, "raters": len(answers.of_raters), "rows": table_rows(answers)}
-    with write_atomically(Path(folder) / "preference.json") as temporary:
+    with write_atomically(storage_path(folder) / "preference.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with write_atomically(Path(folder) / "preference.md") as temporary:
+    with write_atomically(storage_path(folder) / "preference.md") as temporary:
         temporary.write_text("# Preference\n\n" + table_text(answers), encoding="utf-8")
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import struct
 import warnings
-from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -17,6 +16,7 @@ from icdpm.photos.exif import apply_exif, read_exif
 from icdpm.photos.header import header_of, open_picture, too_many_pixels
 from icdpm.photos.photo import Photo
 from icdpm.photos.tiff import decode_deep_tiff
+from icdpm.storage import is_remote, storage_path
 
 # Of a file as it lies on the disk, which may hold layers and previews.
 _MOST_BYTES = 2**31
@@ -71,8 +71,8 @@ def read_picture(path):
 def read_file(path, name=None):
     """The bytes of a photo's file. Raises IcdpmError, which calls it `name`, where it is missing, unreadable or too large."""
     name = name or path
-    path = Path(path)
-    if not os.path.exists(path):
+    path = storage_path(path)
+    if not (path.exists() if is_remote(path) else os.path.exists(path)):
         what = "is a link that leads nowhere" if path.is_symlink() else "does not exist"
         raise IcdpmError(f"{name} {what}")
     if not path.is_file():

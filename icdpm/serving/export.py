@@ -22,7 +22,7 @@ PRESETS_FILE = "presets.json"
 def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_pixels=4_000_000, **changes):
     """Writes OUTPUT/: a SavedModel with the averaged weights; MODEL_CARD.md, config.json, presets.json, SHA256SUMS beside it.
 
-    The folder is whole or absent.
+    The folder is whole or absent; in a bucket it is whole as soon as it has saved_model.pb.
 
     Args:
       workdir: folder of a training run.
@@ -34,7 +34,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
     Raises:
       IcdpmError: there is something at `output`, or no such workdir or checkpoint, or no averaged weights in it.
     """
-    with make_folder_atomically(output) as folder:
+    with make_folder_atomically(output, marker="saved_model.pb") as folder:
         step = choose_step(workdir, checkpoint)
         system = load(workdir, step, precision)
         settings = system.settings(**changes)
@@ -84,8 +84,4 @@ def _save(folder, system, signatures, extra):
 
 
 def _sha256(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,13 +1,14 @@
 """Weights of a system as one file: a NumPy archive with an array for each variable, under the variable's name."""
 
+import io
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.storage import storage_path
 
 
 def named_variables(system):
@@ -43,10 +44,11 @@ def read_weights(path):
     Raises:
       IcdpmError: the file is missing or damaged.
     """
-    if not Path(path).is_file():
+    path = storage_path(path)
+    if not path.is_file():
         raise IcdpmError(f"there is no weights file {path}")
     try:
-        with np.load(path) as archive:
+        with np.load(io.BytesIO(path.read_bytes())) as archive:
             arrays = {name: archive[name].astype(np.float32) for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise IcdpmError(f"the weights file {path} is damaged ({error}); copy it again or train again") from error

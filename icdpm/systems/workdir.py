@@ -1,9 +1,9 @@
-"""The folder of a training run: what lies where, and how a trained system is loaded from it.
+"""The folder of a training run, here or in another storage: what lies where, and how a trained system is loaded from it.
 
 WORKDIR/config.json                           the config of the run
 WORKDIR/data.json                             what it was trained and validated on, in words
-WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name
-    weights.npz                               the averaged (EMA) weights: all that restoring needs
+WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name (in a bucket: as soon as it has weights.npz)
+    weights.npz                               the averaged (EMA) weights: all that restoring needs; written last
     state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
 WORKDIR/checkpoints/best.json                 the step of the best validation, and its numbers
 WORKDIR/tensorboard/                          scalars and pictures
@@ -11,42 +11,47 @@ WORKDIR/tensorboard/                          scalars and pictures
 
 import json
 import re
-from pathlib import Path
 
 from icdpm.errors import IcdpmError
+from icdpm.storage import is_remote, storage_path
 from icdpm.systems.config import config_from_json
 from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.weights import load_weights
 
+# The file of a checkpoint that is written last.
+MARKER = "weights.npz"
 _STEP = re.compile(r"step-(\d{9,})")
 
 
 def config_file(workdir):
     """Path of the run's config."""
-    return Path(workdir) / "config.json"
+    return storage_path(workdir) / "config.json"
 
 
 def data_file(workdir):
     """Path of the note of which data the run has seen."""
-    return Path(workdir) / "data.json"
+    return storage_path(workdir) / "data.json"
 
 
 def checkpoint_folder(workdir, step):
     """Path of the checkpoint of a step."""
-    return Path(workdir) / "checkpoints" / f"step-{step:09d}"
+    return storage_path(workdir) / "checkpoints" / f"step-{step:09d}"
 
 
 def best_file(workdir):
     """Path of the note of which checkpoint is the best."""
-    return Path(workdir) / "checkpoints" / "best.json"
+    return storage_path(workdir) / "checkpoints" / "best.json"
 
 
 def checkpoint_steps(workdir):
     """Steps of the complete checkpoints, ascending."""
-    folder = Path(workdir) / "checkpoints"
+    folder = storage_path(workdir) / "checkpoints"
     if not folder.is_dir():
         return []
-    return sorted(int(match[1]) for path in folder.iterdir() if (match := _STEP.fullmatch(path.name)))
+    steps = sorted(int(match[1]) for path in folder.iterdir() if (match := _STEP.fullmatch(path.name)))
+    if is_remote(workdir):  # where folders come into being file by file
+        return [step for step in steps if weights_file(workdir, step).exists()]
+    return steps
 
 
 def read_config(workdir):
@@ -85,7 +90,7 @@ def read_best(workdir):
 
 def weights_file(workdir, step):
     """Path of the averaged (EMA) weights of a step."""
-    return checkpoint_folder(workdir, step) / "weights.npz"
+    return checkpoint_folder(workdir, step) / MARKER
 
 
 def choose_step(workdir, checkpoint="latest"):

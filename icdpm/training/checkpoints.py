@@ -6,9 +6,10 @@ import shutil
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, reason_of
-from icdpm.files import write_atomically
+from icdpm.files import make_folder_atomically, remove_folder, write_atomically
+from icdpm.storage import is_remote
 from icdpm.systems.weights import named_variables, save_weights
-from icdpm.systems.workdir import best_file, checkpoint_folder, checkpoint_steps, read_best
+from icdpm.systems.workdir import MARKER, best_file, checkpoint_folder, checkpoint_steps, read_best
 from icdpm.training.optimizer import averaged_weights
 
 # What TensorFlow raises for files that were cut, depending on where.
@@ -18,8 +19,8 @@ _DAMAGE = (AssertionError, ValueError, TypeError, LookupError, RuntimeError, OSE
 class Checkpoints:
     """Writes and reads the checkpoints of a run.
 
-    A checkpoint is written to a folder of a temporary name, which is renamed when all of it is there: a run killed at any
-    moment leaves complete checkpoints only.
+    A checkpoint is written to a folder of a temporary name, which is renamed, or copied to a bucket with its averaged weights
+    last, when all of it is there: a run killed at any moment leaves complete checkpoints only.
 
     Args:
       workdir: the run's folder.
@@ -36,20 +37,29 @@ class Checkpoints:
     def save(self, step):
         """Writes the checkpoint of this step, unless it is there, and removes those no longer kept."""
         folder = checkpoint_folder(self.workdir, step)
-        if not folder.exists():
-            temporary = folder.with_name(f".writing-{folder.name}")
-            shutil.rmtree(temporary, ignore_errors=True)
+        there = checkpoint_steps(self.workdir)
+        if is_remote(self.workdir) and there and there[-1] > step:
+            raise IcdpmError(f"another run writes in {self.workdir}: it holds step {there[-1]}, and this run is at {step}")
+        if step not in there:
+            self._clear_leftovers(folder)
             try:
-                temporary.mkdir(parents=True)
-                self._state.write(str(temporary / "state"))
-                save_weights(temporary / "weights.npz", averaged_weights(self.system))
-                temporary.rename(folder)
+                with make_folder_atomically(folder, marker=MARKER) as temporary:
+                    self._state.write(str(temporary / "state"))
+                    save_weights(temporary / MARKER, averaged_weights(self.system))
             except (OSError, tf.errors.OpError) as error:
-                shutil.rmtree(temporary, ignore_errors=True)
                 raise IcdpmError(f"cannot write the checkpoint {folder}: {reason_of(error)}") from error
         kept = {*checkpoint_steps(self.workdir)[-self.keep :], read_best(self.workdir)}
         for old in set(checkpoint_steps(self.workdir)) - kept:
-            shutil.rmtree(checkpoint_folder(self.workdir, old))
+            remove_folder(checkpoint_folder(self.workdir, old), marker=MARKER)
+
+    def _clear_leftovers(self, folder):
+        """Removes what a run that was killed while it wrote a checkpoint has left."""
+        if is_remote(folder):
+            if folder.exists():
+                folder.rmtree()
+        elif folder.parent.is_dir():
+            for path in folder.parent.glob(".*-step-*"):
+                shutil.rmtree(path, ignore_errors=True)
 
     def mark_best(self, step, numbers):
         """Saves this step's checkpoint and notes it, with its validation numbers, as the best."""

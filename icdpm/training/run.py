@@ -5,6 +5,7 @@ import contextlib
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.storage import storage_path
 from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.weights import load_fitting_weights
 from icdpm.systems.workdir import checkpoint_steps, choose_step, read_config, weights_file
@@ -115,7 +116,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
                 validation_pairs, count=config.run.validation_images, crop=config.data.crop, batch=config.data.batch
             )
             validation = Validation(config, list(held_out.as_numpy_iterator()))
-            writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
+            writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
             progress = Progress(start, steps)
             stop = StopOnSignal(start, checkpoints.save)
 

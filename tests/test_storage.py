@@ -1,0 +1,159 @@
+"""Files in another storage, tried on TensorFlow's own ram://."""
+
+import json
+import uuid
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.albums.album import work_through
+from icdpm.albums.jobs import plan_jobs
+from icdpm.albums.selection import select_photos
+from icdpm.errors import IcdpmError
+from icdpm.files import make_folder_atomically, mirrored_folder, remove_folder, write_atomically
+from icdpm.photos.drift import drift_of
+from icdpm.photos.reading import read_picture
+from icdpm.restoration.result import Restored
+from icdpm.storage import RemotePath, is_remote, storage_path
+
+
+@pytest.fixture
+def bucket():
+    return storage_path(f"ram://{uuid.uuid4().hex}/bucket")
+
+
+def names(path):
+    return sorted(str(each.relative_to(path)) for each in path.files_below())
+
+
+def test_urls_are_remote_and_names_are_not(tmp_path):
+    assert is_remote("gs://bucket/run") and is_remote(RemotePath("s3://bucket"))
+    assert str(storage_path("hdfs://host:9000/a")) == "hdfs://host:9000/a"
+    for local in (tmp_path, "run", "motion:photos", "a b://c"):
+        assert not is_remote(local) and not isinstance(storage_path(local), RemotePath)
+    path = storage_path("s3://bucket/run/checkpoints/state.index")
+    assert (path.name, path.stem, path.suffix) == ("state.index", "state", ".index")
+    assert str(path.parent / "weights.npz") == "s3://bucket/run/checkpoints/weights.npz"
+    assert path.with_suffix(".data") == storage_path("s3://bucket/run/checkpoints/state.data")
+    assert [str(parent) for parent in path.parents][1] == "s3://bucket/run"
+
+
+def test_files_and_folders(bucket):
+    assert not bucket.exists() and not bucket.is_dir()
+    bucket.mkdir()
+    bucket.check_writable()
+    (bucket / "deep/b.txt").parent.mkdir()
+    (bucket / "deep/b.txt").write_bytes("ö".encode())
+    (bucket / "a.txt").write_bytes(b"a")
+    assert (bucket / "deep/b.txt").read_text() == "ö" and (bucket / "deep/b.txt").stat().st_size == 2
+    assert bucket.is_dir() and (bucket / "a.txt").is_file() and names(bucket) == ["a.txt", "deep/b.txt"]
+    (bucket / "a.txt").unlink()
+    (bucket / "a.txt").unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError) as error:
+        (bucket / "a.txt").read_bytes()
+    assert error.value.filename == str(bucket / "a.txt") and error.value.strerror
+    bucket.rmtree()
+    assert not bucket.exists()
+
+
+def test_a_storage_that_nothing_here_knows_is_one_sentence():
+    with pytest.raises(IcdpmError, match=r"^(zz://.*knows no storage zz://|zz:// needs TensorFlow I/O: pip install)"):
+        storage_path("zz://bucket/run").exists()
+
+
+def test_a_file_is_put_there_when_it_is_whole(bucket):
+    target = bucket / "new" / "a.json"
+    with write_atomically(target) as temporary:
+        temporary.write_text("first")
+        assert not target.exists()
+    with pytest.raises(RuntimeError), write_atomically(target) as temporary:
+        temporary.write_text("second")
+        raise RuntimeError
+    assert target.read_text() == "first" and names(bucket) == ["new/a.json"]
+    with pytest.raises(IcdpmError, match="it is a folder"), write_atomically(target.parent):
+        pytest.fail("nothing is to be made")
+
+
+def test_a_folder_gets_its_marker_last_and_loses_it_first(bucket, monkeypatch):
+    order = []
+    upload, unlink, rmtree = RemotePath.upload, RemotePath.unlink, RemotePath.rmtree
+    monkeypatch.setattr(RemotePath, "upload", lambda self, source: (order.append(self.name), upload(self, source)))
+    monkeypatch.setattr(RemotePath, "unlink", lambda self, **_: (order.append(f"-{self.name}"), unlink(self)))
+    monkeypatch.setattr(RemotePath, "rmtree", lambda self: (order.append("-all"), rmtree(self)))
+    with make_folder_atomically(bucket / "1", marker="b") as folder:
+        (folder / "inner").mkdir()
+        for name in ("a", "b", "c", "inner/d"):
+            (folder / name).touch()
+    assert order == ["a", "c", "d", "b"] and names(bucket / "1") == ["a", "b", "c", "inner/d"]
+    with pytest.raises(IcdpmError, match="1 is there already"), make_folder_atomically(bucket / "1", marker="b"):
+        pytest.fail("nothing is to be made")
+    remove_folder(bucket / "1", marker="b")
+    assert order[4:] == ["-b", "-all"] and not (bucket / "1").exists()
+
+
+def test_a_mirrored_folder_has_what_was_there_and_gives_what_is_new(bucket):
+    bucket.mkdir()
+    (bucket / "old.csv").write_bytes(b"1")
+    with pytest.raises(KeyboardInterrupt), mirrored_folder(bucket) as folder:
+        assert (folder / "old.csv").read_text() == "1"
+        (folder / "pictures").mkdir()
+        (folder / "pictures" / "a.png").write_bytes(b"png")
+        raise KeyboardInterrupt
+    assert names(bucket) == ["old.csv", "pictures/a.png"]
+
+
+def test_photos_of_a_bucket_are_restored_into_it(bucket):
+    for name in ("a.png", "deep/b.jpg", "deep/notes.txt", "out/c.png", ".hidden/d.png"):
+        (bucket / name).parent.mkdir()
+        (bucket / name).write_bytes(b"")
+    pixels = np.full((8, 9, 3), 90, np.uint8)
+    for name in ("a.png", "deep/b.jpg"):
+        with write_atomically(bucket / name) as temporary:
+            PIL.Image.fromarray(pixels).save(temporary)
+    selection = select_photos([str(bucket)], leave_out=str(bucket / "out"))
+    assert [str(photo.place) for photo in selection.photos] == ["a.png", "deep/b.jpg"] and selection.ignored == 1
+    assert [photo.place.name for photo in select_photos([f"{bucket}/*.png", f"{bucket}/a.png"]).photos] == ["a.png"]
+    with pytest.raises(IcdpmError, match="matches nothing"):
+        select_photos([f"{bucket}/*.tif"])
+
+    jobs, failures = plan_jobs(selection.photos, str(bucket / "out"), compare=True)
+    assert not failures
+
+    def restore(photo, job, on_step):
+        return Restored(photo.pixels + 1, None, None)
+
+    assert work_through(jobs, restore) == ([], [])
+    assert names(bucket / "out") == ["a.compare.png", "a.png", "c.png", "deep/b.compare.png", "deep/b.jpg"]
+    assert (read_picture(bucket / "out/a.png") == 91).all() and drift_of(pixels, read_picture(bucket / "out/a.png"))
+    again, _ = plan_jobs(selection.photos, str(bucket / "out"), compare=True, skip_existing=True)
+    assert again == []
+    with pytest.raises(IcdpmError, match="would be replaced"):
+        plan_jobs(selection.photos, str(bucket))
+    with pytest.raises(IcdpmError, match=r"ram://.*no.png does not exist"):
+        read_picture(bucket / "no.png")
+
+
+def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, micro_config, random_pairs):
+    from icdpm.serving.export import export
+    from icdpm.systems.workdir import best_file, checkpoint_folder, checkpoint_steps, load
+    from icdpm.training.run import train
+    from icdpm.training.strategy import make_strategy
+
+    def run(steps, workdir=bucket):
+        micro_config.run.steps = steps
+        train(micro_config, str(workdir), random_pairs, random_pairs, make_strategy("single"))
+
+    run(4)
+    assert checkpoint_steps(bucket) == [2, 3, 4] and json.loads(best_file(bucket).read_text())["step"]
+    # A run that was killed while it wrote one leaves a folder that is not counted, and is written anew.
+    (checkpoint_folder(bucket, 4) / "weights.npz").unlink()
+    assert checkpoint_steps(bucket) == [2, 3]
+    run(6)
+    unbroken = storage_path(f"{bucket}-unbroken")
+    run(6, unbroken)
+    assert checkpoint_steps(bucket)[-1] == 6
+    for mine, other in zip(load(bucket).get_weights(), load(unbroken).get_weights()):
+        np.testing.assert_array_equal(mine, other)
+    export(str(bucket), str(bucket / "models/1"), max_pixels=10_000, samples=1)
+    assert {"saved_model.pb", "MODEL_CARD.md", "variables/variables.index"} <= set(names(bucket / "models/1"))
