@@ -41,16 +41,21 @@ REPORT = "markdown>=3.4,<4"
 
 SERVE = "gradio==6.31.0; python_version >= '3.10'"
 
+BUCKETS = [
+    "tensorflow-io==0.36.0; python_version < '3.12'",
+    "tensorflow-io-gcs-filesystem==0.36.0; python_version < '3.12'",
+]
+
+# A server of S3's protocol, for tests.
+S3_SERVER = [f"{name}; python_version >= '3.10'" for name in ("moto[s3]>=5.1,<6", "flask", "flask-cors")]
+
 EXTRAS = {
     # Storages that TensorFlow does not know by itself, s3:// for one: the release for TensorFlow 2.15, the last there is.
-    "buckets": [
-        "tensorflow-io==0.36.0; python_version < '3.12'",
-        "tensorflow-io-gcs-filesystem==0.36.0; python_version < '3.12'",
-    ],
+    "buckets": BUCKETS,
     # What `icdpm-evaluate --align=ecc` needs. Later ones want numpy 2.
     "align": [ALIGN],
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.
-    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS, REPORT],
+    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS, REPORT, *BUCKETS, *S3_SERVER],
     "lint": ["ruff==0.17.5"],
     # What the experiments' plots are drawn with.
     "plots": [PLOTS],
