@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import sys
 
 from icdpm.albums.comparison import before_and_after
@@ -23,7 +24,7 @@ def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=Fals
     Args:
       jobs: of `plan_jobs`; they say whether samples are kept and their spread is wanted.
       restore: function (pixels, *, keep_samples, spread, on_step) -> Restored: `icdpm.restoration.restore.restore` with its
-        other arguments given.
+        other arguments given. Or several, which each work on a photo of their own at the same time.
       evaluations: how many evaluations of the network a photo takes.
       match_color, verbose: as of `work_through`.
 
@@ -31,7 +32,7 @@ def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=Fals
       As `work_through`.
     """
 
-    def restore_photo(photo, job, on_step):
+    def restore_photo(restore, photo, job, on_step):
         try:
             return restore(
                 photo.pixels,
@@ -42,7 +43,8 @@ def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=Fals
         except IcdpmError as error:
             raise IcdpmError(f"{job.name}: {error}") from error
 
-    return work_through(jobs, restore_photo, steps=evaluations, unit="step", match_color=match_color, verbose=verbose)
+    each = [functools.partial(restore_photo, one) for one in ([restore] if callable(restore) else restore)]
+    return work_through(jobs, each, steps=evaluations, unit="step", match_color=match_color, verbose=verbose)
 
 
 def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, match_color=False, verbose=False):
@@ -50,7 +52,8 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, m
 
     Args:
       jobs: of `plan_jobs`.
-      restore_photo: function (photo, job, on_step) -> Restored, as the `work` of `one_by_one`; its errors name the photo.
+      restore_photo: function (photo, job, on_step) -> Restored, as the `work` of `one_by_one`, or several; its errors name the
+        photo.
       steps, unit, at_once: see `one_by_one`.
       match_color: whether drift of colour is taken out (`icdpm.photos.drift`).
       verbose: whether it is told how the colours of each photo drifted.
@@ -59,17 +62,18 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, m
       (sentences that tell what of photos was not kept and how others are to be read, one sentence for each photo that
       failed).
     """
-    notices = []
+    notices = {}
 
-    def work(job, on_step):
+    def work(restore_photo, job, on_step):
         def restored_of(photo):
             restored = restore_photo(photo, job, on_step)
             return match_restored(photo.pixels, restored) if match_color else restored
 
-        notices.extend(_do(job, restored_of, verbose))
+        notices[job] = _do(job, restored_of, verbose)
 
-    failures = one_by_one(jobs, work, name=lambda job: job.name, steps=steps, unit=unit, at_once=at_once)
-    return notices, failures
+    works = [functools.partial(work, one) for one in ([restore_photo] if callable(restore_photo) else restore_photo)]
+    failures = one_by_one(jobs, works, name=lambda job: job.name, steps=steps, unit=unit, at_once=at_once)
+    return [notice for job in jobs for notice in notices.get(job, ())], failures
 
 
 def _do(job, restored_of, verbose):

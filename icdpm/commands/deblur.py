@@ -155,10 +155,9 @@ def _by_model():
     """(how many samples are drawn of a photo, what restores jobs as `restore_album` does) with a model of this machine."""
     from icdpm import pretrained
     from icdpm.albums.album import restore_album
-    from icdpm.restoration.restore import restore
-    from icdpm.systems.workdir import load
+    from icdpm.restoration.devices import restorers
 
-    system = load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
+    system, each = restorers(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
@@ -168,7 +167,7 @@ def _by_model():
     options = {"seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}
     return settings.samples, functools.partial(
         restore_album,
-        restore=functools.partial(restore, system, settings=settings, **options),
+        restore=[functools.partial(restore, settings=settings, **options) for restore in each],
         evaluations=settings.evaluations,
         match_color=FLAGS.match_color,
         verbose=FLAGS.verbose,

@@ -3,6 +3,8 @@
 import io
 import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -64,3 +66,41 @@ def test_an_interrupt_waits_for_the_end_of_a_step_where_it_should(at_once, reach
     with pytest.raises(KeyboardInterrupt):
         one_by_one("ab", work, at_once=at_once)
     assert seen == reached
+
+
+def test_several_work_at_the_same_time_and_what_stops_one_stops_all():
+    both, done = threading.Barrier(2, timeout=30), []
+
+    def work(item, on_step):
+        if item in "ab":
+            both.wait()  # only passed by two at the same time
+        if item == "c":
+            raise IcdpmError("c is broken")
+        on_step(1)
+        done.append(item)
+
+    assert one_by_one("abcd", [work, work]) == ["c is broken"] and sorted(done) == ["a", "b", "d"]
+
+    def fail(item, on_step):
+        raise ZeroDivisionError
+
+    def wait_and_go_on(item, on_step):
+        time.sleep(0.2)
+        done.append(item)
+
+    done.clear()
+    with pytest.raises(ZeroDivisionError):
+        one_by_one("abcdef", [fail, wait_and_go_on])
+    assert len(done) <= 2
+
+    def interrupted(item, on_step):
+        both.wait()
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.5)
+        on_step(1)
+        done.append(item)
+
+    done.clear()
+    with pytest.raises(KeyboardInterrupt):
+        one_by_one("abcd", [interrupted, interrupted])
+    assert done == []

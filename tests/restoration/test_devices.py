@@ -1,0 +1,43 @@
+"""Several devices at once, tried on logical ones of a CPU."""
+
+import subprocess
+import sys
+
+CHECK = """
+import functools, sys, threading
+import numpy as np, PIL.Image, tensorflow as tf
+cpu, = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from icdpm.albums.album import restore_album
+from icdpm.albums.jobs import plan_jobs
+from icdpm.albums.selection import select_photos
+from icdpm.restoration.devices import restorers, restorers_on
+
+workdir, photos = sys.argv[1:]
+for name, (system, each) in {"one": restorers(workdir), "two": restorers_on(["CPU:0", "CPU:1"], workdir)}.items():
+    settings, used = system.settings(), set()
+    def noted(restore, *arguments, **options):
+        used.add((threading.current_thread().name, restore))
+        return restore(*arguments, **options, settings=settings)
+    restores = [functools.partial(noted, restore) for restore in each]
+    jobs, failures = plan_jobs(select_photos([photos]).photos, f"{photos}/../{name}")
+    assert restore_album(jobs, restores, evaluations=settings.evaluations) == ([], []) and not failures
+    assert len(used) == len(each) == {"one": 1, "two": 2}[name], used
+assert {v.device[-5:] for v in system.variables} == {"CPU:0"} and each[1].args[1].variables[0].device.endswith("CPU:1")
+"""
+
+
+def test_two_devices_restore_an_album_to_the_same_bytes(micro_workdir, tmp_path):
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    (tmp_path / "album").mkdir()
+    for number in range(5):
+        pixels = rng.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "album" / f"{number}.png")
+    done = subprocess.run([sys.executable, "-c", CHECK, micro_workdir, tmp_path / "album"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for number in range(5):
+        one, two = ((tmp_path / name / f"{number}.png").read_bytes() for name in ("one", "two"))
+        assert one == two
