@@ -25,12 +25,15 @@ import pkgutil
 import sys
 
 import tensorflow as tf
+from absl import flags
 
 model = tf.keras.Model
 for name in ("icdpm", "icdpm_datasets", "icdpm_experiments"):
     package = importlib.import_module(name)
-    for module in pkgutil.walk_packages(package.__path__, f"{name}."):
-        importlib.import_module(module.name)
+    for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+        importlib.import_module(found.name)
+        for flag in flags.FLAGS:  # commands have flags of the same name
+            flags.FLAGS[flag].allow_override = True
 assert tf.keras.Model is model, "tf.keras has become another"
 print(f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}: all modules imported")
 PYTHON
