@@ -16,10 +16,16 @@ PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-
 # In two processes: what all of the tests compile and keep is much for one.
 TESTS := $(patsubst %/,%,$(wildcard tests/*/))
 TESTED_APART := tests/systems tests/tiles tests/training
-FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
+# Pythons that set-up looks for, on the path and among pyenv's, and what the one it takes has to answer.
+PYTHONS := python3.11 python3.10 python3.9 python3.12 python3.13 python3
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))
+# Up to Python 3.11 and from 3.12 on there are two TensorFlows (setup.py). `make … $(OTHER)` does with the other than that in .venv.
+OTHER_VENV := .venv-other
+OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
+  'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
 .PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
-  bench-guided wheel-check clean
+  bench-guided wheel-check test-stacks stack-check clean
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,18 +100,29 @@ bench-export: $(READY)  ## an exported model beside the Python path: load, first
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
 	@bash tests/wheel_check.sh
 
+test-stacks: $(READY)  ## run the tests beside both TensorFlows, and stack-check (a second environment, in .venv-other)
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test $(OTHER)
+	@$(MAKE) --no-print-directory stack-check
+
+stack-check: $(READY)  ## what is made beside one TensorFlow is taken up beside the other (in .venv-other)
+	@$(MAKE) --no-print-directory setup $(OTHER)
+	@bash tests/stack_check.sh $(VENV) $(OTHER_VENV)
+
 clean:  ## remove what set-up, build and tests have made
-	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(OTHER_VENV) build dist *.egg-info .pytest_cache .ruff_cache
 	@find icdpm datasets experiments tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY):
 	@rm -rf $(VENV)
-	@for python in python3.11 python3.10 python3.9 python3; do \
-	  $$python -c '$(FITS)' 2> /dev/null && exec $$python -m venv $(VENV); \
+	@for name in $(PYTHONS); do \
+	  for python in $$name $${PYENV_ROOT:-$$HOME/.pyenv}/versions/*/bin/$$name; do \
+	    $$python -c '$(FITS)' 2> /dev/null && exec $$python -m venv $(VENV); \
+	  done; \
 	done; \
-	command -v uv > /dev/null && exec uv venv --quiet --python 3.11 --seed $(VENV); \
-	echo "icdpm needs Python 3.9, 3.10 or 3.11 with its venv module and found none:" \
-	  "install one (Debian: apt install python3.11 python3.11-venv) or uv, then run make again." >&2; \
+	command -v uv > /dev/null && exec uv venv --quiet --python $(patsubst python%,%,$(firstword $(PYTHONS))) --seed $(VENV); \
+	echo "icdpm needs Python 3.9 to 3.13 with its venv module; none of $(PYTHONS) answers:" \
+	  "install one (Debian: apt install $(firstword $(PYTHONS)) $(firstword $(PYTHONS))-venv) or uv, then run make again." >&2; \
 	exit 1
 	@echo "Setting up $(VENV): this downloads TensorFlow and takes a few minutes."
 	@# Python 3.9 may bring a pip too old for editable installs (21.3) and for the wheel check (22.3).

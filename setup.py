@@ -10,16 +10,23 @@ ROOT = Path(__file__).parent
 # Each importable name and the folder it lives in. The bare names `datasets` and `experiments` belong to others.
 PACKAGE_DIR = {"icdpm": "icdpm", "icdpm_datasets": "datasets", "icdpm_experiments": "experiments"}
 
+# The last release of tensorflow-addons imports only with TensorFlow 2.13 to 2.15, which are for Python up to 3.11.
+OLD, NEW = "; python_version < '3.12'", "; python_version >= '3.12'"
+
 REQUIREMENTS = [
-    # The last release of tensorflow-addons imports only with TensorFlow 2.13 to 2.15 and Keras 2.
-    "tensorflow==2.15.1",
-    "tensorflow-addons==0.23.0",
+    "tensorflow==2.15.1" + OLD,
+    "tensorflow-addons==0.23.0" + OLD,
+    "tensorflow>=2.20,<2.22" + NEW,
+    # Keras 2, which TensorFlow has no more. Its releases go with TensorFlow's, and pip takes a pair.
+    "tf_keras>=2.20,<2.22" + NEW,
+    # TensorFlow 2.21 brings it no more.
+    "tensorboard>=2.20" + NEW,
     # 4.9.3 is the last tensorflow-datasets for Python 3.9.
     "tensorflow-datasets==4.9.10; python_version >= '3.10'",
     "tensorflow-datasets==4.9.3; python_version < '3.10'",
     # pip accepts later ones beside TensorFlow 2.15, but tensorflow-datasets cannot be imported with them.
-    "tensorflow-metadata<1.18",
-    "numpy>=1.26,<2",
+    "tensorflow-metadata<1.18" + OLD,
+    "numpy>=1.26,<2" + OLD,
     "absl-py",
     "ml_collections",
     "pillow>=10.3",
@@ -30,35 +37,34 @@ REQUIREMENTS = [
     "tifffile",
     "tqdm",
     # The messages of warm-up requests in an exported model: 26 kB, and nothing that TensorFlow does not bring anyway.
-    "tensorflow-serving-api==2.15.1",
+    "tensorflow-serving-api==2.15.1" + OLD,
+    "tensorflow-serving-api>=2.20,<2.22" + NEW,
 ]
 
-ALIGN = "opencv-python-headless==4.11.0.86"
+# Later ones want numpy 2.
+ALIGN = ["opencv-python-headless==4.11.0.86" + OLD, "opencv-python-headless>=4.12,<5" + NEW]
 # The last for Python 3.9.
-PLOTS = "matplotlib==3.9.4"
+PLOTS = ["matplotlib==3.9.4" + OLD, "matplotlib>=3.10,<4" + NEW]
 
 REPORT = "markdown>=3.4,<4"
 
 SERVE = "gradio==6.31.0; python_version >= '3.10'"
 
-BUCKETS = [
-    "tensorflow-io==0.36.0; python_version < '3.12'",
-    "tensorflow-io-gcs-filesystem==0.36.0; python_version < '3.12'",
-]
+BUCKETS = ["tensorflow-io==0.36.0" + OLD, "tensorflow-io-gcs-filesystem==0.36.0" + OLD]
 
 # A server of S3's protocol, for tests.
-S3_SERVER = [f"{name}; python_version >= '3.10'" for name in ("moto[s3]>=5.1,<6", "flask", "flask-cors")]
+S3_SERVER = [f"{name}{OLD} and python_version >= '3.10'" for name in ("moto[s3]>=5.1,<6", "flask", "flask-cors")]
 
 EXTRAS = {
     # Storages that TensorFlow does not know by itself, s3:// for one: the release for TensorFlow 2.15, the last there is.
     "buckets": BUCKETS,
-    # What `icdpm-evaluate --align=ecc` needs. Later ones want numpy 2.
-    "align": [ALIGN],
+    # What `icdpm-evaluate --align=ecc` needs.
+    "align": ALIGN,
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.
-    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS, REPORT, *BUCKETS, *S3_SERVER],
+    "test": ["pytest", "dill", "importlib_resources", "selenium", *ALIGN, *PLOTS, REPORT, *BUCKETS, *S3_SERVER],
     "lint": ["ruff==0.17.5"],
     # What the experiments' plots are drawn with.
-    "plots": [PLOTS],
+    "plots": PLOTS,
     # What `make report` turns results/*.md into a page with.
     "report": [REPORT],
     # The page of `icdpm-serve`. Older Pythons have an older Gradio only, which does not work with what it asks for today.
@@ -92,9 +98,11 @@ setup(
         "Programming Language :: Python :: 3.9",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Image Processing",
     ],
-    python_requires=">=3.9,<3.12",
+    python_requires=">=3.9,<3.14",
     package_dir=PACKAGE_DIR,
     packages=packages(),
     # What tensorflow-datasets reads beside a builder, and pages; that there are type hints; the packaged model.

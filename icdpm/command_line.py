@@ -10,7 +10,6 @@ which --help prints, its flags, and
         run_command(main)
 """
 
-import os
 import re
 import signal
 import sys
@@ -18,8 +17,9 @@ import textwrap
 import warnings
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
+from icdpm.announcements import quieten_tensorflow
 from icdpm.errors import IcdpmError
 
 _REQUIRED = "must have a value other than None."
@@ -70,6 +70,7 @@ def _run(main):
             refuse(error)
 
     def work(argv):
+        logging.set_verbosity(logging.WARNING)  # libraries tell at INFO what they write, and how long that takes them
         try:
             return main(argv)
         except app.UsageError as error:
@@ -109,9 +110,7 @@ def _leave_at_once(error):
 
 def _quieten_libraries():
     """Hides what TensorFlow's libraries print about themselves; has no effect once they are imported."""
-    # TensorFlow 2.15 logs three false errors (cuDNN, cuFFT and cuBLAS registered twice) whenever it is imported, so
-    # its errors are hidden too. Real ones reach Python as exceptions.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quieten_tensorflow()
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons \(TFA\) has ended")
 
 

@@ -50,9 +50,13 @@ def command(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     environment["PYTHONPATH"] = str(tmp_path)
 
-    def run(*arguments):
+    def run(*arguments, **variables):
         return subprocess.run(
-            [sys.executable, "-c", launch, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True
+            [sys.executable, "-c", launch, *arguments],
+            env={**environment, **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
         )
 
     return run
@@ -127,9 +131,54 @@ def test_an_interrupt_is_one_line(command):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
 
 
-def test_tensorflow_and_its_addons_are_quiet(command):
-    done = command("--photo=a", "--failure=import tensorflow_addons, tensorflow_datasets")
+def test_tensorflow_and_what_is_built_on_it_are_quiet(command):
+    done = command("--photo=a", "--failure=import icdpm.training.addons, tensorflow_datasets")
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
+
+
+# What stands for TensorFlow says this, and then either ends the process, as a library that lacks an instruction of the
+# processor does, or fails, or is there.
+SAID = """
+import os
+for line in (
+    b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+    b"I0000 00:00:1795285671.427194   12002 port.cc:153] oneDNN custom operations are on.",
+    b"E0000 00:00:1795285671.427195   12002 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)",
+    b"F0000 00:00:1795285671.427196   12002 cpu_feature_guard.cc:7] this processor has no AVX",
+    b"Illegal",
+):
+    os.write(2, line + b"\\n")
+"""
+SHOWN = """\
+E0000 00:00:1795285671.427195   12002 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
+F0000 00:00:1795285671.427196   12002 cpu_feature_guard.cc:7] this processor has no AVX
+Illegal
+"""
+
+
+@pytest.mark.parametrize(
+    "then, status, after",
+    [
+        ("os.abort()", -signal.SIGABRT, ""),
+        ("raise OSError('no libcuda.so')", 1, "icdpm-dummy: error: no libcuda.so\n"),
+        ("", 0, "later\n"),
+    ],
+)
+def test_what_tensorflow_says_of_real_errors_is_seen(command, tmp_path, then, status, after):
+    (tmp_path / "tensorflow.py").write_text(SAID + then)
+    done = command("--photo=a", "--failure=import tensorflow, os; os.write(2, b'later\\n')")
+    assert done.returncode == status and done.stderr.startswith(SHOWN + after)
+
+
+def test_all_that_tensorflow_says_is_seen_by_who_asks_for_it(command, tmp_path):
+    (tmp_path / "tensorflow.py").write_text(SAID)
+    assert "oneDNN custom operations" in command("--photo=a", "--failure=import tensorflow", TF_CPP_MIN_LOG_LEVEL="0").stderr
+
+
+def test_libraries_do_not_tell_what_they_do(command):
+    logged = "from absl import logging; logging.info('Sharding callback duration'); logging.error('the disk is full')"
+    done = command("--photo=a", f"--failure={logged}")
+    assert done.returncode == 0 and "Sharding" not in done.stderr and "the disk is full" in done.stderr
 
 
 def test_an_interrupt_that_a_library_turns_into_another_error_is_one_line(command):

@@ -1,6 +1,7 @@
 """The rooms of the house and what each may know: imports run from the ground up, and nowhere in a circle."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,24 +11,34 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # From the ground up; a room may import those above it in this list, unless `KNOWS` says which.
 ROOMS = (
-    "errors storage files locks progress srgb torch_file command_line networks graphs photos tiles diffusion metrics "
-    "icdpm_datasets pretrained systems configs training restoration albums evaluation serving commands icdpm_experiments"
+    "errors storage files locks announcements progress srgb torch_file command_line keras networks graphs photos tiles diffusion "
+    "metrics icdpm_datasets pretrained systems configs training restoration albums evaluation serving "
+    "commands icdpm_experiments"
 ).split()
-GROUND = {"errors", "storage", "files", "locks", "progress", "srgb", "torch_file"}
+GROUND = {"errors", "storage", "files", "locks", "announcements", "progress", "srgb", "torch_file"}
 KNOWS = {
-    "command_line": {"errors"},
-    "networks": set(),
+    "command_line": {"errors", "announcements"},
+    "keras": set(),
+    "networks": {"keras"},
     "graphs": set(),
     "photos": GROUND,
     "tiles": {"photos"},
     "diffusion": {"tiles"},
     "metrics": GROUND,
     "icdpm_datasets": GROUND,
-    "systems": GROUND | {"networks", "graphs", "tiles", "diffusion"},
+    "systems": GROUND | {"keras", "networks", "graphs", "tiles", "diffusion"},
     "configs": GROUND | {"systems"},
     "icdpm_experiments": set(ROOMS[:-1]) - {"commands"},
 }
 WITHOUT_TENSORFLOW = ("photos", "albums")
+# What Keras 3 has no more, or has otherwise, and the one module that may use it.
+OF_KERAS_2 = {
+    r"\btf\.keras\b|\btf_keras\b|^(from|import) keras\b": "icdpm/keras.py",
+    r"\boptimizers\.legacy\b|\btensorflow_addons\b": "icdpm/training/addons.py",
+    r"\b(v|variable|kernel|weight|average)\.name\b": "icdpm/systems/weights.py",
+    r"\._dtype_policy\b": None,
+    r"\.submodules\b": None,
+}
 
 
 def modules():
@@ -76,3 +87,9 @@ def test_rooms_without_tensorflow(room):
     names = [".".join([package, *parts]) for _, package, parts in modules() if parts[0] == room and parts[-1] != "__init__"]
     check = f"import sys, {', '.join(names)}\nsys.exit('tensorflow' in sys.modules)"
     assert len(names) > 5 and subprocess.run([sys.executable, "-c", check]).returncode == 0
+
+
+@pytest.mark.parametrize("words, place", OF_KERAS_2.items())
+def test_what_is_of_keras_2_alone_lies_in_one_place(words, place):
+    users = {str(path.relative_to(ROOT)) for path, *_ in modules() if re.search(words, path.read_text(), re.MULTILINE)}
+    assert users == ({place} if place else set())

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from absl import flags, logging
+from absl import flags
 
 from icdpm import pretrained
 from icdpm.command_line import refuse_arguments, run_command
@@ -27,7 +27,6 @@ SIZES = [(256, 256), (355, 501), (720, 1280)]
 def main(argv):
     """Exports, measures, writes results/export."""
     refuse_arguments(argv)
-    logging.set_verbosity(logging.WARNING)  # TensorFlow tells at INFO, and at length, what it writes
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workdir = FLAGS.workdir or pretrained.WORKDIR

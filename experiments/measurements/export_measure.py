@@ -7,7 +7,6 @@ At last a picture of 16 bits is restored to ANSWER, for comparison.
 """
 
 import json
-import os
 import statistics
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from icdpm.announcements import quieten_tensorflow
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.reading import decode_photo
@@ -74,5 +74,5 @@ def measure(path, source, answer, height, width):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quieten_tensorflow()
     print(json.dumps(measure(*sys.argv[1:4], *map(int, sys.argv[4:]))))

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from icdpm.announcements import quieten_tensorflow
 from icdpm_experiments.measurements.input_frames import SEQUENCE
 
 BATCH, CROP = 256, 128
@@ -70,5 +71,5 @@ PIPELINES = {"strips": measure_strips, "decoding": measure_decoding, "data_loade
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quieten_tensorflow()
     print(json.dumps(PIPELINES[sys.argv[1]](Path(sys.argv[2]))))

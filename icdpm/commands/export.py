@@ -9,7 +9,7 @@ serving_PRESET and restore_PRESET are the same with those of each preset; denois
 own. MODEL_CARD.md beside the model describes them.
 """
 
-from absl import flags, logging
+from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
 from icdpm.commands import settings_flags
@@ -40,7 +40,6 @@ def main(argv):
     """Parses, exports, says where the model is."""
     refuse_arguments(argv)
     changes = settings_flags.given_changes()
-    logging.set_verbosity(logging.WARNING)  # TensorFlow tells at INFO that it writes
     from icdpm import pretrained
     from icdpm.serving.export import export
 

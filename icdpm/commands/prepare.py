@@ -22,7 +22,7 @@ it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights
 weights/hidiff_gopro and weights/hidiff_realblur turn the .pth files that HI-Diff's authors publish into a workdir.
 """
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from icdpm.command_line import run_command
 from icdpm_datasets.published.sets import NAMES, overview
@@ -72,7 +72,6 @@ def main(argv):
         raise app.UsageError(f"name one job: {', '.join(NAMES)}, frames, shake or weights")
     job = argv[1]
     _check_flags(job)
-    logging.set_verbosity(logging.WARNING)  # TFDS tells at INFO what the progress bars show
     if job == "frames":
         from icdpm_datasets.prepare.frames import prepare_frames
 

@@ -11,7 +11,7 @@ The page is for this computer alone unless --host says otherwise; then say who m
 
 from pathlib import Path
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from icdpm.command_line import refuse_arguments, run_command
 
@@ -40,7 +40,6 @@ def main(argv):
         raise app.UsageError("give either --workdir or --model")
     if FLAGS.password_file and FLAGS.allow_everyone:
         raise app.UsageError("give either --password_file or --allow_everyone")
-    logging.set_verbosity(logging.WARNING)
     from icdpm.serving.addresses import check_address, lets_others_in
     from icdpm.serving.page_server import check_gradio, serve_page
     from icdpm.serving.password import password_check

@@ -6,6 +6,8 @@ import contextlib
 import multiprocessing
 import signal
 
+from icdpm.announcements import quieten_tensorflow
+
 
 @contextlib.contextmanager
 def worker_pool(workers):
@@ -14,7 +16,7 @@ def worker_pool(workers):
         yield ThisProcess()
         return
     # Not forked: TensorFlow's threads would not survive it.
-    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), quieten_tensorflow)
     try:
         yield OtherProcesses(pool)
     finally:

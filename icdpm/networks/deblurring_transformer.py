@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.linear_maps import convolution
 from icdpm.networks.prior_scales import PriorScales
 from icdpm.networks.transformer_level import TransformerLevel
@@ -12,7 +13,7 @@ _SINGLE = ((0, "integration"),) * 4
 _UNTOLD = ((0, None),) * 4
 
 
-class DeblurringTransformer(tf.keras.layers.Layer):
+class DeblurringTransformer(keras.layers.Layer):
     """Four levels of transformer blocks, down by pixel-unshuffle and up by pixel-shuffle; the picture is added at the end.
 
     Level l works at 1/2^l of the resolution with 2^l·channels features. The decoder's first level and the refinement after it

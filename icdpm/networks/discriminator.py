@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 
-class Discriminator(tf.keras.layers.Layer):
+
+class Discriminator(keras.layers.Layer):
     """Tells for each place of a feature map which of two domains it is from: three 3×3 convolutions with leaky ReLUs.
 
     Args:
@@ -13,7 +15,7 @@ class Discriminator(tf.keras.layers.Layer):
     def __init__(self, channels, name):
         super().__init__(name=name, dtype="float32")
         self.convolutions = [
-            tf.keras.layers.Conv2D(filters, 3, padding="same", dtype="float32", name=f"convolution_{number}")
+            keras.layers.Conv2D(filters, 3, padding="same", dtype="float32", name=f"convolution_{number}")
             for number, filters in enumerate((channels, channels, 1))
         ]
 

@@ -2,10 +2,11 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.blocks import ResidualBlock, convolution
 
 
-class GuidanceNetwork(tf.keras.layers.Layer):
+class GuidanceNetwork(keras.layers.Layer):
     """H and R of eq. 2: a U-shaped residual network without resampling and without noise level.
 
     3×3 stem; one residual block at each width; middle blocks; one residual block at each width again, from the widest,

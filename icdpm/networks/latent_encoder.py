@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.linear_maps import convolution, linear
 from icdpm.networks.token_mixer import TokenMixer
@@ -9,7 +10,7 @@ from icdpm.networks.token_mixer import TokenMixer
 _PATCH = 4
 
 
-class LatentEncoder(tf.keras.layers.Layer):
+class LatentEncoder(keras.layers.Layer):
     """Pixels unshuffled by 4, convolutions, the average over side × side areas, a mixer of these tokens, a linear map.
 
     It is of one of two kinds, as the published models are: 'gelu', or 'leaky_relu', whose last convolutions widen to the

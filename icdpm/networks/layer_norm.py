@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
+
 _EPSILON = 1e-6
 
 
@@ -36,7 +38,7 @@ def layer_norm(x):
     return tf.cast(_normalized(tf.cast(x, tf.float32))[0], x.dtype), gradient
 
 
-class LayerNorm(tf.keras.layers.Layer):
+class LayerNorm(keras.layers.Layer):
     """(x − mean)/√(variance + 1e-5) over the last axis, times a weight, plus a bias.
 
     Of any shape [..., channels]. Computed in float32; the result has the policy's compute type.

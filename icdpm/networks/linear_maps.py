@@ -1,27 +1,27 @@
 """Convolutions and dense layers as HI-Diff has them: their first weights are uniform within ±1/√(inputs of an output)."""
 
-import tensorflow as tf
+from icdpm.keras import keras
 
 
 def convolution(filters, size, dtype, name, bias=False):
     """A `size`×`size` convolution that keeps height and width."""
-    return tf.keras.layers.Conv2D(
+    return keras.layers.Conv2D(
         filters, size, padding="same", use_bias=bias, kernel_initializer=_uniform(), dtype=dtype, name=name
     )
 
 
 def depthwise_convolution(size, dtype, name):
     """A `size`×`size` convolution of each channel by itself, without bias, that keeps height and width."""
-    initializer = tf.keras.initializers.RandomUniform(-1.0 / size, 1.0 / size)
-    return tf.keras.layers.DepthwiseConv2D(
+    initializer = keras.initializers.RandomUniform(-1.0 / size, 1.0 / size)
+    return keras.layers.DepthwiseConv2D(
         size, padding="same", use_bias=False, depthwise_initializer=initializer, dtype=dtype, name=name
     )
 
 
 def linear(units, dtype, name, bias=True):
     """A linear map of the last axis."""
-    return tf.keras.layers.Dense(units, use_bias=bias, kernel_initializer=_uniform(), dtype=dtype, name=name)
+    return keras.layers.Dense(units, use_bias=bias, kernel_initializer=_uniform(), dtype=dtype, name=name)
 
 
 def _uniform():
-    return tf.keras.initializers.VarianceScaling(1.0 / 3.0, "fan_in", "uniform")
+    return keras.initializers.VarianceScaling(1.0 / 3.0, "fan_in", "uniform")

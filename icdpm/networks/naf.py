@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.blocks import convolution
 from icdpm.networks.layer_norm import layer_norm
 
@@ -21,7 +22,7 @@ def simple_gate(x):
     return first * second, gradient
 
 
-class ScaledProjection(tf.keras.layers.Layer):
+class ScaledProjection(keras.layers.Layer):
     """A 1×1 convolution with bias and a learned scale for each of its outputs: what a branch adds to its block's skip.
 
     The kernel is scaled rather than the output, which costs nothing at any resolution.
@@ -52,7 +53,7 @@ class ScaledProjection(tf.keras.layers.Layer):
         return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"), bias)
 
 
-class NAFBlock(tf.keras.layers.Layer):
+class NAFBlock(keras.layers.Layer):
     """Two branches, each added to what came before it and of the same width.
 
     Layer norm, (+ Dense(noise embedding)), (+ 3×3 conv(guidance)), 1×1 conv to twice the width, depthwise 3×3 conv, gate,
@@ -75,12 +76,12 @@ class NAFBlock(tf.keras.layers.Layer):
         super().__init__(name=name, dtype=dtype)
         self.filters = filters
         self.dropout = dropout
-        self.embedding = tf.keras.layers.Dense(filters, dtype=dtype, name="embedding") if embedded else None
+        self.embedding = keras.layers.Dense(filters, dtype=dtype, name="embedding") if embedded else None
         self.guidance = convolution(filters, 3, dtype, "guidance") if guided else None
         self.expansion_1 = convolution(2 * filters, 1, dtype, "expansion_1")
         # An output sees nine inputs; Keras' own initial values would be made for nine times as many as there are channels.
-        initializer = tf.keras.initializers.RandomNormal(stddev=1 / 3)
-        self.depthwise = tf.keras.layers.DepthwiseConv2D(
+        initializer = keras.initializers.RandomNormal(stddev=1 / 3)
+        self.depthwise = keras.layers.DepthwiseConv2D(
             3, padding="same", depthwise_initializer=initializer, dtype=dtype, name="depthwise"
         )
         self.projection_1 = ScaledProjection(filters, dtype, "projection_1", zero_last)

@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.blocks import convolution
 from icdpm.networks.naf import NAFBlock
 
 
-class NAFGuidanceNetwork(tf.keras.layers.Layer):
+class NAFGuidanceNetwork(keras.layers.Layer):
     """H and R of eq. 2: 3×3 stem, NAF blocks of one width, and a 3×3 convolution that regresses the clean image.
 
     The last block's output is the guidance feature h_k. There is no resampling, so nothing calls for other widths.

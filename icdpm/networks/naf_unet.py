@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.blocks import convolution
 from icdpm.networks.embedding import NoiseLevelEmbedding
 from icdpm.networks.naf import NAFBlock
 
 
-class NAFUNet(tf.keras.layers.Layer):
+class NAFUNet(keras.layers.Layer):
     """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
 
     Level l works at 1/(patch·2^l) of the resolution with multipliers[l]·channels features. Between levels lie a 2×2
@@ -56,7 +57,7 @@ class NAFUNet(tf.keras.layers.Layer):
             return [NAFBlock(widths[level], dtype, f"{part}_{level}_{i}", **options) for i in range(count)]
 
         def resampling(filters, size, stride, block_name):
-            return tf.keras.layers.Conv2D(filters, size, strides=stride, use_bias=False, dtype=dtype, name=block_name)
+            return keras.layers.Conv2D(filters, size, strides=stride, use_bias=False, dtype=dtype, name=block_name)
 
         self.guided_levels = tuple(guided_levels)
         self.patch = patch

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.linear_maps import linear
 from icdpm.networks.token_mixer import TokenMixer
 
@@ -10,7 +11,7 @@ _FIRST_TIME_SCALE = 1e-3
 _TIME_PERIOD = 50.0
 
 
-class MixerDenoiser(tf.keras.layers.Layer):
+class MixerDenoiser(keras.layers.Layer):
     """A linear map of [tokens, time, condition], mixers, and a linear map to the width of a token (the GoPro model's).
 
     Args:
@@ -29,7 +30,7 @@ class MixerDenoiser(tf.keras.layers.Layer):
         self.last = linear(width, "float32", "last")
 
     def build(self, input_shape):
-        initializer = tf.keras.initializers.Constant(_FIRST_TIME_SCALE)
+        initializer = keras.initializers.Constant(_FIRST_TIME_SCALE)
         self.time_scale = self.add_weight("time_scale", [1], initializer=initializer)
         super().build(input_shape)
 
@@ -48,7 +49,7 @@ class MixerDenoiser(tf.keras.layers.Layer):
         return tf.nn.gelu(self.last(x))
 
 
-class PerceptronDenoiser(tf.keras.layers.Layer):
+class PerceptronDenoiser(keras.layers.Layer):
     """Linear maps of [condition, time, token], each token by itself (the RealBlur models').
 
     Args:

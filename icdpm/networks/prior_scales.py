@@ -2,10 +2,11 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.linear_maps import linear
 
 
-class PriorScales(tf.keras.layers.Layer):
+class PriorScales(keras.layers.Layer):
     """z1 with all tokens, z2 with a quarter of them, z3 with one (Chen et al., NeurIPS 2023, §3.3).
 
     Each is a linear map over the tokens of the one before, then one over its channels.

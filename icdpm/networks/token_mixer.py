@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.layer_norm import LayerNorm
 from icdpm.networks.linear_maps import linear
 
 
-class TokenMixer(tf.keras.layers.Layer):
+class TokenMixer(keras.layers.Layer):
     """x + perceptron over the tokens of norm(x), then x + perceptron over the channels of norm(x); both with one GELU.
 
     Args:

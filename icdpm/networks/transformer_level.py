@@ -1,14 +1,13 @@
 """One level of HI-Diff's transformer: what tells it of the prior, and its blocks."""
 
-import tensorflow as tf
-
+from icdpm.keras import keras
 from icdpm.networks.gated_feed_forward import GatedFeedForward
 from icdpm.networks.integration import HierarchicalIntegration
 from icdpm.networks.layer_norm import LayerNorm
 from icdpm.networks.transposed_attention import TransposedAttention
 
 
-class TransformerBlock(tf.keras.layers.Layer):
+class TransformerBlock(keras.layers.Layer):
     """x + attention(norm(x)), then x + feed-forward(norm(x)).
 
     Args:
@@ -31,7 +30,7 @@ class TransformerBlock(tf.keras.layers.Layer):
         return x + self.feed_forward(self.norm_2(x), token)
 
 
-class TransformerLevel(tf.keras.layers.Layer):
+class TransformerLevel(keras.layers.Layer):
     """Blocks of one width at one resolution, told of the prior in one of two ways, or not at all.
 
     Args:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.linear_maps import convolution, depthwise_convolution
 from icdpm.networks.modulation import PriorModulation
 
@@ -9,7 +10,7 @@ from icdpm.networks.modulation import PriorModulation
 _SMALLEST_NORM = 1e-12
 
 
-class TransposedAttention(tf.keras.layers.Layer):
+class TransposedAttention(keras.layers.Layer):
     """Attention of channels to channels: its map is channels × channels, however many pixels there are.
 
     Queries, keys and values are 1×1 convolutions followed by 3×3 depthwise ones. Every channel of queries and keys, over all

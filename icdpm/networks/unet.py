@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.activations import swish
 from icdpm.networks.blocks import ResidualBlock, convolution
 from icdpm.networks.embedding import NoiseLevelEmbedding
 
 
-class DenoisingUNet(tf.keras.layers.Layer):
+class DenoisingUNet(keras.layers.Layer):
     """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
 
     Encoder: `encoder_blocks` residual blocks a level; decoder: one more a level, each concatenating one stored encoder

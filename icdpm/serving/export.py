@@ -10,7 +10,7 @@ from icdpm.files import make_folder_atomically
 from icdpm.progress import progress_bar
 from icdpm.serving.model_card import model_card
 from icdpm.serving.signatures import all_signatures
-from icdpm.serving.warmup import WARMUP_FILE, write_warmup
+from icdpm.serving.warmup import WARMUP_FILE, import_messages, write_warmup
 from icdpm.systems.config import config_to_json
 from icdpm.systems.workdir import choose_step, load, weights_file
 
@@ -32,8 +32,10 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
       **changes: preset and settings of `System.settings`, for `serving_default` and `restore`.
 
     Raises:
-      IcdpmError: there is something at `output`, or no such workdir or checkpoint, or no averaged weights in it.
+      IcdpmError: there is something at `output`, or no such workdir or checkpoint, or no averaged weights in it; or
+        tensorflow-serving-api is not installed.
     """
+    import_messages()  # rather missed now than when all graphs are made
     with make_folder_atomically(output, marker="saved_model.pb") as folder:
         step = choose_step(workdir, checkpoint)
         system = load(workdir, step, precision)

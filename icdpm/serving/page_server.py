@@ -34,7 +34,7 @@ _LOOK = 1.0
 def check_gradio():
     """Raises IcdpmError where Gradio is missing."""
     if importlib.util.find_spec("gradio") is None:
-        raise IcdpmError("the page needs Gradio, which is not installed: pip install 'icdpm[serve]', with Python 3.10 or 3.11")
+        raise IcdpmError("the page needs Gradio, which is not installed: pip install 'icdpm[serve]', with Python 3.10 or later")
 
 
 def serve_page(visits, host, port, *, log_in=None, keep_files=3600, on_ready=lambda url: None):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from icdpm.errors import IcdpmError
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
 from icdpm.photos.writing import encode_photo
@@ -11,6 +11,19 @@ from icdpm.photos.writing import encode_photo
 # Where TensorFlow Serving looks in a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _SIDE = 32
+
+
+def import_messages():
+    """The modules of TensorFlow Serving's messages. Raises IcdpmError where they are not installed."""
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError as error:
+        version = tf.__version__.rpartition(".")[0]
+        raise IcdpmError(
+            "an exported model holds requests to warm it up with, made with a package that is not installed: "
+            f"pip install --no-deps 'tensorflow-serving-api=={version}.*'"
+        ) from error
+    return predict_pb2, prediction_log_pb2
 
 
 def write_warmup(path, signatures, extra):
@@ -21,6 +34,7 @@ def write_warmup(path, signatures, extra):
       signatures: {name: concrete function} of `icdpm.serving.signatures`, and
       extra: `System.extra_signatures`, which are among them.
     """
+    predict_pb2, prediction_log_pb2 = import_messages()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, inputs in _requests(signatures, extra):
             request = predict_pb2.PredictRequest()

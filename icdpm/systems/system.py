@@ -14,13 +14,14 @@ import tensorflow as tf
 
 from icdpm.diffusion.samplers import ONE_EVALUATION
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
 from icdpm.systems.drawing import Drawing
 from icdpm.systems.rules import Rules
 from icdpm.systems.settings import Settings, with_preset
 from icdpm.systems.training_step import TrainingStep
 
 
-class System(TrainingStep, Drawing, tf.keras.Model):
+class System(TrainingStep, Drawing, keras.Model):
     """Networks, how they are trained, and how they restore a picture.
 
     Images are float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `factor`.
@@ -224,7 +225,7 @@ class System(TrainingStep, Drawing, tf.keras.Model):
         Each graph is one for images of any number and size: graphs made for one size round otherwise, and what becomes of a
         picture would depend on those before it.
         """
-        tf.keras.utils.set_random_seed(self.config.seed)
+        keras.utils.set_random_seed(self.config.seed)
         blank = tf.zeros([1, self.factor, self.factor, 3])
         self.call(blank)
         conditions = self.conditions(blank)

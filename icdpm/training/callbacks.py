@@ -4,12 +4,13 @@ import sys
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.progress import print_above
 from icdpm.training.optimizer import averaged_weights
 from icdpm.training.progress import losses_of
 
 
-class Note(tf.keras.callbacks.Callback):
+class Note(keras.callbacks.Callback):
     """Calls `note` once the first step is done: what is wrong with a run shows until then, and leaves nothing behind."""
 
     def __init__(self, note):
@@ -22,7 +23,7 @@ class Note(tf.keras.callbacks.Callback):
             self.note = None
 
 
-class Scalars(tf.keras.callbacks.Callback):
+class Scalars(keras.callbacks.Callback):
     """Writes the step's losses, weights and rates to TensorBoard every `every` steps."""
 
     def __init__(self, writer, start, every):
@@ -39,7 +40,7 @@ class Scalars(tf.keras.callbacks.Callback):
                     tf.summary.scalar(f"train/{name}", value)
 
 
-class Validate(tf.keras.callbacks.Callback):
+class Validate(keras.callbacks.Callback):
     """Every `every` steps, and after the last, measures the averaged weights; the best checkpoint is kept."""
 
     def __init__(self, validation, checkpoints, writer, start, every, steps):
@@ -72,7 +73,7 @@ class Validate(tf.keras.callbacks.Callback):
         )
 
 
-class Save(tf.keras.callbacks.Callback):
+class Save(keras.callbacks.Callback):
     """Writes a checkpoint every `every` steps and after the last."""
 
     def __init__(self, checkpoints, start, every, steps):

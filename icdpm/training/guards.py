@@ -3,13 +3,14 @@
 import signal
 
 import numpy as np
-import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
+from icdpm.systems.weights import named_variables
 from icdpm.training.progress import loss_names
 
 
-class FiniteGuard(tf.keras.callbacks.Callback):
+class FiniteGuard(keras.callbacks.Callback):
     """Stops the run at the first step whose loss or gradient is not finite, before anything of it is saved."""
 
     def __init__(self, start, batch, workdir):
@@ -24,7 +25,7 @@ class FiniteGuard(tf.keras.callbacks.Callback):
         bad = [name for name in (*loss_names(logs), "gradient_norm") if not np.isfinite(logs[name])]
         if not bad:
             return
-        layers = [v.name.rsplit("/", 1)[0] for v in self.model.trainable_variables if not np.isfinite(v.numpy()).all()]
+        layers = [name.rsplit("/", 1)[0] for name, v in named_variables(self.model).items() if not np.isfinite(v.numpy()).all()]
         first, last = (self.step - 1) * self.batch, self.step * self.batch - 1
         where = f", and after the update the weights of {layers[0]} and {len(layers) - 1} more" if layers else ""
         raise IcdpmError(
@@ -34,7 +35,7 @@ class FiniteGuard(tf.keras.callbacks.Callback):
         )
 
 
-class StopOnSignal(tf.keras.callbacks.Callback):
+class StopOnSignal(keras.callbacks.Callback):
     """On SIGTERM or SIGINT saves a checkpoint after the step in progress and ends the run.
 
     Attributes:

@@ -3,13 +3,14 @@
 import math
 
 import tensorflow as tf
-import tensorflow_addons as tfa
 
+from icdpm.keras import keras
 from icdpm.systems.ramps import linear_ramp
 from icdpm.systems.weights import named_variables
+from icdpm.training.addons import Adam, AdamW, MovingAverage
 
 
-class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """0 → `peak` linearly over the first `ramp_steps` steps, then constant (§4.2 of arXiv 2212.01789).
 
     Args:
@@ -48,7 +49,7 @@ class LearningRate(tf.keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-class _Shrinkage(tf.keras.optimizers.schedules.LearningRateSchedule):
+class _Shrinkage(keras.optimizers.schedules.LearningRateSchedule):
     """What AdamW takes off the weights in a step, as a share of them: weight decay × learning rate.
 
     So PyTorch's AdamW has it; tensorflow-addons' leaves the learning rate out.
@@ -65,8 +66,8 @@ class _Shrinkage(tf.keras.optimizers.schedules.LearningRateSchedule):
         return {"weight_decay": self.weight_decay, "learning_rate": self.learning_rate}
 
 
-class _AveragedAdam(tfa.optimizers.MovingAverage):
-    """tensorflow-addons' moving average, with the wrapped optimiser's learning rate readable."""
+class _AveragedAdam(MovingAverage):
+    """The moving average, with the wrapped optimiser's learning rate readable."""
 
     @property
     def learning_rate(self):
@@ -101,9 +102,9 @@ def _make_adam(config, learning_rate):
     """Adam, or AdamW (Loshchilov and Hutter, 2019) where there is a weight decay: of all variables, as PyTorch's."""
     betas = {"beta_1": config.beta_1, "beta_2": config.beta_2}
     if not config.weight_decay:
-        return tf.keras.optimizers.legacy.Adam(learning_rate, **betas)
+        return Adam(learning_rate, **betas)
     shrinkage = _Shrinkage(config.weight_decay, learning_rate)
-    return tfa.optimizers.AdamW(weight_decay=shrinkage, learning_rate=learning_rate, epsilon=1e-8, **betas)
+    return AdamW(weight_decay=shrinkage, learning_rate=learning_rate, epsilon=1e-8, **betas)
 
 
 def averaged_weights(system):

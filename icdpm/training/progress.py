@@ -1,7 +1,6 @@
 """The progress bar of a run."""
 
-import tensorflow as tf
-
+from icdpm.keras import keras
 from icdpm.progress import progress_bar
 
 _LOSS = "_loss"
@@ -17,7 +16,7 @@ def losses_of(numbers):
     return ", ".join(f"{name.removesuffix(_LOSS).replace('_', ' ')} loss {numbers[name]:.4f}" for name in loss_names(numbers))
 
 
-class Progress(tf.keras.callbacks.Callback):
+class Progress(keras.callbacks.Callback):
     """Steps done, rate, time left, the losses (running means of about 50 steps) and the learning rate."""
 
     def __init__(self, start, steps):

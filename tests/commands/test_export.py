@@ -28,3 +28,12 @@ def test_an_export(micro_workdir, tmp_path):
     card = (tmp_path / "models/icdpm/1/MODEL_CARD.md").read_text()
     assert "| `serving_default`, `restore` | ancestral | 2 | 0.99 | 1 |" in card and "up to 5000 pixels" in card
     assert "mixed_bfloat16" in card and [path.name for path in (tmp_path / "models/icdpm").iterdir()] == ["1"]
+
+
+def test_without_what_a_model_for_a_server_needs_it_is_one_sentence(micro_workdir, tmp_path):
+    (tmp_path / "tensorflow_serving.py").write_text("raise ImportError")
+    run = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {RUN}"
+    flags = [f"--workdir={micro_workdir}", f"--output={tmp_path}/1"]
+    done = subprocess.run([sys.executable, "-c", run, *flags], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and not (tmp_path / "1").exists()
+    assert "pip install --no-deps 'tensorflow-serving-api==2." in done.stderr

@@ -45,7 +45,7 @@ def test_wrong_flags_and_no_gradio(tmp_path):
     assert both == ("give either --workdir or --model (see icdpm-serve --help)", 2)
     assert more == ("unexpected argument 'more' (see icdpm-serve --help)", 2)
     assert missing == (
-        "the page needs Gradio, which is not installed: pip install 'icdpm[serve]', with Python 3.10 or 3.11",
+        "the page needs Gradio, which is not installed: pip install 'icdpm[serve]', with Python 3.10 or later",
         1,
     )
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.order import repeated_number
@@ -238,7 +239,7 @@ def test_a_damaged_picture_is_told_without_tensorflows_words(damaged):
 def test_a_damaged_picture_is_told_without_tensorflows_words_in_the_middle_of_a_fit(damaged):
     source, message = damaged
     dataset = training_dataset(source, batch=2, crop=16, seed=0).map(lambda batch: (batch["blurry"], batch["sharp"]))
-    model = tf.keras.Sequential([tf.keras.layers.Conv2D(3, 1)])
+    model = keras.Sequential([keras.layers.Conv2D(3, 1)])
     model.compile(loss="mse")
     with pytest.raises(IcdpmError, match=message), plain_errors():
         model.fit(dataset, steps_per_epoch=1, verbose=0)

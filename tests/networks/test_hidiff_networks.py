@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.gated_feed_forward import GatedFeedForward
@@ -32,7 +33,7 @@ def test_first_weights_are_uniform_within_the_root_of_the_inputs():
 
 def test_layer_norm_is_keras_own():
     x = normal(2, 3, 4, 5) * 3 + 1
-    np.testing.assert_allclose(LayerNorm()(x), tf.keras.layers.LayerNormalization(epsilon=1e-5)(x), atol=1e-5)
+    np.testing.assert_allclose(LayerNorm()(x), keras.layers.LayerNormalization(epsilon=1e-5)(x), atol=1e-5)
     assert LayerNorm(dtype="mixed_bfloat16")(x).dtype == tf.bfloat16
 
 
@@ -122,9 +123,9 @@ def test_the_transformer_restores_any_multiple_of_8(guide):
 
 def test_bfloat16_is_close_and_the_picture_float32():
     images, prior = tf.random.stateless_uniform([1, 16, 16, 3], [0, 0]), normal(1, 4, 6)
-    tf.keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(0)
     exact = transformer("hierarchical")(images, prior)
-    tf.keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(0)
     rounded = transformer("hierarchical", "mixed_bfloat16")(images, prior)
     assert rounded.dtype == tf.float32
     np.testing.assert_allclose(rounded, exact, atol=0.03)

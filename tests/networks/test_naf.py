@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.layer_norm import layer_norm
 from icdpm.networks.naf import NAFBlock, ScaledProjection, simple_gate
 from icdpm.networks.naf_guidance import NAFGuidanceNetwork
@@ -83,7 +84,7 @@ def test_block_dropout_follows_its_seed():
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("mixed_bfloat16", 0.1)])
 def test_block_and_its_gradients_compile_with_xla_and_agree(dtype, tolerance):
     block = NAFBlock(8, dtype, "block", embedded=True, guided=True, zero_last=False)
-    policy = tf.keras.mixed_precision.Policy(dtype)
+    policy = keras.mixed_precision.Policy(dtype)
     x, embedding, guidance = (tf.cast(normal(*shape), policy.compute_dtype) for shape in ((2, 6, 6, 8), (2, 4), (2, 6, 6, 3)))
     block(x, embedding, guidance)
 

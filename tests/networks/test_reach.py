@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.naf_guidance import NAFGuidanceNetwork
 from icdpm.networks.naf_unet import NAFUNet
@@ -15,7 +16,7 @@ def furthest(network, call, shape, window):
     x = tf.constant(np.random.default_rng(0).uniform(0.5, 1, shape).astype(np.float32))
     call(x)
     for layer in () if isinstance(network, (NAFUNet, NAFGuidanceNetwork)) else network.submodules:
-        if isinstance(layer, tf.keras.layers.Conv2D):
+        if isinstance(layer, keras.layers.Conv2D):
             layer.kernel.assign(np.full(layer.kernel.shape, 1 / np.prod(layer.kernel.shape[:3]), np.float32))
     with tf.GradientTape() as tape:
         tape.watch(x)

@@ -20,6 +20,7 @@ and so do icdpm-evaluate, icdpm-export and icdpm-serve; what is exported needs n
 import ml_collections
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.systems.system import System
 
 
@@ -37,7 +38,7 @@ class Sharpener(System):
         super().__init__(config)
         widths = [config.sharpener.channels] * (config.sharpener.layers - 1) + [3]
         self.convolutions = [
-            tf.keras.layers.Conv2D(width, 3, padding="same", dtype=config.precision, name=f"convolution_{number}")
+            keras.layers.Conv2D(width, 3, padding="same", dtype=config.precision, name=f"convolution_{number}")
             for number, width in enumerate(widths)
         ]
 

@@ -328,7 +328,7 @@ import sys
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("icdpm", "icdpm_datasets", "tensorflow_addons"):
+        if name.split(".")[0] in ("icdpm", "icdpm_datasets", "tensorflow_addons", "tf_keras"):
             raise ImportError(name)
 
 sys.meta_path.insert(0, Refuse())

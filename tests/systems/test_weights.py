@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
 from icdpm.systems.registry import make_system
 from icdpm.systems.weights import load_fitting_weights, load_weights, named_variables, save_weights
 from icdpm.training.optimizer import averaged_weights, make_optimizer
@@ -51,8 +52,8 @@ def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_
 
 
 def test_two_variables_of_one_name_are_refused(system):
-    system.second = tf.keras.layers.Dense(3, name="first")
-    system.third = tf.keras.layers.Dense(3, name="first")
+    system.second = keras.layers.Dense(3, name="first")
+    system.third = keras.layers.Dense(3, name="first")
     for layer in (system.second, system.third):
         with tf.name_scope("first"):
             layer.build([None, 3])

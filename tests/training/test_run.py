@@ -218,10 +218,11 @@ LOSSES = textwrap.dedent(
     from icdpm.training.strategy import is_chief, make_strategy
     strategy = make_strategy(name)
     from icdpm.configs import load_config
+    from icdpm.keras import keras
     from icdpm.training import run
     from icdpm_datasets.source import open_source
     seen = []
-    class Losses(tf.keras.callbacks.Callback):
+    class Losses(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             seen.append([float(logs["guidance_loss"]), float(logs["noise_loss"]), float(logs["gradient_norm"])])
     run.FiniteGuard = lambda *arguments: Losses()

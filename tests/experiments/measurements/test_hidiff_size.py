@@ -5,14 +5,15 @@ import json
 import tensorflow as tf
 
 from icdpm.configs import load_config
+from icdpm.keras import keras
 from icdpm.networks.flops import multiply_adds
 from icdpm_experiments.measurements import hidiff_size
 
 
 def test_multiply_adds_of_each_kind_of_operation():
-    depthwise = tf.keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)
-    convolution = tf.keras.layers.Conv2D(7, 3, padding="same")
-    dense = tf.keras.layers.Dense(5)
+    depthwise = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)
+    convolution = keras.layers.Conv2D(7, 3, padding="same")
+    dense = keras.layers.Dense(5)
     counts = multiply_adds(
         lambda x: (convolution(x), depthwise(x), dense(x), tf.matmul(x, x, transpose_a=True)), tf.TensorSpec([2, 4, 6, 3])
     )

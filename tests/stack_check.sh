@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# tests/stack_check.sh ENVIRONMENT OTHER: what is made beside one TensorFlow is taken up beside the other.
+#
+# The two environments hold the two TensorFlows of setup.py. Restored photos are the same bytes; numbers between them (losses,
+# weights, what an exported model answers) differ as two TensorFlows round otherwise.
+set -euo pipefail
+
+first=$(realpath "$1")/bin second=$(realpath "$2")/bin
+data=$(mktemp -d)
+trap 'rm -rf "$data"' EXIT
+cd "$data"
+export TF_CPP_MIN_LOG_LEVEL=3
+unset PYTHONPATH
+
+# Runs a command, whose last words are shown where it fails.
+quietly() {
+    "$@" > log.txt 2>&1 || { cat log.txt >&2; exit 1; }
+}
+
+# Every module can be imported, and a Keras 3 of one's own stays what it is.
+for bin in "$first" "$second"; do
+    "$bin/python" - 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
+import importlib
+import pkgutil
+import sys
+
+import tensorflow as tf
+from absl import flags
+
+model = tf.keras.Model
+for name in ("icdpm", "icdpm_datasets", "icdpm_experiments"):
+    package = importlib.import_module(name)
+    for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+        importlib.import_module(found.name)
+        for flag in flags.FLAGS:  # commands have flags of the same name
+            flags.FLAGS[flag].allow_override = True
+assert tf.keras.Model is model, "tf.keras has become another"
+print(f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}: all modules imported")
+PYTHON
+done
+
+"$first/python" - <<'PYTHON'
+from pathlib import Path
+
+from skimage import data, filters, io, util
+
+for i in range(4):
+    sharp = data.astronaut()[100 * i : 100 * i + 75, 150:251]
+    for side, picture in [("sharp", sharp), ("blur", util.img_as_ubyte(filters.gaussian(sharp, 2, channel_axis=-1)))]:
+        Path("pairs", side).mkdir(parents=True, exist_ok=True)
+        io.imsave(f"pairs/{side}/{i}.png", picture)
+PYTHON
+
+# The packaged model restores a photo to the same bytes.
+for type in png jpg; do
+    quietly "$first/icdpm-deblur" pairs/blur/0.png --output="first.$type"
+    quietly "$second/icdpm-deblur" pairs/blur/0.png --output="second.$type"
+    cmp "first.$type" "second.$type"
+done
+echo "a photo is the same bytes: $(sha256sum first.png | cut -c 1-16) (PNG), $(sha256sum first.jpg | cut -c 1-16) (JPEG)"
+
+# A run that goes from one to the other and back ends where one that stayed does.
+train() {
+    quietly "$1/icdpm-train" --config=tiny --data=pairs --workdir="$2" --set=run.steps="$3" --set=data.batch=2 --set=data.crop=32 \
+        --set=optimizer.learning_rate_ramp=0 --set=optimizer.weight_decay=0.1 --set=precision=float32 --set=run.keep_checkpoints=9 \
+        --set=run.checkpoint_every=3 --set=run.validate_every=9 --set=run.validation_images=1 --set=sampling.steps=2
+}
+train "$first" between 3
+cp -r between stayed
+train "$second" between 6
+train "$first" between 9
+train "$first" stayed 9
+"$first/python" - <<'PYTHON'
+import numpy as np
+
+
+def weights(workdir, step):
+    with np.load(f"{workdir}/checkpoints/step-{step:09d}/weights.npz") as archive:
+        return np.concatenate([archive[name].ravel() for name in sorted(archive.files)])
+
+
+apart = np.linalg.norm(weights("between", 9) - weights("stayed", 9))
+way = np.linalg.norm(weights("stayed", 9) - weights("stayed", 3))
+assert apart < 0.01 * way, f"the two runs end {apart:.2e} apart, after a way of {way:.2e}"
+print(f"a run that changed twice ends {apart / way:.1e} of its way from one that stayed")
+PYTHON
+
+# A model that one exports is served by the other.
+serve() {
+    "$1/python" - "$2" "$3" 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
+import sys
+
+import numpy as np
+from skimage import io
+
+from icdpm.serving.exported import ExportedModel
+
+pixels = io.imread("pairs/blur/1.png").astype(np.uint16) * 257
+np.save(sys.argv[2], ExportedModel(sys.argv[1]).restore(pixels, "default", lambda *_: None).pixels)
+PYTHON
+}
+for bin in "$first" "$second"; do
+    rm -rf model
+    quietly "$bin/icdpm-export" --workdir=stayed --output=model --steps=2 --precision=float32 --max_pixels=10000
+    serve "$first" model answer_1.npy
+    serve "$second" model answer_2.npy
+    "$first/python" - <<'PYTHON'
+import numpy as np
+
+first, second = (np.load(f"answer_{number}.npy").astype(int) for number in (1, 2))
+furthest = np.abs(first - second).max()
+assert first.shape == (75, 101, 3) and furthest <= 16, f"the answers differ by {furthest} of 65535"
+print(f"an exported model gives both the same picture, but for {furthest} of 65535")
+PYTHON
+done
