@@ -10,6 +10,7 @@ which --help prints, its flags, and
         run_command(main)
 """
 
+import os
 import re
 import signal
 import sys

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # From the ground up; a room may import those above it in this list, unless `KNOWS` says which.
 ROOMS = (
-    "errors storage files locks announcements progress srgb torch_file command_line keras networks graphs photos tiles diffusion "
-    "metrics icdpm_datasets pretrained systems configs training restoration albums evaluation serving "
+    "errors storage files locks announcements progress srgb torch_file command_line keras networks graphs photos tiles "
+    "diffusion metrics icdpm_datasets pretrained systems configs training restoration albums evaluation serving "
     "commands icdpm_experiments"
 ).split()
 GROUND = {"errors", "storage", "files", "locks", "announcements", "progress", "srgb", "torch_file"}
