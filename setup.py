@@ -60,8 +60,12 @@ EXTRAS = {
     "buckets": BUCKETS,
     # What `icdpm-evaluate --align=ecc` needs.
     "align": ALIGN,
-    # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.
-    "test": ["pytest", "dill", "importlib_resources", "selenium", *ALIGN, *PLOTS, REPORT, *BUCKETS, *S3_SERVER],
+    # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser;
+    # kubernetes-validate brings the schemas of Kubernetes' API.
+    "test": [
+        *("pytest", "dill", "importlib_resources", "selenium", "kubernetes-validate"),
+        *(*ALIGN, *PLOTS, REPORT, *BUCKETS, *S3_SERVER),
+    ],
     "lint": ["ruff==0.17.5"],
     # What the experiments' plots are drawn with.
     "plots": PLOTS,
