@@ -50,8 +50,10 @@ def _without_announcements():
     if not reader:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, whose last words are to be read
         os.close(stderr)
-        _pass_on(written, terminal)
-        os._exit(0)
+        try:
+            _pass_on(written, terminal)
+        finally:
+            os._exit(0)
     os.close(written)
     os.dup2(stderr, 2)
     os.close(stderr)
