@@ -45,7 +45,7 @@ EXTRAS = {
     # What `icdpm-evaluate --align=ecc` needs. Later ones want numpy 2.
     "align": [ALIGN],
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser.
-    "test": ["pytest", "dill", "importlib_resources", "selenium", ALIGN, PLOTS, REPORT],
+    "test": ["pytest", "pytest-xdist", "dill", "importlib_resources", "selenium", ALIGN, PLOTS, REPORT],
     "lint": ["ruff==0.17.5"],
     # What the experiments' plots are drawn with.
     "plots": [PLOTS],
