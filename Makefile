@@ -13,9 +13,9 @@ SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9
-# In two processes: what all of the tests compile and keep is much for one.
-TESTS := $(patsubst %/,%,$(wildcard tests/*/))
-TESTED_APART := tests/systems tests/tiles tests/training
+# A process for each core, but two at least, as what all of the tests compile is much for one, and four at most: each takes 3 GiB.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2); echo $$((cores < 2 ? 2 : cores > 4 ? 4 : cores)))
+PYTEST = TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 # Pythons that set-up looks for, on the path and among pyenv's, and what the one it takes has to answer.
 PYTHONS := python3.11 python3.10 python3.9 python3.12 python3.13 python3
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))
@@ -24,7 +24,7 @@ OTHER_VENV := .venv-other
 OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
-.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check test-stacks stack-check clean
 
 help:  ## list these targets
@@ -36,8 +36,10 @@ demo: $(READY)  ## restore blurred scenes with the packaged model, and train a l
 	@$(PYTHON) -m icdpm_experiments.demo
 
 test: $(READY)  ## run the tests
-	@TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --durations=15 $(filter-out $(TESTED_APART) tests/__pycache__,$(TESTS))
-	@TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --durations=15 $(TESTED_APART) $(wildcard tests/test_*.py)
+	@$(PYTEST) --durations=15
+
+test-fast: $(READY)  ## run those that take moments, for every save: no training, no page, little of what is compiled
+	@$(PYTEST) -m 'not slow'
 
 lint: $(READY)  ## check the code's style
 	@$(PYTHON) -m ruff check .

@@ -63,7 +63,7 @@ EXTRAS = {
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser;
     # kubernetes-validate brings the schemas of Kubernetes' API.
     "test": [
-        *("pytest", "dill", "importlib_resources", "selenium", "kubernetes-validate"),
+        *("pytest", "pytest-xdist", "dill", "importlib_resources", "selenium", "kubernetes-validate"),
         *(*ALIGN, *PLOTS, REPORT, *BUCKETS, *S3_SERVER),
     ],
     "lint": ["ruff==0.17.5"],

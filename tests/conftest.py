@@ -1,15 +1,63 @@
 """Shared by all tests."""
 
+import gc
 import io
+import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 from PIL.ExifTags import Base
+
+RUN_EACH = Path(__file__).with_name("run_each.py")
+# Files, and tests of files, that `make test-fast` leaves out: they train, serve, start processes or compile much.
+SLOW = set(Path(__file__).with_name("slow.txt").read_text().split())
+
+
+def pytest_collection_modifyitems(items):
+    """Marks what is slow."""
+    here = Path(__file__).parent
+    for item in items:
+        file = item.path.relative_to(here).as_posix()
+        if {file, f"{file}::{getattr(item, 'originalname', item.name)}"} & SLOW:
+            item.add_marker("slow")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collected():
+    """What a file's tests have compiled is freed after them, not while the next ones' steps run."""
+    yield
+    if "tensorflow" in sys.modules:
+        gc.collect()
+
+
+@pytest.fixture
+def run_each(tmp_path_factory):
+    """Function (command, [arguments of a run, …], environment) -> a CompletedProcess for each, of one process for all."""
+
+    def run(command, cases, environment=None):
+        folder = tmp_path_factory.mktemp("runs")
+        program = [sys.executable, str(RUN_EACH), command, str(folder)]
+        given = json.dumps([[str(argument) for argument in case] for case in cases])
+        done = subprocess.run(program, input=given, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, (done, [path.read_text() for path in sorted(folder.glob("*.err"))])
+
+        def said(number, ending):
+            return (folder / f"{number}.{ending}").read_text()
+
+        return [
+            subprocess.CompletedProcess(case, int(said(number, "status")), said(number, "out"), said(number, "err"))
+            for number, case in enumerate(cases)
+        ]
+
+    return run
 
 
 @pytest.fixture

@@ -93,3 +93,28 @@ def test_rooms_without_tensorflow(room):
 def test_what_is_of_keras_2_alone_lies_in_one_place(words, place):
     users = {str(path.relative_to(ROOT)) for path, *_ in modules() if re.search(words, path.read_text(), re.MULTILINE)}
     assert users == ({place} if place else set())
+
+
+HOUSE = (ROOT / "icdpm/README.md").read_text()
+
+
+def test_the_list_of_rooms_is_the_house():
+    """Each room once, from the ground up, with a link to where it is."""
+    listed = re.findall(r"^\| \[(\w+)\]\((\S+?)\) \| \S", HOUSE, re.MULTILINE)
+    assert [room for room, _ in listed] == list(ROOMS)
+    for room, link in listed:
+        folder = {"icdpm_datasets": "datasets", "icdpm_experiments": "experiments"}.get(room, f"icdpm/{room}")
+        place = (ROOT / "icdpm" / link).resolve()
+        assert place in (ROOT / folder, ROOT / folder / "README.md", ROOT / f"{folder}.py"), room
+
+
+def test_the_drawing_is_the_house():
+    """Each room once; what a room imports lies in a row below it."""
+    rows = [set(re.findall(r"\w+", line)) for line in re.findall(r"^ +│(.*)│", HOUSE, re.MULTILINE)]
+    height = {room: -number for number, row in enumerate(rows) for room in row}
+    assert sorted(room for row in rows for room in row) == sorted(ROOMS)
+    for path, package, parts in modules():
+        here = room_of(".".join([package, *parts]))
+        for name in imported(path) if here in height else ():
+            room = room_of(name)
+            assert room in (None, here) or height[room] < height[here], f"{path.relative_to(ROOT)} imports {name}"

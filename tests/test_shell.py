@@ -50,4 +50,11 @@ def test_every_folder_with_code_is_packed(folder):
 def test_make_lists_its_targets():
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
     names = [line.split()[1] for line in listed.stdout.splitlines()]
-    assert {"setup", "demo", "test", "lint", "bench-table11", "bench-input", "test-stacks", "clean"} <= set(names)
+    some = "setup demo test test-fast test-stacks lint bench-table11 bench-input wheel-check clean"
+    assert set(some.split()) <= set(names)
+
+
+@pytest.mark.parametrize("name", (ROOT / "tests/slow.txt").read_text().split())
+def test_what_the_fast_tests_leave_out_is_there(name):
+    file, _, test = name.partition("::")
+    assert f"def {test}" in (ROOT / "tests" / file).read_text()

@@ -17,23 +17,6 @@ from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import checkpoint_folder, config_file
 
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
-# Several runs in one process, as importing TensorFlow takes longer than they do: {arguments} of each, and after each its
-# exit status as the last line on stderr.
-RUN_EACH = """
-import sys
-from absl import flags
-from icdpm.commands import deblur
-for arguments in {arguments}:
-    sys.argv = ["icdpm-deblur", *arguments]
-    flags.FLAGS.unparse_flags()
-    for module in ("deblur", "settings_flags"):
-        for name in flags.FLAGS.flags_by_module_dict()[f"icdpm.commands.{{module}}"]:
-            name.unparse()
-    try:
-        deblur.run()
-    except SystemExit as ended:
-        print(f"status {{ended.code or 0}}", file=sys.stderr)
-"""
 
 
 @pytest.fixture
@@ -52,20 +35,16 @@ def deblur(*arguments, **options):
     return subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, **options)
 
 
-def deblur_each(cases):
-    """[(exit status, stderr)] of several runs, one for each list of arguments."""
-    program = RUN_EACH.format(arguments=[[str(argument) for argument in case] for case in cases])
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    results, lines = [], []
-    for line in done.stderr.splitlines():
-        if line.startswith("status "):
-            results.append((int(line.split()[1]), "\n".join(lines)))
-            lines = []
-        else:
-            lines.append(line)
-    assert len(results) == len(cases)
-    return results
+@pytest.fixture
+def deblur_each(run_each):
+    """Function ([arguments of a run, …]) -> [(exit status, stderr)], of one process for all."""
+
+    def deblur_each(cases):
+        runs = run_each("deblur", cases)
+        assert not any("Traceback" in done.stderr for done in runs), runs
+        return [(done.returncode, "\n".join(done.stderr.splitlines())) for done in runs]
+
+    return deblur_each
 
 
 def noise(height=20, width=30, channels=3):
@@ -78,7 +57,7 @@ def save(path, height=20, width=30):
     return path
 
 
-def test_an_album_with_all_kinds_of_photos(tmp_path, workdir):
+def test_an_album_with_all_kinds_of_photos(tmp_path, workdir, deblur_each):
     album = tmp_path / "mein Album ü"
     for name, height, width in [
         ("ein Foto ü.png", 20, 30),
@@ -125,7 +104,7 @@ def test_an_album_with_all_kinds_of_photos(tmp_path, workdir):
     assert single.read_bytes() == (out / "ein Foto ü.png").read_bytes()
 
 
-def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path, workdir):
+def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path, workdir, deblur_each):
     album, one, all_of_it = tmp_path / "album", tmp_path / "one", tmp_path / "all of it"
     for name, height, width in (("1.jpg", 21, 33), ("2.jpg", 8, 50), ("3.jpg", 40, 16), ("4.png", 21, 33)):
         save(album / name, height, width)
@@ -154,7 +133,7 @@ def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path,
         assert status == 1 and f"icdpm-deblur: error: {album}/2.jpg: {words}" in said
 
 
-def test_bad_arguments_are_one_sentence(tmp_path, workdir):
+def test_bad_arguments_are_one_sentence(tmp_path, workdir, deblur_each):
     photo = save(tmp_path / "photo.png")
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
@@ -228,7 +207,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path, workdir):
     assert not out.exists() or os.listdir(out) == []
 
 
-def test_a_folder_with_links_and_bombs(tmp_path, workdir, bombs):
+def test_a_folder_with_links_and_bombs(tmp_path, workdir, bombs, deblur_each):
     """What leads in circles or takes gigabytes fails alone; what is not followed is named; the rest is restored."""
     album, out = tmp_path / "album", tmp_path / "out"
     save(album / "photo.png")

@@ -1,29 +1,10 @@
 """icdpm-deblur on several machines: together they make what one makes."""
 
-import subprocess
-import sys
-
 import numpy as np
 import PIL.Image
 
-# Several runs in one process, as importing TensorFlow takes longer than they do.
-RUN = """
-import sys
-from absl import flags
-from icdpm.commands import deblur
-for arguments in {arguments}:
-    sys.argv = ["icdpm-deblur", *arguments]
-    flags.FLAGS.unparse_flags()
-    for name in ("shard", "skip_existing", "output"):
-        flags.FLAGS[name].unparse()
-    try:
-        deblur.run()
-    except SystemExit as ended:
-        assert not ended.code
-"""
 
-
-def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_workdir):
+def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_workdir, run_each):
     album = tmp_path / "album"
     for number in range(6):
         path = album / f"day {number % 2}" / f"{number}.png"
@@ -38,9 +19,9 @@ def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_wo
         [*command, f"--output={shared}", "--shard=1/2"],
         [*command, f"--output={shared}", "--skip_existing"],
     ]
-    done = subprocess.run([sys.executable, "-c", RUN.format(arguments=runs)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    said = [line for line in done.stderr.splitlines() if line.startswith("icdpm-deblur:")]
+    ended = run_each("deblur", runs)
+    assert not any(done.returncode for done in ended), ended
+    said = [line for done in ended for line in done.stderr.splitlines() if line.startswith("icdpm-deblur:")]
     first = int(said[1].split()[1])
     assert 0 < first < 6
     assert said == [

@@ -12,39 +12,18 @@ import PIL.Image
 import pytest
 
 RUN = "import sys; sys.argv[0] = 'icdpm-evaluate'; from icdpm.commands.evaluate import run; run()"
-# Several runs in one process, as importing takes longer than they do; the exit status of each is the last line on stderr.
-RUN_EACH = """
-import sys
-from absl import flags
-from icdpm.commands import evaluate
-for arguments in {arguments}:
-    sys.argv = ["icdpm-evaluate", *arguments]
-    flags.FLAGS.unparse_flags()
-    for module in ("evaluate", "settings_flags"):
-        for name in flags.FLAGS.flags_by_module_dict()[f"icdpm.commands.{{module}}"]:
-            name.unparse()
-    try:
-        evaluate.run()
-    except SystemExit as ended:
-        print(f"status {{ended.code or 0}}", file=sys.stderr)
-"""
 
 
-def evaluate_each(cases, **environment):
-    """[(exit status, stderr)] of several runs, one for each list of arguments."""
-    program = RUN_EACH.format(arguments=[[str(argument) for argument in case] for case in cases])
-    environment = {**os.environ, **environment}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    results, lines = [], []
-    for line in done.stderr.splitlines():
-        if line.startswith("status "):
-            results.append((int(line.split()[1]), "\n".join(lines)))
-            lines = []
-        else:
-            lines.append(line)
-    assert len(results) == len(cases)
-    return results
+@pytest.fixture
+def evaluate_each(run_each):
+    """Function ([arguments of a run, …], **environment) -> [(exit status, stderr)], of one process for all."""
+
+    def evaluate_each(cases, **environment):
+        runs = run_each("evaluate", cases, {**os.environ, **environment})
+        assert not any("Traceback" in done.stderr for done in runs), runs
+        return [(done.returncode, "\n".join(done.stderr.splitlines())) for done in runs]
+
+    return evaluate_each
 
 
 def picture(seed, height=24, width=32):
@@ -62,7 +41,7 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-def test_all_jobs(data, micro_workdir, tmp_path):
+def test_all_jobs(data, micro_workdir, tmp_path, evaluate_each):
     out, page = tmp_path / "out", tmp_path / "page.html"
     answers = tmp_path / "answers.json"
     answer = {"picture": "0", "left": "blur", "right": "others", "preferred": "others"}
@@ -99,7 +78,7 @@ def test_all_jobs(data, micro_workdir, tmp_path):
     assert "| others | 1.00 [0.21, 1.00] | – |" in (out / "preference.md").read_text()
 
 
-def test_what_cannot_be(data, tmp_path):
+def test_what_cannot_be(data, tmp_path, evaluate_each):
     out = tmp_path / "out"
     sharp, others, output = f"--sharp={data / 'sharp'}", f"--restored={data / 'others'}", f"--output={out}"
     one = tmp_path / "one"
@@ -134,7 +113,7 @@ def test_what_cannot_be(data, tmp_path):
     assert not out.exists()
 
 
-def test_an_interrupt_keeps_what_was_measured(tmp_path):
+def test_an_interrupt_keeps_what_was_measured(tmp_path, evaluate_each):
     folder = tmp_path / "many"
     folder.mkdir()
     for index in range(60):

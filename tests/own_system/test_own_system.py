@@ -67,9 +67,9 @@ def command(name, *arguments):
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
-def run(*arguments, status=0):
+def run(*arguments):
     done = subprocess.run(command(*arguments), capture_output=True, text=True, env=ENVIRONMENT)
-    assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     return done
 
 
@@ -124,16 +124,17 @@ def test_tiles_give_the_whole(folder, workdir, restored):
         np.testing.assert_array_equal(np.asarray(Image.open(folder / "tiled" / path.name)), np.asarray(Image.open(path)))
 
 
-def test_it_has_no_samples_to_ask_for(folder, workdir):
-    photo = folder / "data/blur/0.png"
-    for flag, said in [
+def test_it_has_no_samples_to_ask_for(folder, workdir, run_each):
+    cases = [
         ("--samples=3", "a sharpener gives one answer for a picture, at once: it has no samples to choose"),
         ("--sampler=ddim", "it has no sampler to choose"),
         ("--preset=fast", "it has no presets"),
         ("--spread", "--spread needs --samples=2 or more: one sample has no spread"),
-    ]:
-        done = run("deblur", photo, f"--workdir={workdir}", f"--output={folder / 'none'}", flag, status=2)
-        assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    ]
+    arguments = [folder / "data/blur/0.png", f"--workdir={workdir}", f"--output={folder / 'none'}"]
+    runs = run_each("deblur", [[*arguments, flag] for flag, _ in cases], ENVIRONMENT)
+    for (_, said), done in zip(cases, runs):
+        assert done.returncode == 2 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not (folder / "none").exists()
 
 

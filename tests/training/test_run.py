@@ -1,20 +1,21 @@
-"""Runs: killed and resumed equals unbroken, signals, locks, guards, wrong workdirs. Each run is a process of its own."""
+"""Runs: killed and resumed equals unbroken, signals, locks, guards, wrong workdirs."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from icdpm.errors import IcdpmError
 from icdpm.systems.config import config_to_json
-from icdpm.systems.workdir import checkpoint_steps, config_file, read_data
+from icdpm.systems.workdir import checkpoint_steps, config_file, load, read_config, read_data
 
 # A config file of the micro model; the JSON is filled in by the test.
 CONFIG = """
@@ -25,29 +26,46 @@ def get_config():
 RUN = "from icdpm.commands.train import run; run()"
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, micro_workdir):
+    """A folder with the micro config and a paired folder to train on. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(read_config(micro_workdir))))
+    sharp = np.random.default_rng(0).integers(0, 256, (10, 24, 24, 3), dtype=np.uint8)
+    blurry = ((sharp.astype(np.uint16) + np.roll(sharp, 1, axis=2)) // 2).astype(np.uint8)
+    for side, pictures in (("blur", blurry), ("sharp", sharp)):
+        (folder / "data" / side).mkdir(parents=True)
+        for number, picture in enumerate(pictures):
+            Image.fromarray(picture).save(folder / "data" / side / f"pair_{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(prepared):
+    """A workdir of two steps. Tests leave it as it is."""
+    done = train(prepared, "run", "--set=run.steps=2")
+    assert done.returncode == 0, done.stderr
+    return prepared / "run"
+
+
 @pytest.fixture
-def folder(tmp_path, micro_config, random_pairs):
-    """A folder with the micro config and a paired folder to train on."""
-    (tmp_path / "micro.py").write_text(CONFIG.format(text=config_to_json(micro_config)))
-    for side in ("blur", "sharp"):
-        (tmp_path / "data" / side).mkdir(parents=True)
-    for name, blurry, sharp in zip(random_pairs.names, random_pairs.blurry, random_pairs.sharp):
-        Image.fromarray(blurry).save(tmp_path / "data/blur" / f"{name}.png")
-        Image.fromarray(sharp).save(tmp_path / "data/sharp" / f"{name}.png")
+def folder(tmp_path, prepared):
+    """A copy of the prepared folder."""
+    for each in ("micro.py", "data"):
+        (shutil.copytree if (prepared / each).is_dir() else shutil.copy)(prepared / each, tmp_path / each)
     return tmp_path
 
 
+def arguments(folder, workdir, *flags):
+    return [f"--config={folder / 'micro.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
+
+
 def command(folder, workdir, *flags):
-    arguments = [
-        f"--config={folder / 'micro.py'}",
-        f"--data={folder / 'data'}",
-        f"--workdir={folder / workdir}",
-        *flags,
-    ]
-    return [sys.executable, "-c", RUN, *arguments]
+    return [sys.executable, "-c", RUN, *arguments(folder, workdir, *flags)]
 
 
 def train(folder, workdir, *flags):
+    """A run in a process of its own; what is only about what it says is `run_each`'s."""
     return subprocess.run(command(folder, workdir, *flags), capture_output=True, text=True)
 
 
@@ -80,7 +98,7 @@ NAF = ["--set=unet.block=naf", "--set=unet.blocks=(1, 2, 1)", "--set=data.repeat
 
 
 @pytest.mark.parametrize("flags", [[], NAF], ids=["residual", "naf"])
-def test_killed_and_resumed_equals_unbroken(folder, flags):
+def test_killed_and_resumed_equals_unbroken(folder, flags, run_each):
     result = train(folder, "unbroken", *flags)
     assert result.returncode == 0, result.stderr
     assert "trained 6 steps" in result.stdout
@@ -90,7 +108,7 @@ def test_killed_and_resumed_equals_unbroken(folder, flags):
         wait_for(lambda step=step: step in checkpoint_steps(folder / "broken"), process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    result = train(folder, "broken", *flags)
+    result, once_more = run_each("train", [arguments(folder, "broken", *flags)] * 2)
     assert result.returncode == 0, result.stderr
     for part in ("weights", "state"):
         assert_same(weights(folder, "unbroken", 6, part), weights(folder, "broken", 6, part))
@@ -101,9 +119,8 @@ def test_killed_and_resumed_equals_unbroken(folder, flags):
     # What it saw is noted once, however often it was started.
     seen = f"10 pairs in {folder / 'data'}"
     assert read_data(folder / "broken") == {"training": [seen], "validation": [seen]}
-    # Once more: nothing to do, and it says so.
-    result = train(folder, "broken", *flags)
-    assert result.returncode == 0 and "trained 6 steps" in result.stdout
+    # Once more there was nothing to do, and it says so.
+    assert once_more.returncode == 0 and "trained 6 steps" in once_more.stdout
 
 
 def test_sigterm_saves_and_leaves_and_a_second_run_is_refused(folder):
@@ -121,17 +138,18 @@ def test_sigterm_saves_and_leaves_and_a_second_run_is_refused(folder):
     assert "the same command continues" in out and len(checkpoint_steps(folder / "long")) == 1
 
 
-def test_bad_input_is_one_sentence(folder):
-    data = folder / "data"
-    config = (folder / "micro.py").read_text()
-    assert train(folder, "first", "--set=run.steps=1").returncode == 0
-    before = {path: path.read_bytes() for path in (folder / "first").rglob("*") if path.is_file()}
+def test_bad_input_is_one_sentence(folder, trained, run_each):
+    shutil.copytree(trained, folder / "first")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     blocked = folder / "file"
     blocked.write_text("in the way")
+    shutil.copytree(folder / "data", folder / "unpaired")
+    (folder / "unpaired/sharp/pair_3.png").rename(folder / "unpaired/sharp/pair_x.png")
     cases = [
         (["--workdir=" + str(folder / "first"), "--set=data.batch=2"], 1, "another config"),
         (["--workdir=" + str(blocked / "workdir")], 1, "cannot write"),
         (["--data=" + str(folder / "nowhere")], 1, "nowhere"),
+        (["--data=" + str(folder / "unpaired")], 1, "pair_3"),
         (["--config=" + str(folder / "none.py")], 1, "there is no config"),
         (["--set=data.crop=64"], 1, "too small"),
         (["--set=data.tub=64"], 1, "data.tub"),
@@ -142,20 +160,15 @@ def test_bad_input_is_one_sentence(folder):
         (["--tubs=2"], 2, "tubs"),
         (["more"], 2, "more"),
     ]
-    for flags, status, said in cases:
-        result = train(folder, "bad", *flags)
+    runs = run_each("train", [arguments(folder, "bad", *flags) for flags, _, _ in cases])
+    for (flags, status, said), result in zip(cases, runs):
         assert result.returncode == status, (flags, result.stderr)
         message = result.stderr.strip().splitlines()[-1]
         assert said in message and "Traceback" not in result.stderr, (flags, result.stderr)
-    (data / "sharp/pair_3.png").rename(data / "sharp/pair_x.png")
-    result = train(folder, "bad")
-    assert result.returncode == 1 and "pair_3" in result.stderr and "Traceback" not in result.stderr
-    (data / "sharp/pair_x.png").rename(data / "sharp/pair_3.png")
     # Nothing of what was refused is left that blocks the corrected command.
     assert not any(path.is_file() and path.name != ".lock" for path in (folder / "bad").rglob("*"))
     assert train(folder, "bad", "--set=run.steps=1", "--set=data.batch=2").returncode == 0
-    assert before == {path: path.read_bytes() for path in (folder / "first").rglob("*") if path.is_file()}
-    assert config == (folder / "micro.py").read_text() and len(list((data / "blur").iterdir())) == 10
+    assert before == {path: path.read_bytes() for path in before} and len(list((folder / "data/blur").iterdir())) == 10
 
 
 def test_a_picture_damaged_since_the_start_is_named(folder):
@@ -181,28 +194,29 @@ def test_a_step_that_is_not_finite_stops_the_run(folder):
         assert np.isfinite(array).all()
 
 
-def test_a_damaged_config_or_checkpoint_is_named(folder):
-    assert train(folder, "run", "--set=run.steps=2").returncode == 0
-    checkpoint = folder / "run/checkpoints/step-000000002"
+def test_a_damaged_config_or_checkpoint_is_named(folder, trained, run_each):
+    for workdir in ("checkpoint", "config"):
+        shutil.copytree(trained, folder / workdir)
+    checkpoint = folder / "checkpoint/checkpoints/step-000000002"
     index = checkpoint / "state.index"
-    kept = index.read_bytes()
-    index.write_bytes(kept[: len(kept) // 2])
-    result = train(folder, "run")
-    assert result.returncode == 1 and str(checkpoint) in result.stderr and "Traceback" not in result.stderr
-    index.write_bytes(kept)
-    config_file(folder / "run").write_text("{")
-    result = train(folder, "run")
-    assert result.returncode == 1 and "config.json" in result.stderr and "Traceback" not in result.stderr
+    index.write_bytes(index.read_bytes()[: index.stat().st_size // 2])
+    config_file(folder / "config").write_text("{")
+    flags = ["--set=run.steps=2"]
+    runs = run_each("train", [arguments(folder, workdir, *flags) for workdir in ("checkpoint", "config")])
+    for result, said in zip(runs, (str(checkpoint), "config.json")):
+        assert result.returncode == 1 and said in result.stderr and "Traceback" not in result.stderr, result.stderr
+
+
+@pytest.fixture(scope="module")
+def losses_of_one_device(prepared):
+    return run_losses(prepared, "single")
 
 
 @pytest.mark.parametrize("strategy", ["mirrored", "multiworker"])
-def test_strategies_take_the_same_steps(folder, strategy, tmp_path):
+def test_strategies_take_the_same_steps(prepared, strategy, losses_of_one_device):
     """One device, two logical devices, two processes: the same losses in float32 over 20 steps at the same global batch."""
-    script = folder / "losses.py"
-    script.write_text(LOSSES)
-    expected = run_losses(script, folder, "single")
-    got = run_losses(script, folder, strategy)
-    np.testing.assert_allclose(got, expected, rtol=1e-4)
+    got = run_losses(prepared, strategy)
+    np.testing.assert_allclose(got, losses_of_one_device, rtol=1e-4)
     assert len(got) == 20
 
 
@@ -236,7 +250,7 @@ LOSSES = textwrap.dedent(
 )
 
 
-def run_losses(script, folder, strategy):
+def run_losses(folder, strategy):
     environments = [{}]
     if strategy == "multiworker":
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
@@ -245,7 +259,7 @@ def run_losses(script, folder, strategy):
         ]
     processes = [
         subprocess.Popen(
-            [sys.executable, str(script), strategy, str(folder)],
+            [sys.executable, "-c", LOSSES, strategy, str(folder)],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -271,15 +285,10 @@ def free_ports(count):
     return ports
 
 
-def test_checkpoints_need_only_the_workdir(folder):
-    assert train(folder, "run", "--set=run.steps=2").returncode == 0
-    (folder / "micro.py").unlink()
-    from icdpm.errors import IcdpmError
-    from icdpm.systems.workdir import load
-
-    workdir = Path(folder / "run")
+def test_checkpoints_need_only_the_workdir(trained, tmp_path):
+    workdir = shutil.copytree(trained, tmp_path / "run")
     system = load(workdir)
-    saved = weights(folder, "run", 2)
+    saved = weights(tmp_path, "run", 2)
     assert {v.name.split(":")[0] for v in system.trainable_variables} == set(saved)
     for variable in system.trainable_variables:
         np.testing.assert_array_equal(variable, saved[variable.name.split(":")[0]])
@@ -292,47 +301,49 @@ def test_checkpoints_need_only_the_workdir(folder):
     with pytest.raises(IcdpmError, match="damaged"):
         load(workdir)
     with pytest.raises(IcdpmError, match="not the workdir"):
-        load(folder / "data")
+        load(trained.parent / "data")
 
 
-def test_a_run_starts_from_the_averages_of_another(folder):
-    assert train(folder, "run", "--set=run.steps=2").returncode == 0
-    still = ["--set=optimizer.learning_rate=1e-12", "--set=run.steps=1", f"--start_from={folder / 'run'}"]
-    done = train(folder, "tuned", *still)
-    assert done.returncode == 0, done.stderr
-    first, began = weights(folder, "run", 2), weights(folder, "tuned", 1)
+def test_a_run_starts_from_the_averages_of_another(folder, trained, run_each):
+    still = ["--set=optimizer.learning_rate=1e-12", "--set=run.steps=1", f"--start_from={trained}"]
+    tuned, other = run_each(
+        "train", [arguments(folder, "tuned", *still), arguments(folder, "other", *still, "--set=unet.channels=8")]
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    first, began = weights(trained.parent, "run", 2), weights(folder, "tuned", 1)
     assert first.keys() == began.keys()
     for name, values in first.items():
         np.testing.assert_allclose(began[name], values, atol=1e-6)
-    from icdpm.systems.workdir import read_data
-
     seen = read_data(folder / "tuned")["training"]
-    assert len(seen) == 2 and seen[0] == f"before, in 2 steps: {seen[1]}"
+    assert seen == [f"before, in 2 steps: 10 pairs in {trained.parent / 'data'}", f"10 pairs in {folder / 'data'}"]
     # What fits is taken, and what does not is told.
-    done = train(folder, "other", *still, "--set=unet.channels=8")
-    assert done.returncode == 0 and "variables begin with the weights of" in done.stdout, done.stderr
-    assert "; left there: unet/" in done.stdout and "; new: unet/" in done.stdout
+    assert other.returncode == 0 and "variables begin with the weights of" in other.stdout, other.stderr
+    assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout
 
 
-def test_features_are_aligned_with_the_pictures_of_another_domain(folder, micro_config):
+def test_features_are_aligned_with_the_pictures_of_another_domain(folder, trained, micro_config, run_each):
     from icdpm.systems.config import check_config, default_config
 
-    assert train(folder, "run", "--set=run.steps=2").returncode == 0
     config = default_config("aligned_icdpm")
     config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})
-    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(check_config(config))))
-    begin = [f"--start_from={folder / 'run'}", "--set=run.steps=3"]
-    done = train(folder, "aligned", *begin)
-    assert done.returncode == 1 and "needs pictures of another domain (--target_data)" in done.stderr, done.stderr
-    assert not (folder / "aligned/config.json").exists()
-    done = train(folder, "aligned", *begin, f"--target_data={folder / 'data'}")
-    assert done.returncode == 0 and "; new: discriminator_1/" in done.stdout, done.stderr
-    assert "discriminator loss" in done.stderr and "alignment loss" in done.stderr
-    before, after = weights(folder, "run", 2), weights(folder, "aligned", 3)
+    (folder / "aligned.py").write_text(CONFIG.format(text=config_to_json(check_config(config))))
+    begin = [f"--config={folder / 'aligned.py'}", f"--start_from={trained}", "--set=run.steps=3"]
+    target = f"--target_data={folder / 'data'}"
+    without, aligned, unasked = run_each(
+        "train",
+        [
+            arguments(folder, "none", *begin),
+            arguments(folder, "aligned", *begin, target),
+            arguments(folder, "unasked", target),
+        ],
+    )
+    assert without.returncode == 1 and "needs pictures of another domain (--target_data)" in without.stderr, without.stderr
+    assert not (folder / "none/config.json").exists()
+    assert aligned.returncode == 0 and "; new: discriminator_1/" in aligned.stdout, aligned.stderr
+    assert "discriminator loss" in aligned.stderr and "alignment loss" in aligned.stderr
+    before, after = weights(trained.parent, "run", 2), weights(folder, "aligned", 3)
     assert before.keys() < after.keys() and any("discriminator" in name for name in after)
     own = f"10 pairs in {folder / 'data'}"
-    seen = [f"before, in 2 steps: {own}", own, f"the blurry pictures alone of {own}"]
-    assert read_data(folder / "aligned")["training"] == seen
-    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(micro_config)))
-    done = train(folder, "run", f"--target_data={folder / 'data'}")
-    assert done.returncode == 1 and "has no use for pictures of another domain" in done.stderr
+    earlier = f"before, in 2 steps: 10 pairs in {trained.parent / 'data'}"
+    assert read_data(folder / "aligned")["training"] == [earlier, own, f"the blurry pictures alone of {own}"]
+    assert unasked.returncode == 1 and "has no use for pictures of another domain" in unasked.stderr
