@@ -30,7 +30,7 @@ def test_pinned_values(with_random_weights, ramp):
     noisy, sharp = (inception_features(picture)[0] for picture in ramp(299, 299))
     assert noisy.shape == (2048,) and noisy.dtype == np.float32
     assert [noisy.mean(), sharp.mean()] == pytest.approx(PINNED_MEANS, rel=1e-5)
-    assert {n: noisy[n] for n in PINNED} == pytest.approx(PINNED, abs=1e-5 * noisy.max())
+    assert {n: noisy[n] for n in PINNED} == pytest.approx(PINNED, abs=1e-5 * float(noisy.max()))
 
 
 def test_equals_pytorch(inception_tensors, with_random_weights, ramp):
