@@ -4,9 +4,11 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready-$(shell cksum < setup.py | tr ' ' -)
 # Packaging's warnings are for packagers.
 INSTALL := PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check
-# Tables and figures of the paper; SCALE=paper takes DATA_DIR (records of icdpm-prepare) and STRATEGY (single, mirrored, tpu).
+# Tables and figures of the paper; SCALE=paper takes DATA_DIR (records of icdpm-prepare) and STRATEGY (single, mirrored, tpu),
+# SCALE=small FOLDER (as of make weights) and PAIRS.
 SCALE ?= micro
 BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(STRATEGY),--strategy=$(STRATEGY)) \
+  $(if $(FOLDER),--folder='$(FOLDER)') $(foreach each,$(PAIRS),--pairs='$(each)') \
   $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)')
 # What samplers and the grid are measured on; the flags' --help says more.
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
@@ -37,14 +39,14 @@ lint: $(READY)  ## check the code's style
 	@$(PYTHON) -m ruff check .
 
 bench-table1:  ## FID and KID between two domains, of inputs and of what the guidance makes of them (SCALE=micro or paper)
-bench-table2:  ## with and without guidance, small and large networks: best over the sampling grid
+bench-table2:  ## with and without guidance, small and large networks: best over the sampling grid (SCALE=small too)
 bench-table3:  ## GoPro, all metrics (RESTORED=NAME=DIR measures another method's pictures; so tables 4 to 6)
 bench-table4:  ## RealBlur-J, all metrics
 bench-table5:  ## REDS, all metrics
 bench-table6:  ## HIDE, all metrics
 bench-table7:  ## a page on which people compare methods; ANSWERS='answers/*.json' fills the table
-bench-table8:  ## settings of the guidance
-bench-table9:  ## with and without the blurry image as input
+bench-table8:  ## settings of the guidance (SCALE=small too)
+bench-table9:  ## with and without the blurry image as input (SCALE=small too)
 bench-fig4:  ## what the guidance regresses at each scale
 bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS

@@ -1,6 +1,7 @@
 """Tables and figures of the paper: trains what they need, restores, measures, and writes results/ with the published values.
 
     python -m icdpm_experiments.paper.bench table3 --scale=paper --data_dir=records
+    python -m icdpm_experiments.paper.bench table8 --scale=small --folder=pictures --pairs=gopro=gopro_test
     python -m icdpm_experiments.paper.bench all --scale=micro
 
 Interrupted, the same command continues. What several tables need is trained and restored once, below runs/.
@@ -18,8 +19,13 @@ FLAGS = flags.FLAGS
 flags.DEFINE_enum(
     "scale",
     "micro",
-    ["micro", "paper"],
-    "micro: small networks, briefly trained on embedded data, on two cores. paper: the paper's recipe and data sets.",
+    ["micro", "small", "paper"],
+    "micro: tiny networks, briefly trained on embedded data. small: half an hour of one core each, on the pictures of --folder; "
+    "tables 2, 8 and 9. paper: the paper's recipe and data sets.",
+)
+flags.DEFINE_string("folder", None, "small: pictures to train on, as of make weights; some are held out and measured on.")
+flags.DEFINE_multi_string(
+    "pairs", [], "small: NAME=FOLDER of pairs from elsewhere, measured on in place of RealBlur-J. Default: embedded scenes."
 )
 flags.DEFINE_string("data_dir", None, "paper: where icdpm-prepare recorded the sets; ~/tensorflow_datasets where not given.")
 flags.DEFINE_enum("strategy", "single", ["single", "mirrored", "tpu"], "What is trained on, as of icdpm-train.")
@@ -40,10 +46,12 @@ def main(argv):
 
     chosen = _chosen(argv[1:], EXPERIMENTS)
     strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
-    scale = make_scale(FLAGS.scale, FLAGS.data_dir)
+    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, named_folders(FLAGS.pairs))
     runs = Runs(scale, strategy)
     given = {"restored": named_folders(FLAGS.restored), "answers": FLAGS.answers}
     needs = [need for experiment in chosen.values() for need in experiment.restorings(scale)]
+    for dataset in dict.fromkeys(need.dataset for need in needs):
+        scale.test_pairs(dataset)  # what is not there is said before anything is trained
     if FLAGS.scale == "paper":
         announce(runs, needs)
     jobs = {
