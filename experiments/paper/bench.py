@@ -20,8 +20,8 @@ flags.DEFINE_enum(
     "scale",
     "micro",
     ["micro", "small", "paper"],
-    "micro: tiny networks, briefly trained on embedded data. small: half an hour of one core each, on the pictures of --folder; "
-    "tables 2, 8 and 9. paper: the paper's recipe and data sets.",
+    "micro: tiny networks, briefly trained on embedded data. small: half an hour of one core each, on the pictures of "
+    "--folder; tables 2, 8 and 9. paper: the paper's recipe and data sets.",
 )
 flags.DEFINE_string("folder", None, "small: pictures to train on, as of make weights; some are held out and measured on.")
 flags.DEFINE_multi_string(

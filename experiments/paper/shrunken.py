@@ -1,4 +1,4 @@
-"""Configs of the paper's variants made for two cores: what a variant is stays, how large it is and how it is trained does not."""
+"""Configs of the paper's variants made for two cores: what a variant is stays; its size and its training do not."""
 
 from icdpm.configs import load_config
 
