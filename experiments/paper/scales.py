@@ -1,11 +1,11 @@
 """At which scale the experiments run: the paper's own, small networks on real pictures in half an hour, or the path in minutes.
 
 A scale says how a variant is trained, which pairs it is trained and tested on, and which settings of the sampler are
-searched. Test sets go by the names of the published ones at every scale; `label` says what was really measured.
+searched. Test sets go by the names of the published ones at every scale; `label` says what was really measured. Its `suffix`
+is that of its results' names, and `given` what its make command takes besides: {'DATA_DIR': …}.
 """
 
 from icdpm.configs import load_config
-from icdpm.errors import IcdpmError
 from icdpm.systems.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.mixture import Mixture
@@ -26,6 +26,8 @@ class PaperScale:
     """
 
     name = "paper"
+    suffix = ""
+    given = {}
 
     def __init__(self, data_dir=None):
         self._data_dir = data_dir
@@ -69,6 +71,8 @@ class MicroScale:
     """
 
     name = "micro"
+    suffix = ""
+    given = {}
     _GRID = ((1, 0.9), (2, 0.8), (5, 0.5), (10, 0.5), (20, 0.3))
     _STAND_INS = {
         "gopro": ("embedded photos", ("photo",)),
@@ -113,7 +117,7 @@ class SmallScale:
     """Tables 2, 8 and 9 in the small: narrow networks, trained for half an hour on real pictures as the packaged model is.
 
     The pictures that are held out of the training stand in for GoPro, in the domain of the training; pairs of other origin for
-    RealBlur-J, out of it. The other two sets have no stand-in.
+    RealBlur-J, out of it. The other two sets have no stand-in, so that other tables cannot be made.
 
     Args:
       folder: of the pictures, as `packaged_model.training_pictures` has them.
@@ -122,13 +126,19 @@ class SmallScale:
 
     Raises:
       IcdpmError: the folder or a part of it is missing.
+
+    Attributes:
+      tables: that can be made at this scale.
     """
 
     name = "small"
+    suffix = "_small"
+    tables = ("table2", "table8", "table9")
     _STEPS = (1, 2, 4, 8)
 
     def __init__(self, folder, pairs):
         self._training, validation = open_pictures(folder)
+        self.given = {"FOLDER": "pictures", "PAIRS": " ".join(f"{name}={each}" for name, each in pairs.items())}
         others = {name: open_source(each, "test") for name, each in pairs.items()}
         self._test = {
             IN_DOMAIN: blurred(validation),
@@ -144,14 +154,8 @@ class SmallScale:
         """The folder's pictures, blurred as they are read, in the packaged model's proportions."""
         return self._training
 
-    def target_pairs(self):
-        """The pairs that stand in for the other domain, whose blurry pictures are the only ones of it alone."""
-        return self.test_pairs(OUT_OF_DOMAIN)
-
     def test_pairs(self, dataset):
-        """The pairs that stand in for the set. Raises IcdpmError where none do."""
-        if dataset not in self._test:
-            raise IcdpmError(f"SCALE=small has nothing in place of {dataset}: it is for tables 2, 8 and 9")
+        """The pairs that stand in for the set, gopro or realblur_j."""
         return self._test[dataset]
 
     def label(self, dataset):
