@@ -20,7 +20,7 @@ TESTS := $(patsubst %/,%,$(wildcard tests/*/))
 TESTED_APART := tests/systems tests/tiles tests/training
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check clean
 
 help:  ## list these targets
@@ -79,6 +79,10 @@ bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipe
 
 bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
 	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
+
+bench-presets: $(READY)  ## measure which evaluations pay, and write the model's own presets (DATA=DIR held out; WORKDIR=DIR)
+	@$(PYTHON) -m icdpm_experiments.measurements.presets $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(DATA),--data='$(DATA)') \
+	  $(if $(PICTURES),--pictures=$(PICTURES)) $(if $(CROP),--crop=$(CROP))
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
 	@$(PYTHON) -m icdpm_experiments.measurements.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)
