@@ -18,7 +18,7 @@ from icdpm.errors import IcdpmError
 from icdpm.systems.config import config_from_json
 from icdpm.systems.own_presets import read_own_presets
 from icdpm.systems.registry import make_system, system_class
-from icdpm.systems.weights import load_weights
+from icdpm.systems.weights import load_weights, to_be_loaded
 
 _STEP = re.compile(r"step-(\d{9,})")
 
@@ -143,7 +143,8 @@ def load(workdir, checkpoint="latest", precision=None):
     system_class(config.system).check_restores(config)
     if precision is not None:
         config.precision = precision
-    system = make_system(config)
+    with to_be_loaded():
+        system = make_system(config)
     load_weights(path, system)
     system.own_presets = read_own_presets(presets_file(workdir), system)
     return system
