@@ -4,9 +4,11 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready-$(shell cksum < setup.py | tr ' ' -)
 # Packaging's warnings are for packagers.
 INSTALL := PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check
-# Tables and figures of the paper; SCALE=paper takes DATA_DIR (records of icdpm-prepare) and STRATEGY (single, mirrored, tpu).
+# Tables and figures of the paper; SCALE=paper takes DATA_DIR (records of icdpm-prepare) and STRATEGY (single, mirrored, tpu),
+# SCALE=small FOLDER (as of make weights) and PAIRS.
 SCALE ?= micro
 BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(STRATEGY),--strategy=$(STRATEGY)) \
+  $(if $(FOLDER),--folder='$(FOLDER)') $(foreach each,$(PAIRS),--pairs='$(each)') \
   $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)')
 # What samplers and the grid are measured on; the flags' --help says more.
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
@@ -24,7 +26,7 @@ OTHER_VENV := .venv-other
 OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
-.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check test-stacks stack-check clean
 
 help:  ## list these targets
@@ -45,14 +47,14 @@ lint: $(READY)  ## check the code's style
 	@$(PYTHON) -m ruff check .
 
 bench-table1:  ## FID and KID between two domains, of inputs and of what the guidance makes of them (SCALE=micro or paper)
-bench-table2:  ## with and without guidance, small and large networks: best over the sampling grid
+bench-table2:  ## with and without guidance, small and large networks: best over the sampling grid (SCALE=small too)
 bench-table3:  ## GoPro, all metrics (RESTORED=NAME=DIR measures another method's pictures; so tables 4 to 6)
 bench-table4:  ## RealBlur-J, all metrics
 bench-table5:  ## REDS, all metrics
 bench-table6:  ## HIDE, all metrics
 bench-table7:  ## a page on which people compare methods; ANSWERS='answers/*.json' fills the table
-bench-table8:  ## settings of the guidance
-bench-table9:  ## with and without the blurry image as input
+bench-table8:  ## settings of the guidance (SCALE=small too)
+bench-table9:  ## with and without the blurry image as input (SCALE=small too)
 bench-fig4:  ## what the guidance regresses at each scale
 bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
@@ -85,6 +87,10 @@ bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipe
 
 bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
 	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
+
+bench-presets: $(READY)  ## measure which evaluations pay, and write the model's own presets (DATA=DIR held out; WORKDIR=DIR)
+	@$(PYTHON) -m icdpm_experiments.measurements.presets $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(DATA),--data='$(DATA)') \
+	  $(if $(PICTURES),--pictures=$(PICTURES)) $(if $(CROP),--crop=$(CROP))
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
 	@$(PYTHON) -m icdpm_experiments.measurements.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)

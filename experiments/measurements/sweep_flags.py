@@ -19,6 +19,6 @@ def chosen_pairs():
 
 def command_given(target):
     """The make command that stands for the flags given, those of the module that is run among them."""
-    given = {name: FLAGS[name].value for name in ("data", "pictures", "crop", "samples")}
+    given = {name: FLAGS[name].value for name in ("data", "pictures", "crop", "samples") if name in FLAGS}
     given = {name.upper(): value for name, value in given.items() if value != FLAGS[name].default}
     return make_command(target, WORKDIR=FLAGS["workdir"].value and "…", **given)

@@ -41,7 +41,7 @@ def main(argv):
     sets = {name: open_source(folder, "test") for name, folder in named_folders(FLAGS.pairs).items()}
     sets = sets or {"embedded": blurred(open_source("embedded", "test"))}
 
-    on_whole, paper = settings_by_name(system.config)
+    on_whole, paper = settings_by_name(system)
     kept = {KEPT: on_whole["one sample"]}
     names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}

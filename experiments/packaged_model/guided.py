@@ -58,7 +58,7 @@ def main(argv):
         command=make_command("bench-guided", FOLDER="pictures", PAIRS=" ".join(FLAGS.pairs)),
         data=", ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items())
         + f"; PSNR gain over the blurry input, dB, mean of {SAMPLES} samples",
-        scale="small",
+        scale="packaged",
         rows=rows,
         title="Guided and unguided, three seeds each",
         notes=[

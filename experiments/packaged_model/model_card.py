@@ -3,10 +3,11 @@
 import hashlib
 import json
 
-from icdpm.systems.workdir import checkpoint_steps, load, read_data, weights_file
+from icdpm.systems.workdir import checkpoint_steps, load, presets_file, read_data, weights_file
 from icdpm_experiments.packaged_model.learning_curve import read_curve
 from icdpm_experiments.plots import Panel, write_plot
 from icdpm_experiments.results import FOLDER, markdown_table
+from icdpm_experiments.sweeping.knee import UNSEEN
 
 CARD = "MODEL_CARD.md"
 PICTURES = """\
@@ -50,6 +51,8 @@ def write_model_card(folder, run, half_precision_change):
         "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
         PICTURES,
         "Nothing of the pictures that the table below is measured on was trained on.",
+        "## Presets",
+        presets_in_words(folder),
         "## Measured",
         _measured(digest),
         "## Limits",
@@ -61,6 +64,36 @@ def write_model_card(folder, run, half_precision_change):
         f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
     ]
     (folder / CARD).write_text("\n\n".join(paragraphs) + "\n")
+
+
+def presets_in_words(folder):
+    """Which settings the model's presets stand for and why, by what was measured (`icdpm.systems.own_presets`)."""
+    noted = json.loads(presets_file(folder).read_text())
+    rows, pairs = noted["measured"]["rows"], noted["measured"]["pairs"]
+    best = max(rows, key=lambda row: row["gain"])
+    lines = [
+        f"- `--preset={name}`: {' '.join(f'--{setting}={value}' for setting, value in preset['changes'].items())}, "
+        f"{_gain(_row_of(rows, preset['changes']))}"
+        for name, preset in noted["presets"].items()
+    ]
+    return "\n".join(
+        [
+            f"Measured on {pairs} validation pairs; the most of {len(rows)} settings is {_gain(best)}. balanced takes the "
+            f"fewest evaluations after which no more gain {UNSEEN} dB.",
+            "",
+            *lines,
+            "- `--preset=paper` is not for this model, and says so: it was trained for few steps.",
+        ]
+    )
+
+
+def _row_of(rows, changes):
+    return next(row for row in rows if all(row[name] == value for name, value in changes.items() if name in row))
+
+
+def _gain(row):
+    evaluations = f"{row['evaluations']} evaluation{'s' * (row['evaluations'] > 1)}"
+    return f"{row['gain']:+.2f} dB [{row['from']:.2f}, {row['to']:.2f}] in {evaluations}"
 
 
 def _series(curve, *names):

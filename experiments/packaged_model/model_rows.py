@@ -7,15 +7,14 @@ from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure
 from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
-from icdpm.systems.registry import presets_of, settings_of
 from icdpm_experiments.results import without_home
 
 
-def settings_by_name(config):
+def settings_by_name(system):
     """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps)."""
-    presets = {f"--preset={name}": settings_of(config, name) for name in presets_of(config)}
+    presets = {f"--preset={name}": system.settings(name) for name in system.all_presets}
     paper = {"--preset=paper": presets.pop("--preset=paper")}
-    return {"one sample": settings_of(config, samples=1), "mean of 8": settings_of(config, samples=8), **presets}, paper
+    return {"one sample": system.settings(samples=1), "mean of 8": system.settings(samples=8), **presets}, paper
 
 
 def measured_rows(system, label, source, settings, metrics, folder):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 
@@ -10,17 +11,20 @@ from icdpm.metrics.psnr import psnr
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import config_to_json
 from icdpm.systems.weights import read_weights, save_weights
-from icdpm.systems.workdir import checkpoint_steps, config_file, data_file, load, read_data, weights_file
+from icdpm.systems.workdir import checkpoint_steps, config_file, data_file, load, presets_file, read_data, weights_file
 from icdpm_experiments.packaged_model.model_card import write_model_card
+from icdpm_experiments.pairs import blurred
+from icdpm_experiments.sweeping.journal import Journal
+from icdpm_experiments.sweeping.knee import measure_own_presets
 
 
 def package(workdir, target, validation_pairs, data_folder):
-    """Puts the latest averaged weights of a run, in half precision, its config and what it saw into a workdir of their own.
+    """Puts the latest averaged weights of a run, in half precision, its config, what it saw and presets into a workdir.
 
     Args:
       workdir: of the run.
       target: folder of the packaged model, which is replaced.
-      validation_pairs: a `PairSource`.
+      validation_pairs: a `PairSource`, by which the model's own presets are chosen too.
       data_folder: folder of the training data, whose place on this machine nobody needs to know.
 
     Returns:
@@ -40,7 +44,9 @@ def package(workdir, target, validation_pairs, data_folder):
             for kind, descriptions in read_data(workdir).items()
         }
         data_file(folder).write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
-        change = validation_psnr(load(folder, step), validation_pairs) - before
+        packaged = load(folder, step)
+        change = validation_psnr(packaged, validation_pairs) - before
+        measure_own_presets(packaged, blurred(validation_pairs), Journal(Path(workdir) / "presets.jsonl"), presets_file(folder))
         write_model_card(folder, workdir, change)
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)

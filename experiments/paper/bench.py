@@ -1,6 +1,7 @@
 """Tables and figures of the paper: trains what they need, restores, measures, and writes results/ with the published values.
 
     python -m icdpm_experiments.paper.bench table3 --scale=paper --data_dir=records
+    python -m icdpm_experiments.paper.bench table8 --scale=small --folder=pictures --pairs=gopro=gopro_test
     python -m icdpm_experiments.paper.bench all --scale=micro
 
 Interrupted, the same command continues. What several tables need is trained and restored once, below runs/.
@@ -18,8 +19,13 @@ FLAGS = flags.FLAGS
 flags.DEFINE_enum(
     "scale",
     "micro",
-    ["micro", "paper"],
-    "micro: small networks, briefly trained on embedded data, on two cores. paper: the paper's recipe and data sets.",
+    ["micro", "small", "paper"],
+    "micro: tiny networks, briefly trained on embedded data. small: half an hour of one core each, on the pictures of "
+    "--folder; tables 2, 8 and 9. paper: the paper's recipe and data sets.",
+)
+flags.DEFINE_string("folder", None, "small: pictures to train on, as of make weights; some are held out and measured on.")
+flags.DEFINE_multi_string(
+    "pairs", [], "small: NAME=FOLDER of pairs from elsewhere, measured on in place of RealBlur-J. Default: embedded scenes."
 )
 flags.DEFINE_string("data_dir", None, "paper: where icdpm-prepare recorded the sets; ~/tensorflow_datasets where not given.")
 flags.DEFINE_enum("strategy", "single", ["single", "mirrored", "tpu"], "What is trained on, as of icdpm-train.")
@@ -36,11 +42,13 @@ def main(argv):
     from icdpm_experiments.paper.catalog import EXPERIMENTS
     from icdpm_experiments.paper.cost import announce
     from icdpm_experiments.paper.runs import Runs
-    from icdpm_experiments.paper.scales import make_scale
+    from icdpm_experiments.paper.scales import SmallScale, make_scale
 
-    chosen = _chosen(argv[1:], EXPERIMENTS)
+    small = FLAGS.scale == SmallScale.name
+    available = {name: EXPERIMENTS[name] for name in (SmallScale.tables if small else EXPERIMENTS)}
+    chosen = _chosen(argv[1:], available)
     strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
-    scale = make_scale(FLAGS.scale, FLAGS.data_dir)
+    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, named_folders(FLAGS.pairs))
     runs = Runs(scale, strategy)
     given = {"restored": named_folders(FLAGS.restored), "answers": FLAGS.answers}
     needs = [need for experiment in chosen.values() for need in experiment.restorings(scale)]
@@ -61,14 +69,14 @@ def main(argv):
         seconds[name] = time.time() - started
         print(f"{name}: {seconds[name]:.0f} s", flush=True)
     if len(chosen) > 1:
-        _report_times(scale, seconds)
+        _report_times(scale, argv[1:], seconds)
 
 
 def _chosen(names, experiments):
     """{name: Experiment} of those named. Raises UsageError where one is unknown, or no use for what is given."""
     names = list(experiments) if names == ["all"] else names
     if not names or set(names) - set(experiments):
-        raise app.UsageError(f"name one or several of {', '.join(experiments)}, or all")
+        raise app.UsageError(f"name one or several of {', '.join(experiments)}, or all (--scale={FLAGS.scale})")
     for flag in ("restored", "answers"):
         takers = [name for name, experiment in experiments.items() if flag in experiment.takes]
         if FLAGS[flag].value and not set(names) & set(takers):
@@ -78,14 +86,14 @@ def _chosen(names, experiments):
     return {name: experiments[name] for name in names}
 
 
-def _report_times(scale, seconds):
+def _report_times(scale, names, seconds):
     """Writes results/bench_times: how long each took; pictures that several need count for the first of them."""
     rows = [{"what": name, "seconds": round(each)} for name, each in seconds.items()]
     print()
     print_table(rows)
     path = write_results(
-        "bench_times",
-        command=f"make bench-{scale.name}",
+        f"bench_times{scale.suffix}",
+        command=f"python -m icdpm_experiments.paper.bench {' '.join(names)} --scale={scale.name}",
         data="how long each variant trains, and each table and figure takes then; what is shared counts for the first",
         scale=scale.name,
         rows=rows,

@@ -1,9 +1,10 @@
 """Tables of measured values with the published ones beside them."""
 
-from icdpm_experiments.results import write_results
+from icdpm.evaluation import bootstrap
+from icdpm_experiments.results import make_command, write_results
 
 NOTES = [
-    "Each cell: measured here (published). – : not measured, or empty in the paper.",
+    "Each cell: measured here [95 % interval] (published). – : not measured, or empty in the paper.",
 ]
 
 
@@ -12,8 +13,19 @@ def row_of(row, dataset, metric, value, published):
     return {"row": row, "dataset": dataset, "metric": metric, "value": value, "published": published}
 
 
+def mean_row(row, dataset, metric, mean):
+    """The same of an `icdpm.evaluation.bootstrap.Mean`, which the paper does not print; None: of nothing."""
+    value, low, high = mean or (None, None, None)
+    return {**row_of(row, dataset, metric, value, None), "low": low, "high": high}
+
+
+def differences_note(others):
+    """The sentence that says what the columns of differences from some rows are."""
+    return f"psnr − {' and psnr − '.join(others)}: differences picture by picture, the {bootstrap.PROTOCOL}."
+
+
 def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further):
-    """Prints and writes results/NAME from rows of `row_of`.
+    """Prints and writes results/NAME, with the scale's suffix, from rows of `row_of`.
 
     Args:
       name, title: of the table.
@@ -29,8 +41,8 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
     print("\n".join(lines))
     path = write_results(
-        name,
-        command=f"make bench-{name} SCALE={scale.name}",
+        f"{name}{scale.suffix}",
+        command=make_command(f"bench-{name}", SCALE=scale.name, **scale.given),
         data=f"measured on {datasets}",
         scale=scale.name,
         rows=rows,
@@ -73,4 +85,6 @@ def _cell(row, digits):
     if row is None:
         return ""
     measured, published = ("–" if value is None else f"{float(value):.{digits}f}" for value in (row["value"], row["published"]))
+    if row.get("low") is not None:
+        measured += f" [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
     return measured if row["published"] is None else f"{measured} ({published})"

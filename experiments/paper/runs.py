@@ -11,9 +11,12 @@ All of it is kept: what is there is not made again, and what was interrupted is 
 import re
 from pathlib import Path
 
+import numpy as np
+
 from icdpm.errors import IcdpmError
+from icdpm.evaluation.bootstrap import mean_with_interval
 from icdpm.evaluation.choice import choose_metrics
-from icdpm.evaluation.measure import measure
+from icdpm.evaluation.measure import measure, measure_picture
 from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.systems.workdir import checkpoint_steps, load
@@ -23,7 +26,7 @@ from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import without_home
 from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.metrics import available_metrics
-from icdpm_experiments.sweeping.sweep import sweep
+from icdpm_experiments.sweeping.sweep import means_of, measure_each
 
 GRID_METRICS = ("psnr", "lpips_alex")
 # Of so few pictures, starting worker processes would take longer than measuring.
@@ -111,21 +114,41 @@ class Runs:
           ({row: {metric: mean value}}, {metric: protocol}, {metric: why it is not available}). PSNR and SSIM go by these
           names also where the scale aligns the pictures for them, and their protocols say so.
         """
+        results, values = self._measure(dataset, folders, metrics)
+        rows = {
+            row: {**{name: float(each.mean()) for name, each in of_each.items()}, **results.set_values[method]}
+            for (row, of_each), method in zip(values.items(), results.set_values)
+        }
+        choice = results.metrics
+        protocols = {_plain(name): metric.protocol for name, metric in {**choice.of_pictures, **choice.of_sets}.items()}
+        return rows, protocols, _presentable(results.unavailable)
+
+    def differences(self, dataset, folders, metric, other=BLURRY):
+        """How far rows of a table lie above one of them, picture by picture.
+
+        Args:
+          dataset, folders: as of `measured`.
+          metric: a name of a metric.
+          other: the row that they are compared with.
+
+        Returns:
+          {row: `Mean` of its differences with their interval}, without `other`; of BLURRY there is a row too.
+        """
+        _, values = self._measure(dataset, folders, [metric])
+        return {row: mean_with_interval(each[metric] - values[other][metric]) for row, each in values.items() if row != other}
+
+    def _measure(self, dataset, folders, metrics):
+        """(a `Measured`, {row, with that of the blurry pictures first: {metric's plain name: float64 [pictures]}})."""
         pairs = self.scale.test_pairs(dataset)
-        choice = choose_metrics(metrics, self.scale.alignment(dataset))
         methods = {row.replace("/", " "): folder for row, folder in folders.items()}  # they name files too
         results = measure(
             pair_with_source(methods, pairs),
-            choice,
+            choose_metrics(metrics, self.scale.alignment(dataset)),
             self.folder / "measured" / dataset,
             workers=1 if len(pairs) * len(methods) < _FEW else None,
         )
-        rows = {
-            row: {**{_plain(name): float(each.mean()) for name, each in of_each.items()}, **results.set_values[method]}
-            for row, (method, of_each) in zip((BLURRY, *folders), results.values.items())
-        }
-        protocols = {_plain(name): metric.protocol for name, metric in {**choice.of_pictures, **choice.of_sets}.items()}
-        return rows, protocols, _presentable(results.unavailable)
+        rows = zip((BLURRY, *folders), results.values.values())
+        return results, {row: {_plain(name): each for name, each in of_each.items()} for row, of_each in rows}
 
     def swept(self, variant, dataset):
         """Measures every setting of the scale's grid on a test set, without keeping the restored pictures.
@@ -133,19 +156,30 @@ class Runs:
         Returns:
           ([{'steps', 'max_noise_variance', metrics…}], {metric: protocol}, {metric: why it is not available}).
         """
+        values, metrics, reasons = self._sweep(variant, dataset)
+        rows = [
+            {"steps": each.steps, "max_noise_variance": each.max_noise_variance, **means_of(of_each)}
+            for each, of_each in zip(self.scale.grid(), values)
+        ]
+        return rows, {name: metric.protocol for name, metric in metrics.items()}, _presentable(reasons)
+
+    def best_gain(self, variant, dataset):
+        """The `Mean` of what the setting of the grid with the best PSNR gains over the blurry pictures, with its interval."""
+        values, metrics, _ = self._sweep(variant, dataset)
+        pairs, psnr = self.scale.test_pairs(dataset), {"psnr": metrics["psnr"]}
+        blurry = [measure_picture(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
+        gains = [np.subtract([picture["psnr"] for picture in of_each], blurry) for of_each in values]
+        return mean_with_interval(max(gains, key=np.mean))
+
+    def _sweep(self, variant, dataset):
+        """(values as of `measure_each`, {metric: PictureMetric}, {metric: why it is not available}) of the grid."""
         system, pairs = self.system(variant), self.scale.test_pairs(dataset)
         metrics, reasons = available_metrics(GRID_METRICS, pairs)
         # By the name of psnr also where the scale aligns the pictures for it.
         (metrics["psnr"],) = choose_metrics(["psnr"], self.scale.alignment(dataset)).of_pictures.values()
-        settings = self.scale.grid()
         journal = Journal(self.folder / "measured" / "grid.jsonl")
         label = f"{self.workdir(variant).name}, {self.scale.label(dataset)}: "
-        means = sweep(system, pairs, settings, metrics, journal, label)
-        rows = [
-            {"steps": each.steps, "max_noise_variance": each.max_noise_variance, **values}
-            for each, values in zip(settings, means)
-        ]
-        return rows, {name: metric.protocol for name, metric in metrics.items()}, _presentable(reasons)
+        return measure_each(system, pairs, self.scale.grid(), metrics, journal, label), metrics, reasons
 
 
 def beside_others(own, others):

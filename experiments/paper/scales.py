@@ -1,19 +1,21 @@
-"""At which scale the experiments run: the paper's own, or its whole path in minutes.
+"""At which scale the experiments run: the paper's own, small networks on real pictures in half an hour, or the path in minutes.
 
 A scale says how a variant is trained, which pairs it is trained and tested on, and which settings of the sampler are
-searched. Test sets go by the names of the published ones at both scales; `label` says what was really measured.
+searched. Test sets go by the names of the published ones at every scale; `label` says what was really measured. Its `suffix`
+is that of its results' names, and `given` what its make command takes besides: {'DATA_DIR': …}.
 """
 
 from icdpm.configs import load_config
 from icdpm.systems.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
+from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.source import open_source
-from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.packaged_model.training_pictures import open_pictures
+from icdpm_experiments.pairs import SelectedPairs, blurred
+from icdpm_experiments.paper.shrunken import micro, small
 from icdpm_experiments.paper.table10 import grid_settings
 
 IN_DOMAIN, OUT_OF_DOMAIN = "gopro", "realblur_j"
-# Sections of a config that say how a system is trained and sampled, not what it is.
-_TRAINING = ("diffusion", "optimizer", "data", "run", "sampling")
 
 
 class PaperScale:
@@ -24,6 +26,8 @@ class PaperScale:
     """
 
     name = "paper"
+    suffix = ""
+    given = {}
 
     def __init__(self, data_dir=None):
         self._data_dir = data_dir
@@ -67,6 +71,8 @@ class MicroScale:
     """
 
     name = "micro"
+    suffix = ""
+    given = {}
     _GRID = ((1, 0.9), (2, 0.8), (5, 0.5), (10, 0.5), (20, 0.3))
     _STAND_INS = {
         "gopro": ("embedded photos", ("photo",)),
@@ -107,32 +113,72 @@ class MicroScale:
         return [SamplingSettings("ancestral", steps, variance) for steps, variance in self._GRID]
 
 
-def make_scale(name, data_dir=None):
-    """The scale of a name, 'paper' or 'micro'."""
+class SmallScale:
+    """Tables 2, 8 and 9 in the small: narrow networks, trained for half an hour on real pictures as the packaged model is.
+
+    The pictures that are held out of the training stand in for GoPro, in the domain of the training; pairs of other origin for
+    RealBlur-J, out of it. The other two sets have no stand-in, so that other tables cannot be made.
+
+    Args:
+      folder: of the pictures, as `packaged_model.training_pictures` has them.
+      pairs: {name: folder with blur/ and sharp/}, which together are the other domain; where there are none, the embedded
+        scenes are.
+
+    Raises:
+      IcdpmError: the folder or a part of it is missing.
+
+    Attributes:
+      tables: that can be made at this scale.
+    """
+
+    name = "small"
+    suffix = "_small"
+    tables = ("table2", "table8", "table9")
+    _STEPS = (1, 2, 4, 8)
+
+    def __init__(self, folder, pairs):
+        self._training, validation = open_pictures(folder)
+        self.given = {"FOLDER": "pictures", "PAIRS": " ".join(f"{name}={each}" for name, each in pairs.items())}
+        others = {name: open_source(each, "test") for name, each in pairs.items()}
+        self._test = {
+            IN_DOMAIN: blurred(validation),
+            OUT_OF_DOMAIN: Mixture(others, [1] * len(others)) if others else blurred(EmbeddedPairs("test")),
+        }
+        self._labels = {IN_DOMAIN: "held-out pictures", OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes"}
+
+    def config(self, variant):
+        """The variant's config, narrowed and trained by the packaged model's recipe."""
+        return small(load_config(variant))
+
+    def training_pairs(self):
+        """The folder's pictures, blurred as they are read, in the packaged model's proportions."""
+        return self._training
+
+    def test_pairs(self, dataset):
+        """The pairs that stand in for the set, gopro or realblur_j."""
+        return self._test[dataset]
+
+    def label(self, dataset):
+        """The name of what is measured where a table speaks of `dataset`."""
+        return f"{self._labels[dataset]} ({len(self._test[dataset])} pairs)"
+
+    def alignment(self, dataset):
+        """The pairs need no alignment."""
+        return "none"
+
+    def grid(self):
+        """The packaged model's way of sampling in one step and a few more, in place of Table 10's settings."""
+        return [SamplingSettings(**load_config("small").sampling).changed(steps=steps) for steps in self._STEPS]
+
+
+def make_scale(name, data_dir=None, folder=None, pairs=()):
+    """The scale of a name.
+
+    Args:
+      name: 'paper', 'small' or 'micro'.
+      data_dir: of the paper's scale.
+      folder, pairs: of the small one.
+    """
+    if name == "small":
+        return SmallScale(folder, dict(pairs))
     return PaperScale(data_dir) if name == "paper" else MicroScale()
-
-
-def micro(config):
-    """A variant's config with the same structure, a quarter of the channels and the tiny config's way of short training."""
-    tiny = load_config("tiny")
-    ramp = config.optimizer.get("noise_loss_ramp", 0) and tiny.optimizer.noise_loss_ramp
-    for name, network in config.items():
-        if hasattr(network, "channels"):
-            network.channels //= 4
-            depth = tiny.get(name, tiny.unet)
-            network.update({field: depth[field] for field in ("encoder_blocks", "middle_blocks") if field in network})
-    for section in _TRAINING:
-        for field in set(config.get(section, ())) & set(tiny[section]):
-            config[section][field] = tiny[section][field]
-    if "noise_loss_ramp" in config.optimizer:
-        config.optimizer.noise_loss_ramp = ramp
-    config.optimizer.ema_decay = 0.99
-    config.data.batch = 8
-    config.run.steps = 400
-    config.run.log_every = 100
-    config.run.validate_every = config.run.checkpoint_every = 200
-    config.run.validation_images = 4
-    if "sampling" in config:
-        config.sampling.steps = 2
-        config.sampling.max_noise_variance = 0.8
-    return config

@@ -1,6 +1,6 @@
 """Table 8: what is regressed, at which scales, and where the guidance enters; on the out-of-domain set, by one setting."""
 
-from icdpm_experiments.paper.comparison import row_of, write_comparison
+from icdpm_experiments.paper.comparison import differences_note, mean_row, row_of, write_comparison
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import Model
@@ -8,6 +8,7 @@ from icdpm_experiments.paper.published import TABLE8
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 
 METRICS = ("lpips_alex", "psnr")
+COMPARED_WITH = ("blurry", "a")
 WHAT = {
     "a": "no guidance",
     "b": "RGB ×8 regression, as input",
@@ -33,8 +34,12 @@ def run(runs):
         for row, values in {"blurry": [None, None], **TABLE8}.items()
         for metric, value in zip(METRICS, values)
     ]
+    for other in COMPARED_WITH:
+        differences = runs.differences(OUT_OF_DOMAIN, folders, "psnr", other)
+        rows += [mean_row(row, label, f"psnr − {other}", differences.get(row)) for row in MODELS]
     notes = ["; ".join(f"({row}) {what}" for row, what in WHAT.items()) + "."]
     title = "Table 8: settings of the guidance (out-of-domain)"
+    notes.append(differences_note(COMPARED_WITH))
     write_comparison("table8", title, runs.scale, rows, notes=notes, protocols=protocols, not_available=not_available)
 
 

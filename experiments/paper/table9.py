@@ -1,6 +1,6 @@
 """Table 9: the denoiser with and without the blurry image as its input, in-domain and out-of-domain."""
 
-from icdpm_experiments.paper.comparison import row_of, write_comparison
+from icdpm_experiments.paper.comparison import differences_note, mean_row, row_of, write_comparison
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import Model
@@ -8,7 +8,9 @@ from icdpm_experiments.paper.published import TABLE9
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
 
 METRICS = ("psnr", "lpips_alex")
-MODELS = {"w/o input concatenation": Model("table9_without_concatenation"), "w/ concatenation": Model("table8_d")}
+WITHOUT = "w/o input concatenation"
+MODELS = {WITHOUT: Model("table9_without_concatenation"), "w/ concatenation": Model("table8_d")}
+COMPARED_WITH = ("blurry", WITHOUT)
 
 
 def restorings(scale):
@@ -26,7 +28,10 @@ def run(runs):
             values = TABLE9.get(row, [None] * 4)[2 * number :]
             for metric, value in zip(METRICS, values):
                 rows.append(row_of(row, runs.scale.label(dataset), metric, measured[row].get(metric), value))
-    notes = []
+        for other in COMPARED_WITH:
+            differences = runs.differences(dataset, folders, "psnr", other)
+            rows += [mean_row(row, runs.scale.label(dataset), f"psnr − {other}", differences.get(row)) for row in MODELS]
+    notes = [differences_note(COMPARED_WITH)]
     if runs.config("table8_d").diffusion.parametrisation != "noise":
         notes.append("At this scale the denoiser sees the blurry image without concatenation too, through its parametrisation.")
     title = "Table 9: with and without the blurry image as input"

@@ -20,7 +20,7 @@ OF_MEAN = "_of_mean"
 
 def sweep(system, pairs, settings, metrics, journal, label="", seed=0):
     """Means over the pictures of what `measure_each` measures: [{metric: mean}] in the order of `settings`."""
-    return [_means(values) for values in measure_each(system, pairs, settings, metrics, journal, label, seed)]
+    return [means_of(values) for values in measure_each(system, pairs, settings, metrics, journal, label, seed)]
 
 
 def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
@@ -54,7 +54,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
         """Prints a setting's means once its last picture is measured."""
         waiting[each].discard(picture["picture"])
         if not waiting[each]:
-            values = _means([journal.get(key(each, picture)) for picture in pictures])
+            values = means_of([journal.get(key(each, picture)) for picture in pictures])
             numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in values.items())
             seconds = f" ({time.time() - started[each]:.0f} s)" if each in started else ""
             print_above(f"{label}{each}: {numbers}{seconds}", sys.stdout)
@@ -87,11 +87,11 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
 
 def measure_blurry(pairs, metrics):
     """{metric: mean over the pictures} of the blurry pictures as they are."""
-    return _means([measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
+    return means_of([measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
 
 
-def _means(values):
-    """{metric: mean} over the pictures."""
+def means_of(values):
+    """{metric: mean} over the pictures of a list of {metric: value}."""
     return {metric: float(np.mean([value[metric] for value in values])) for metric in values[0]}
 
 

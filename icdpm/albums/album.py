@@ -12,12 +12,15 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.photos.drift import drift_of, match_restored
 from icdpm.photos.formats import FORMATS, format_called
-from icdpm.photos.reading import read_photo, read_photo_from
+from icdpm.photos.reading import read_file, read_header, read_photo, read_photo_from
 from icdpm.photos.writing import check_fits, encode_photo
+from icdpm.storage import is_remote
 
 
 def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=False):
-    """Restores photos with a progress bar over photos and steps. A photo that fails does not stop the rest.
+    """Restores photos with a progress bar over steps. A photo that fails does not stop the rest.
+
+    A step of the bar is an evaluation for a photo of the mean size; a larger photo's counts for as many more as it has pixels.
 
     Ctrl-C ends it after the step at hand, and leaves whole photos only.
 
@@ -32,19 +35,42 @@ def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=Fals
       As `work_through`.
     """
 
+    shares = _shares(jobs)
+
     def restore_photo(restore, photo, job, on_step):
         try:
             return restore(
                 photo.pixels,
                 keep_samples=bool(job.beside.samples),
                 spread=job.beside.spread is not None,
-                on_step=on_step,
+                on_step=lambda count: on_step(count * shares[job]),
             )
         except IcdpmError as error:
             raise IcdpmError(f"{job.name}: {error}") from error
 
+    def steps(job):
+        return evaluations * shares[job]
+
     each = [functools.partial(restore_photo, one) for one in ([restore] if callable(restore) else restore)]
-    return work_through(jobs, each, steps=evaluations, unit="step", match_color=match_color, verbose=verbose)
+    return work_through(jobs, each, steps=steps, unit="step", match_color=match_color, verbose=verbose)
+
+
+def _shares(jobs):
+    """{job: the pixels of its photo, in photos of the mean size}; one that cannot be read, and fails at once, has none."""
+    if any(job.source is None or is_remote(job.source) for job in jobs):
+        return dict.fromkeys(jobs, 1.0)  # to know the sizes, all photos would have to be fetched once more
+    pixels = {job: _pixels(job) for job in jobs}
+    mean = sum(pixels.values()) / len(jobs)
+    return {job: each / mean if mean else 1.0 for job, each in pixels.items()}
+
+
+def _pixels(job):
+    try:
+        header = read_header(read_file(job.source), job.name)
+        header.check_size(job.name)
+    except IcdpmError:
+        return 0
+    return header.pixels
 
 
 def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, match_color=False, verbose=False):

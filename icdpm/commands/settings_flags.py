@@ -1,6 +1,7 @@
 """The flags that say how a photo is restored, of all commands that have to know."""
 
 import dataclasses
+import sys
 
 from absl import app, flags
 
@@ -12,7 +13,8 @@ _SAMPLING = "Of models that draw samples: "
 flags.DEFINE_string(
     "preset",
     None,
-    "Settings by a name, of models that have any; what is given besides goes first. "
+    "Settings by a name, of models that have any; what is given besides goes first. A model may have its own (presets.json in "
+    "its workdir; the packaged one has). "
     + _SAMPLING
     + "; ".join(f"{name}, {preset.purpose}: {preset.as_flags}" for name, preset in SAMPLING_PRESETS.items())
     + ".",
@@ -43,8 +45,14 @@ def given_changes():
 
 
 def chosen_settings(system):
-    """The settings of a model that the flags choose. Raises app.UsageError where the model does not have them."""
+    """The settings of a model that the flags choose; warns of a preset that is not for it.
+
+    Raises app.UsageError where the model does not have them.
+    """
     try:
-        return system.settings(**given_changes())
+        settings = system.settings(**given_changes())
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
+    if FLAGS.preset and (warning := system.all_presets[FLAGS.preset].warning):
+        print(f"warning: --preset={FLAGS.preset}: {warning}", file=sys.stderr)
+    return settings

@@ -100,7 +100,8 @@ def normal_rows_each(seeds, shape, first, last):
         tf.TensorSpec([3], tf.int32),
         tf.TensorSpec([], tf.int32),
         tf.TensorSpec([], tf.int32),
-    ]
+    ],
+    autograph=False,  # nothing branches by a tensor's values; to look for it takes nine tenths of the tracing
 )
 def sampling_noise(seeds, step, shape, first, last):
     """Standard normal numbers of a sampling step, one image a seed.

@@ -3,6 +3,7 @@
 import dataclasses
 import numbers
 import os
+import warnings
 
 from icdpm.errors import IcdpmError
 from icdpm.photos.drift import match_restored
@@ -29,7 +30,8 @@ class Restorer:
         Args:
           picture: path of a photo; or an array, [height, width, 3] sRGB or [height, width] gray: uint8, uint16, or float in
             [0, 1] (which is worked on in 16 bits).
-          preset: one of the model's (`System.presets`); None: what the model's config says, one sample.
+          preset: one of the model's (`System.all_presets`), which warns where it is not for this model; None: what the model's
+            config says, one sample.
           **options: settings of the model (`system.settings`), such as steps and samples, which go before the preset's; and
             seed: a whole number from 0 (the default); the same one gives the same picture.
             match_color: whether drift of colour is taken out (`icdpm.photos.drift`); not by default.
@@ -74,6 +76,8 @@ class Restorer:
         **changes,
     ):
         settings = self.system.settings(preset, **changes)
+        if preset and (warning := self.system.all_presets[preset].warning):
+            warnings.warn(f"preset {preset!r}: {warning}", stacklevel=3)
         if spread and settings.samples < 2:
             raise IcdpmError("one sample has no spread; ask for two or more, as in samples=8")
         if not isinstance(seed, numbers.Integral) or not 0 <= seed < _MOST_SEEDS:

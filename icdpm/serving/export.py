@@ -40,7 +40,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
         step = choose_step(workdir, checkpoint)
         system = load(workdir, step, precision)
         settings = system.settings(**changes)
-        presets = {name: system.settings(name) for name in system.presets(system.config)}
+        presets = {name: system.settings(name) for name in system.all_presets}
         extra = system.extra_signatures(max_pixels)
         signatures = _trace(system, settings, presets, seed, max_pixels) | {each.name: each.graph for each in extra}
         try:
@@ -49,7 +49,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
             reason = reason_of(error).rpartition("; ")[2]  # behind names of temporary files
             raise IcdpmError(f"cannot write {output}: {reason}") from error
         (folder / "config.json").write_text(config_to_json(system.config))
-        purposes = {name: preset.purpose for name, preset in system.presets(system.config).items()}
+        purposes = {name: str(preset) for name, preset in system.all_presets.items()}
         (folder / PRESETS_FILE).write_text(json.dumps(purposes, indent=2) + "\n")
         source = weights_file(workdir, step)
         checksums = {_WEIGHTS: _sha256(folder / _WEIGHTS), f"{source.parent.name}/{source.name}": _sha256(source)}

@@ -23,6 +23,9 @@ FIRST_FREE_PURPOSE = 4
 # Added to every blur's strength, so that a sharp example's weight is finite: that of a blur of 44 dB PSNR at σ_r = 0.13.
 _FLOOR = 0.01
 
+# The paper's recipe alone is for the paper's many steps; those that are preconditioned are for a few.
+_FEW_STEPS = "this model was trained for few steps (diffusion.parametrisation {}), and as many make its pictures worse"
+
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
 
@@ -110,7 +113,11 @@ class DiffusionSystem(System):
 
     @classmethod
     def presets(cls, config):
-        return SAMPLING_PRESETS
+        trained_as = config.diffusion.parametrisation
+        if trained_as == "noise":
+            return SAMPLING_PRESETS
+        paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(trained_as))
+        return {**SAMPLING_PRESETS, "paper": paper}
 
     def plan(self, settings):
         return make_plan(

@@ -17,6 +17,8 @@ from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor,
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
 
+# The networks ask nothing that depends on a tensor's values; to look for it takes AutoGraph longer than all else of tracing.
+_traced_as_it_is = tf.autograph.experimental.do_not_convert
 # Of random numbers, and of the guidance of scale k after it.
 _GUIDANCE = FIRST_FREE_PURPOSE
 
@@ -123,6 +125,7 @@ class ICDPM(DiffusionSystem):
             images = tf.image.rgb_to_grayscale(images)
         return {str(k): average_pool(images, 2**k) for k in self.config.guidance.scales}
 
+    @_traced_as_it_is
     def conditions(self, blurry, seeds=None):
         """What the denoiser is told of the scene; it does not depend on the noise level: once for each image.
 
@@ -149,9 +152,10 @@ class ICDPM(DiffusionSystem):
     def made(self):
         super().made()
         structures = images_of(self._structure_channels)
-        self._compiled_structure = tf.function(self.structure, input_signature=[images_of(3)])
+        self._compiled_structure = tf.function(self.structure, input_signature=[images_of(3)], autograph=False)
         self._compiled_guidance_networks = {
-            k: tf.function(network.call, input_signature=[structures]) for k, network in self.guidance_networks.items()
+            k: tf.function(network.call, input_signature=[structures], autograph=False)
+            for k, network in self.guidance_networks.items()
         }
         return self
 
@@ -180,6 +184,7 @@ class ICDPM(DiffusionSystem):
 
     # Denoising.
 
+    @_traced_as_it_is
     def network_output(self, x_gamma, blurry, gamma, conditions, dropout_seed=None):
         inputs = [self.parametrisation.network_input(x_gamma, blurry, gamma[:, None, None, None])]
         if self.config.unet.concat_blurry:

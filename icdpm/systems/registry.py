@@ -54,8 +54,3 @@ def make_system(config):
 def settings_of(config, preset=None, **changes):
     """The settings of a restoration by a model of a config (`System.settings_of`); no model is made for it."""
     return system_class(config.system).settings_of(config, preset, **changes)
-
-
-def presets_of(config):
-    """The presets of a model of a config (`System.presets`)."""
-    return system_class(config.system).presets(config)

@@ -144,10 +144,16 @@ class Preset:
     Attributes:
       purpose: what it is for.
       changes: to a model's own settings.
+      warning: why it is not for a model, a clause; or "".
     """
 
     purpose: str
     changes: dict
+    warning: str = ""
+
+    def __str__(self):
+        """What it is for, and is not."""
+        return f"{self.purpose}; {self.warning}" if self.warning else self.purpose
 
     @property
     def as_flags(self):
@@ -155,8 +161,8 @@ class Preset:
         return " ".join(f"--{name}={value}" for name, value in self.changes.items())
 
 
-# Of systems that draw samples. None takes out drift of colour (`icdpm.photos.drift`): where there is next to none it costs up
-# to 0.1 dB PSNR.
+# Of systems that draw samples; a model may have its own in their place (`icdpm.systems.own_presets`). None takes out drift of
+# colour (`icdpm.photos.drift`): where there is next to none it costs up to 0.1 dB PSNR.
 SAMPLING_PRESETS = {
     "fast": Preset(
         "a look, in seconds",

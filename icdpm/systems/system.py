@@ -35,12 +35,14 @@ class System(TrainingStep, Drawing, keras.Model):
       description: what it is, in a sentence or two for those who are handed a trained one.
       rules: what the fields of its config may hold.
       wants_target: whether it is trained with unlabelled pictures of another domain besides: batches have 'target' too.
+      own_presets: {name: Preset} that were measured for this very model, which go before those of its kind.
     """
 
     title = "this system"
     description = "A network that deblurs images."
     rules = Rules()
     wants_target = False
+    own_presets = {}
 
     def __init__(self, config):
         super().__init__(name="system", dtype=config.precision)
@@ -138,8 +140,12 @@ class System(TrainingStep, Drawing, keras.Model):
         Raises:
           IcdpmError: a setting or a value that this system does not have.
         """
+        return cls._settings_among(cls.presets(config), config, preset, changes)
+
+    @classmethod
+    def _settings_among(cls, presets, config, preset, changes):
         given = {name: value for name, value in changes.items() if value is not None}
-        return cls._changed_settings(config, with_preset(cls.presets(config), preset, given))
+        return cls._changed_settings(config, with_preset(presets, preset, given))
 
     @classmethod
     def _changed_settings(cls, config, changes):
@@ -150,7 +156,7 @@ class System(TrainingStep, Drawing, keras.Model):
 
     @classmethod
     def presets(cls, config):
-        """{name: Preset}: settings by names that say what they are for."""
+        """{name: Preset}: settings by names that say what they are for, of any model of a config."""
         return {}
 
     def plan(self, settings):
@@ -216,8 +222,13 @@ class System(TrainingStep, Drawing, keras.Model):
         return self.denoise(blurry, blurry, tf.fill([tf.shape(blurry)[0]], 0.5), self.conditions(blurry))
 
     def settings(self, preset=None, **changes):
-        """`settings_of` this system's config."""
-        return self.settings_of(self.config, preset, **changes)
+        """`settings_of` this system's config, with `all_presets`."""
+        return self._settings_among(self.all_presets, self.config, preset, changes)
+
+    @property
+    def all_presets(self):
+        """{name: Preset}: `presets` of its config, with its own in their place."""
+        return {**self.presets(self.config), **self.own_presets}
 
     def made(self):
         """This system, once its weights and graphs are there; the weights follow the config's seed.

@@ -1,10 +1,12 @@
 """Weights of a system as one file: a NumPy archive with an array for each variable, under the variable's name."""
 
+import contextlib
 import io
 import zipfile
 import zlib
 
 import numpy as np
+import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
@@ -56,6 +58,18 @@ def read_weights(path):
         if not np.isfinite(array).all():
             raise IcdpmError(f"the weights file {path} is damaged ({name} has numbers that are not finite); copy it again")
     return arrays
+
+
+@contextlib.contextmanager
+def to_be_loaded():
+    """Variables that are made within begin with zeros: drawing random values for what is then loaded takes half a second."""
+
+    def made_of_zeros(make, **said):
+        shape, dtype = said.get("shape"), said["dtype"]
+        return make(**said) if shape is None else make(**{**said, "initial_value": lambda: tf.zeros(shape, dtype)})
+
+    with tf.variable_creator_scope(made_of_zeros):
+        yield
 
 
 def load_weights(path, system):

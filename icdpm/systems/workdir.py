@@ -2,6 +2,7 @@
 
 WORKDIR/config.json                           the config of the run
 WORKDIR/data.json                             what it was trained and validated on, in words
+WORKDIR/presets.json                          presets that are its own, where they were measured (`own_presets`)
 WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name (in a bucket: as soon as it has weights.npz)
     weights.npz                               the averaged (EMA) weights: all that restoring needs; written last
     state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
@@ -15,8 +16,9 @@ import re
 from icdpm.errors import IcdpmError
 from icdpm.storage import is_remote, storage_path
 from icdpm.systems.config import config_from_json
+from icdpm.systems.own_presets import read_own_presets
 from icdpm.systems.registry import make_system, system_class
-from icdpm.systems.weights import load_weights
+from icdpm.systems.weights import load_weights, to_be_loaded
 
 # The file of a checkpoint that is written last.
 MARKER = "weights.npz"
@@ -31,6 +33,11 @@ def config_file(workdir):
 def data_file(workdir):
     """Path of the note of which data the run has seen."""
     return storage_path(workdir) / "data.json"
+
+
+def presets_file(workdir):
+    """Path of the model's own presets, if it has any."""
+    return storage_path(workdir) / "presets.json"
 
 
 def checkpoint_folder(workdir, step):
@@ -123,7 +130,7 @@ def choose_step(workdir, checkpoint="latest"):
 
 
 def load(workdir, checkpoint="latest", precision=None):
-    """A trained system with its averaged weights, ready to restore.
+    """A trained system with its averaged weights and its own presets, ready to restore.
 
     Args:
       workdir: folder of a training run; nothing but it is needed.
@@ -131,7 +138,8 @@ def load(workdir, checkpoint="latest", precision=None):
       precision: float32 or mixed_bfloat16; None: that of the config.
 
     Raises:
-      IcdpmError: no such workdir or checkpoint, damaged weights, or a model that others start from and that cannot restore.
+      IcdpmError: no such workdir or checkpoint, damaged weights or presets, or a model that others start from and that cannot
+        restore.
     """
     path = weights_file(workdir, choose_step(workdir, checkpoint))
     if not path.is_file():
@@ -140,8 +148,10 @@ def load(workdir, checkpoint="latest", precision=None):
     system_class(config.system).check_restores(config)
     if precision is not None:
         config.precision = precision
-    system = make_system(config)
+    with to_be_loaded():
+        system = make_system(config)
     load_weights(path, system)
+    system.own_presets = read_own_presets(presets_file(workdir), system)
     return system
 
 

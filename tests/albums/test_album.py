@@ -17,6 +17,7 @@ from icdpm.albums.selection import Selected, select_photos
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.reading import read_photo, read_picture
 from icdpm.photos.writing import write_picture
+from icdpm.progress import _Bar
 from icdpm.restoration.result import Restored
 
 STEPS, SAMPLES = 2, 3
@@ -68,6 +69,20 @@ def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos
     assert sorted(made) == [Path("0 gut.png"), Path("ｚ/zuletzt ü.png")]
     shown = capfd.readouterr().err
     assert "Traceback" not in shown and f"| {len(jobs) * 6}/{len(jobs) * 6} steps" in shown
+
+
+def test_a_step_of_a_large_photo_counts_for_more(tmp_path, monkeypatch):
+    write_picture(tmp_path / "in/1 small.png", gradient(20, 30))
+    write_picture(tmp_path / "in/2 large.png", gradient(60, 90))
+    (tmp_path / "in/3 none.png").write_bytes(b"")
+    done = []
+    update = _Bar.update
+    monkeypatch.setattr(_Bar, "update", lambda bar, count: done.append((count, bar.total)) or update(bar, count))
+    _, failures = restore_all(plan(tmp_path / "in", tmp_path / "out"))
+    assert len(failures) == 1
+    steps = [count for count, _ in done if count > 1e-9]
+    # Of 3 photos with 6 evaluations each: 9 parts in 10 are the large one's.
+    assert steps[:4] == pytest.approx([0.1 * 9, 0.1 * 9, 0.9 * 9, 0.9 * 9]) and done[0][1] == pytest.approx(18)
 
 
 def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):

@@ -25,10 +25,12 @@ from icdpm_experiments.paper.published import TABLE1, TABLE3
 from icdpm_experiments.paper.runs import Runs
 
 
-class SmallScale:
+class OneModelScale:
     """A scale whose every variant is one small model, and whose every test set is a few pairs of noise."""
 
     name = "micro"
+    suffix = ""
+    given = {}
 
     def __init__(self, config, pairs):
         self._config = config
@@ -66,7 +68,7 @@ def runs(tmp_path, monkeypatch, micro_workdir, system, random_pairs):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("icdpm_experiments.paper.runs.load", lambda workdir: system)
     pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS want some size
-    made = Runs(SmallScale(read_config(micro_workdir), pairs), make_strategy("single"))
+    made = Runs(OneModelScale(read_config(micro_workdir), pairs), make_strategy("single"))
     names = "table2_a table2_b table2_c table2_f table8_b table8_c table8_d table9_without_concatenation".split()
     names += "regression_l dvsr fig9_aligned fig9_unaligned".split()
     for name in names:
@@ -87,7 +89,7 @@ def test_a_variant_is_trained_once(tmp_path, micro_workdir, random_pairs, monkey
         shutil.copytree(micro_workdir, workdir)
 
     monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
-    runs = Runs(SmallScale(config, random_pairs), strategy, tmp_path)
+    runs = Runs(OneModelScale(config, random_pairs), strategy, tmp_path)
     assert not runs.is_trained("table8_e")
     # Table 8 (e) is Table 2 (c).
     runs.train("table8_e")
@@ -155,7 +157,7 @@ def test_what_is_further_trained_is_trained_first(tmp_path, micro_workdir, rando
         shutil.copytree(micro_workdir, workdir)
 
     monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
-    scale = SmallScale(read_config(micro_workdir), random_pairs)
+    scale = OneModelScale(read_config(micro_workdir), random_pairs)
     scale.target_pairs = lambda: random_pairs
     Runs(scale, make_strategy("single"), tmp_path).train("fig9_aligned")
     further = {"start_from": tmp_path / "micro/table2_c", "target_pairs": random_pairs}
@@ -198,6 +200,12 @@ def test_tables_8_and_9_have_their_rows(runs):
     table8.run(runs)
     assert [row["row"] for row in rows_of("table8") if row["metric"] == "psnr"] == ["blurry", *"abcde"]
     assert all(row["value"] is not None for row in rows_of("table8") if row["metric"] == "psnr")
+    rows = {(row["row"], row["metric"]): row for row in rows_of("table8")}
+    assert ("blurry", "psnr − blurry") not in rows and ("a", "psnr − a") in rows
+    gain = rows["b", "psnr − blurry"]
+    assert gain["value"] == pytest.approx(rows["b", "psnr"]["value"] - rows["blurry", "psnr"]["value"])
+    assert gain["low"] < gain["value"] < gain["high"]
+    assert rows["b", "psnr − a"]["value"] == pytest.approx(rows["b", "psnr"]["value"] - rows["a", "psnr"]["value"])
     table9.run(runs)
     rows = {(row["row"], row["dataset"], row["metric"]): row["published"] for row in rows_of("table9")}
     assert rows["w/ concatenation", "not gopro", "psnr"] == 30.65
@@ -216,6 +224,11 @@ def test_table_2_takes_the_best_of_the_grid_and_the_figures_show_all_of_it(runs,
         assert best[row, "best psnr"]["value"] == max(point["psnr"] for point in points if point["row"] == row)
         assert best[row, "best lpips_alex"]["value"] is None
     assert best["c", "best psnr"]["published"] == 28.286
+    pairs = runs.scale.test_pairs("realblur_j")
+    blurry = np.mean([psnr(*pairs.load(index)) for index in range(len(pairs))])
+    gain = best["c", "best psnr − blurry"]
+    assert gain["value"] == pytest.approx(best["c", "best psnr"]["value"] - blurry)
+    assert gain["low"] <= gain["value"] <= gain["high"]
     assert PIL.Image.open("results/fig5.png").width > 300
 
 
@@ -273,6 +286,7 @@ def test_every_table_and_figure_of_the_list_can_be_asked_for():
         (["table8", "--restored=a=b"], "--restored is for table3, table4, table5, table6, table7"),
         (["table3", "table4", "--restored=a=b"], "--restored is for one table at a time"),
         (["table1", "--answers=x"], "--answers is for table7"),
+        (["table3", "--scale=small"], "name one or several of table2, table8, table9, or all"),
     ],
 )
 def test_wrong_flags_are_told(arguments, message):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from icdpm.evaluation.bootstrap import Mean
 from icdpm_experiments.paper import cost
-from icdpm_experiments.paper.comparison import comparison_table, row_of, write_comparison
+from icdpm_experiments.paper.comparison import comparison_table, mean_row, row_of, write_comparison
 from icdpm_experiments.paper.scales import MicroScale, PaperScale
 
 ROWS = [
@@ -24,6 +25,21 @@ def test_the_published_value_stands_beside_the_measured_one():
         "| blurry | 20.12 | 21.00 |  |",
         "| Ours | 25.50 (33.20) | – (30.96) | – |",
     ]
+
+
+def test_an_interval_stands_behind_its_mean():
+    rows = [*ROWS[:1], mean_row("Ours", "set A", "psnr − blurry", Mean(0.3127, 0.25, 0.4)), ROWS[2]]
+    assert comparison_table(rows)[2:] == ["| blurry | 20.1 |  |", "| Ours | 25.5 (33.2) | 0.313 [0.250, 0.400] |"]
+
+
+def test_a_scale_beside_another_keeps_its_own_results(tmp_path):
+    class Small:
+        name, suffix, given = "small", "_small", {"FOLDER": "pictures", "PAIRS": "a=b c=d"}
+
+    write_comparison("table0", "Title", Small, ROWS)
+    assert [path.name for path in sorted((tmp_path / "results").iterdir())] == ["table0_small.json", "table0_small.md"]
+    content = json.loads((tmp_path / "results/table0_small.json").read_text())
+    assert content["command"] == "make bench-table0 SCALE=small FOLDER=pictures PAIRS='a=b c=d'"
 
 
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])

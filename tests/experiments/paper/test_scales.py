@@ -1,12 +1,16 @@
-"""The two scales, and that the small one keeps what the paper varies."""
+"""The scales, and that the smaller ones keep what the paper varies."""
 
+import numpy as np
 import pytest
 
-from icdpm.configs import config_names
+from icdpm.configs import config_names, load_config
+from icdpm.errors import IcdpmError
+from icdpm.photos.writing import write_picture
 from icdpm.systems.config import check_config
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments.paper.runs import SAME
-from icdpm_experiments.paper.scales import MicroScale, PaperScale
+from icdpm_experiments.paper.scales import MicroScale, PaperScale, make_scale
+from icdpm_experiments.paper.shrunken import small
 
 VARIANTS = [name for name in config_names() if name.startswith("table")]
 
@@ -20,6 +24,18 @@ def test_a_micro_variant_has_its_structure(variant):
     assert all(micro.guidance[field] == paper.guidance[field] for field in ("scales", "color", "route"))
     assert (micro.optimizer.noise_loss_ramp == 0) == (paper.optimizer.noise_loss_ramp == 0)
     assert micro.run.steps < 1000 and paper.run.steps == 1_000_000
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_small_variant_has_its_structure_and_the_packaged_recipe(variant):
+    made, paper, packaged = check_config(small(load_config(variant))), load_config(variant), load_config("small")
+    assert 2 * made.unet.channels == paper.unet.channels and 4 * made.guidance.channels == paper.guidance.channels
+    assert all(made.unet[field] == paper.unet[field] for field in ("concat_blurry", "multipliers"))
+    assert all(made.guidance[field] == paper.guidance[field] for field in ("scales", "color", "route"))
+    assert (made.optimizer.noise_loss_ramp == 0) == (paper.optimizer.noise_loss_ramp == 0)
+    assert made.sampling == packaged.sampling and made.diffusion == packaged.diffusion
+    assert made.optimizer.learning_rate == packaged.optimizer.learning_rate
+    assert made.optimizer.learning_rate_decay[1] == made.run.steps < packaged.run.steps
 
 
 @pytest.mark.parametrize("variant", ["regression_l", "regression_s", "dvsr", "dvsr_s", "fig9_aligned", "fig9_unaligned"])
@@ -57,3 +73,35 @@ def test_only_realblur_is_aligned():
     assert PaperScale().alignment("realblur_j") == "ecc" and PaperScale().alignment("gopro") == "none"
     assert MicroScale().alignment("realblur_j") == "none"
     assert len(PaperScale().grid()) == 19
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of noise in the layout of the packaged model's pictures."""
+    rng = np.random.default_rng(0)
+
+    def write(name, size=32):
+        write_picture(tmp_path / f"{name}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+
+    for name in ("photos/1", "video/1", *(f"frames/clip/{number:06}" for number in range(40))):
+        write(name)
+    for pairs in ("averaged", "val", "other", "further"):
+        for name in ("blur/1", "sharp/1", "blur/2", "sharp/2"):
+            write(f"{pairs}/{name}")
+    return tmp_path
+
+
+def test_the_small_scale_measures_what_is_held_out_and_what_is_from_elsewhere(pictures):
+    pairs = {"one": pictures / "other", "two": pictures / "further"}
+    scale = make_scale("small", folder=pictures, pairs={name: str(each) for name, each in pairs.items()})
+    assert scale.label("gopro") == "held-out pictures (2 pairs)" and scale.label("realblur_j") == "one and two (4 pairs)"
+    assert scale.test_pairs("realblur_j").names == ["one/1", "one/2", "two/1", "two/2"]
+    assert all(each in scale.training_pairs().description for each in ("photos", "video", "frames", "averaged"))
+    assert str(pictures / "val") not in scale.training_pairs().description
+    alone = make_scale("small", folder=pictures)
+    assert alone.label("realblur_j").startswith("embedded scenes (") and len(alone.grid()) == 4
+
+
+def test_the_small_scale_wants_its_pictures(tmp_path):
+    with pytest.raises(IcdpmError, match="there is no folder '' of pictures to train on"):
+        make_scale("small")

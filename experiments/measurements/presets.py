@@ -1,0 +1,62 @@
+"""A model's own presets: what more evaluations gain, and where they stop to pay.
+
+    python -m icdpm_experiments.measurements.presets --data=pairs
+    python -m icdpm_experiments.measurements.presets --data=pairs --workdir=/tmp/tiny
+
+--data are pairs that the model was neither trained nor is judged on: what is held out for validation. It ends with
+results/presets.json and results/presets.md, and with presets.json in the workdir, which icdpm-deblur and all else that has
+presets read from then on. Interrupted, the same command goes on; what was measured is kept in runs/presets.jsonl.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from icdpm.command_line import refuse_arguments, run_command
+from icdpm_experiments.measurements import sweep_flags
+
+FLAGS = flags.FLAGS
+flags.adopt_module_key_flags(sweep_flags)
+flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
+flags.DEFINE_integer("crop", None, "Side of the middle part of each picture that is restored. Default: whole pictures.", 16)
+
+JOURNAL = Path("runs") / "presets.jsonl"
+
+
+def main(argv):
+    """Measures, writes the table and the workdir's presets."""
+    refuse_arguments(argv)
+    from icdpm import pretrained
+    from icdpm.systems.workdir import load, presets_file
+    from icdpm_experiments.pairs import blurred
+    from icdpm_experiments.results import print_table, write_results
+    from icdpm_experiments.sweeping.journal import Journal
+    from icdpm_experiments.sweeping.knee import UNSEEN, measure_own_presets, presets_of
+
+    workdir = FLAGS.workdir or pretrained.WORKDIR
+    system, pairs = load(workdir), blurred(sweep_flags.chosen_pairs())
+    rows = measure_own_presets(system, pairs, Journal(JOURNAL), presets_file(workdir))
+    print_table(rows)
+    chosen = [
+        f"{name}: " + ", ".join(f"{setting} {value}" for setting, value in changes.items())
+        for name, changes in presets_of(rows).items()
+    ]
+    path = write_results(
+        "presets",
+        command=sweep_flags.command_given("bench-presets"),
+        data=f"PSNR gain over the blurry input, dB, of {len(pairs)} pairs restored by the model {system.config.name}",
+        scale="packaged",
+        rows=rows,
+        title="Presets: gain by evaluations of the network",
+        notes=[
+            "from and to end the 95 % bootstrap interval of the gain. fast: the best of one evaluation. balanced: the fewest "
+            f"evaluations after which no more gain {UNSEEN} dB.",
+            "",
+            *(f"- {each}" for each in chosen),
+        ],
+    )
+    print(*chosen, f"Numbers: {path}; presets: {presets_file(workdir)}", sep="\n")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,79 @@
+"""Where more evaluations of the network stop to pay: the presets "fast" and "balanced" of a very model."""
+
+import numpy as np
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.bootstrap import mean_with_interval
+from icdpm.evaluation.choice import choose_metrics
+from icdpm.evaluation.measure import measure_picture
+from icdpm.systems.own_presets import write_own_presets
+from icdpm.systems.settings import SamplingSettings
+from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
+
+# What is tried: evaluations of a sample, how many are averaged, and the noise variance that the first begins with.
+_SHAPES = ((1, 1), (1, 2), (2, 1), (3, 1), (1, 4), (2, 2), (1, 8), (2, 4))
+_STARTS = (0.99, 0.995, 0.999)
+# dB PSNR: who looks at pictures does not see so small a difference.
+UNSEEN = 0.05
+
+
+def candidates():
+    """The settings that are tried, the cheapest first."""
+    return [SamplingSettings("ancestral", steps, start, samples, "log_snr") for steps, samples in _SHAPES for start in _STARTS]
+
+
+def measured_gains(system, pairs, journal, settings=None):
+    """What each of the settings gains over the blurry pictures.
+
+    Args:
+      system: a trained system that draws samples.
+      pairs: a `PairSource` that it was not trained on.
+      journal: a `Journal`.
+      settings: a list of `SamplingSettings`; None: `candidates`.
+
+    Returns:
+      [{'evaluations', 'steps', 'samples', 'max_noise_variance', 'gain' in dB PSNR, 'from', 'to'}], the last two the 95 %
+      interval of the gain.
+
+    Raises:
+      IcdpmError: the system draws no samples.
+    """
+    if not isinstance(system.settings(), SamplingSettings):
+        raise IcdpmError(f"{system.title} gives one answer, at once: there is nothing to choose")
+    settings = candidates() if settings is None else settings
+    metrics = choose_metrics(["psnr"]).of_pictures
+    blurry = [measure_picture(metrics, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
+    rows = []
+    for each, values in zip(settings, measure_each(system, pairs, settings, metrics, journal)):
+        name = "psnr" + OF_MEAN if each.samples > 1 else "psnr"
+        mean = mean_with_interval(np.subtract([picture[name] for picture in values], blurry))
+        row = {"evaluations": each.evaluations, "steps": each.steps, "samples": each.samples}
+        row["max_noise_variance"] = each.max_noise_variance
+        rows.append({**row, "gain": mean.value, "from": mean.low, "to": mean.high})
+    return rows
+
+
+def presets_of(rows):
+    """{'fast', 'balanced': settings} by what `measured_gains` gave.
+
+    fast is the best of one evaluation; balanced takes the fewest after which no more gain `UNSEEN` dB.
+    """
+    enough = max(row["gain"] for row in rows) - UNSEEN
+    least = {"fast": 1, "balanced": min(row["evaluations"] for row in rows if row["gain"] >= enough)}
+    return {name: _changes(_best(row for row in rows if row["evaluations"] == count)) for name, count in least.items()}
+
+
+def measure_own_presets(system, pairs, journal, path):
+    """Measures, and writes what follows to the file `path` of the model. Returns what `measured_gains` does."""
+    rows = measured_gains(system, pairs, journal)
+    write_own_presets(path, presets_of(rows), {"pairs": len(pairs), "rows": rows})
+    return rows
+
+
+def _best(rows):
+    return max(rows, key=lambda row: row["gain"])
+
+
+def _changes(row):
+    same = {name: row[name] for name in ("steps", "max_noise_variance", "samples")}
+    return {"sampler": "ancestral", "schedule": "log_snr", **same}
