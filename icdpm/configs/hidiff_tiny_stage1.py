@@ -10,7 +10,9 @@ def get_config():
     """The config of this variant."""
     config = base_config()
     config.name = "hidiff_tiny_stage1"
-    config.transformer.channels = 16
+    config.transformer.patch = 2
+    config.transformer.zero_last = True
+    config.transformer.channels = 24
     config.transformer.blocks = (1, 1, 1, 1)
     config.transformer.refinement_blocks = 1
     config.transformer.expansion = 2.0
@@ -19,7 +21,8 @@ def get_config():
     config.encoder.blocks = 2
     config.denoiser.hidden = 128
     config.optimizer.learning_rate = 1e-3
-    config.optimizer.learning_rate_decay = (500, 1500)
+    config.optimizer.learning_rate_decay = (1000, 1500)
+    config.optimizer.ema_decay = 0.998
     config.optimizer.gradient_clip = 1.0
     config.data.batch = 8
     config.data.crop = 64

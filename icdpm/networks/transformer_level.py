@@ -16,14 +16,15 @@ class TransformerBlock(tf.keras.layers.Layer):
       expansion: see `GatedFeedForward`.
       dtype: Keras policy.
       modulated: whether both are told of the coarsest prior by modulation.
+      zero_last: whether both start at zero.
     """
 
-    def __init__(self, channels, heads, expansion, dtype, name, *, modulated=False):
+    def __init__(self, channels, heads, expansion, dtype, name, *, modulated=False, zero_last=False):
         super().__init__(name=name, dtype=dtype)
         self.norm_1 = LayerNorm(name="norm_1", dtype=dtype)
-        self.attention = TransposedAttention(channels, heads, dtype, modulated=modulated)
+        self.attention = TransposedAttention(channels, heads, dtype, modulated=modulated, zero_last=zero_last)
         self.norm_2 = LayerNorm(name="norm_2", dtype=dtype)
-        self.feed_forward = GatedFeedForward(channels, expansion, dtype, modulated=modulated)
+        self.feed_forward = GatedFeedForward(channels, expansion, dtype, modulated=modulated, zero_last=zero_last)
 
     def call(self, x, token=None):
         """x [batch, height, width, channels]; token [batch, 1, width of the prior] where it is modulated."""
@@ -39,14 +40,17 @@ class TransformerLevel(tf.keras.layers.Layer):
       blocks: how many.
       dtype: Keras policy.
       told: 'integration': by one `HierarchicalIntegration` before the blocks; 'modulation': within every block; None.
+      zero_last: whether all that is added to the features starts at zero.
     """
 
-    def __init__(self, channels, heads, expansion, blocks, dtype, name, *, told=None):
+    def __init__(self, channels, heads, expansion, blocks, dtype, name, *, told=None, zero_last=False):
         super().__init__(name=name, dtype=dtype)
-        self.integration = HierarchicalIntegration(channels, heads, dtype) if told == "integration" else None
+        self.integration = None
+        if told == "integration":
+            self.integration = HierarchicalIntegration(channels, heads, dtype, zero_last=zero_last)
         self.modulated = told == "modulation"
         self.blocks = [
-            TransformerBlock(channels, heads, expansion, dtype, f"block_{number}", modulated=self.modulated)
+            TransformerBlock(channels, heads, expansion, dtype, f"block_{number}", modulated=self.modulated, zero_last=zero_last)
             for number in range(blocks)
         ]
 

@@ -20,16 +20,17 @@ class TransposedAttention(tf.keras.layers.Layer):
       heads: groups of channels that attend to each other; a divisor of `channels`.
       dtype: Keras policy. Norms and softmax are computed in float32.
       modulated: whether it is told of the prior by `PriorModulation`.
+      zero_last: whether its last convolution starts at zero.
     """
 
-    def __init__(self, channels, heads, dtype, *, modulated=False, name="attention"):
+    def __init__(self, channels, heads, dtype, *, modulated=False, zero_last=False, name="attention"):
         super().__init__(name=name, dtype=dtype)
         self.channels = channels
         self.heads = heads
         self.modulation = PriorModulation(channels, dtype) if modulated else None
         self.query_key_value = convolution(3 * channels, 1, dtype, "query_key_value")
         self.depthwise = depthwise_convolution(3, dtype, "depthwise")
-        self.project_out = convolution(channels, 1, dtype, "project_out")
+        self.project_out = convolution(channels, 1, dtype, "project_out", zero=zero_last)
 
     def build(self, input_shape):
         self.temperature = self.add_weight("temperature", [self.heads, 1, 1], initializer="ones", experimental_autocast=False)

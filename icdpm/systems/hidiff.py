@@ -59,6 +59,8 @@ class HIDiff(System):
         config.transformer.refinement_blocks = 4
         config.transformer.heads = (1, 2, 4, 8)
         config.transformer.expansion = 2.66  # of the feed-forward networks
+        config.transformer.patch = 1  # pixels to a side of what it sees as one pixel
+        config.transformer.zero_last = False  # whether branches and head start at zero: for short training
         config.transformer.guide = "hierarchical"  # or single: the same prior at every level (the ablation's Single-Guide)
 
         # The prior z.
@@ -111,7 +113,7 @@ class HIDiff(System):
 
     @classmethod
     def size_factor(cls, config):
-        return DeblurringTransformer.factor
+        return DeblurringTransformer.factor * config.transformer.patch
 
     @classmethod
     def check_restores(cls, config):
@@ -146,6 +148,8 @@ class HIDiff(System):
             guide="none" if prior.source == "none" else transformer.guide,
             tokens=tokens,
             prior_width=prior.width,
+            patch=transformer.patch,
+            zero_last=transformer.zero_last,
         )
         self.latent_encoder = self._encoder("latent_encoder") if _has_latent_encoder(config) else None
         self.condition_encoder = None
