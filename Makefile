@@ -12,7 +12,7 @@ BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
-  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff
 # In two processes: what all of the tests compile and keep is much for one.
 TESTS := $(patsubst %/,%,$(wildcard tests/*/))
 TESTED_APART := tests/systems tests/tiles tests/training
@@ -50,6 +50,7 @@ bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
 bench-fig8:  ## the guidance's feature maps
 bench-fig9:  ## guidance features aligned with another domain's, and not
+bench-hidiff:  ## HI-Diff on GoPro, HIDE, RealBlur-J and RealBlur-R (RESTORED=NAME=DIR, with a folder for each set in DIR)
 
 $(PAPER): $(READY)
 	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)

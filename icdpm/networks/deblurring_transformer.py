@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from icdpm.networks.in_strips import FEATURES
 from icdpm.networks.linear_maps import convolution
 from icdpm.networks.prior_scales import PriorScales
 from icdpm.networks.transformer_level import TransformerLevel
@@ -58,7 +59,8 @@ class DeblurringTransformer(tf.keras.layers.Layer):
         self.scale_of_level = [scale for scale, _ in told]
 
         def level(index, width, count, name):
-            return TransformerLevel(width, heads[index], expansion, count, dtype, name, told=told[index][1], zero_last=zero_last)
+            way = told[index][1]
+            return TransformerLevel(width, heads[index], expansion, count, dtype, name, told=way, zero_last=zero_last)
 
         widths = [channels * 2**index for index in range(4)]
         self.stem = convolution(channels, 3, dtype, "stem")
@@ -78,14 +80,16 @@ class DeblurringTransformer(tf.keras.layers.Layer):
 
     @property
     def bytes_per_pixel(self):
-        """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on a CPU (6.4 of 6.8 kB).
+        """Memory that one evaluation holds at its peak, for each pixel, where its graph takes pictures of any size.
 
-        Within a feed-forward network of the refinement: both branches, before and after their depthwise convolution, and what
-        a kernel works in; the features that it is added to; and what the encoder stores.
+        In the refinement: the features that a step in strips begins with and those that it makes, and those put together.
         """
-        width = 2 * self.channels
-        widest = max(5 * int(width * self.expansion), 6 * width)
-        return (widest + 3 * width + 2 * self.channels) * tf.as_dtype(self.compute_dtype).size + 128
+        return (3 * 2 * self.channels) * tf.as_dtype(self.compute_dtype).size / self.patch**2 + 128
+
+    @property
+    def working_bytes(self):
+        """What it works with in a strip: both branches of a feed-forward network, before and after each of its steps."""
+        return int(FEATURES * (6 * self.expansion + 6) * tf.as_dtype(self.compute_dtype).size)
 
     def call(self, images, prior=None):
         """One pass.

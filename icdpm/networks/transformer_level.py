@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from icdpm.networks.gated_feed_forward import GatedFeedForward
+from icdpm.networks.in_strips import in_strips, is_of_known_size, sum_over_strips
 from icdpm.networks.integration import HierarchicalIntegration
 from icdpm.networks.layer_norm import LayerNorm
 from icdpm.networks.transposed_attention import TransposedAttention
@@ -28,8 +29,13 @@ class TransformerBlock(tf.keras.layers.Layer):
 
     def call(self, x, token=None):
         """x [batch, height, width, channels]; token [batch, 1, width of the prior] where it is modulated."""
-        x += self.attention(self.norm_1(x), token)
-        return x + self.feed_forward(self.norm_2(x), token)
+        if is_of_known_size(x):
+            x += self.attention(self.norm_1(x), token)
+            return x + self.feed_forward(self.norm_2(x), token)
+        sums = sum_over_strips(lambda strip, own: self.attention.sums(self.norm_1(strip), own, token), x, halo=1)
+        weights = self.attention.attention_map(*sums)
+        x = in_strips(lambda strip: strip + self.attention.weighed(self.norm_1(strip), weights, token), x, halo=1)
+        return in_strips(lambda strip: strip + self.feed_forward(self.norm_2(strip), token), x, halo=1)
 
 
 class TransformerLevel(tf.keras.layers.Layer):
@@ -50,14 +56,19 @@ class TransformerLevel(tf.keras.layers.Layer):
             self.integration = HierarchicalIntegration(channels, heads, dtype, zero_last=zero_last)
         self.modulated = told == "modulation"
         self.blocks = [
-            TransformerBlock(channels, heads, expansion, dtype, f"block_{number}", modulated=self.modulated, zero_last=zero_last)
+            TransformerBlock(
+                channels, heads, expansion, dtype, f"block_{number}", modulated=self.modulated, zero_last=zero_last
+            )
             for number in range(blocks)
         ]
 
     def call(self, x, tokens=None):
         """x [batch, height, width, channels]; tokens [batch, number, width of the prior], one where it modulates."""
         if self.integration is not None:
-            x = self.integration(x, tokens)
+            if is_of_known_size(x):
+                x = self.integration(x, tokens)
+            else:
+                x = in_strips(lambda strip: self.integration(strip, tokens), x)
         for block in self.blocks:
             x = block(x, tokens if self.modulated else None)
         return x

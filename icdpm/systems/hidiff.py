@@ -7,16 +7,22 @@ from icdpm.diffusion import random
 from icdpm.diffusion.mean_chain import MeanChain
 from icdpm.diffusion.schedules import linear_betas, quadratic_betas
 from icdpm.errors import IcdpmError
+from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.latent_encoder import LatentEncoder
 from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import System
+from icdpm.tiles.windows import divide
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 
 # Of the config's seed: the noise that the chain starts with where pictures are restored.
 _RESTORING = 3
+# Of tiles, in pixels: over twice as many they fade into each other.
+_MARGIN = 64
+# Side of the windows in which the condition encoder sees a picture that is restored in tiles.
+_ENCODED_AT_ONCE = 1024
 
 
 class HIDiff(System):
@@ -27,9 +33,11 @@ class HIDiff(System):
     blurry picture and a denoiser of tokens predict its prior, by a chain of few steps that is walked whole, and the
     transformer is trained along ('diffused'). Without a prior it is the baseline that the paper starts from ('none').
 
-    The chain adds no noise. What it starts with is drawn once for a model, from the config's seed: a picture has one answer.
+    The chain adds no noise. What it starts with, which the official code draws anew at every call, is drawn once for a model,
+    from the config's seed: a picture has one answer.
 
-    Its conditions are {'prior': float32 [batch, tokens, width]}, of the whole picture.
+    Its conditions are {'prior': float32 [batch, tokens, width]}, of the whole picture. Channel attention sees the whole picture
+    too: with the prior of the whole a tile is still another picture, near to that part of the whole.
     """
 
     title = "a HI-Diff"
@@ -177,8 +185,16 @@ class HIDiff(System):
         )
 
     @property
+    def margin(self):
+        return -(-_MARGIN // self.factor) * self.factor
+
+    @property
     def bytes_per_pixel(self):
         return self.transformer.bytes_per_pixel
+
+    @property
+    def working_bytes(self):
+        return self.transformer.working_bytes
 
     # The prior.
 
@@ -188,8 +204,15 @@ class HIDiff(System):
 
     def diffused_prior(self, blurry, start):
         """ẑ at the end of the chain that begins with `start`, float32 [batch, tokens, width]."""
-        condition = self.condition_encoder(_to_unit(blurry))
+        return self._follow_chain(self.condition_encoder(_to_unit(blurry)), start)
+
+    def _follow_chain(self, condition, start):
         return self.chain.follow(lambda noisy, step: self.denoiser(noisy, condition, step), start)
+
+    def _start_of_chain(self, count):
+        shape = [self.config.prior.side**2, self.config.prior.width]
+        start = random.normal(tf.constant([self.config.seed, _RESTORING], tf.int64), shape)
+        return tf.repeat(start[None], count, axis=0)
 
     def conditions(self, blurry):
         """The prior of the whole picture.
@@ -201,8 +224,24 @@ class HIDiff(System):
             return {}
         if prior.source == "encoded":
             return {"prior": self.encoded_prior(blurry, blurry)}
-        start = random.normal(tf.constant([self.config.seed, _RESTORING], tf.int64), [prior.side**2, prior.width])
-        return {"prior": self.diffused_prior(blurry, tf.repeat(start[None], tf.shape(blurry)[0], axis=0))}
+        return {"prior": self.diffused_prior(blurry, self._start_of_chain(tf.shape(blurry)[0]))}
+
+    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+        """The prior of the whole picture, of windows of it that see all they depend on: the tiles' own do not."""
+        if tiling.count == 1 or self.config.prior.source != "diffused":
+            return super().conditions_in_tiles(picture, tiling, on_tile)
+        encoder = self.condition_encoder
+        patch, margin = encoder.patch, -(-encoder.reach // self.factor) * self.factor
+        windows = divide(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.factor)
+        pooled = 0.0
+        for rows in windows.rows:
+            for columns in windows.columns:
+                features = encoder.features(_to_unit(picture.window(rows.whole, columns.whole)))
+                core = features[:, _over(rows.core_within, patch), _over(columns.core_within, patch)]
+                whole, begin = (picture.height // patch, picture.width // patch), (rows.first // patch, columns.first // patch)
+                pooled += adaptive_average_pool(core, encoder.side, whole, begin)
+                on_tile()
+        return {"prior": self._follow_chain(encoder.tokens(pooled), self._start_of_chain(1))}
 
     def conditions_of_pairs(self, batch):
         """With the sharp pictures for the first stage, as it is trained."""
@@ -252,6 +291,10 @@ def _denoiser(fields, tokens, width):
     if fields.kind == "perceptron":
         return PerceptronDenoiser(width, fields.blocks)
     return MixerDenoiser(tokens, width, fields.hidden, fields.blocks, fields.token_expansion, fields.channel_expansion)
+
+
+def _over(side, scale):
+    return slice(side.start // scale, side.stop // scale)
 
 
 def _to_unit(images):

@@ -1,4 +1,4 @@
-"""The stages of a run: crops may grow while it goes on, and batches shrink (progressive learning; Zamir et al., *Restormer*)."""
+"""The stages of a run: crops may grow while it goes on, and batches shrink (*Restormer*'s progressive learning)."""
 
 from __future__ import annotations
 
