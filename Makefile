@@ -18,7 +18,7 @@ TESTS := $(patsubst %/,%,$(wildcard tests/*/))
 TESTED_APART := tests/systems tests/tiles tests/training
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-samplers bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check clean
 
 help:  ## list these targets
@@ -75,6 +75,10 @@ bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 
 bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipes and ablation
 	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_size
+
+bench-hidiff-speed: $(READY)  ## HI-Diff's restoration and training step beside the official PyTorch code (REFERENCE=its folder)
+	@test -z '$(REFERENCE)' || $(PYTHON) -c 'import torch, einops' 2> /dev/null || { echo "Installing PyTorch to compare with."; $(INSTALL) --editable '.[bench]'; }
+	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_speed $(if $(REFERENCE),--reference='$(REFERENCE)')
 
 bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
 	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)

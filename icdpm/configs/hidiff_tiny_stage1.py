@@ -12,6 +12,7 @@ def get_config():
     config.name = "hidiff_tiny_stage1"
     config.transformer.patch = 2
     config.transformer.zero_last = True
+    config.transformer.loss = "l2"
     config.transformer.channels = 16
     config.transformer.blocks = (1, 1, 1, 1)
     config.transformer.refinement_blocks = 1
