@@ -14,7 +14,7 @@ BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
-  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff
 # A process for each core, but two at least, as what all of the tests compile is much for one, and four at most: each takes 3 GiB.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2); echo $$((cores < 2 ? 2 : cores > 4 ? 4 : cores)))
 PYTEST = TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal
@@ -26,7 +26,7 @@ OTHER_VENV := .venv-other
 OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
-.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check test-stacks stack-check clean
 
 help:  ## list these targets
@@ -60,6 +60,7 @@ bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
 bench-fig8:  ## the guidance's feature maps
 bench-fig9:  ## guidance features aligned with another domain's, and not
+bench-hidiff:  ## HI-Diff on GoPro, HIDE, RealBlur-J and RealBlur-R (RESTORED=NAME=DIR, with a folder for each set in DIR)
 
 $(PAPER): $(READY)
 	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)
@@ -84,6 +85,10 @@ bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 
 bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipes and ablation
 	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_size
+
+bench-hidiff-speed: $(READY)  ## HI-Diff's restoration and training step beside the official PyTorch code (REFERENCE=its folder)
+	@test -z '$(REFERENCE)' || $(PYTHON) -c 'import torch, einops' 2> /dev/null || { echo "Installing PyTorch to compare with."; $(INSTALL) --editable '.[bench]'; }
+	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_speed $(if $(REFERENCE),--reference='$(REFERENCE)')
 
 bench-samplers: $(READY)  ## quality by evaluations of the network, for each sampler (WORKDIR=DIR: not the packaged model)
 	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)

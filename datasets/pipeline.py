@@ -38,6 +38,7 @@ def training_dataset(
     seed: int,
     start_step: int = 0,
     steps: int | None = None,
+    first_example: int = 0,
     shard_index: int = 0,
     num_shards: int = 1,
     per_replica_batch: int | None = None,
@@ -48,11 +49,12 @@ def training_dataset(
 
     Args:
       source: the pairs.
-      batch: global batch; step s is made of the examples [s·batch, (s+1)·batch).
+      batch: global batch; step s is made of the examples [s·batch, (s+1)·batch), counted from `first_example`.
       crop: width and height of the crops in pixels.
       seed: decides, with its number, what an example is.
       start_step: the first step.
       steps: how many steps; None is without end.
+      first_example: the number of step 0's first example: where a run changes its batch, more than 0.
       shard_index, num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
       per_replica_batch: size of the emitted batches, of which several in a row may make one step of this worker; None
         is the worker's whole part.
@@ -84,7 +86,8 @@ def training_dataset(
 
     def example(local: tf.Tensor) -> dict[str, tf.Tensor]:
         number = local // local_batch * batch + shard_index * local_batch + local % local_batch
-        shown = repeated_number(number, batch, repeat, seed)
+        shown = first_example + repeated_number(number, batch, repeat, seed)
+        number += first_example
         blurry, sharp = read(choose(shown), bits_of(shown))
         if augment:
             blurry, sharp = random_dihedral(blurry, sharp, bits_of(number)[2])

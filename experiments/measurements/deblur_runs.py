@@ -21,16 +21,20 @@ RUNS = (
     ("large.jpg", ()),
     ("large.png", ("--sampler=dpmpp_2m", "--samples=2", "--spread", "--keep_samples", "--compare")),
 )
+# Of models that have no samples to draw.
+RUNS_AT_ONCE = (("photo.png", ()), ("photo.png", ("--tile=512",)), ("large.jpg", ()))
 
 
-def measure_runs(folder, workdir, photo):
+def measure_runs(folder, workdir, photo, sampled=True):
     """Rows of time and memory of icdpm-deblur.
 
     Args:
       folder: for what is restored.
       workdir: of the model.
       photo: uint8 [HEIGHT, WIDTH, 3]; it is also enlarged to `LARGE`.
+      sampled: whether the model draws samples in steps.
     """
+    sampling = (f"--steps={STEPS}", "--max_noise_variance=0.5") if sampled else ()
     picture = PIL.Image.fromarray(photo)
     picture.save(folder / "photo.png")
     large = np.asarray(picture.resize(LARGE, PIL.Image.Resampling.BICUBIC))
@@ -40,12 +44,12 @@ def measure_runs(folder, workdir, photo):
     large.save(folder / "large.jpg", quality=95)
     large.save(folder / "large.png", compress_level=1)
     rows = []
-    for number, (name, flags_given) in enumerate(RUNS):
+    for number, (name, flags_given) in enumerate(RUNS if sampled else RUNS_AT_ONCE):
         print(f"icdpm-deblur {name} {' '.join(flags_given)}", flush=True)
         target = folder / f"restored-{number}" / name
         command = [DEBLUR, str(folder / name), f"--workdir={workdir}", f"--output={target}"]
         started = time.perf_counter()
-        process = subprocess.Popen([*command, f"--steps={STEPS}", "--max_noise_variance=0.5", *flags_given])
+        process = subprocess.Popen([*command, *sampling, *flags_given])
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             raise IcdpmError(f"icdpm-deblur {name} {' '.join(flags_given)} failed")

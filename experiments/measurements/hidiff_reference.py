@@ -114,6 +114,11 @@ class Reference:
         The official loop is a method of a class that needs far more than networks: its equations are walked here, on the
         official schedules.
         """
+        with torch.no_grad():
+            return self.follow_chain(self.condition_encoder(_channels_first(blurry)), torch.from_numpy(start)).numpy()
+
+    def follow_chain(self, condition, x):
+        """The end of the chain that begins with x, of what the condition encoder says; tensors."""
         chain = self.config.chain
         if chain.predicts == "noise":
             schedule = self._module("hi_diff/utils/beta_schedule.py").make_beta_schedule
@@ -124,19 +129,17 @@ class Reference:
         betas = schedule("linear", chain.steps, chain.beta_start, chain.beta_end)
         alphas = np.cumprod(1.0 - betas)
         before = np.append(1.0, alphas[:-1])
-        with torch.no_grad():
-            condition, x = self.condition_encoder(_channels_first(blurry)), torch.from_numpy(start)
-            for i in reversed(range(chain.steps)):
-                if chain.predicts == "noise":
-                    noise = self.denoiser(x, condition, torch.full(x.shape, i + 1, dtype=torch.long))
-                    image = float(alphas[i] ** -0.5) * x - float((1.0 / alphas[i] - 1.0) ** 0.5) * noise
-                    image = image.clamp(-1.0, 1.0)
-                else:
-                    image = self.denoiser(x, condition, torch.full(x.shape[:2], i, dtype=torch.long))
-                on_image = betas[i] * np.sqrt(before[i]) / (1.0 - alphas[i])
-                on_x = (1.0 - before[i]) * np.sqrt(1.0 - betas[i]) / (1.0 - alphas[i])
-                x = float(on_image) * image + float(on_x) * x
-        return x.numpy()
+        for i in reversed(range(chain.steps)):
+            if chain.predicts == "noise":
+                noise = self.denoiser(x, condition, torch.full(x.shape, i + 1, dtype=torch.long))
+                image = float(alphas[i] ** -0.5) * x - float((1.0 / alphas[i] - 1.0) ** 0.5) * noise
+                image = image.clamp(-1.0, 1.0)
+            else:
+                image = self.denoiser(x, condition, torch.full(x.shape[:2], i, dtype=torch.long))
+            on_image = betas[i] * np.sqrt(before[i]) / (1.0 - alphas[i])
+            on_x = (1.0 - before[i]) * np.sqrt(1.0 - betas[i]) / (1.0 - alphas[i])
+            x = float(on_image) * image + float(on_x) * x
+        return x
 
     def features(self, blurry, prior):
         """What every level makes, by our names, the 'picture' last."""

@@ -19,15 +19,15 @@ def measure_margins(system, photo, margins=None):
       margins: which are measured; None: `MARGINS`, the default one and the whole reach.
 
     Returns:
-      (rows: {'margin', 'is_default', 'tiles', and for each sampler its mean and its largest error, in 8-bit steps},
-      pictures of the first sampler: {'whole', each margin: uint16}).
+      (rows: {'margin', 'is_default', 'tiles', and for each of `settings_of(system)` its mean and its largest error, in 8-bit
+      steps}, pictures of the first of them: {'whole', each margin: uint16}).
     """
     default, factor = system.margin, system.factor
-    margins = margins or sorted({margin for margin in MARGINS if margin % factor == 0} | {default, system.reach})
+    margins = margins or sorted({margin for margin in MARGINS if margin % factor == 0} | {default, system.reach or default})
     deep = photo.astype(np.uint16) * 257
-    settings = {name: SamplingSettings(name, STEPS, 0.5) for name in SAMPLERS}
+    settings = settings_of(system)
     whole = {name: restore(system, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}
-    pictures, rows = {"whole": whole[SAMPLERS[0]]}, []
+    pictures, rows = {"whole": next(iter(whole.values()))}, []
     for margin in margins:
         tile = CORE + 2 * margin
         row = {"margin": margin, "is_default": margin == default, "tiles": divide(*photo.shape[:2], tile, margin, factor).count}
@@ -39,3 +39,10 @@ def measure_margins(system, photo, margins=None):
             pictures.setdefault(margin, tiled)
         rows.append(row)
     return rows, pictures
+
+
+def settings_of(system):
+    """{name: Settings} with which a system's tiles are compared: by sampler, or its own where it draws no samples."""
+    if isinstance(system.settings(), SamplingSettings):
+        return {name: SamplingSettings(name, STEPS, 0.5) for name in SAMPLERS}
+    return {"restored": system.settings()}

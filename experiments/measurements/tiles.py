@@ -2,8 +2,8 @@
 
     python -m icdpm_experiments.measurements.tiles [--workdir=DIR] [--photo=FILE]
 
-It ends with results/tiles.png, tiles.json and tiles.md. Time and memory are those of icdpm-deblur as a process, from file to
-file.
+It ends with results/tiles.png, tiles.json and tiles.md, or tiles_SYSTEM for a model of another system than icdpm. Time and
+memory are those of icdpm-deblur as a process, from file to file.
 """
 
 import tempfile
@@ -15,7 +15,7 @@ from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
 from icdpm.errors import IcdpmError
-from icdpm_experiments.measurements.tile_sizes import CORE, HEIGHT, LARGE, SAMPLERS, STEPS, WIDTH
+from icdpm_experiments.measurements.tile_sizes import CORE, HEIGHT, LARGE, STEPS, WIDTH
 from icdpm_experiments.pairs import middle
 
 FLAGS = flags.FLAGS
@@ -32,29 +32,32 @@ def main(argv):
     from icdpm.systems.workdir import load
     from icdpm_experiments.gallery import write_gallery
     from icdpm_experiments.measurements.deblur_runs import measure_runs
-    from icdpm_experiments.measurements.tile_margins import measure_margins
+    from icdpm_experiments.measurements.tile_margins import measure_margins, settings_of
     from icdpm_experiments.results import FOLDER, make_command, markdown_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     photo = _photo()
+    system = load(workdir, precision="float32")
+    settings = settings_of(system)
     with tempfile.TemporaryDirectory() as folder:
-        runs = measure_runs(Path(folder), workdir, photo)
-    rows, pictures = measure_margins(load(workdir, precision="float32"), photo)
+        runs = measure_runs(Path(folder), workdir, photo, sampled=len(settings) > 1)
+    rows, pictures = measure_margins(system, photo)
     chosen = next(row for row in rows if row["is_default"])
     low_precision, _ = measure_margins(load(workdir, precision="mixed_bfloat16"), photo, [chosen["margin"]])
-    rounded = "; ".join("{} {:.3f} and {:.1f}".format(name, *_errors(low_precision[0], name)) for name in SAMPLERS)
+    rounded = "; ".join("{} {:.3f} and {:.1f}".format(name, *_errors(low_precision[0], name)) for name in settings)
     notes = [
-        f"Errors are differences from the whole picture after {STEPS} steps, mean and largest, in 8-bit steps; in float32,",
+        f"Errors are differences from the whole picture{_after_steps(settings)}, mean and largest, in 8-bit steps; in float32,",
         f"of a picture of 16 bits. A tile of that table is {CORE}×{CORE} pixels and the margin around them. The default margin",
-        f"is {chosen['margin']} pixels, a fifth of the network's reach; {rows[-1]['margin']} pixels are all of it.",
+        f"is {chosen['margin']} pixels{_of_the_reach(system, rows)}.",
         f"In bfloat16 the errors with the default margin are: {rounded}. There the least difference grows to one of rounding.",
-        f"icdpm-deblur: from file to file, a process each, {STEPS} steps.",
+        f"icdpm-deblur: from file to file, a process each{_after_steps(settings)}.",
     ]
     shown = [{key: f"{value:.5f}" if isinstance(value, float) else value for key, value in row.items()} for row in rows]
     table = [*markdown_table(shown), "", *markdown_table(runs)]
     print("\n".join([*table, "", *notes]))
+    name = "tiles" if system.config.system == "icdpm" else f"tiles_{system.config.system}"
     path = write_results(
-        "tiles",
+        name,
         command=make_command("bench-tiles", WORKDIR=FLAGS.workdir and "…", PHOTO=FLAGS.photo and "…"),
         data=f"a blurry photo of {WIDTH}×{HEIGHT}, and enlarged to {LARGE[0]}×{LARGE[1]}",
         scale="demo",
@@ -68,8 +71,19 @@ def main(argv):
     columns = ["whole", f"tiles, margin {chosen['margin']}", f"difference, {_AMPLIFIED} times", "the same without margins"]
     whole, tiled, bare = (pictures[name] for name in ("whole", chosen["margin"], 0))
     shown = [whole, tiled, _amplified(tiled, whole), _amplified(bare, whole)]
-    write_gallery(FOLDER / "tiles.png", columns, [[_shown(each) for each in shown]])
-    print(f"Numbers: {path}", f"Picture: {FOLDER / 'tiles.png'}", sep="\n")
+    write_gallery(FOLDER / f"{name}.png", columns, [[_shown(each) for each in shown]])
+    print(f"Numbers: {path}", f"Picture: {FOLDER / name}.png", sep="\n")
+
+
+def _after_steps(settings):
+    return f" after {STEPS} steps" if len(settings) > 1 else ""
+
+
+def _of_the_reach(system, rows):
+    """What the default margin is of what the system sees, in words."""
+    if system.reach is None:
+        return f", over which tiles fade into each other: {system.title} sees all of a picture, and no margin gives the whole"
+    return f", a fifth of the network's reach; {rows[-1]['margin']} pixels are all of it"
 
 
 def _photo():

@@ -5,6 +5,7 @@ from icdpm_experiments.paper import (
     figure8,
     figure9,
     figures5and7,
+    hidiff,
     table1,
     table2,
     table7,
@@ -13,5 +14,5 @@ from icdpm_experiments.paper import (
     tables3to6,
 )
 
-_MODULES = (table1, table2, tables3to6, table7, table8, table9, figure4, figures5and7, figure8, figure9)
+_MODULES = (table1, table2, tables3to6, table7, table8, table9, figure4, figures5and7, figure8, figure9, hidiff)
 EXPERIMENTS = {name: experiment for module in _MODULES for name, experiment in module.EXPERIMENTS.items()}

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from icdpm.evaluation.choice import choose_metrics
+from icdpm.systems.stages import stages_of
 from icdpm_experiments.paper.table11 import count
 
 # TPU v3, which the paper trained on: one core's peak in bf16.
@@ -38,7 +39,8 @@ def hours(flops):
 
 def training_flops(config, flops_per_pixel):
     """Of training a config's model to its last step."""
-    return _TRAINING * config.run.steps * config.data.batch * config.data.crop**2 * flops_per_pixel
+    pixels = sum((stage.stop - stage.start) * stage.batch * stage.crop**2 for stage in stages_of(config))
+    return _TRAINING * pixels * flops_per_pixel
 
 
 def restoring_flops(pairs, evaluations, flops_per_pixel):

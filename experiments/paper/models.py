@@ -11,6 +11,14 @@ from icdpm.systems.registry import settings_of
 AVERAGED = 8  # samples of the paper's "-SA" (assumed)
 # Variants of different tables that are one and the same model.
 SAME = {"table8_a": "table2_a", "table8_e": "table2_c"}
+# Variants that are the second stage of another.
+SECOND_STAGES = {name: f"{name}_stage1" for name in ("hidiff_gopro", "hidiff_realblur", "hidiff_realblur_r")}
+# What variants, and their first stages, are trained on where that is not GoPro.
+TRAINED_ON = {
+    f"{name}{stage}": dataset
+    for name, dataset in (("hidiff_realblur", "realblur_j"), ("hidiff_realblur_r", "realblur_r"))
+    for stage in ("", "_stage1")
+}
 # Variants that begin with the weights of another and are shown pictures of the target domain besides.
 FINE_TUNED = {"fig9_aligned": "table2_c", "fig9_unaligned": "table2_c"}
 

@@ -21,7 +21,7 @@ from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.systems.workdir import checkpoint_steps, load
 from icdpm.training.run import train
-from icdpm_experiments.paper.models import FINE_TUNED, SAME
+from icdpm_experiments.paper.models import FINE_TUNED, SAME, SECOND_STAGES, TRAINED_ON
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import without_home
 from icdpm_experiments.sweeping.journal import Journal
@@ -73,7 +73,11 @@ class Runs:
         if first := FINE_TUNED.get(variant):
             self.train(first)
             further = {"start_from": self.workdir(first), "target_pairs": self.scale.target_pairs()}
-        pairs = self.scale.training_pairs(), self.scale.test_pairs(IN_DOMAIN)
+        if first := SECOND_STAGES.get(variant):
+            self.train(first)
+            further = {"start_from": self.workdir(first)}
+        own = {"dataset": TRAINED_ON[variant]} if variant in TRAINED_ON else {}
+        pairs = self.scale.training_pairs(**own), self.scale.test_pairs(own.get("dataset", IN_DOMAIN))
         if signal := train(self.config(variant), self.workdir(variant), *pairs, self._strategy, **further):
             raise SystemExit(128 + signal)
 

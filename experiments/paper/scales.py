@@ -36,16 +36,16 @@ class PaperScale:
         """The checked config of a variant, by the name of its file in `configs`."""
         return load_config(variant)
 
-    def training_pairs(self):
-        """The `PairSource` that every variant is trained on."""
-        return open_source(IN_DOMAIN, "train", self._data_dir)
+    def training_pairs(self, dataset=IN_DOMAIN):
+        """The `PairSource` that variants are trained on."""
+        return open_source(dataset, "train", self._data_dir)
 
     def target_pairs(self):
         """The `PairSource` whose blurry pictures are the unlabelled ones of another domain (Fig. 9)."""
         return open_source(OUT_OF_DOMAIN, "train", self._data_dir)
 
     def test_pairs(self, dataset):
-        """The `PairSource` of a test set: gopro, realblur_j, reds or hide."""
+        """The `PairSource` of a test set: gopro, realblur_j, realblur_r, reds or hide."""
         return open_source(dataset, "test", self._data_dir)
 
     def label(self, dataset):
@@ -57,7 +57,7 @@ class PaperScale:
 
         The paper does not say, but gives for other methods on RealBlur-J the values of the official, aligned protocol.
         """
-        return "ecc" if dataset == "realblur_j" else "none"
+        return "ecc" if dataset.startswith("realblur") else "none"
 
     def grid(self):
         """The settings of the sampler that are searched: Table 10's."""
@@ -77,6 +77,7 @@ class MicroScale:
     _STAND_INS = {
         "gopro": ("embedded photos", ("photo",)),
         "realblur_j": ("embedded lettering and lights", ("text", "night")),
+        "realblur_r": ("embedded lights", ("night",)),
         "reds": ("embedded dead leaves", ("deadleaves", "mixed")),
         "hide": ("embedded façades", ("architecture",)),
     }
@@ -85,8 +86,8 @@ class MicroScale:
         """The variant's config, made small."""
         return micro(load_config(variant))
 
-    def training_pairs(self):
-        """The embedded training pairs."""
+    def training_pairs(self, dataset=IN_DOMAIN):
+        """The embedded training pairs, whatever they stand in for."""
         return EmbeddedPairs("train")
 
     def target_pairs(self):
@@ -150,8 +151,8 @@ class SmallScale:
         """The variant's config, narrowed and trained by the packaged model's recipe."""
         return small(load_config(variant))
 
-    def training_pairs(self):
-        """The folder's pictures, blurred as they are read, in the packaged model's proportions."""
+    def training_pairs(self, dataset=IN_DOMAIN):
+        """The folder's pictures, blurred as they are read, in the packaged model's proportions, whatever they stand in for."""
         return self._training
 
     def test_pairs(self, dataset):

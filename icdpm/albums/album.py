@@ -109,6 +109,7 @@ def _do(job, restored_of, verbose):
     # Before the work: what does not fit the format fails now.
     notices = [*photo.notices, *check_fits(photo, job.name, file_format)]
     restored = restored_of(photo)
+    notices += [f"{job.name}: {notice}" for notice in restored.notices]
     if verbose:
         notices.append(f"{job.name}: {drift_of(photo.pixels, restored.pixels)}")
     if job.target is None:

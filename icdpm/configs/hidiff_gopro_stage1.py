@@ -2,8 +2,8 @@
 
     icdpm-train --config=hidiff_gopro_stage1 --data=gopro --workdir=/tmp/stage1
 
-The recipe is the published one but for its patches, which grow from 128 to 384 pixels while its batches shrink: here both stay
-as the first are. The published batch of 16 is that of one GPU, and how many there were is not said.
+The published recipe: patches grow from 128 to 384 pixels while batches shrink from 16 to 2. Those batches are of one GPU, and
+how many there were is not said; here they are of four (assumed).
 """
 
 from icdpm.systems.config import default_config
@@ -23,7 +23,10 @@ def get_config():
     config.optimizer.beta_1 = 0.9
     config.optimizer.ema_decay = 0.0  # no average
     config.optimizer.gradient_clip = 0.01
-    config.data.batch = 64  # of four GPUs (assumed)
+    config.data.batch = 64
     config.data.crop = 128
+    config.data.progressive_steps = (20_000, 40_000, 60_000, 80_000, 100_000)
+    config.data.progressive_crops = (160, 192, 256, 320, 384)
+    config.data.progressive_batches = (40, 32, 16, 8, 8)
     config.run.steps = 300_000
     return config

@@ -10,6 +10,9 @@ def get_config():
     """The config of this variant."""
     config = base_config()
     config.name = "hidiff_tiny_stage1"
+    config.transformer.patch = 2
+    config.transformer.zero_last = True
+    config.transformer.loss = "l2"
     config.transformer.channels = 16
     config.transformer.blocks = (1, 1, 1, 1)
     config.transformer.refinement_blocks = 1
@@ -18,11 +21,13 @@ def get_config():
     config.encoder.channels = 16
     config.encoder.blocks = 2
     config.denoiser.hidden = 128
-    config.optimizer.learning_rate = 1e-3
-    config.optimizer.learning_rate_decay = (500, 1500)
-    config.optimizer.gradient_clip = 1.0
+    config.optimizer.learning_rate = 5e-4
+    config.optimizer.learning_rate_ramp = 100
+    config.optimizer.learning_rate_decay = (1000, 1500)
+    config.optimizer.ema_decay = 0.995
+    config.optimizer.gradient_clip = 0.1
     config.data.batch = 8
-    config.data.crop = 64
+    config.data.crop = 96
     config.run.steps = 1500
     config.run.log_every = 20
     config.run.validate_every = 500

@@ -7,6 +7,7 @@ Each step from γ_t to γ_{t−1} is x_{t−1} = a·x_t + b·x̂_t + c·x̂_{t+1
 import numpy as np
 import tensorflow as tf
 
+from icdpm.tiles.fading import cross_faded
 from icdpm.tiles.strips import Strips, strip_rows
 
 
@@ -67,7 +68,8 @@ def follow_in_tiles(denoise, start, noise, plan, tiling, multiple=1):
     following the plan with the picture at once.
 
     Args:
-      denoise: function (x_t in a tile, its Window of rows, its Window of columns, γ_t) -> x̂_t in the tile's core.
+      denoise: function (x_t in a tile, its Window of rows, its Window of columns, γ_t) -> x̂_t in the tile's core and, where
+        tiles fade into each other, as far beyond it as they do.
       start: function of rows (a slice) that gives x_T there.
       noise: function of the step number t − 1 and of rows that gives ε_t there.
       plan: a Plan.
@@ -86,10 +88,17 @@ def follow_in_tiles(denoise, start, noise, plan, tiling, multiple=1):
     for t in range(plan.steps, 0, -1):
         following, kept = Strips(), Strips()
         is_kept = t > 1 and bool(plan.weights[t - 2][2] != 0)
+        fading = [None] * len(tiling.columns)
         for rows, next_start in zip(tiling.rows, below):
             cores = [denoise(x.window(rows.whole, columns.whole), rows, columns, plan.gammas[t]) for columns in tiling.columns]
-            for strip in strip_rows(rows.core, width):
-                denoised = tf.concat([core[:, strip.start - rows.first : strip.stop - rows.first] for core in cores], axis=2)
+            reached = rows.faded(tiling.fade)
+            cores = [cross_faded([above, core], tiling.fade, axis=1) for above, core in zip(fading, cores)]
+            # What fades into the next row of tiles waits for it.
+            done = reached.stop if rows.last == tiling.height else rows.last - tiling.fade
+            fading = [core[:, done - reached.start :] if tiling.fade else None for core in cores]
+            for strip in strip_rows(slice(reached.start, done), width):
+                within = slice(strip.start - reached.start, strip.stop - reached.start)
+                denoised = cross_faded([core[:, within] for core in cores], tiling.fade, axis=2)
                 advanced = _advance(
                     plan.weights[t - 1],
                     x.window(strip),

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def adaptive_average_pool(x, side):
+def adaptive_average_pool(x, side, of=None, at=(0, 0)):
     """The means over side × side areas that cover a map of any size, float32 [batch, side, side, channels].
 
     Area i of a side of n pixels is from ⌊i·n/side⌋ to ⌈(i+1)·n/side⌉: areas overlap where n is not divisible.
@@ -11,9 +11,12 @@ def adaptive_average_pool(x, side):
     Args:
       x: float [batch, height, width, channels].
       side: areas to a side.
+      of: (height, width) of a larger map of which x is a part, whose means are the sum of what its parts give; None: x is all.
+      at: row and column in it where x begins.
     """
     shape = tf.shape(x)
-    rows, columns = (_shares(shape[axis], side) for axis in (1, 2))
+    sizes = of or (shape[1], shape[2])
+    rows, columns = (_shares(size, side)[:, first : first + shape[axis]] for size, first, axis in zip(sizes, at, (1, 2)))
     # Height and channels side by side: one matrix product for each axis.
     channels = x.shape[-1]
     over_rows = tf.matmul(rows, tf.reshape(tf.cast(x, tf.float32), [shape[0], shape[1], shape[2] * channels]))

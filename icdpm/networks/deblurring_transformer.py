@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.networks.in_strips import FEATURES
 from icdpm.networks.linear_maps import convolution
 from icdpm.networks.prior_scales import PriorScales
 from icdpm.networks.transformer_level import TransformerLevel
@@ -29,18 +30,38 @@ class DeblurringTransformer(keras.layers.Layer):
       guide: 'hierarchical': z1 is integrated at the first level and in the refinement, z2 at the second and third, and z3
         modulates the fourth; 'single': z1 is integrated at every level; 'none'.
       tokens, prior_width: shape of the prior.
+      patch: pixels to a side of what it sees as one pixel (1: the paper's): a small model learns more in the same time on
+        patches. Stem and head are then of all pixels of a patch.
+      zero_last: whether all that is added to features starts at zero, and the head too, so that the restored picture starts
+        as the blurry one: for short training.
     """
 
-    def __init__(self, channels, blocks, heads, refinement_blocks, expansion, dtype, *, guide, tokens, prior_width):
+    def __init__(
+        self,
+        channels,
+        blocks,
+        heads,
+        refinement_blocks,
+        expansion,
+        dtype,
+        *,
+        guide,
+        tokens,
+        prior_width,
+        patch=1,
+        zero_last=False,
+    ):
         super().__init__(name="transformer", dtype=dtype, autocast=False)
         self.channels = channels
         self.expansion = expansion
+        self.patch = patch
         self.scales = PriorScales(tokens, prior_width, "float32") if guide == "hierarchical" else None
         told = {"hierarchical": _HIERARCHICAL, "single": _SINGLE, "none": _UNTOLD}[guide]
         self.scale_of_level = [scale for scale, _ in told]
 
         def level(index, width, count, name):
-            return TransformerLevel(width, heads[index], expansion, count, dtype, name, told=told[index][1])
+            way = told[index][1]
+            return TransformerLevel(width, heads[index], expansion, count, dtype, name, told=way, zero_last=zero_last)
 
         widths = [channels * 2**index for index in range(4)]
         self.stem = convolution(channels, 3, dtype, "stem")
@@ -54,26 +75,28 @@ class DeblurringTransformer(keras.layers.Layer):
             level(index, max(widths[index], 2 * channels), blocks[index], f"decoder_{index}") for index in range(3)
         ]
         self.refinement = level(0, 2 * channels, refinement_blocks, "refinement")
-        self.head = convolution(3, 3, "float32", "head")
+        self.head = convolution(3 * patch**2, 3, "float32", "head", zero=zero_last)
 
-    factor = 8  # height and width must be divisible by this
+    factor = 8  # height and width, in patches, must be divisible by this
 
     @property
     def bytes_per_pixel(self):
-        """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on a CPU (6.4 of 6.8 kB).
+        """Memory that one evaluation holds at its peak, for each pixel, where its graph takes pictures of any size.
 
-        Within a feed-forward network of the refinement: both branches, before and after their depthwise convolution, and what
-        a kernel works in; the features that it is added to; and what the encoder stores.
+        In the refinement: the features that a step in strips begins with and those that it makes, and those put together.
         """
-        width = 2 * self.channels
-        widest = max(5 * int(width * self.expansion), 6 * width)
-        return (widest + 3 * width + 2 * self.channels) * tf.as_dtype(self.compute_dtype).size + 128
+        return (3 * 2 * self.channels) * tf.as_dtype(self.compute_dtype).size / self.patch**2 + 128
+
+    @property
+    def working_bytes(self):
+        """What it works with in a strip: both branches of a feed-forward network, before and after each of its steps."""
+        return int(FEATURES * (6 * self.expansion + 6) * tf.as_dtype(self.compute_dtype).size)
 
     def call(self, images, prior=None):
         """One pass.
 
         Args:
-          images: float32 [batch, height, width, 3] in [0, 1]; height and width divisible by 8.
+          images: float32 [batch, height, width, 3] in [0, 1]; height and width divisible by 8·patch.
           prior: z1, float32 [batch, tokens, prior_width]; None where nothing guides it.
 
         Returns:
@@ -89,7 +112,7 @@ class DeblurringTransformer(keras.layers.Layer):
             return priors[self.scale_of_level[index]]
 
         made = {}
-        x = self.stem(tf.cast(images, self.compute_dtype))
+        x = self.stem(self._patched(tf.cast(images, self.compute_dtype)))
         for index, (level, down) in enumerate(zip(self.encoder, self.down)):
             made[f"encoder_{index}"] = x = level(x, told(index))
             x = _pixel_unshuffle(down(x))
@@ -100,8 +123,14 @@ class DeblurringTransformer(keras.layers.Layer):
                 x = self.reduce[index](x)
             made[f"decoder_{index}"] = x = self.decoder[index](x, told(index))
         made["refinement"] = x = self.refinement(x, told(0))
-        made["picture"] = self.head(x) + images
+        made["picture"] = self._unpatched(self.head(x)) + images
         return made
+
+    def _patched(self, x):
+        return x if self.patch == 1 else tf.nn.space_to_depth(x, self.patch)
+
+    def _unpatched(self, x):
+        return x if self.patch == 1 else tf.nn.depth_to_space(x, self.patch)
 
 
 def _pixel_unshuffle(x):

@@ -15,14 +15,15 @@ class GatedFeedForward(keras.layers.Layer):
       expansion: width of a branch over `channels`, rounded down.
       dtype: Keras policy.
       modulated: whether it is told of the prior by `PriorModulation`.
+      zero_last: whether its last convolution starts at zero.
     """
 
-    def __init__(self, channels, expansion, dtype, *, modulated=False, name="feed_forward"):
+    def __init__(self, channels, expansion, dtype, *, modulated=False, zero_last=False, name="feed_forward"):
         super().__init__(name=name, dtype=dtype)
         self.modulation = PriorModulation(channels, dtype) if modulated else None
         self.project_in = convolution(2 * int(channels * expansion), 1, dtype, "project_in")
         self.depthwise = depthwise_convolution(3, dtype, "depthwise")
-        self.project_out = convolution(channels, 1, dtype, "project_out")
+        self.project_out = convolution(channels, 1, dtype, "project_out", zero=zero_last)
 
     def call(self, x, token=None):
         """x [batch, height, width, channels]; token: the coarsest prior [batch, 1, its width] where it is modulated."""

@@ -16,9 +16,10 @@ class HierarchicalIntegration(keras.layers.Layer):
       channels: of the features.
       heads: a divisor of `channels`.
       dtype: Keras policy. The softmax is computed in float32.
+      zero_last: whether its last map starts at zero.
     """
 
-    def __init__(self, channels, heads, dtype, name="integration"):
+    def __init__(self, channels, heads, dtype, *, zero_last=False, name="integration"):
         super().__init__(name=name, dtype=dtype)
         self.channels = channels
         self.heads = heads
@@ -26,7 +27,7 @@ class HierarchicalIntegration(keras.layers.Layer):
         self.token_norm = LayerNorm(name="token_norm", dtype=dtype)
         self.query = linear(channels, dtype, "query", bias=False)
         self.key_value = linear(2 * channels, dtype, "key_value", bias=False)
-        self.project_out = linear(channels, dtype, "project_out")
+        self.project_out = linear(channels, dtype, "project_out", zero=zero_last)
 
     def call(self, x, tokens):
         """x [batch, height, width, channels], tokens [batch, number, width of the prior] → of x's shape."""

@@ -43,12 +43,28 @@ class LatentEncoder(keras.layers.Layer):
 
     def call(self, images):
         """float [batch, height, width, any] in [0, 1], sides divisible by 4 → float32 [batch, side², width]."""
+        return self.tokens(adaptive_average_pool(self.features(images), self.side))
+
+    # Its two parts, for pictures that are looked at in windows, whose averages add up.
+
+    patch = _PATCH  # pixels to a side of what is one pixel of the features
+
+    @property
+    def reach(self):
+        """How many pixels beyond a window its features depend on."""
+        return _PATCH * (1 + 2 * len(self.blocks) + len(self.last))
+
+    def features(self, images):
+        """What is averaged over areas, [batch, height/4, width/4, …]."""
         x = tf.nn.space_to_depth(tf.cast(images, self.compute_dtype), _PATCH)
         x = self.activation(self.stem(x))
         for first, second in self.blocks:
             x += second(self.activation(first(x)))
         for each in self.last:
             x = self.activation(each(x)) if self.widens else each(x)
-        pooled = adaptive_average_pool(x, self.side)
+        return x
+
+    def tokens(self, pooled):
+        """What `call` gives, of the averages [batch, side, side, …]."""
         tokens = self.mixer(tf.reshape(pooled, [-1, self.side**2, pooled.shape[-1]]))
         return self.activation(self.end(tokens))

@@ -3,10 +3,11 @@
 from icdpm.keras import keras
 
 
-def convolution(filters, size, dtype, name, bias=False):
-    """A `size`×`size` convolution that keeps height and width."""
+def convolution(filters, size, dtype, name, bias=False, zero=False):
+    """A `size`×`size` convolution that keeps height and width; `zero`: its first weights are zero."""
+    initializer = "zeros" if zero else _uniform()
     return keras.layers.Conv2D(
-        filters, size, padding="same", use_bias=bias, kernel_initializer=_uniform(), dtype=dtype, name=name
+        filters, size, padding="same", use_bias=bias, kernel_initializer=initializer, dtype=dtype, name=name
     )
 
 
@@ -18,9 +19,10 @@ def depthwise_convolution(size, dtype, name):
     )
 
 
-def linear(units, dtype, name, bias=True):
-    """A linear map of the last axis."""
-    return keras.layers.Dense(units, use_bias=bias, kernel_initializer=_uniform(), dtype=dtype, name=name)
+def linear(units, dtype, name, bias=True, zero=False):
+    """A linear map of the last axis; `zero`: its first weights are zero."""
+    initializer = "zeros" if zero else _uniform()
+    return keras.layers.Dense(units, use_bias=bias, kernel_initializer=initializer, dtype=dtype, name=name)
 
 
 def _uniform():

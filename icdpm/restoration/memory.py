@@ -46,17 +46,18 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
     """
     height, width = (side + -side % system.factor for side in image.shape[:2])
     held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
-    tiling = divide(height, width, max(height, width), margin, system.factor)
+    fades = system.reach is None
+    tiling = divide(height, width, max(height, width), 0, system.factor)
     needed = held_with(at_once) + at_once * tile_memory(system, tiling)
     if needed <= max_memory:
         return tiling
     held = held_with(1)
-    for side in _sides(height, width, margin, system.factor) if system.reach is not None else [max(height, width)]:
-        tiling = divide(height, width, side, margin, system.factor)
+    for side in [max(height, width)] if margin is None else _sides(height, width, margin, system.factor):
+        tiling = divide(height, width, side, margin or 0, system.factor, fades)
         needed = held + tile_memory(system, tiling)
         if needed <= max_memory:
             return tiling
-    why = f" ({system.title} sees all of it at once: it takes no tiles)" if system.reach is None else ""
+    why = f" ({system.title} sees all of it at once: it takes no tiles)" if margin is None else ""
     raise NotEnoughMemory(
         f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
         f"settings{why}, and {max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
@@ -87,4 +88,5 @@ def tile_memory(system, tiling):
     """Bytes that working on one tile takes at its peak, for each sample."""
     rows, columns = tiling.rows[0], tiling.columns[0]
     # Besides, what comes out of a row of tiles waits until all of it is there.
-    return math.ceil(rows.stop * columns.stop * system.bytes_per_pixel + _PIXEL * rows.stop * tiling.width)
+    pixels = rows.stop * columns.stop * system.bytes_per_pixel + _PIXEL * rows.stop * tiling.width
+    return math.ceil(pixels) + system.working_bytes

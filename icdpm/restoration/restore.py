@@ -60,7 +60,8 @@ def restore(
       tile: longest side of the tiles that the network sees at once, in pixels, a multiple of `system.factor`; None: what
         `max_memory` allows, the whole picture if it can be.
       margin: how much of a tile, at least, lies around the pixels that are taken from it, in pixels, rounded up to a multiple
-        of `system.factor`; None: `system.margin`. With `system.reach` the result is that of the whole picture.
+        of `system.factor`; None: `system.margin`. With `system.reach` the result is that of the whole picture; of a system
+        without one tiles are near to it, and a notice says so.
       max_memory: what the process may hold at its peak, in bytes (`icdpm.restoration.memory`). It decides the tiles only
         where `tile` does not.
       keep_samples: whether each sample is wanted.
@@ -99,9 +100,12 @@ def restore(
         )
     else:
         _check_tile(system, tile, margin)
-        tiling = divide(picture.height, picture.width, tile, _margin(system, margin), system.factor)
+        tiling = divide(picture.height, picture.width, tile, _margin(system, margin), system.factor, fades=system.reach is None)
+    notices = ()
     if tiling.count > 1:
         at_once = 1
+        if system.reach is None:
+            notices = (_parted(system, tiling),)
 
     conditions = system.conditions_in_tiles(picture, tiling, on_tile=lambda: report(0))
     inside = None
@@ -127,22 +131,30 @@ def restore(
                     moments.add(number, rows, values)
             drawn.drop_above(rows.stop)
     if not moments:
-        return Restored(kept[0], samples=kept if keep_samples else None, inside=inside)
+        return Restored(kept[0], samples=kept if keep_samples else None, inside=inside, notices=notices)
     mean = np.empty_like(image)
     for rows in strip_rows(slice(0, height), width):
         mean[rows] = to_levels(moments.mean(samples, rows), image.dtype)
-    return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept, inside)
+    return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept, inside, notices)
+
+
+def _parted(system, tiling):
+    return (
+        f"restored in {tiling.count} tiles of {tiling.columns[0].stop}×{tiling.rows[0].stop} pixels that fade into each other: "
+        f"{system.title} sees all of a picture, and would give this one slightly otherwise as a whole, for which more memory "
+        "must be allowed"
+    )
 
 
 def _margin(system, margin):
     """In pixels; None where the system takes no tiles."""
-    if system.reach is None:
+    if system.margin is None:
         return None
     return system.margin if margin is None else margin + -margin % system.factor
 
 
 def _check_tile(system, tile, margin):
-    if system.reach is None:
+    if system.margin is None:
         raise IcdpmError(f"{system.title} sees all of a picture at once: it takes no tiles")
     factor, margin = system.factor, _margin(system, margin)
     if tile % factor or tile <= 2 * margin:

@@ -20,12 +20,14 @@ class Restored:
       samples: each of them, as `pixels`; None where they were not asked for.
       inside: {name: a picture of what the system makes of the blurry one on its way}, of the picture's dtype, gray or RGB, at
         a whole fraction of its size, rounded up; None where they were not asked for.
+      notices: sentences that tell in what they are less than what was asked for.
     """
 
     pixels: np.ndarray
     spread: np.ndarray | None = None
     samples: list[np.ndarray] | None = None
     inside: dict[str, np.ndarray] | None = None
+    notices: tuple[str, ...] = ()
 
 
 def to_inside(pictures, image):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import icdpm
 from icdpm.serving.signatures import input_specs
+from icdpm.systems.stages import in_words
 from icdpm.systems.workdir import best_file, read_best, read_data
 
 
@@ -54,8 +55,7 @@ def model_card(*, workdir, step, system, signatures, extra, settings, presets, s
             "## Training",
             "",
             f"{parameters:,} parameters; the average (EMA, decay {config.optimizer.ema_decay}) of the weights after {step} of "
-            f"{config.run.steps} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}. All of the "
-            "config is in `config.json`.",
+            f"{config.run.steps} steps ({in_words(config)}). All of the config is in `config.json`.",
             "",
             *(f"- {kind} data: {'; '.join(seen) or 'not noted in the workdir'}" for kind, seen in read_data(workdir).items()),
             "",

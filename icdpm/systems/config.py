@@ -57,6 +57,9 @@ def _common_config():
     config.data = ml_collections.ConfigDict()
     config.data.batch = 256  # global
     config.data.crop = 128
+    config.data.progressive_steps = ()  # at these steps crops and batches change, to these:
+    config.data.progressive_crops = ()
+    config.data.progressive_batches = ()
     config.data.repeat = 1  # a crop is shown this many times, turned anew, before it is dropped: for blur that costs much
     config.data.augment = True  # flips and 90° rotations, the same for both images of a pair (assumed)
 
@@ -80,8 +83,10 @@ _COMMON_RULES = Rules(
     },
     below_one={"optimizer.beta_1", "optimizer.beta_2", "optimizer.ema_decay"},
     most={
-        "seed": 2**32 - 1, "data.batch": 2**20, "data.crop": 2**14, "optimizer.accumulation": 2**20,
-        **dict.fromkeys(("optimizer.learning_rate_ramp", "optimizer.learning_rate_decay"), 10**12),
+        "seed": 2**32 - 1, "optimizer.accumulation": 2**20,
+        **dict.fromkeys(("data.batch", "data.progressive_batches"), 2**20),
+        **dict.fromkeys(("data.crop", "data.progressive_crops"), 2**14),
+        **dict.fromkeys(("optimizer.learning_rate_ramp", "optimizer.learning_rate_decay", "data.progressive_steps"), 10**12),
         **dict.fromkeys(("run.steps", "run.log_every", "run.validate_every", "run.checkpoint_every"), 10**12),
     },
 )  # fmt: skip
@@ -182,12 +187,23 @@ def _check_together(config):
     if decay := config.optimizer.learning_rate_decay:
         if len(decay) != 2 or decay[0] >= decay[1]:
             raise IcdpmError(f"the config field optimizer.learning_rate_decay is {decay}; it must be () or (first, last) step")
-    if config.data.batch % config.optimizer.accumulation:
+    data = config.data
+    if not len(data.progressive_steps) == len(data.progressive_crops) == len(data.progressive_batches):
         raise IcdpmError(
-            f"data.batch {config.data.batch} does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
+            "the config fields data.progressive_steps, progressive_crops and progressive_batches hold "
+            f"{len(data.progressive_steps)}, {len(data.progressive_crops)} and {len(data.progressive_batches)} numbers; each "
+            "change of crop and batch needs one of each"
         )
+    if list(data.progressive_steps) != sorted(set(data.progressive_steps)):
+        raise IcdpmError(f"the config field data.progressive_steps is {data.progressive_steps}; its steps must rise")
+    for batch in (data.batch, *data.progressive_batches):
+        if batch % config.optimizer.accumulation:
+            raise IcdpmError(
+                f"a batch of {batch} (data) does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
+            )
     system = system_class(config.system)
     system.check(config)
     factor = system.size_factor(config)
-    if config.data.crop % factor:
-        raise IcdpmError(f"the config field data.crop is {config.data.crop}; it must be a multiple of {factor}")
+    for field, crops in (("crop", [data.crop]), ("progressive_crops", data.progressive_crops)):
+        if any(crop % factor for crop in crops):
+            raise IcdpmError(f"the config field data.{field} is {data[field]}; it must be a multiple of {factor}")

@@ -125,7 +125,7 @@ class Drawing:
             blurry, its_conditions = given(rows, columns)
             image = self.compiled_denoise(x, blurry, tf.fill([count], tf.cast(gamma, tf.float32)), its_conditions)
             on_tile()
-            return image[:, rows.core_within, columns.core_within]
+            return image[:, _within(rows, tiling.fade), _within(columns, tiling.fade)]
 
         def start(rows):
             blurry = _repeated(picture.window(rows), count)
@@ -133,6 +133,12 @@ class Drawing:
             return self.start(lambda: noise(plan.steps, rows), blurry, lambda: told(rows), gamma)
 
         return follow_in_tiles(denoise, start, noise, plan, tiling, self.factor)
+
+
+def _within(window, fade):
+    """What of a window's answer counts, as a slice of it."""
+    faded = window.faded(fade)
+    return slice(faded.start - window.start, faded.stop - window.start)
 
 
 def _over(side, scale):

@@ -7,16 +7,22 @@ from icdpm.diffusion import random
 from icdpm.diffusion.mean_chain import MeanChain
 from icdpm.diffusion.schedules import linear_betas, quadratic_betas
 from icdpm.errors import IcdpmError
+from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.latent_encoder import LatentEncoder
 from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import System
+from icdpm.tiles.windows import divide
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 
 # Of the config's seed: the noise that the chain starts with where pictures are restored.
 _RESTORING = 3
+# Of tiles, in pixels: over twice as many they fade into each other.
+_MARGIN = 64
+# Side of the windows in which the condition encoder sees a picture that is restored in tiles.
+_ENCODED_AT_ONCE = 1024
 
 
 class HIDiff(System):
@@ -27,9 +33,11 @@ class HIDiff(System):
     blurry picture and a denoiser of tokens predict its prior, by a chain of few steps that is walked whole, and the
     transformer is trained along ('diffused'). Without a prior it is the baseline that the paper starts from ('none').
 
-    The chain adds no noise. What it starts with is drawn once for a model, from the config's seed: a picture has one answer.
+    The chain adds no noise. What it starts with, which the official code draws anew at every call, is drawn once for a model,
+    from the config's seed: a picture has one answer.
 
-    Its conditions are {'prior': float32 [batch, tokens, width]}, of the whole picture.
+    Its conditions are {'prior': float32 [batch, tokens, width]}, of the whole picture. Channel attention sees the whole picture
+    too: with the prior of the whole a tile is still another picture, near to that part of the whole.
     """
 
     title = "a HI-Diff"
@@ -40,6 +48,7 @@ class HIDiff(System):
     )
     rules = Rules(
         choices={
+            "transformer.loss": ("l1", "l2"),
             "transformer.guide": ("hierarchical", "single"),
             "prior.source": ("encoded", "diffused", "none"),
             "encoder.kind": ("gelu", "leaky_relu"),
@@ -59,6 +68,9 @@ class HIDiff(System):
         config.transformer.refinement_blocks = 4
         config.transformer.heads = (1, 2, 4, 8)
         config.transformer.expansion = 2.66  # of the feed-forward networks
+        config.transformer.patch = 1  # pixels to a side of what it sees as one pixel
+        config.transformer.zero_last = False  # whether branches and head start at zero: for short training
+        config.transformer.loss = "l1"  # of the restored image; l2: for short training, which L1 leads to few, large errors
         config.transformer.guide = "hierarchical"  # or single: the same prior at every level (the ablation's Single-Guide)
 
         # The prior z.
@@ -111,7 +123,7 @@ class HIDiff(System):
 
     @classmethod
     def size_factor(cls, config):
-        return DeblurringTransformer.factor
+        return DeblurringTransformer.factor * config.transformer.patch
 
     @classmethod
     def check_restores(cls, config):
@@ -146,6 +158,8 @@ class HIDiff(System):
             guide="none" if prior.source == "none" else transformer.guide,
             tokens=tokens,
             prior_width=prior.width,
+            patch=transformer.patch,
+            zero_last=transformer.zero_last,
         )
         self.latent_encoder = self._encoder("latent_encoder") if _has_latent_encoder(config) else None
         self.condition_encoder = None
@@ -173,8 +187,16 @@ class HIDiff(System):
         )
 
     @property
+    def margin(self):
+        return -(-_MARGIN // self.factor) * self.factor
+
+    @property
     def bytes_per_pixel(self):
         return self.transformer.bytes_per_pixel
+
+    @property
+    def working_bytes(self):
+        return self.transformer.working_bytes
 
     # The prior.
 
@@ -184,8 +206,15 @@ class HIDiff(System):
 
     def diffused_prior(self, blurry, start):
         """ẑ at the end of the chain that begins with `start`, float32 [batch, tokens, width]."""
-        condition = self.condition_encoder(_to_unit(blurry))
+        return self._follow_chain(self.condition_encoder(_to_unit(blurry)), start)
+
+    def _follow_chain(self, condition, start):
         return self.chain.follow(lambda noisy, step: self.denoiser(noisy, condition, step), start)
+
+    def _start_of_chain(self, count):
+        shape = [self.config.prior.side**2, self.config.prior.width]
+        start = random.normal(tf.constant([self.config.seed, _RESTORING], tf.int64), shape)
+        return tf.repeat(start[None], count, axis=0)
 
     def conditions(self, blurry):
         """The prior of the whole picture.
@@ -197,8 +226,24 @@ class HIDiff(System):
             return {}
         if prior.source == "encoded":
             return {"prior": self.encoded_prior(blurry, blurry)}
-        start = random.normal(tf.constant([self.config.seed, _RESTORING], tf.int64), [prior.side**2, prior.width])
-        return {"prior": self.diffused_prior(blurry, tf.repeat(start[None], tf.shape(blurry)[0], axis=0))}
+        return {"prior": self.diffused_prior(blurry, self._start_of_chain(tf.shape(blurry)[0]))}
+
+    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+        """The prior of the whole picture, of windows of it that see all they depend on: the tiles' own do not."""
+        if tiling.count == 1 or self.config.prior.source != "diffused":
+            return super().conditions_in_tiles(picture, tiling, on_tile)
+        encoder = self.condition_encoder
+        patch, margin = encoder.patch, -(-encoder.reach // self.factor) * self.factor
+        windows = divide(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.factor)
+        pooled = 0.0
+        for rows in windows.rows:
+            for columns in windows.columns:
+                features = encoder.features(_to_unit(picture.window(rows.whole, columns.whole)))
+                core = features[:, _over(rows.core_within, patch), _over(columns.core_within, patch)]
+                whole, begin = (picture.height // patch, picture.width // patch), (rows.first // patch, columns.first // patch)
+                pooled += adaptive_average_pool(core, encoder.side, whole, begin)
+                on_tile()
+        return {"prior": self._follow_chain(encoder.tokens(pooled), self._start_of_chain(1))}
 
     def conditions_of_pairs(self, batch):
         """With the sharp pictures for the first stage, as it is trained."""
@@ -224,20 +269,25 @@ class HIDiff(System):
     # Training.
 
     def losses(self, batch, seeds, training):
-        """L1 of the images in [0, 1] and, in the second stage, of the prior; of Split-Training the prior's alone."""
+        """L1 (or L2) of the images in [0, 1] and, in the second stage, L1 of the prior; of Split-Training the prior's alone."""
         blurry, sharp, prior = batch["blurry"], batch["sharp"], self.config.prior
         if prior.source == "none":
-            return {"deblurring": _distance(self.estimate(blurry, None), _to_unit(sharp))}
+            return {"deblurring": self._image_loss(self.estimate(blurry, None), sharp)}
         encoded = self.encoded_prior(blurry, sharp)
         if prior.source == "encoded":
-            return {"deblurring": _distance(self.estimate(blurry, encoded), _to_unit(sharp))}
+            return {"deblurring": self._image_loss(self.estimate(blurry, encoded), sharp)}
         encoded = tf.stop_gradient(encoded)
         noise = random.normal_each(seeds, [prior.side**2, prior.width])
         diffused = self.diffused_prior(blurry, self.chain.diffused(encoded, noise))
         losses = {"prior": _distance(diffused, encoded)}
         if prior.joint:
-            losses["deblurring"] = _distance(self.estimate(blurry, diffused), _to_unit(sharp))
+            losses["deblurring"] = self._image_loss(self.estimate(blurry, diffused), sharp)
         return losses
+
+    def _image_loss(self, estimate, sharp):
+        if self.config.transformer.loss == "l2":
+            return tf.reduce_mean(tf.square(estimate - _to_unit(sharp)))
+        return _distance(estimate, _to_unit(sharp))
 
 
 def _has_latent_encoder(config):
@@ -248,6 +298,10 @@ def _denoiser(fields, tokens, width):
     if fields.kind == "perceptron":
         return PerceptronDenoiser(width, fields.blocks)
     return MixerDenoiser(tokens, width, fields.hidden, fields.blocks, fields.token_expansion, fields.channel_expansion)
+
+
+def _over(side, scale):
+    return slice(side.start // scale, side.stop // scale)
 
 
 def _to_unit(images):

@@ -84,19 +84,29 @@ class System(TrainingStep, Drawing, keras.Model):
     @property
     def reach(self):
         """How many pixels beyond a window what is made within it depends on, a multiple of `factor`. None: all of the
-        picture, so that a tile would be another picture and tiles are refused.
+        picture, so that a tile is another picture.
         """
         return None
 
     @property
     def margin(self):
-        """How many pixels of a tile, at least, lie around what is taken from it where nobody says otherwise."""
+        """How many pixels of a tile, at least, lie around what is taken from it where nobody says otherwise; None: it takes no
+        tiles.
+
+        Without a `reach` tiles are restored each by itself and fade into each other over their margins, with `conditions` of
+        the whole picture: near to what that would become at once, and not the same.
+        """
         return self.reach
 
     @property
     def bytes_per_pixel(self):
         """Memory that one evaluation holds at its peak, for each pixel."""
         raise NotImplementedError(f"{type(self).__name__}.bytes_per_pixel")
+
+    @property
+    def working_bytes(self):
+        """Memory that one evaluation holds besides, however few pixels it is of."""
+        return 0
 
     @property
     def condition_bytes_per_pixel(self):
@@ -169,7 +179,7 @@ class System(TrainingStep, Drawing, keras.Model):
         Returns:
           A nest of float tensors; {} for nothing. Each is a map [batch, height/s, width/s, channels], with an s of its own, or
           of the whole picture, of another rank and a size that does not depend on the picture's; that only where `reach` is
-          None.
+          None, and with `conditions_in_tiles` of its own where tiles are taken all the same.
         """
         return {}
 

@@ -29,6 +29,10 @@ class Window:
         """The core, as a slice of the picture."""
         return slice(self.first, self.last)
 
+    def faded(self, fade):
+        """The core and `fade` pixels beyond each of its ends, but where the picture ends; a slice of the picture."""
+        return slice(max(self.first - fade, self.start), min(self.last + fade, self.stop))
+
     @property
     def core_within(self):
         """The core, as a slice of the window."""
@@ -41,10 +45,12 @@ class Tiling:
 
     Attributes:
       rows, columns: windows along its sides; each pair of them is a tile.
+      fade: how many pixels to each side of where cores meet one tile's answer fades into the other's; 0: it ends there.
     """
 
     rows: list[Window]
     columns: list[Window]
+    fade: int = 0
 
     @property
     def count(self):
@@ -67,9 +73,14 @@ class Tiling:
         return self.columns[-1].stop
 
 
-def divide(height, width, tile, margin, factor=1):
-    """The Tiling of a picture into tiles of at most `tile`×`tile` pixels, margins included."""
-    return Tiling(cover(height, tile, margin, factor), cover(width, tile, margin, factor))
+def divide(height, width, tile, margin, factor=1, fades=False):
+    """The Tiling of a picture into tiles of at most `tile`×`tile` pixels, margins included.
+
+    `fades`: over their margins tiles fade into each other, or over less where cores are smaller.
+    """
+    rows, columns = cover(height, tile, margin, factor), cover(width, tile, margin, factor)
+    smallest = min(window.last - window.first for window in (*rows, *columns))
+    return Tiling(rows, columns, min(margin, smallest // 2) if fades else 0)
 
 
 def cover(length, longest, margin, factor=1):

@@ -13,10 +13,10 @@ from icdpm.training.progress import loss_names
 class FiniteGuard(keras.callbacks.Callback):
     """Stops the run at the first step whose loss or gradient is not finite, before anything of it is saved."""
 
-    def __init__(self, start, batch, workdir):
+    def __init__(self, start, stages, workdir):
         super().__init__()
         self.step = start
-        self.batch = batch
+        self.stages = stages
         self.workdir = workdir
 
     def on_train_batch_end(self, batch, logs=None):
@@ -26,7 +26,8 @@ class FiniteGuard(keras.callbacks.Callback):
         if not bad:
             return
         layers = [name.rsplit("/", 1)[0] for name, v in named_variables(self.model).items() if not np.isfinite(v.numpy()).all()]
-        first, last = (self.step - 1) * self.batch, self.step * self.batch - 1
+        stage = next(each for each in self.stages if self.step <= each.stop)
+        first, last = stage.first_of(self.step - 1), stage.first_of(self.step) - 1
         where = f", and after the update the weights of {layers[0]} and {len(layers) - 1} more" if layers else ""
         raise IcdpmError(
             f"training stopped: at step {self.step} (examples {first} to {last}) {' and '.join(bad)} "
@@ -50,6 +51,8 @@ class StopOnSignal(keras.callbacks.Callback):
         self._previous = {}
 
     def on_train_begin(self, logs=None):
+        if self._previous:  # another stage of the run begins
+            return
         for number in (signal.SIGTERM, signal.SIGINT):
             self._previous[number] = signal.signal(number, self._note)
 

@@ -26,7 +26,8 @@ class Progress(keras.callbacks.Callback):
         self.means = {}
 
     def on_train_begin(self, logs=None):
-        self.bar = progress_bar("training", self.steps, "step", done=self.start)
+        if not hasattr(self, "bar"):  # a run may have several stages
+            self.bar = progress_bar("training", self.steps, "step", done=self.start)
 
     def on_train_batch_end(self, batch, logs=None):
         for name in loss_names(logs):

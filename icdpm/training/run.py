@@ -1,12 +1,14 @@
 """A training run, from config and data to checkpoints."""
 
 import contextlib
+import functools
 
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import storage_path
 from icdpm.systems.registry import make_system, system_class
+from icdpm.systems.stages import largest_crop, stages_of
 from icdpm.systems.weights import load_fitting_weights
 from icdpm.systems.workdir import checkpoint_steps, choose_step, read_config, weights_file
 from icdpm.training.callbacks import Note, Save, Scalars, Validate
@@ -80,25 +82,30 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
 
         # Input.
         replicas = strategy.num_replicas_in_sync
-        if config.data.batch % (replicas * config.optimizer.accumulation):
-            raise IcdpmError(
-                f"data.batch {config.data.batch} does not divide among {replicas} replicas with "
-                f"optimizer.accumulation {config.optimizer.accumulation}"
-            )
+        stages = [stage for stage in stages_of(config) if stage.stop > start]
+        for stage in stages:
+            if stage.batch % (replicas * config.optimizer.accumulation):
+                raise IcdpmError(
+                    f"a batch of {stage.batch} (data) does not divide among {replicas} replicas with "
+                    f"optimizer.accumulation {config.optimizer.accumulation}"
+                )
+        for pairs in filter(None, (training_pairs, target_pairs)):
+            pairs.check_crop(largest_crop(config))
 
-        def batches(context):
+        def batches(stage, context):
             def batches_of(pairs):
                 return training_dataset(
                     pairs,
-                    batch=config.data.batch,
-                    crop=config.data.crop,
+                    batch=stage.batch,
+                    crop=stage.crop,
                     seed=config.seed,
-                    start_step=start,
+                    start_step=max(start - stage.start, 0),
+                    first_example=stage.first_example,
                     repeat=config.data.repeat,
                     augment=config.data.augment,
                     shard_index=context.input_pipeline_id,
                     num_shards=context.num_input_pipelines,
-                    per_replica_batch=config.data.batch // replicas,
+                    per_replica_batch=stage.batch // replicas,
                 )
 
             if target_pairs is None:
@@ -106,14 +113,12 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
             both = tf.data.Dataset.zip((batches_of(training_pairs), batches_of(target_pairs)))
             return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
 
-        dataset = strategy.distribute_datasets_from_function(batches)
-
         # Between the steps.
-        callbacks = [FiniteGuard(start, config.data.batch, workdir)]
+        callbacks = [FiniteGuard(start, stages, workdir)]
         closing = []
         if chief:
             held_out = validation_dataset(
-                validation_pairs, count=config.run.validation_images, crop=config.data.crop, batch=config.data.batch
+                validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
             )
             validation = Validation(config, list(held_out.as_numpy_iterator()))
             writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
@@ -139,7 +144,12 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
 
         # The loop.
         try:
-            system.fit(dataset, steps_per_epoch=steps - start, callbacks=callbacks, verbose=0)
+            for stage in stages:
+                dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))
+                length = stage.stop - max(start, stage.start)
+                system.fit(dataset, steps_per_epoch=length, callbacks=callbacks, verbose=0)
+                if system.stop_training:
+                    break
         finally:
             for part in closing:
                 part.close()

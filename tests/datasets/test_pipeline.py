@@ -140,6 +140,17 @@ def test_a_resumed_run_sees_what_an_unbroken_one_does(repeat):
         assert_equal(one, other)
 
 
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_a_run_that_changes_its_batch_counts_on(repeat):
+    settings = dict(batch=6, crop=9, seed=11, repeat=repeat)
+    counted = take(training_dataset(Coded(), first_example=18, **settings), 4)
+    np.testing.assert_array_equal(joined(counted)["index"], 18 + np.arange(24))
+    for one, other in zip(counted[2:], take(training_dataset(Coded(), first_example=18, start_step=2, **settings), 2)):
+        assert_equal(one, other)
+    if repeat == 1:  # an example follows from its number
+        assert_equal(joined(counted), joined(take(training_dataset(Coded(), start_step=3, **settings), 4)))
+
+
 def test_starting_late_costs_nothing():
     late = take(training_dataset(Coded(), batch=6, crop=9, seed=11, start_step=10**12), 1)[0]
     np.testing.assert_array_equal(late["index"], 6 * 10**12 + np.arange(6))

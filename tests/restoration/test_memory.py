@@ -69,8 +69,9 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
     assert math.isclose(needed, 1300, rel_tol=0.1)
 
 
-def test_a_system_that_sees_all_of_a_picture_takes_no_tiles(micro_config, monkeypatch):
+def test_a_system_without_a_margin_takes_no_tiles(micro_config, monkeypatch):
     monkeypatch.setattr(ICDPM, "reach", None)
+    monkeypatch.setattr(ICDPM, "margin", None)
     system = make_system(micro_config)
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     assert restore(system, image, system.settings()).pixels.shape == image.shape

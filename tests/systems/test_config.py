@@ -31,6 +31,7 @@ def test_json_round_trip():
         ("data.batch", True, "a whole number"),
         ("data.batch", 0, "positive"),
         ("data.crop", 100, "multiple of 8"),
+        ("data.progressive_crops", (24,), "0, 1 and 0 numbers; each change of crop and batch needs one of each"),
         ("data.augment", 1, "true or false"),
         ("optimizer.learning_rate", float("nan"), "positive"),
         ("optimizer.learning_rate", "fast", "a number"),
@@ -127,3 +128,20 @@ def test_guidance_enters_the_level_of_its_resolution():
     assert [guided_level(patched, k) for k in (2, 3, 5)] == [0, 1, 3]
     with pytest.raises(IcdpmError, match="guidance.scales .* but the UNet has the scales 2 to 5"):
         check_config(patched)
+
+
+def test_changes_of_crops_and_batches_are_checked_together():
+    config = default_config()
+    config.data.update(progressive_steps=(5, 9), progressive_crops=(136, 144), progressive_batches=(128, 64))
+    assert check_config(config).data.progressive_crops == (136, 144)
+    for field, value, said in [
+        ("progressive_steps", (9, 5), "its steps must rise"),
+        ("progressive_crops", (136, 150), "progressive_crops is .*; it must be a multiple of 8"),
+        ("progressive_batches", (128, 63), "a batch of 63 .* does not divide into optimizer.accumulation 2 parts"),
+    ]:
+        wrong = default_config()
+        wrong.update(config.to_dict())
+        wrong.optimizer.accumulation = 2
+        wrong.data[field] = value
+        with pytest.raises(IcdpmError, match=said):
+            check_config(wrong)

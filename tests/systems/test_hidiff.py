@@ -1,5 +1,9 @@
 """HI-Diff: its prior, its two stages, and what they refuse."""
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,11 +11,17 @@ import tensorflow as tf
 from icdpm.configs import config_names, load_config
 from icdpm.diffusion.random import example_seeds
 from icdpm.errors import IcdpmError
+from icdpm.networks import in_strips
+from icdpm.restoration.memory import choose_tiling, tile_memory
+from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
+from icdpm.systems import hidiff
 from icdpm.systems.config import check_config, config_to_json, default_config
 from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import config_file, load, weights_file
+from icdpm.tiles.picture import Picture
+from icdpm.tiles.windows import divide
 
 
 def micro(source="diffused", **prior):
@@ -101,12 +111,76 @@ def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
     assert np.abs(expected - system.conditions(batch["blurry"])["prior"]).max() > 1e-4
 
 
-def test_samples_samplers_and_tiles_are_refused(second):
+def test_samples_and_samplers_are_refused(second):
     for option in ({"samples": 2}, {"sampler": "ddim"}, {"steps": 5}):
         with pytest.raises(IcdpmError, match=f"a HI-Diff gives one answer .* it has no {next(iter(option))}"):
             second.settings(**option)
-    with pytest.raises(IcdpmError, match="a HI-Diff sees all of a picture at once: it takes no tiles"):
-        restore(second, np.zeros([64, 64, 3], np.uint8), second.settings(), tile=32)
+
+
+def test_strips_give_what_all_at_once_gives(monkeypatch):
+    monkeypatch.setattr(in_strips, "FEATURES", 4 * 24 * 5)
+    system = make_system(micro())
+    picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
+    conditions = system.compiled_conditions(picture)
+    in_strips_of_few_rows = system.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
+    # Eager, sizes are known.
+    np.testing.assert_allclose(in_strips_of_few_rows, system.denoise(None, picture, None, conditions), atol=1e-5)
+
+
+def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatch):
+    monkeypatch.setattr(hidiff, "_ENCODED_AT_ONCE", 64)
+    rng = np.random.default_rng(0)
+    image = np.repeat(np.repeat(rng.integers(0, 256, (20, 28, 3), dtype=np.uint8), 8, axis=0), 8, axis=1)[:157, :221]
+    padded = Picture(pad_to_multiple(image, second.factor))
+    tiling = divide(padded.height, padded.width, 96, 16, 8, fades=True)
+    windows = []
+    prior = second.conditions_in_tiles(padded, tiling, on_tile=lambda: windows.append(1))["prior"]
+    whole = second.compiled_conditions(padded.window(slice(None)))["prior"]
+    assert len(windows) > 9 and np.abs(prior - whole).max() < 1e-4
+    one = restore(second, image, second.settings())
+    tiles = restore(second, image, second.settings(), tile=96, margin=16)
+    assert one.notices == () and tiles.pixels.shape == image.shape
+    assert re.match(r"restored in \d+ tiles of \d+×\d+ pixels that fade into each other: a HI-Diff sees all", *tiles.notices)
+    error = np.abs(tiles.pixels.astype(float) - one.pixels).mean()
+    assert 0 < error < 0.2 * np.abs(image.astype(float) - one.pixels).mean()
+
+
+def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
+    image = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
+    plan = second.plan(second.settings())
+    options = dict(margin=second.margin, samples=1, at_once=1, keep_samples=False, spread=False)
+    tiling = choose_tiling(second, image, plan, max_memory=2 * 2**30, **options)
+    assert tiling.count > 1 and tiling.fade == second.margin == 64
+    assert tile_memory(second, tiling) < 2 * 2**30
+    assert choose_tiling(second, image[:720, :1280], plan, max_memory=3 * 2**30, **options).count == 1
+
+
+MEASURED = """
+import resource, sys
+import numpy as np
+from icdpm.restoration import memory
+from icdpm.restoration.restore import restore
+from icdpm.systems.config import config_from_json
+from icdpm.systems.registry import make_system
+from icdpm.tiles.windows import divide
+system = make_system(config_from_json(sys.argv[1]))
+height, width = 640, 1280
+image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+restore(system, image, system.settings())
+plan = system.plan(system.settings())
+expected = memory.held_memory(system, image, plan, 1, False, False, 1)
+expected += memory.tile_memory(system, divide(height, width, width, 0))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, expected)
+"""
+
+
+def test_memory_is_what_it_is_said_to_be():
+    config = micro()
+    config.transformer.channels = 16
+    run = subprocess.run([sys.executable, "-c", MEASURED, config_to_json(config)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    peak, expected = map(int, run.stdout.split())
+    assert 0.6 * expected < peak < 1.02 * expected
 
 
 @pytest.mark.parametrize("source", ["encoded", "diffused"])

@@ -97,7 +97,15 @@ def wait_for(condition, process, seconds=120):
 NAF = ["--set=unet.block=naf", "--set=unet.blocks=(1, 2, 1)", "--set=data.repeat=2"]
 
 
-@pytest.mark.parametrize("flags", [[], NAF], ids=["residual", "naf"])
+PROGRESSIVE = [
+    "--set=data.progressive_steps=(1, 3)",
+    "--set=data.progressive_crops=(20, 24)",
+    "--set=data.progressive_batches=(3, 2)",
+    "--set=data.repeat=2",
+]
+
+
+@pytest.mark.parametrize("flags", [[], NAF, PROGRESSIVE], ids=["residual", "naf", "progressive"])
 def test_killed_and_resumed_equals_unbroken(folder, flags, run_each):
     result = train(folder, "unbroken", *flags)
     assert result.returncode == 0, result.stderr

@@ -18,7 +18,19 @@ from icdpm.photos.writing import write_picture
 from icdpm.systems.workdir import load, read_config
 from icdpm.training.strategy import make_strategy
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.paper import catalog, figure4, figure8, figure9, table1, table2, table7, table8, table9, tables3to6
+from icdpm_experiments.paper import (
+    catalog,
+    figure4,
+    figure8,
+    figure9,
+    hidiff,
+    table1,
+    table2,
+    table7,
+    table8,
+    table9,
+    tables3to6,
+)
 from icdpm_experiments.paper.guidance_pictures import guidance_pictures
 from icdpm_experiments.paper.models import Model
 from icdpm_experiments.paper.published import TABLE1, TABLE3
@@ -39,7 +51,7 @@ class OneModelScale:
     def config(self, variant):
         return self._config
 
-    def training_pairs(self):
+    def training_pairs(self, dataset="gopro"):
         return self._pairs
 
     def test_pairs(self, dataset):
@@ -70,7 +82,7 @@ def runs(tmp_path, monkeypatch, micro_workdir, system, random_pairs):
     pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS want some size
     made = Runs(OneModelScale(read_config(micro_workdir), pairs), make_strategy("single"))
     names = "table2_a table2_b table2_c table2_f table8_b table8_c table8_d table9_without_concatenation".split()
-    names += "regression_l dvsr fig9_aligned fig9_unaligned".split()
+    names += "regression_l dvsr fig9_aligned fig9_unaligned hidiff_gopro hidiff_realblur hidiff_realblur_r".split()
     for name in names:
         shutil.copytree(micro_workdir, made.workdir(name))
     return made
@@ -124,6 +136,44 @@ def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsy
     assert "| Ours |" in capsys.readouterr().out
     with pytest.raises(IcdpmError, match="Ours is the name of a row that is made here"):
         tables3to6.run(runs, "table3", {"Ours": tmp_path / "others"})
+
+
+def test_hidiff_s_table_has_a_column_for_each_set_and_rows_for_what_it_was_trained_on(runs, tmp_path):
+    pairs = runs.scale.test_pairs("hide")
+    for index, name in enumerate(pairs.names):
+        write_picture(tmp_path / "others/hide" / f"{name}.png", pairs.load(index)[1])
+    hidiff.run(runs, {"MPRNet": str(tmp_path / "others")})
+    rows = {(row["row"], row["dataset"], row["metric"]): row for row in rows_of("hidiff")}
+    assert rows["HI-Diff", "not hide", "psnr"]["published"] == 31.46 and rows["HI-Diff", "not hide", "psnr"]["value"] > 0
+    assert rows["MPRNet", "not hide", "ssim"]["value"] == 1 and rows["MPRNet", "not gopro", "ssim"]["value"] is None
+    own = "HI-Diff, trained on RealBlur"
+    assert rows[own, "not realblur_r", "psnr"]["published"] == 41.01 and rows[own, "not realblur_r", "psnr"]["value"] > 0
+    assert rows[own, "not gopro", "psnr"]["value"] is None
+    with pytest.raises(IcdpmError, match="holds none of gopro, hide, realblur_r, realblur_j: the folder of New needs one"):
+        hidiff.run(runs, {"New": str(tmp_path)})
+
+
+def test_second_stages_begin_with_their_first_and_each_has_its_data(tmp_path, micro_workdir, random_pairs, monkeypatch):
+    trained = []
+
+    class Scale(OneModelScale):
+        def training_pairs(self, dataset="gopro"):
+            return dataset
+
+    def train(config, workdir, training, validation, strategy, **further):
+        trained.append((workdir.name, training, *further.values()))
+        shutil.copytree(micro_workdir, workdir)
+
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
+    runs = Runs(Scale(read_config(micro_workdir), random_pairs), make_strategy("single"), tmp_path)
+    for variant in ("hidiff_realblur_r", "hidiff_gopro"):
+        runs.train(variant)
+    assert trained == [
+        ("hidiff_realblur_r_stage1", "realblur_r"),
+        ("hidiff_realblur_r", "realblur_r", tmp_path / "micro/hidiff_realblur_r_stage1"),
+        ("hidiff_gopro_stage1", "gopro"),
+        ("hidiff_gopro", "gopro", tmp_path / "micro/hidiff_gopro_stage1"),
+    ]
 
 
 def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatch):
@@ -271,7 +321,7 @@ def test_the_channels_that_vary_most_are_shown():
 
 
 def test_every_table_and_figure_of_the_list_can_be_asked_for():
-    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9"}
+    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
     assert set(catalog.EXPERIMENTS) == expected
     text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()

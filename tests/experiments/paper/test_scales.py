@@ -38,7 +38,9 @@ def test_a_small_variant_has_its_structure_and_the_packaged_recipe(variant):
     assert made.optimizer.learning_rate_decay[1] == made.run.steps < packaged.run.steps
 
 
-@pytest.mark.parametrize("variant", ["regression_l", "regression_s", "dvsr", "dvsr_s", "fig9_aligned", "fig9_unaligned"])
+@pytest.mark.parametrize(
+    "variant", ["regression_l", "regression_s", "dvsr", "dvsr_s", "fig9_aligned", "fig9_unaligned", "hidiff_gopro"]
+)
 def test_a_micro_variant_of_another_system_has_its_structure(variant):
     micro, paper = check_config(MicroScale().config(variant)), PaperScale().config(variant)
     assert (micro.name, micro.system) == (variant, paper.system)
