@@ -32,7 +32,7 @@ class Published:
             for frame in range(1, frames + 1):
                 folder, name = root / sequence, f"{frame:06d}.png"
                 self.pair(folder / "blur" / name, folder / "sharp" / name)
-                write_picture(folder / "blur_gamma" / name, np.full((SIZE[1], SIZE[0], 3), 9 * frame, np.uint8))
+                write_picture(folder / "blur_gamma" / name, np.full((SIZE[1], SIZE[0], 3), 9 * frame % 256, np.uint8))
         return root
 
     def hide(self, root, names):
