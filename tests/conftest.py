@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 from PIL.ExifTags import Base
 
-RUN_EACH = Path(__file__).with_name("run_each.py")
+RUN_EACH = Path(__file__).with_name("run_each.py").read_text()
 # Files, and tests of files, that `make test-fast` leaves out: they train, serve, start processes or compile much.
 SLOW = set(Path(__file__).with_name("slow.txt").read_text().split())
 
@@ -44,7 +44,7 @@ def run_each(tmp_path_factory):
 
     def run(command, cases, environment=None):
         folder = tmp_path_factory.mktemp("runs")
-        program = [sys.executable, str(RUN_EACH), command, str(folder)]
+        program = [sys.executable, "-c", RUN_EACH, command, str(folder)]
         given = json.dumps([[str(argument) for argument in case] for case in cases])
         done = subprocess.run(program, input=given, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, (done, [path.read_text() for path in sorted(folder.glob("*.err"))])

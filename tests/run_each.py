@@ -1,6 +1,6 @@
 """Runs a command several times in one process, as importing TensorFlow takes longer than most runs.
 
-    python run_each.py COMMAND FOLDER < ARGUMENTS, a JSON list of lists
+    python -c PROGRAM COMMAND FOLDER < ARGUMENTS, a JSON list of lists
 
 Run n leaves n.out, n.err and n.status in FOLDER. Only for what needs no process of its own: signals do.
 """

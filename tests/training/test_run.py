@@ -275,7 +275,11 @@ def run_losses(folder, strategy):
         )
         for environment in environments
     ]
-    outputs = [process.communicate(timeout=300) for process in processes]
+    try:
+        outputs = [process.communicate(timeout=900) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     assert all(process.returncode == 0 for process in processes), outputs
     line = next(line for line in outputs[0][0].splitlines() if line.startswith("LOSSES"))
     return np.array(json.loads(line.split(" ", 1)[1]))
