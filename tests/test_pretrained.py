@@ -39,6 +39,13 @@ def deblur(folder, *arguments):
     return subprocess.run(command, capture_output=True, text=True, env=os.environ, cwd=folder)
 
 
+def test_its_presets_are_its_own(restorer):
+    chosen = {name: restorer.system.settings(name) for name in ("fast", "balanced")}
+    assert chosen["balanced"].evaluations == 1  # more do not pay: results/presets.md
+    assert set(restorer.system.own_presets) == set(chosen)
+    assert "not for this model" in (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
+
+
 def test_it_gains_on_scenes_that_it_has_not_seen(restorer):
     pairs = blurred(open_source("embedded", "test"))
     gains = []

@@ -73,6 +73,8 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     assert weights_file(target, 6).stat().st_size < weights_file(run, 6).stat().st_size
     assert read_data(target) == {"training": ["3 pairs in averaged"], "validation": ["3 pairs in val"]}
     card = (target / "MODEL_CARD.md").read_text()
+    assert json.loads((target / "presets.json").read_text())["measured"]["pairs"] == 3
+    assert "- `--preset=balanced`: --sampler=ancestral" in card and "Measured on 3 validation pairs" in card
     assert "6 steps of 4 crops of 16×16" in card and str(tmp_path) not in card and "Not yet" in card
     assert PIL.Image.open("results/weights_curve.png").size[0] > 500
 

@@ -1,0 +1,61 @@
+"""A model's own presets, by what was measured."""
+
+import json
+
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.metrics.psnr import psnr
+from icdpm.restoration.restore import restore
+from icdpm.systems.settings import SamplingSettings
+from icdpm.systems.workdir import load
+from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.sweeping import knee
+from icdpm_experiments.sweeping.journal import Journal
+
+
+def row(steps, samples, start, gain):
+    return {"evaluations": steps * samples, "steps": steps, "samples": samples, "max_noise_variance": start, "gain": gain}
+
+
+def test_balanced_is_where_more_evaluations_stop_to_pay():
+    rows = [row(1, 1, 0.99, 0.5), row(1, 1, 0.995, 0.6), row(1, 2, 0.995, 0.75), row(2, 1, 0.99, 0.78), row(1, 8, 0.99, 0.8)]
+    presets = knee.presets_of(rows)
+    assert [presets["fast"][name] for name in ("steps", "samples", "max_noise_variance")] == [1, 1, 0.995]
+    # The better one of two evaluations, within 0.05 dB of eight.
+    assert [presets["balanced"][name] for name in ("steps", "samples", "max_noise_variance")] == [2, 1, 0.99]
+    # Where one evaluation does, both are that one.
+    presets = knee.presets_of([*rows, row(1, 1, 0.999, 0.76)])
+    assert presets["fast"] == presets["balanced"] == {
+        "sampler": "ancestral", "schedule": "log_snr", "steps": 1, "max_noise_variance": 0.999, "samples": 1,
+    }  # fmt: skip
+
+
+def test_gains_are_measured_and_what_follows_is_written(micro_workdir, random_pairs, tmp_path, monkeypatch):
+    tried = [SamplingSettings("ancestral", 1, 0.99, samples, "log_snr") for samples in (1, 2)]
+    monkeypatch.setattr(knee, "candidates", lambda: tried)
+    system, pairs = load(micro_workdir), SelectedPairs(random_pairs, [0, 1], "two")
+    rows = knee.measure_own_presets(system, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
+    gains = [
+        psnr(restore(system, blurry, tried[1]).pixels, sharp) - psnr(blurry, sharp)
+        for blurry, sharp in (pairs.load(index) for index in range(2))
+    ]
+    assert rows[1]["gain"] == pytest.approx(sum(gains) / 2) and rows[1]["from"] <= rows[1]["gain"] <= rows[1]["to"]
+    written = json.loads((tmp_path / "presets.json").read_text())
+    assert written["measured"]["rows"] == rows and written["presets"]["fast"]["changes"]["samples"] == 1
+
+
+def test_what_is_tried_begins_with_what_is_cheapest():
+    evaluations = [each.evaluations for each in knee.candidates()]
+    assert evaluations == sorted(evaluations) and evaluations[0] == 1
+
+
+def test_a_system_that_answers_at_once_has_nothing_to_choose(random_pairs, tmp_path):
+    class AtOnce:
+        title = "a sharpener"
+
+        def settings(self):
+            return object()
+
+    with pytest.raises(IcdpmError, match="a sharpener gives one answer, at once"):
+        knee.measured_gains(AtOnce(), random_pairs, Journal(tmp_path / "journal"))
