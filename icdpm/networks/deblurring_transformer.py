@@ -13,6 +13,9 @@ _HIERARCHICAL = ((0, "integration"), (1, "integration"), (1, "integration"), (2,
 _SINGLE = ((0, "integration"),) * 4
 _UNTOLD = ((0, None),) * 4
 
+# What TensorFlow keeps of the graph of a block: measured.
+_GRAPH = 16 * 2**20
+
 
 class DeblurringTransformer(keras.layers.Layer):
     """Four levels of transformer blocks, down by pixel-unshuffle and up by pixel-shuffle; the picture is added at the end.
@@ -89,8 +92,11 @@ class DeblurringTransformer(keras.layers.Layer):
 
     @property
     def working_bytes(self):
-        """What it works with in a strip: both branches of a feed-forward network, before and after each of its steps."""
-        return int(FEATURES * (6 * self.expansion + 6) * tf.as_dtype(self.compute_dtype).size)
+        """What it works with in a strip: both branches of a feed-forward network, before and after each of its steps. Besides,
+        what TensorFlow keeps of the graph."""
+        levels = (*self.encoder, self.bottleneck, *self.decoder, self.refinement)
+        strip = int(FEATURES * (6 * self.expansion + 6) * tf.as_dtype(self.compute_dtype).size)
+        return strip + _GRAPH * sum(len(level.blocks) for level in levels)
 
     def call(self, images, prior=None):
         """One pass.

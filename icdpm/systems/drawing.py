@@ -7,6 +7,7 @@ import tensorflow as tf
 from icdpm.diffusion.loops import follow, follow_in_graph, follow_in_tiles
 from icdpm.diffusion.random import sampling_noise
 from icdpm.tiles.strips import Strips
+from icdpm.tiles.windows import scaled
 
 
 class Drawing:
@@ -81,7 +82,7 @@ class Drawing:
                 values = tf.nest.flatten(told)
                 cores.append(
                     [
-                        values[number][:, _over(rows.core_within, each.scale), _over(columns.core_within, each.scale)]
+                        values[number][:, scaled(rows.core_within, each.scale), scaled(columns.core_within, each.scale)]
                         for number, each in maps.items()
                     ]
                 )
@@ -139,10 +140,6 @@ def _within(window, fade):
     """What of a window's answer counts, as a slice of it."""
     faded = window.faded(fade)
     return slice(faded.start - window.start, faded.stop - window.start)
-
-
-def _over(side, scale):
-    return slice(side.start // scale, side.stop // scale)
 
 
 def _repeated(images, count):

@@ -13,7 +13,7 @@ from icdpm.networks.latent_encoder import LatentEncoder
 from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import System
-from icdpm.tiles.windows import divide
+from icdpm.tiles.windows import divide, scaled
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 
@@ -239,7 +239,7 @@ class HIDiff(System):
         for rows in windows.rows:
             for columns in windows.columns:
                 features = encoder.features(_to_unit(picture.window(rows.whole, columns.whole)))
-                core = features[:, _over(rows.core_within, patch), _over(columns.core_within, patch)]
+                core = features[:, scaled(rows.core_within, patch), scaled(columns.core_within, patch)]
                 whole, begin = (picture.height // patch, picture.width // patch), (rows.first // patch, columns.first // patch)
                 pooled += adaptive_average_pool(core, encoder.side, whole, begin)
                 on_tile()
@@ -298,10 +298,6 @@ def _denoiser(fields, tokens, width):
     if fields.kind == "perceptron":
         return PerceptronDenoiser(width, fields.blocks)
     return MixerDenoiser(tokens, width, fields.hidden, fields.blocks, fields.token_expansion, fields.channel_expansion)
-
-
-def _over(side, scale):
-    return slice(side.start // scale, side.stop // scale)
 
 
 def _to_unit(images):

@@ -73,6 +73,11 @@ class Tiling:
         return self.columns[-1].stop
 
 
+def scaled(side, scale):
+    """A slice of a picture as one of a map whose pixels are `scale` of the picture's to a side."""
+    return slice(side.start // scale, side.stop // scale)
+
+
 def divide(height, width, tile, margin, factor=1, fades=False):
     """The Tiling of a picture into tiles of at most `tile`×`tile` pixels, margins included.
 
