@@ -51,7 +51,7 @@ def section_names():
     names = {path.stem for path in FOLDER.glob("*.*") if path.suffix in (".md", ".png")}
 
     def order(name):
-        numbered = re.fullmatch(r"(table|fig)(\d+)", name)
+        numbered = re.fullmatch(r"(table|fig)(\d+)(_\w+)?", name)
         return (["table", "fig"].index(numbered[1]), int(numbered[2]), name) if numbered else (2, 0, name)
 
     return sorted(names, key=order)

@@ -11,7 +11,7 @@ from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.paper.scales import MicroScale
 from icdpm_experiments.report.cards import data_url, worst_place
 from icdpm_experiments.report.markdown_html import title_of, to_html
-from icdpm_experiments.report.page import write_report
+from icdpm_experiments.report.page import section_names, write_report
 from icdpm_experiments.results import write_results
 
 
@@ -138,3 +138,11 @@ def test_pictures_are_compared_by_mouse_and_keyboard(page, browser):
     wide = browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
     browser.set_window_size(1280, 800)
     assert wide <= 0
+
+
+def test_a_table_of_another_scale_stands_beside_the_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results").mkdir()
+    for name in ("demo", "fig4", "table8_small", "table8", "table11"):
+        (tmp_path / f"results/{name}.md").write_text(f"# {name}")
+    assert section_names() == ["table8", "table8_small", "table11", "fig4", "demo"]
