@@ -2,8 +2,8 @@
 
     icdpm-train --config=hidiff_tiny_stage1 --data=embedded --workdir=/tmp/stage1
 
-What differs from the paper's recipe, for short training: pixels are taken in patches of 2; all that is added to features starts
-at zero; and errors are squared, for L1 soon makes what is few and large worse, and with it PSNR.
+What differs from the paper's recipe, for short training: pixels are taken in patches of 2, and all that is added to features
+starts at zero.
 """
 
 from icdpm.configs.hidiff_gopro_stage1 import get_config as base_config
@@ -15,7 +15,6 @@ def get_config():
     config.name = "hidiff_tiny_stage1"
     config.transformer.patch = 2
     config.transformer.zero_last = True
-    config.transformer.loss = "l2"
     config.transformer.channels = 16
     config.transformer.blocks = (1, 1, 1, 1)
     config.transformer.refinement_blocks = 1
