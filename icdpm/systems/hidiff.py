@@ -48,7 +48,6 @@ class HIDiff(System):
     )
     rules = Rules(
         choices={
-            "transformer.loss": ("l1", "l2"),
             "transformer.guide": ("hierarchical", "single"),
             "prior.source": ("encoded", "diffused", "none"),
             "encoder.kind": ("gelu", "leaky_relu"),
@@ -70,7 +69,6 @@ class HIDiff(System):
         config.transformer.expansion = 2.66  # of the feed-forward networks
         config.transformer.patch = 1  # pixels to a side of what it sees as one pixel
         config.transformer.zero_last = False  # whether branches and head start at zero: for short training
-        config.transformer.loss = "l1"  # of the restored image; l2: for short training, which L1 leads to few, large errors
         config.transformer.guide = "hierarchical"  # or single: the same prior at every level (the ablation's Single-Guide)
 
         # The prior z.
@@ -269,25 +267,20 @@ class HIDiff(System):
     # Training.
 
     def losses(self, batch, seeds, training):
-        """L1 (or L2) of the images in [0, 1] and, in the second stage, L1 of the prior; of Split-Training the prior's alone."""
+        """L1 of the images in [0, 1] and, in the second stage, of the prior; of Split-Training the prior's alone."""
         blurry, sharp, prior = batch["blurry"], batch["sharp"], self.config.prior
         if prior.source == "none":
-            return {"deblurring": self._image_loss(self.estimate(blurry, None), sharp)}
+            return {"deblurring": _distance(self.estimate(blurry, None), _to_unit(sharp))}
         encoded = self.encoded_prior(blurry, sharp)
         if prior.source == "encoded":
-            return {"deblurring": self._image_loss(self.estimate(blurry, encoded), sharp)}
+            return {"deblurring": _distance(self.estimate(blurry, encoded), _to_unit(sharp))}
         encoded = tf.stop_gradient(encoded)
         noise = random.normal_each(seeds, [prior.side**2, prior.width])
         diffused = self.diffused_prior(blurry, self.chain.diffused(encoded, noise))
         losses = {"prior": _distance(diffused, encoded)}
         if prior.joint:
-            losses["deblurring"] = self._image_loss(self.estimate(blurry, diffused), sharp)
+            losses["deblurring"] = _distance(self.estimate(blurry, diffused), _to_unit(sharp))
         return losses
-
-    def _image_loss(self, estimate, sharp):
-        if self.config.transformer.loss == "l2":
-            return tf.reduce_mean(tf.square(estimate - _to_unit(sharp)))
-        return _distance(estimate, _to_unit(sharp))
 
 
 def _has_latent_encoder(config):

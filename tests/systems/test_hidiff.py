@@ -88,6 +88,18 @@ def test_images_are_in_the_unit_range_of_the_paper(batch):
     )
 
 
+def test_for_short_training_it_starts_as_the_blurry_picture(batch):
+    config = micro("none")
+    config.transformer.update(patch=2, zero_last=True)
+    system = make_system(check_config(config))
+    assert system.factor == 16
+    losses, gradients = losses_and_gradients(system, batch)
+    np.testing.assert_array_equal(system.estimate(batch["blurry"], None), batch["blurry"] / 2 + 0.5)
+    expected = np.mean(np.abs(batch["blurry"] - batch["sharp"])) / 2
+    assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
+    assert any(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
 def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
     prior = second.conditions(batch["blurry"])["prior"]
     assert prior.shape == (4, 4, 8)
