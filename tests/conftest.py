@@ -17,6 +17,8 @@ import pytest
 from PIL.ExifTags import Base
 
 RUN_EACH = Path(__file__).with_name("run_each.py").read_text()
+# Read when XLA first compiles. LLVM's part of it takes longest, and is not what is tested.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Files, and tests of files, that `make test-fast` leaves out: they train, serve, start processes or compile much.
 SLOW = set(Path(__file__).with_name("slow.txt").read_text().split())
 
