@@ -12,8 +12,9 @@ FOLDER = Path("results")
 # What every table and plot of this scale says.
 SCALE_NOTES = {
     "micro": "Micro scale: small networks, trained briefly on embedded data. It proves the path, not the paper's claim.",
-    "small": "Small scale: narrow networks, each trained on real pictures for half an hour of a core. The published values are "
-    "of other pictures and of networks trained for days: compare rows, not a measured value with the one beside it.",
+    "small": "Small scale: narrow networks, each trained on real pictures for as many steps, half an hour of a core at most; "
+    "one seed. The published values are of other pictures and of networks trained for days: compare rows, not a measured "
+    "value with the one beside it.",
 }
 
 

@@ -147,6 +147,8 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
             for stage in stages:
                 dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))
                 length = stage.stop - max(start, stage.start)
+                # A graph of its own for every stage: Keras would make one for all sizes of the second, which rounds otherwise.
+                system.make_train_function(force=True)
                 system.fit(dataset, steps_per_epoch=length, callbacks=callbacks, verbose=0)
                 if system.stop_training:
                     break
