@@ -16,6 +16,7 @@ import PIL.Image
 import pytest
 from PIL.ExifTags import Base
 
+PEAK_MEMORY = Path(__file__).with_name("peak_memory.py").read_text()
 RUN_EACH = Path(__file__).with_name("run_each.py").read_text()
 # Read when XLA first compiles. LLVM's part of it takes longest, and is not what is tested.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
@@ -60,6 +61,12 @@ def run_each(tmp_path_factory):
         ]
 
     return run
+
+
+@pytest.fixture
+def peak_memory():
+    """What stands before a program that calls `peak_memory()`: the most bytes that its process has held so far."""
+    return PEAK_MEMORY
 
 
 @pytest.fixture

@@ -95,11 +95,20 @@ def relay(tmp_path):
 
 
 @pytest.fixture
-def bucket(relay):
-    """{key: function that gives the object's bytes}, as they are at each call."""
+def client(relay):
     boto3 = pytest.importorskip("boto3")
     keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
-    client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{relay.port}", **keys)
+    return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{relay.port}", **keys)
+
+
+@pytest.fixture
+def put(client):
+    return lambda key, content: client.put_object(Bucket="bucket", Key=key, Body=content)
+
+
+@pytest.fixture
+def bucket(client):
+    """{key: function that gives the object's bytes}, as they are at each call."""
 
     def objects():
         keys = [each["Key"] for each in client.list_objects_v2(Bucket="bucket").get("Contents", [])]
@@ -123,7 +132,7 @@ def command(name, *arguments):
     return [sys.executable, "-c", f"from icdpm.commands.{name} import run; run()", *map(str, arguments)]
 
 
-def test_the_life_of_a_run_in_a_bucket(relay, bucket, environment, tmp_path, micro_config, random_pairs):
+def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, tmp_path, micro_config, random_pairs):
     def run(name, *arguments):
         done = subprocess.run(command(name, *arguments), env=environment, capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
@@ -176,15 +185,12 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, environment, tmp_path, mic
             np.testing.assert_array_equal(there[name], here[name], err_msg=name)
 
     # Restored, exported, evaluated: the same as on this computer.
-    run("deblur", "data/blur/pair_0.png", "--workdir=s3://bucket/run", "--output=s3://bucket/album")
+    put("photos/pair_0.png", (tmp_path / "data/blur/pair_0.png").read_bytes())
+    run("deblur", "s3://bucket/photos", "--workdir=s3://bucket/run", "--output=s3://bucket/album")
     run("deblur", "data/blur/pair_0.png", "--workdir=here", "--output=album")
-    run("deblur", "s3://bucket/album", "--workdir=here", "--output=twice")
     assert bucket()["album/pair_0.png"]() == (tmp_path / "album/pair_0.png").read_bytes()
-    assert (tmp_path / "twice/pair_0.png").is_file()
     run("export", "--workdir=s3://bucket/run", "--output=s3://bucket/models/1")
-    measure = ["--workdir=s3://bucket/run", "--dataset=data", "--metrics=psnr", "--output=s3://bucket/evaluation"]
-    first, again = run("evaluate", *measure), run("evaluate", *measure)
-    assert first.stdout == again.stdout and "run" in first.stdout
+    run("evaluate", "--workdir=s3://bucket/run", "--dataset=data", "--metrics=psnr", "--output=s3://bucket/evaluation")
     made = {"models/1/saved_model.pb", "models/1/MODEL_CARD.md", "evaluation/summary.md", "evaluation/run/pair_0.png"}
     assert made <= bucket().keys()
 

@@ -18,25 +18,25 @@ from icdpm.photos.reading import decode_photo, read_photo, read_photo_from
 
 # What reading each of the files adds to the memory of a process.
 MEASURE = """
-import resource, sys
+import sys
 from icdpm.errors import IcdpmError
 from icdpm.photos.reading import read_photo
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 for path in sys.argv[1:]:
     try:
         read_photo(path)
         print(path, "was read")
     except IcdpmError as error:
         print(error)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print((peak_memory() - before) // 2**20)
 """
 
 
-def test_bombs_are_refused_and_take_no_memory(tmp_path, bombs):
+def test_bombs_are_refused_and_take_no_memory(tmp_path, bombs, peak_memory):
     for name, content in bombs.items():
         (tmp_path / name).write_bytes(content)
     paths = [str(tmp_path / name) for name in bombs]
-    done = subprocess.run([sys.executable, "-c", MEASURE, *paths], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", peak_memory + MEASURE, *paths], capture_output=True, text=True, check=True)
     *said, mebibytes = done.stdout.splitlines()
     for path, sentence in zip(paths, said):
         words = "million pixels, too many for a photo" if "too many" in path else "GiB when it is decoded, and a photo may take"
@@ -44,10 +44,11 @@ def test_bombs_are_refused_and_take_no_memory(tmp_path, bombs):
     assert int(mebibytes) < 50 and done.stderr == ""
 
 
-def test_a_large_picture_is_not_held_many_times_over(tmp_path):
+def test_a_large_picture_is_not_held_many_times_over(tmp_path, peak_memory):
     """A WebP file of some 40 bytes, within all bounds: 64 million pixels of 4 bytes."""
     PIL.Image.new("RGBA", (8000, 8000), (1, 2, 3, 200)).save(tmp_path / "large.webp", lossless=True, method=0)
-    done = subprocess.run([sys.executable, "-c", MEASURE, tmp_path / "large.webp"], capture_output=True, text=True, check=True)
+    program = [sys.executable, "-c", peak_memory + MEASURE, tmp_path / "large.webp"]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
     said, mebibytes = done.stdout.splitlines()
     assert said.endswith("was read") and int(mebibytes) < 2 * 8000 * 8000 * 4 / 2**20
 

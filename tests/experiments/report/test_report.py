@@ -125,6 +125,7 @@ def test_pictures_are_compared_by_mouse_and_keyboard(page, browser):
     card.find_element(By.CSS_SELECTOR, ".crops").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
     second = crops()
     assert all(a != b for a, b in zip(first, second))
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", stage)
     ActionChains(browser).move_to_element_with_offset(stage, -50, 40).perform()
     assert all(a != b for a, b in zip(second, crops()))
     # Other versions.
