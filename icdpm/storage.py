@@ -96,19 +96,9 @@ class RemotePath(os.PathLike):
         """The path of another name in the same folder."""
         return self._of(self._place.with_name(name))
 
-    def with_suffix(self, suffix):
-        """The path with another suffix."""
-        return self._of(self._place.with_suffix(suffix))
-
     def relative_to(self, other):
         """The pure path from a folder to this."""
         return self._place.relative_to(other._place)
-
-    def expanduser(self):
-        """Itself: URLs have no users' folders."""
-        return self
-
-    absolute = resolve = expanduser
 
     def exists(self):
         """Whether there is a file or folder."""

@@ -35,7 +35,7 @@ def test_urls_are_remote_and_names_are_not(tmp_path):
     path = storage_path("s3://bucket/run/checkpoints/state.index")
     assert (path.name, path.stem, path.suffix) == ("state.index", "state", ".index")
     assert str(path.parent / "weights.npz") == "s3://bucket/run/checkpoints/weights.npz"
-    assert path.with_suffix(".data") == storage_path("s3://bucket/run/checkpoints/state.data")
+    assert path.with_name("a") == storage_path("s3://bucket/run/checkpoints/a")
     assert [str(parent) for parent in path.parents][1] == "s3://bucket/run"
 
 
