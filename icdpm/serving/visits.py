@@ -100,7 +100,7 @@ class Visits:
                 except (MemoryError, tf.errors.ResourceExhaustedError) as error:
                     # What else it may say is for those who choose what memory there is.
                     raise IcdpmError(f"{Path(path).name} needs more memory than there is; take a smaller copy") from error
-            return Outcome(photo, restored, notices)
+            return Outcome(photo, restored, [*notices, *(f"{Path(path).name}: {notice}" for notice in restored.notices)])
 
     def cancel(self, visitor):
         """Ends what the visitor waits for."""
