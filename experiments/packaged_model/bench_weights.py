@@ -24,7 +24,7 @@ KEPT = "sharp picture as input, one sample"
 
 
 def main(argv):
-    """Restores, measures, writes results/weights."""
+    """Restores, measures, writes results/weights, or weights_NAME of a model of one's own."""
     refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
@@ -42,7 +42,7 @@ def main(argv):
     sets = sets or {"embedded": blurred(open_source("embedded", "test"))}
 
     on_whole, paper = settings_by_name(system)
-    kept = {KEPT: on_whole["one sample"]}
+    kept = {KEPT: next(iter(on_whole.values()))}
     names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}
     for name, pairs in sets.items():
@@ -52,19 +52,22 @@ def main(argv):
             (f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}", middle, paper, ["psnr"]),
             (f"{name}, sharp", SharpPairs(pairs), kept, ["psnr"]),
         ):
+            if not settings:
+                continue
             measured, reasons = measured_rows(system, label, source, settings, metrics, FOLDER / digest[:8] / label)
             rows += measured
             unavailable.update(reasons)
     names = [name for name in names if name not in unavailable]
     rows = [{**row, **{name: row.get(name, "") for name in names}} for row in rows]
     print_table(rows)
+    packaged = workdir == pretrained.WORKDIR
     path = write_results(
-        "weights",
-        command=make_command("bench-weights", PAIRS=" ".join(FLAGS.pairs)),
+        "weights" if packaged else f"weights_{system.config.name}",
+        command=make_command("bench-weights", PAIRS=" ".join(FLAGS.pairs), WORKDIR=FLAGS.workdir),
         data="; ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items()),
-        scale="packaged",
+        scale="packaged" if packaged else system.config.name,
         rows=rows,
-        title=f"The packaged model, {step} steps",
+        title=f"{'The packaged model' if packaged else system.config.name}, {step} steps",
         notes=[
             "Gains are over the blurry input, picture by picture; from and to end the 95 % bootstrap interval of their mean; "
             "worst is that of the picture which gains least. Of sharp pictures as input PSNR is that against themselves, worst "

@@ -11,8 +11,10 @@ from icdpm_experiments.results import without_home
 
 
 def settings_by_name(system):
-    """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps)."""
+    """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps, none of a system without presets)."""
     presets = {f"--preset={name}": system.settings(name) for name in system.all_presets}
+    if not presets:
+        return {"its answer": system.settings()}, {}
     paper = {"--preset=paper": presets.pop("--preset=paper")}
     return {"one sample": system.settings(samples=1), "mean of 8": system.settings(samples=8), **presets}, paper
 

@@ -95,7 +95,7 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path):
     command = [sys.executable, "-m", module, *flags]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    content = json.loads((tmp_path / "results/weights.json").read_text())
+    content = json.loads((tmp_path / "results/weights_micro.json").read_text())
     rows = {(row["set"], row["restored"]): row for row in content["rows"]}
     assert list(rows) == [
         ("few", "blurry"),
@@ -110,7 +110,7 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path):
     row, blurry = rows["few", "mean of 8"], rows["few", "blurry"]
     assert row["gain"] == pytest.approx(row["psnr"] - blurry["psnr"], abs=2e-3) and row["from"] <= row["gain"] <= row["to"]
     assert row["worst"] <= row["gain"] and row["below the input"].endswith(" of 3")
-    assert "lpips_alex is not available" in (tmp_path / "results/weights.md").read_text()
+    assert "lpips_alex is not available" in (tmp_path / "results/weights_micro.md").read_text()
 
 
 def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, random_pairs, tmp_path, monkeypatch):
