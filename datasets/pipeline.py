@@ -4,8 +4,8 @@ Training example number n (counted over all steps, epochs and workers) is a pure
 which crop, or which earlier example's crop where crops are repeated, which flip and rotation. So a resumed run sees exactly
 what an unbroken one would have seen, at no cost for skipping, and any number of workers see together what one would see alone.
 
-Pairs in another storage take long to fetch. There a place in the batch shows one pair at some steps in a row, in crops of its own
-each time, before it shows the next (`order.first_visit`); crop and turn follow from the example's number as ever.
+Pairs in another storage take long to fetch. There a place in the batch shows one pair at some steps in a row, cut and turned
+anew each time, before it shows the next (`order.first_visit`); crop and turn follow from the example's number as ever.
 
 What an example costs apart from its pictures, drawing its numbers, rotating it and filling the batch, is a quarter of a
 millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
@@ -18,6 +18,7 @@ source's own sentence.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -31,7 +32,7 @@ from icdpm_datasets.pairs import FetchedSource, InMemory, PairSource, load_crop
 from icdpm_datasets.python_calls import called_by_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
-_FETCHES = 16  # of pairs, at once
+_FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
 _AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
 
 

@@ -47,7 +47,8 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
     sources = {name: _open_one(name, split, data_dir) for name in names}
     fetched = [isinstance(source, FetchedSource) for source in sources.values()]
     if any(fetched) and not all(fetched):
-        raise IcdpmError(f"{data}: recorded sets in {data_dir} are mixed with one another only; give a --data_dir on this computer")
+        told = f"recorded sets in {data_dir} are mixed with one another only; give a --data_dir on this computer"
+        raise IcdpmError(f"{data}: {told}")
     return (FetchedMixture if all(fetched) else Mixture)(sources, weights)
 
 

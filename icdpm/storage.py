@@ -216,6 +216,8 @@ def _tensorflow(scheme):
     import tensorflow as tf
 
     if scheme not in _IN_TENSORFLOW:
+        # Else the AWS library asks for an object's length before every read of it.
+        os.environ.setdefault("S3_DISABLE_MULTI_PART_DOWNLOAD", "1")
         try:
             import tensorflow_io  # noqa: F401 - registers its storages with TensorFlow
         except ImportError as error:

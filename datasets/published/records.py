@@ -104,7 +104,8 @@ def read_index(folder: RemotePath, files: Sequence[str]) -> list[RecordedPair]:
     except OSError as error:
         raise IcdpmError(f"{folder / INDEX}: cannot be read ({error.strerror}); run icdpm-prepare again") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise IcdpmError(f"{folder / INDEX}: is no index of these records; remove {folder} and run icdpm-prepare again") from error
+        told = f"is no index of these records; remove {folder} and run icdpm-prepare again"
+        raise IcdpmError(f"{folder / INDEX}: {told}") from error
 
 
 def _pair(path: Path, read: Callable[[int, int], bytes], example: Span) -> RecordedPair:
