@@ -66,7 +66,8 @@ def _record_remotely(recorded: str, source: Path, data_dir: RemotePath, partial:
         folder.check_writable()
         with tempfile.TemporaryDirectory() as local:
             made, _ = _record(recorded, source, Path(local), partial)
-            folder.rmtree()  # and with it what a killed run left
+            if folder.exists():  # empty, or what a killed run left
+                folder.rmtree()
             with make_folder_atomically(folder, MARKER) as copied:
                 for path in made.folder.iterdir():
                     path.rename(copied / path.name)

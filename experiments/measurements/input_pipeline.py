@@ -58,8 +58,8 @@ def main(argv):
     tiny, paper = _tiny_need(), _paper_need()
     notes = [
         f"The pipeline gives {ratio:.0f} times what the DataLoader gives. Laying the pairs out took",
-        f"{measured['strips']['seconds_to_lay_out']} s, once. All frames were in the system's file cache. The bucket is a server",
-        "of S3's protocol on the same cores; without TensorFlow I/O its row is missing.",
+        f"{measured['strips']['seconds_to_lay_out']} s, once. All frames were in the system's file cache.",
+        "The bucket is a server of S3's protocol on the same cores; without TensorFlow I/O its row is missing.",
         f"The tiny config's step needs {tiny:.0f} crop pairs of 64×64 a second on these cores. The paper's largest model (f),",
         f"batch {BATCH} of {CROP}×{CROP} on {_TPU_CORES} TPU v3 cores, would need {paper:.0f} on each of {_HOSTS} hosts at the",
         "TPUs' peak, which no training reaches.",
