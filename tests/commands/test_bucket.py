@@ -210,7 +210,7 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each
     ):
         assert done.returncode == 1 and "Traceback" not in done.stderr and told in done.stderr.splitlines()[-1]
 
-    # Restored, evaluated, exported: the same as on this computer.
+    # Restored, evaluated: the same as on this computer. (Exports go the way that the records went.)
     photo = data / "train/GOPR0372_07_00/blur/000001.png"
     put("photos/a.png", photo.read_bytes())
     put("photos/b.png", photo.read_bytes())
@@ -222,7 +222,4 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each
     assert bucket()["album/a.png"]() == bucket()["album/b.png"]() == (tmp_path / "album/000001.png").read_bytes()
     of_records = ["--dataset=gopro", records, "--metrics=psnr", "--output=s3://bucket/evaluation"]
     run("evaluate", ["--workdir=s3://bucket/run", *of_records])
-    run("export", ["--workdir=s3://bucket/run", "--output=s3://bucket/models/1"])
-    made = {"models/1/saved_model.pb", "models/1/MODEL_CARD.md", "evaluation/summary.md"}
-    made.add("evaluation/run/GOPR0384_11_00/000003.png")
-    assert made <= bucket().keys()
+    assert {"evaluation/summary.md", "evaluation/run/GOPR0384_11_00/000003.png"} <= bucket().keys()
