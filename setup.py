@@ -74,7 +74,7 @@ EXTRAS = {
     # The page of `icdpm-serve`. Older Pythons have an older Gradio only, which does not work with what it asks for today.
     "serve": [SERVE],
     # What `make bench-input` and `make bench-hidiff-speed` compare with; nothing else uses it.
-    "bench": ["torch==2.13.0; python_version >= '3.10'", "einops==0.8.2"],
+    "bench": ["torch==2.13.0; python_version >= '3.10'", "einops==0.8.2", *BUCKETS],
 }
 
 

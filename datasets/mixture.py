@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from icdpm_datasets.pairs import PairSource, load_crop
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class Mixture:
@@ -56,3 +61,17 @@ class Mixture:
     def _find(self, index: int) -> tuple[PairSource, int]:
         number = bisect.bisect_right(self._firsts, index) - 1
         return self._sources[number], index - self._firsts[number]
+
+
+class FetchedMixture(Mixture):
+    """A `Mixture` of sources that are `FetchedSource`s, and one itself."""
+
+    def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `FetchedSource.fetch`."""
+        import tensorflow as tf
+
+        part = tf.searchsorted(tf.constant(self._firsts, tf.int64), index[None], side="right")[0] - 1
+        branches = [
+            functools.partial(source.fetch, index - first) for source, first in zip(self._sources, self._firsts)
+        ]
+        return tf.switch_case(part, branches)

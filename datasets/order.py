@@ -43,6 +43,18 @@ def _part(number: tf.Tensor, weights: Sequence[int]) -> tuple[tf.Tensor, tf.Tens
     return part, position
 
 
+VISIT = 40  # crops of a pair that take long to fetch, for each time that it is fetched
+
+
+def first_visit(place: tf.Tensor, batch: int) -> tf.Tensor:
+    """At which step, 0 or before, a place in the batch (int64 []) begins its first visit; then one follows every VISIT steps.
+
+    A visit shows crops of one pair at one place of the batch, at VISIT steps in a row. Places begin at different steps, so
+    that nearly as many pairs are to be fetched at one step as at another; all pairs of a batch are different ones.
+    """
+    return -(place * VISIT // batch)
+
+
 _WINDOW = 16  # steps' worth of crops among which the repeated ones are mixed
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+
+if TYPE_CHECKING:  # not needed to name data
+    import tensorflow as tf
 
 
 class PairSource(Protocol):
@@ -45,6 +48,14 @@ class CropSource(Protocol):
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The crop of a training example, as `load_crop` below: at `corner_of(bits, ...)`, with the same errors."""
+
+
+@runtime_checkable
+class FetchedSource(Protocol):
+    """A PairSource whose pairs take so long to fetch that several crops are to be cut from one that is there."""
+
+    def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The whole pair (blurry, sharp) at `index`, int64 [], uint8 [H, W, 3], by operations for use inside tf.data."""
 
 
 def load_crop(source: PairSource, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

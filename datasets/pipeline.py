@@ -4,6 +4,9 @@ Training example number n (counted over all steps, epochs and workers) is a pure
 which crop, or which earlier example's crop where crops are repeated, which flip and rotation. So a resumed run sees exactly
 what an unbroken one would have seen, at no cost for skipping, and any number of workers see together what one would see alone.
 
+Pairs in another storage take long to fetch. There a place in the batch shows one pair at some steps in a row, cut and turned
+anew each time, before it shows the next (`order.first_visit`); crop and turn follow from the example's number as ever.
+
 What an example costs apart from its pictures, drawing its numbers, rotating it and filling the batch, is a quarter of a
 millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
 `published/training_cache.py` for those that would cost most, large PNG files.
@@ -15,18 +18,21 @@ source's own sentence.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.augment import centre_crop, random_crop, random_dihedral, to_unit_range
 from icdpm_datasets.mixture import Mixture
-from icdpm_datasets.order import crops_shown_in_turns, mixed_index, repeated_number, shuffled_index
-from icdpm_datasets.pairs import InMemory, PairSource, load_crop
+from icdpm_datasets.order import VISIT, crops_shown_in_turns, first_visit, mixed_index, repeated_number, shuffled_index
+from icdpm_datasets.pairs import FetchedSource, InMemory, PairSource, load_crop
 from icdpm_datasets.python_calls import called_by_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
+_FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
 _AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
 
 
@@ -66,7 +72,7 @@ def training_dataset(
       numbers.
 
     Raises:
-      IcdpmError: a picture is smaller than the crop.
+      IcdpmError: a picture is smaller than the crop, or crops of pairs that are fetched are to be repeated.
       ValueError: the batch sizes do not divide, or there is no such shard.
     """
     source.check_crop(crop)
@@ -76,26 +82,59 @@ def training_dataset(
     emitted = local_batch if per_replica_batch is None else per_replica_batch
     if rest or not local_batch or emitted < 1 or local_batch % emitted:
         raise ValueError(f"batch {batch} cannot be divided among {num_shards} workers in batches of {emitted}")
-    kept = local_batch * crops_shown_in_turns(repeat)
-    read, choose = _crop_reader(source, crop, kept), _chooser(source, seed)
+    choose = _chooser(source, seed)
 
     def bits_of(number: tf.Tensor) -> tf.Tensor:
         key = tf.random.experimental.stateless_fold_in(tf.constant([seed, _AUGMENTATION], tf.int64), number)
         bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
         return tf.cast(bits, tf.int64)
 
-    def example(local: tf.Tensor) -> dict[str, tf.Tensor]:
-        number = local // local_batch * batch + shard_index * local_batch + local % local_batch
-        shown = first_example + repeated_number(number, batch, repeat, seed)
-        number += first_example
-        blurry, sharp = read(choose(shown), bits_of(shown))
+    def example(number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor) -> dict[str, tf.Tensor]:
         if augment:
             blurry, sharp = random_dihedral(blurry, sharp, bits_of(number)[2])
         return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
 
-    end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
-    numbers = tf.data.Dataset.range(start_step * local_batch, end)
-    return _batched(numbers.map(example, tf.data.AUTOTUNE, deterministic=True), emitted, drop_remainder=True)
+    def read_examples() -> tf.data.Dataset:
+        read = _crop_reader(source, crop, local_batch * crops_shown_in_turns(repeat))
+
+        def read_example(local: tf.Tensor) -> dict[str, tf.Tensor]:
+            number = local // local_batch * batch + shard_index * local_batch + local % local_batch
+            shown = first_example + repeated_number(number, batch, repeat, seed)
+            return example(first_example + number, *read(choose(shown), bits_of(shown)))
+
+        end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
+        numbers = tf.data.Dataset.range(start_step * local_batch, end)
+        return numbers.map(read_example, tf.data.AUTOTUNE, deterministic=True)
+
+    def fetched_examples() -> tf.data.Dataset:
+        def crops_at(place: tf.Tensor) -> tf.data.Dataset:
+            """(number, blurry, sharp) of the examples at a place in the batch, step by step."""
+            begin = first_visit(place, batch)
+
+            def crops_of(visit: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                pair = source.fetch(choose(first_example + visit * batch + place))
+                first = begin + visit * VISIT
+                shown = tf.range(tf.maximum(first, start_step), first + VISIT)
+                return tf.map_fn(
+                    lambda number: (number, *random_crop(*pair, crop, bits_of(number)[:2])),
+                    first_example + shown * batch + place,
+                    fn_output_signature=(tf.int64, tf.uint8, tf.uint8),
+                )
+
+            visits = tf.data.Dataset.range((start_step - begin) // VISIT, np.iinfo(np.int64).max)
+            return visits.map(crops_of).unbatch().take(-1 if steps is None else steps)
+
+        places = tf.data.Dataset.range(shard_index * local_batch, (shard_index + 1) * local_batch)
+        crops = places.interleave(
+            crops_at, cycle_length=local_batch, num_parallel_calls=min(_FETCHES, local_batch), deterministic=True
+        )
+        return crops.map(example, tf.data.AUTOTUNE, deterministic=True)
+
+    if not isinstance(source, FetchedSource):
+        return _batched(read_examples(), emitted, drop_remainder=True)
+    if repeat > 1:
+        raise IcdpmError(f"data.repeat {repeat}: crops are repeated where blur costs much; of records in a bucket, set it to 1")
+    return _batched(fetched_examples(), emitted, drop_remainder=True)
 
 
 def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int) -> tf.data.Dataset:

@@ -1,7 +1,8 @@
 """Python called from tf.data, which may fail, by a process that may end at any moment.
 
 TensorFlow makes an error of its own of one that a call raises: the sentence for people then stands between the names of
-operations and a traceback. So what calls raise is remembered, and `plain_errors` gives it back.
+operations and a traceback. So what calls raise is remembered, and `plain_errors` gives it back. TensorFlow's own operations
+say what is wrong, but not with which file: `told_of` has `plain_errors` say that.
 
 The threads of tf.data run ahead of what is consumed. One that waits for Python's lock when the interpreter is torn down
 never gets it, and TensorFlow then waits for that thread: the process would hang instead of ending. So, when it is about
@@ -18,6 +19,9 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
+from icdpm.errors import IcdpmError, reason_of
+
+_told: dict[str, str] = {}  # {scope of operations: what they read}
 _failures = collections.deque(maxlen=16)  # several threads may fail before the first error is reported
 _ending = False
 _calls = itertools.count()
@@ -43,6 +47,17 @@ def called_by_tf_data(function: Callable) -> Callable:
 
 
 @contextlib.contextmanager
+def told_of(what: str) -> Iterator[None]:
+    """Operations of tf.data that are made within it read `what`, such as a folder: an IcdpmError names it if they fail."""
+    import tensorflow as tf
+
+    scope = f"told_of_{len(_told)}_"
+    _told[scope] = what
+    with tf.name_scope(scope):
+        yield
+
+
+@contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
     """Within it, what a function called by tf.data raised is raised again as it was, not as TensorFlow words it."""
     import tensorflow as tf  # not at the top: who calls nothing from tf.data can do without
@@ -53,6 +68,9 @@ def plain_errors() -> Iterator[None]:
         for failure in _failures:
             if f"{type(failure).__name__}: {failure}" in error.message:
                 raise failure from None
+        for scope, what in _told.items():
+            if scope in error.message:
+                raise IcdpmError(f"{what}: cannot be read ({reason_of(error)})") from error
         raise
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
+from icdpm.storage import is_remote
 from icdpm_datasets.averaged import AveragedFrames
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.mixture import FetchedMixture, Mixture
 from icdpm_datasets.moving import MovingPhotos
-from icdpm_datasets.pairs import PairSource
+from icdpm_datasets.pairs import FetchedSource, PairSource
 from icdpm_datasets.published.sets import NAMES, is_published
 from icdpm_datasets.shaken import ShakenPhotos
 
@@ -25,7 +26,7 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
       data: one of
         - embedded;
         - a published set (`icdpm_datasets.published.sets`), also with a variant as in gopro/blur_gamma, as icdpm-prepare
-          recorded it; a training split is laid out for fast reading on its first use;
+          recorded it; a training split on this computer is laid out for fast reading on its first use;
         - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
         - shake:FOLDER, sharp photos to be blurred by camera shake; motion:FOLDER, sharp pictures to be blurred by a
           moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; with or without `train` and
@@ -34,7 +35,7 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
           gopro:0.7,reds:0.3: training examples are drawn in these proportions. A test split has all pairs of each.
         A known name goes before a folder of that name: write ./gopro for the latter.
       split: 'train' or 'test'.
-      data_dir: where TFDS keeps its data sets; None for TFDS's own default.
+      data_dir: where TFDS keeps its data sets, perhaps a URL; None for TFDS's own default.
 
     Raises IcdpmError where `data` is none of these, or its pictures cannot be used.
     """
@@ -43,7 +44,12 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
     names, weights = zip(*(_weighted(part, data) for part in data.split(",")))
     if len(set(names)) < len(names):
         raise IcdpmError(f"{data}: a set is named twice; add its weights")
-    return Mixture({name: _open_one(name, split, data_dir) for name in names}, weights)
+    sources = {name: _open_one(name, split, data_dir) for name in names}
+    fetched = [isinstance(source, FetchedSource) for source in sources.values()]
+    if any(fetched) and not all(fetched):
+        told = f"recorded sets in {data_dir} are mixed with one another only; give a --data_dir on this computer"
+        raise IcdpmError(f"{data}: {told}")
+    return (FetchedMixture if all(fetched) else Mixture)(sources, weights)
 
 
 def _weighted(part: str, data: str) -> tuple[str, int]:
@@ -78,6 +84,13 @@ def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
 def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:
     # Not at the top: TFDS is not needed for one's own pictures.
     from icdpm_datasets.published.recorded import RecordedPairs
+
+    if split != "train":
+        return RecordedPairs(name, split, data_dir)
+    if is_remote(data_dir or ""):
+        from icdpm_datasets.published.fetched import FetchedPairs
+
+        return FetchedPairs(name, split, data_dir)
     from icdpm_datasets.published.training_cache import TrainingPairs
 
-    return (TrainingPairs if split == "train" else RecordedPairs)(name, split, data_dir)
+    return TrainingPairs(name, split, data_dir)

@@ -149,10 +149,11 @@ class RemotePath(os.PathLike):
         with self._os_errors() as gfile:
             return types.SimpleNamespace(st_size=gfile.stat(str(self)).length)
 
-    def read_bytes(self):
-        """All that is in the file."""
+    def read_bytes(self, start=0, end=None):
+        """What is in the file from byte `start` up to byte `end`; None is the file's own end."""
         with self._os_errors() as gfile, gfile.GFile(str(self), "rb") as file:
-            return file.read()
+            file.seek(start)
+            return file.read(-1 if end is None else end - start)
 
     def read_text(self, encoding="utf-8"):
         """All that is in the file, as text."""
@@ -215,6 +216,8 @@ def _tensorflow(scheme):
     import tensorflow as tf
 
     if scheme not in _IN_TENSORFLOW:
+        # Else the AWS library asks for an object's length before every read of it.
+        os.environ.setdefault("S3_DISABLE_MULTI_PART_DOWNLOAD", "1")
         try:
             import tensorflow_io  # noqa: F401 - registers its storages with TensorFlow
         except ImportError as error:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+import tempfile
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.published.prepared import is_there, prepared_builder
+from icdpm.files import make_folder_atomically
+from icdpm.storage import RemotePath, is_remote, storage_path
+from icdpm_datasets.published.prepared import MARKER, Prepared, find_prepared, prepared_set, remote_folder
 from icdpm_datasets.published.sets import tfds_name
 
 
@@ -20,28 +23,59 @@ def prepare_published(name: str, source: str, data_dir: str | None, partial: boo
     Args:
       name: as for `icdpm_datasets.published.sets.tfds_name`.
       source: an archive as published, a folder with the archives, or the unpacked tree.
-      data_dir: where TFDS keeps its data sets; None for TFDS's own default.
+      data_dir: where TFDS keeps its data sets, perhaps a URL; None for TFDS's own default.
       partial: accept a subset; the records then say that they are one.
 
-    The records appear only when all of them are written. A set that is there already is left as it is.
+    The records appear only when all of them are written. A set that is there already is left as it is. What goes to a URL is
+    recorded in a temporary folder of this computer first.
 
     Raises IcdpmError for whatever is wrong with the source, for a full disk, and where partial records stand in the way
     of complete ones.
     """
-    data_dir = data_dir and Path(data_dir).expanduser()
-    builder = tfds.builder(tfds_name(name), data_dir=data_dir, partial=partial)
-    if is_there(builder):
-        if _is_partial(builder) and not partial:
-            raise IcdpmError(f"{builder.data_dir}: holds a partial {name}; remove it or choose another --data_dir")
-        return f"already there: {_summary(builder)}"
-    root = builder.verify(Path(source).expanduser())
-    _remove_leftovers(Path(builder.data_dir))
+    recorded = tfds_name(name)
+    there = find_prepared(recorded, data_dir)
+    if there:
+        if there.info.metadata["partial"] and not partial:
+            raise IcdpmError(f"{there.folder}: holds a partial {name}; remove it or choose another --data_dir")
+        return f"already there: {_summary(there)}"
+    source = Path(source).expanduser()
+    if is_remote(data_dir or ""):
+        return f"ready: {_summary(_record_remotely(recorded, source, storage_path(data_dir), partial))}"
+    made, unpacked = _record(recorded, source, data_dir and Path(data_dir).expanduser(), partial)
+    return f"ready: {_summary(made)}" + (f"; what was unpacked to {unpacked} can be removed" if unpacked else "")
+
+
+def _record(recorded: str, source: Path, data_dir: Path | None, partial: bool) -> tuple[Prepared, Path | None]:
+    """Verifies and records on this computer; returns what is there then, and the folder that was unpacked to, if one was."""
+    builder = tfds.builder(recorded, data_dir=data_dir, partial=partial)
+    folder = Path(builder.data_dir)
+    root = builder.verify(source)
+    _remove_leftovers(folder)
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     # TFDS prints that it is downloading.
-    with _write_errors_named(Path(builder.data_dir)), contextlib.redirect_stdout(io.StringIO()):
+    with _write_errors_named(folder), contextlib.redirect_stdout(io.StringIO()):
         builder.download_and_prepare(download_config=config)
-    unpacked = builder.data_dir_root in root.parents
-    return f"ready: {_summary(builder)}" + (f"; what was unpacked to {root} can be removed" if unpacked else "")
+    return Prepared(folder, builder.info), root if builder.data_dir_root in root.parents else None
+
+
+def _record_remotely(recorded: str, source: Path, data_dir: RemotePath, partial: bool) -> Prepared:
+    """Verifies, records in a temporary folder, and copies that; what says that the records are complete comes last."""
+    folder = remote_folder(recorded, data_dir)
+    try:
+        folder.mkdir()
+        folder.check_writable()
+        with tempfile.TemporaryDirectory() as local:
+            made, _ = _record(recorded, source, Path(local), partial)
+            if folder.exists():  # empty, or what a killed run left
+                folder.rmtree()
+            with make_folder_atomically(folder, MARKER) as copied:
+                for path in made.folder.iterdir():
+                    path.rename(copied / path.name)
+    except OSError as error:
+        if error.filename is not None and not is_remote(error.filename):
+            raise  # about a file of this computer, and it says which
+        raise IcdpmError(f"{folder}: the records cannot be written ({error.strerror}); nothing there counts") from error
+    return Prepared(folder, made.info)
 
 
 def is_partial(data_dir: str | None, name: str) -> bool:
@@ -53,18 +87,14 @@ def is_partial(data_dir: str | None, name: str) -> bool:
 
     Raises IcdpmError where the data set has not been prepared there.
     """
-    return _is_partial(prepared_builder(name, data_dir))
+    return prepared_set(name, data_dir).info.metadata["partial"]
 
 
-def _is_partial(builder: tfds.core.DatasetBuilder) -> bool:
-    return builder.info.metadata["partial"]
-
-
-def _summary(builder: tfds.core.DatasetBuilder) -> str:
-    metadata = builder.info.metadata
+def _summary(prepared: Prepared) -> str:
+    metadata = prepared.info.metadata
     counts = ", ".join(f"{count} {split}" for split, count in metadata["counts"].items())
     note = " (partial: not the benchmark)" if metadata["partial"] else ""
-    return f"{builder.info.full_name}, {counts} pairs{note}, in {builder.data_dir}"
+    return f"{prepared.info.full_name}, {counts} pairs{note}, in {prepared.folder}"
 
 
 def _remove_leftovers(data_dir: Path) -> None:

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 from icdpm.progress import progress_bar
 from icdpm_datasets.published.disk import require_room
 from icdpm_datasets.published.layout import Layout, Pair
+from icdpm_datasets.published.records import INDEX, RecordedPair, index_text, place_of
 from icdpm_datasets.published.sets import PublishedSet
 from icdpm_datasets.published.tree import find_tree
 from icdpm_datasets.published.verify import verify_images
@@ -107,11 +108,15 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 yield pair.name, {"blurry": str(pair.blurry), "sharp": str(pair.sharp), "name": pair.name}
 
     def _download_and_prepare(self, dl_manager, download_config):
-        """Writes the examples as they come, in place of TFDS's way to keep an order: a whole split in memory."""
-        splits = [self._write(split, examples) for split, examples in self._split_generators(dl_manager).items()]
+        """Writes the examples as they come, in place of TFDS's way to keep an order: a whole split in memory; and the index."""
+        places: list[RecordedPair] = []
+        splits = [self._write(split, examples, places) for split, examples in self._split_generators(dl_manager).items()]
         self.info.set_splits(tfds.core.SplitDict(splits))
+        (self.data_path / INDEX).write_text(index_text(places))
 
-    def _write(self, split: str, examples: Iterator[tuple[str, dict]]) -> tfds.core.SplitInfo:
+    def _write(
+        self, split: str, examples: Iterator[tuple[str, dict]], places: list[RecordedPair]
+    ) -> tfds.core.SplitInfo:
         import tensorflow as tf  # not at the top: the import takes seconds, and only records need it
 
         features, lengths = self.info.features, _shard_lengths(self._splits[split])
@@ -121,9 +126,13 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
         paths = template.sharded_filepaths(len(lengths))
         for path, length in zip(paths, lengths):
+            end = 0
             with tf.io.TFRecordWriter(str(path)) as writer:
                 for _, example in itertools.islice(examples, length):
-                    writer.write(serializer.serialize_example(features.encode_example(example)))
+                    record = serializer.serialize_example(features.encode_example(example))
+                    writer.write(record)
+                    places.append(place_of(path, record, end))
+                    end = places[-1].record[1]
         size = sum(path.stat().length for path in paths)
         return tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size, filename_template=template)
 

@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.published.prepared import prepared_builder
-from icdpm_datasets.published.records import index_records, read_span
+from icdpm.storage import is_remote
+from icdpm_datasets.published.prepared import prepared_set
+from icdpm_datasets.published.records import index_records, read_index, read_span
 
 
 class RecordedPairs:
@@ -19,39 +20,42 @@ class RecordedPairs:
     Args:
       name: as for `icdpm_datasets.published.sets.tfds_name`.
       split: 'train', 'validation' or 'test'.
-      data_dir: where TFDS keeps its data sets; None for TFDS's own default.
+      data_dir: where TFDS keeps its data sets, perhaps a URL; None for TFDS's own default.
 
     Attributes:
       names: the published ones, in the published order.
       description: one line for logs; it says so where the records are a subset of the data set.
       sizes: (height, width) of each pair.
       folder: of the records.
-      fingerprints, counts: by file of records, in order: a fingerprint of its contents, and how many pairs it has.
+      fingerprints, counts: by file of records, in order: a fingerprint of its contents, and how many pairs it has. None of
+        records in another storage, which are not read for it.
 
     Raises IcdpmError where the records are not there (it says what to run), have no such split, or are damaged.
     """
 
     def __init__(self, name: str, split: str, data_dir: str | None = None):
-        builder = prepared_builder(name, data_dir, split)
-        splits = builder.info.splits
+        self.folder, info = prepared_set(name, data_dir, split)
+        splits = info.splits
         if split not in splits:
             there = ", ".join(splits)
-            raise IcdpmError(f"{builder.data_dir}: {name} has no {split} split, only {there}; name other data for it")
-        self.folder = Path(builder.data_dir)
+            raise IcdpmError(f"{self.folder}: {name} has no {split} split, only {there}; name other data for it")
         self.fingerprints: dict[Path, str] = {}
         self.counts: dict[Path, int] = {}
         self._pairs = []
-        for path in map(Path, splits[split].filepaths):
-            pairs, self.fingerprints[path] = index_records(path)
-            self.counts[path] = len(pairs)
-            self._pairs += pairs
+        if is_remote(self.folder):
+            self._pairs = read_index(self.folder, [Path(path).name for path in splits[split].filepaths])
+        else:
+            for path in map(Path, splits[split].filepaths):
+                pairs, self.fingerprints[path] = index_records(path)
+                self.counts[path] = len(pairs)
+                self._pairs += pairs
         if len(self) != splits[split].num_examples:
             raise IcdpmError(f"{self.folder}: {len(self)} of {splits[split].num_examples} pairs; run icdpm-prepare again")
         self.names = [pair.name for pair in self._pairs]
         self.sizes = [pair.size for pair in self._pairs]
         # The configs of a data set differ in what a result means, so every log names the one that was used.
-        variant = builder.info.full_name.rpartition("/")[0]
-        note = " (partial: not the benchmark)" if builder.info.metadata["partial"] else ""
+        variant = info.full_name.rpartition("/")[0]
+        note = " (partial: not the benchmark)" if info.metadata["partial"] else ""
         self.description = f"{len(self)} {split} pairs of {variant}{note} in {self.folder}"
 
     def __len__(self) -> int:

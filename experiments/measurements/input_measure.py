@@ -42,6 +42,16 @@ def _measure_dataset(pairs, warm_up):
     return _timed(iter(training_dataset(pairs, batch=BATCH, crop=CROP, seed=0)), warm_up)
 
 
+def measure_bucket(folder):
+    """The project's own pipeline, on records in a slow bucket, whose server has the same cores."""
+    from icdpm_datasets.source import open_source
+    from icdpm_experiments.measurements.throttled_bucket import BUCKET, throttled_bucket
+
+    with throttled_bucket(folder) as environment:
+        os.environ.update(environment)
+        return _measure_dataset(open_source("gopro", "train", f"s3://{BUCKET}/records"), warm_up=3)
+
+
 def measure_data_loader(folder):
     """The plain DataLoader, two workers."""
     from icdpm_experiments.measurements.torch_loader import data_loader
@@ -66,10 +76,17 @@ def _timed(batches_of_pairs, warm_up, batches=None):
     return {"crop_pairs_per_second": rate, "peak_rss_bytes": peak}
 
 
-PIPELINES = {"strips": measure_strips, "decoding": measure_decoding, "data_loader": measure_data_loader}
+PIPELINES = {
+    "strips": measure_strips,
+    "decoding": measure_decoding,
+    "bucket": measure_bucket,
+    "data_loader": measure_data_loader,
+}
 
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     quieten_tensorflow()
-    print(json.dumps(PIPELINES[sys.argv[1]](Path(sys.argv[2]))))
+    print(json.dumps(PIPELINES[sys.argv[1]](Path(sys.argv[2]))), flush=True)
+    if "tensorflow_io" in sys.modules:
+        os._exit(0)  # the AWS library inside it aborts at the end of Python

@@ -39,7 +39,9 @@ flags.DEFINE_string(
     "with blur/ and sharp/ in it, as icdpm-train takes them.",
 )
 flags.DEFINE_string(
-    "data_dir", None, "Published sets: where icdpm-prepare recorded them; ~/tensorflow_datasets where it is not given."
+    "data_dir",
+    None,
+    "Published sets: where icdpm-prepare recorded them, here or in a bucket (gs://…); ~/tensorflow_datasets where not given.",
 )
 flags.DEFINE_list(
     "metrics",

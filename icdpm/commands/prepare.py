@@ -32,7 +32,9 @@ __doc__ = __doc__.format(published=overview())  # --help prints it
 FLAGS = flags.FLAGS
 flags.DEFINE_string("source", None, "What to read: an archive, a folder or a file. Only weights goes without.")
 flags.DEFINE_string(
-    "data_dir", None, "Published data sets: the folder for TFDS's records; ~/tensorflow_datasets where it is not given."
+    "data_dir",
+    None,
+    "Published data sets: the folder for TFDS's records, here or in a bucket (gs://…); ~/tensorflow_datasets where not given.",
 )
 flags.DEFINE_bool(
     "partial", False, "Published data sets: accept a subset, and record that it is one and not the benchmark."

@@ -25,7 +25,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("validation_data", None, "What to validate on, likewise. Default: the held-out part of --data.")
 flags.DEFINE_string(
-    "data_dir", None, "Published sets: where icdpm-prepare recorded them; ~/tensorflow_datasets where it is not given."
+    "data_dir",
+    None,
+    "Published sets: where icdpm-prepare recorded them, here or in a bucket (gs://…); ~/tensorflow_datasets where not given.",
 )
 flags.DEFINE_string(
     "start_from",

@@ -132,24 +132,35 @@ def command(name, *arguments):
     return [sys.executable, "-c", f"from icdpm.commands.{name} import run; run()", *map(str, arguments)]
 
 
-def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, tmp_path, micro_config, random_pairs):
-    def run(name, *arguments):
-        done = subprocess.run(command(name, *arguments), env=environment, capture_output=True, text=True, cwd=tmp_path)
-        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-        return done
+def write_gopro(root, pairs):
+    """The pairs as a published tree, all in one training sequence, the first three also in a test sequence."""
+    for sequence, count in (("train/GOPR0372_07_00", len(pairs)), ("test/GOPR0384_11_00", 3)):
+        for side, pictures in (("blur", pairs.blurry), ("sharp", pairs.sharp)):
+            (root / sequence / side).mkdir(parents=True)
+            for number, picture in enumerate(pictures[:count], 1):
+                Image.fromarray(picture).save(root / sequence / side / f"{number:06d}.png")
 
-    (tmp_path / "micro.py").write_text(CONFIG.format(text=config_to_json(micro_config)))
-    for side, pictures in (("blur", random_pairs.blurry), ("sharp", random_pairs.sharp)):
-        (tmp_path / "data" / side).mkdir(parents=True)
-        for name, picture in zip(random_pairs.names, pictures):
-            Image.fromarray(picture).save(tmp_path / "data" / side / f"{name}.png")
 
-    # Trained: the storage is away for two seconds, then the run is killed.
-    flags = ["--config=micro.py", "--data=data"]
+def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each, tmp_path, micro_config, random_pairs):
+    def run(name, *cases):
+        every = run_each(name, cases, environment)
+        assert all(done.returncode == 0 and "Traceback" not in done.stderr for done in every), every
+        return every
+
+    config, data = tmp_path / "micro.py", tmp_path / "GOPRO_Large"
+    config.write_text(CONFIG.format(text=config_to_json(micro_config)))
+    write_gopro(data, random_pairs)
+
+    # Prepared: the records lie in the bucket, and a second time finds them there.
+    records = "--data_dir=s3://bucket/records"
+    prepared, again = run("prepare", *[["gopro", f"--source={data}", records, "--partial"]] * 2)
+    assert prepared.stdout.startswith("ready: gopro/blur/1.0.0, ") and again.stdout.startswith("already there: ")
+
+    # Trained from there: the storage is away for a moment, then the run is killed.
+    flags = [f"--config={config}", "--data=gopro", records]
     training = subprocess.Popen(
         command("train", *flags, "--workdir=s3://bucket/run", "--set=run.steps=400"),
         env=environment,
-        cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -167,36 +178,48 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, tmp_path
 
     wait_for_step(2)
     relay.go()
-    time.sleep(2)
+    time.sleep(0.5)
     relay.come()
     wait_for_step(max(steps_there()) + 4)
     training.send_signal(signal.SIGKILL)
     training.communicate()
     reached = max(steps_there())
 
-    # Resumed: it ends where a run on this computer ends that nothing disturbed.
-    end = f"--set=run.steps={reached + 3}"
-    run("train", *flags, "--workdir=s3://bucket/run", end)
-    run("train", *flags, "--workdir=here", end)
-    weights = f"checkpoints/step-{reached + 3:09d}/weights.npz"
-    with np.load(io.BytesIO(bucket()[f"run/{weights}"]())) as there, np.load(tmp_path / "here" / weights) as here:
-        assert there.files == here.files
-        for name in here.files:
-            np.testing.assert_array_equal(there[name], here[name], err_msg=name)
-
-    # Restored, exported, evaluated: the same as on this computer.
-    put("photos/pair_0.png", (tmp_path / "data/blur/pair_0.png").read_bytes())
-    run("deblur", "s3://bucket/photos", "--workdir=s3://bucket/run", "--output=s3://bucket/album")
-    run("deblur", "data/blur/pair_0.png", "--workdir=here", "--output=album")
-    assert bucket()["album/pair_0.png"]() == (tmp_path / "album/pair_0.png").read_bytes()
-    run("export", "--workdir=s3://bucket/run", "--output=s3://bucket/models/1")
-    run("evaluate", "--workdir=s3://bucket/run", "--dataset=data", "--metrics=psnr", "--output=s3://bucket/evaluation")
-    made = {"models/1/saved_model.pb", "models/1/MODEL_CARD.md", "evaluation/summary.md", "evaluation/run/pair_0.png"}
-    assert made <= bucket().keys()
-
-    # Nobody may write there: one sentence, before anything is done.
-    done = subprocess.run(
-        command("train", *flags, "--workdir=s3://nobody/run"), env=environment, capture_output=True, text=True, cwd=tmp_path
+    # Resumed: it ends where a run ends that nothing disturbed and whose workdir is on this computer. Where nobody may write,
+    # or nothing is to be read: one sentence, before anything is done.
+    here, end = tmp_path / "here", f"--set=run.steps={reached + 3}"
+    *trained, refused, missing = run_each(
+        "train",
+        [
+            [*flags, "--workdir=s3://bucket/run", end],
+            [*flags, f"--workdir={here}", end],
+            [*flags, "--workdir=s3://nobody/run"],
+            [*flags[:-1], "--data_dir=s3://nobody/records", f"--workdir={tmp_path / 'none'}"],
+        ],
+        environment,
     )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "cannot write in the workdir s3://nobody/run: " in done.stderr.splitlines()[-1]
+    assert all(done.returncode == 0 for done in trained), trained
+    weights = f"checkpoints/step-{reached + 3:09d}/weights.npz"
+    with np.load(io.BytesIO(bucket()[f"run/{weights}"]())) as there, np.load(here / weights) as unbroken:
+        assert there.files == unbroken.files
+        for name in unbroken.files:
+            np.testing.assert_array_equal(there[name], unbroken[name], err_msg=name)
+    for done, told in (
+        (refused, "cannot write in the workdir s3://nobody/run: "),
+        (missing, "s3://nobody/records: gopro is not there; make it with icdpm-prepare gopro --source="),
+    ):
+        assert done.returncode == 1 and "Traceback" not in done.stderr and told in done.stderr.splitlines()[-1]
+
+    # Restored, evaluated: the same as on this computer. (Exports go the way that the records went.)
+    photo = data / "train/GOPR0372_07_00/blur/000001.png"
+    put("photos/a.png", photo.read_bytes())
+    put("photos/b.png", photo.read_bytes())
+    run(
+        "deblur",
+        ["s3://bucket/photos", "--workdir=s3://bucket/run", "--output=s3://bucket/album"],
+        [photo, f"--workdir={here}", f"--output={tmp_path / 'album'}"],
+    )
+    assert bucket()["album/a.png"]() == bucket()["album/b.png"]() == (tmp_path / "album/000001.png").read_bytes()
+    of_records = ["--dataset=gopro", records, "--metrics=psnr", "--output=s3://bucket/evaluation"]
+    run("evaluate", ["--workdir=s3://bucket/run", *of_records])
+    assert {"evaluation/summary.md", "evaluation/run/GOPR0384_11_00/000003.png"} <= bucket().keys()

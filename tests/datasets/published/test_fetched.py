@@ -1,0 +1,215 @@
+"""Published sets whose records are in another storage, tried on TensorFlow's own ram://."""
+
+import errno
+import json
+import uuid
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.storage import RemotePath, storage_path
+from icdpm_datasets.order import VISIT, shuffled_index
+from icdpm_datasets.pairs import load_crop
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.prepare.published_set import is_partial, prepare_published
+from icdpm_datasets.published import builder as builder_module
+from icdpm_datasets.published.recorded import RecordedPairs
+from icdpm_datasets.python_calls import plain_errors
+from icdpm_datasets.source import open_source
+
+BATCH, CROP, SEED = 6, 16, 3
+SETTINGS = dict(batch=BATCH, crop=CROP, seed=SEED)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory, published):
+    """30 training pairs and 3 of the test split."""
+    root = tmp_path_factory.mktemp("gopro") / "tree"
+    published.gopro(root, ["train/GOPR0372_07_00"], frames=30)
+    return published.gopro(root, ["test/GOPR0384_11_00"], frames=3)
+
+
+@pytest.fixture
+def prepare(tree, monkeypatch):
+    """Function of a data folder that records GoPro there in several files."""
+    monkeypatch.setattr(builder_module, "_SHARD_BYTES", 60_000)
+    return lambda data_dir: prepare_published("gopro", tree, str(data_dir), partial=True)
+
+
+@pytest.fixture
+def bucket():
+    return storage_path(f"ram://{uuid.uuid4().hex}/records")
+
+
+@pytest.fixture
+def recorded(bucket, prepare):
+    prepare(bucket)
+    return bucket
+
+
+@pytest.fixture
+def pairs(recorded):
+    return open_source("gopro", "train", str(recorded))
+
+
+def batches(source, steps, **changes):
+    with plain_errors():
+        return list(training_dataset(source, steps=steps, **SETTINGS | changes).as_numpy_iterator())
+
+
+def assert_equal(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others):
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+
+
+def replace(path, content):
+    path.unlink()
+    path.write_bytes(content)
+
+
+def test_the_records_and_their_description_are_those_of_a_disk(bucket, prepare, tmp_path):
+    folder = bucket / "gopro/blur/1.0.0"
+    assert prepare(bucket) == f"ready: gopro/blur/1.0.0, 30 train, 3 test pairs (partial: not the benchmark), in {folder}"
+    assert prepare(bucket).startswith("already there: gopro/blur/1.0.0, 30 train")
+    assert is_partial(str(bucket), "gopro")
+    prepare(tmp_path)
+    local = tmp_path / "gopro/blur/1.0.0"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in local.iterdir())
+    for path in local.glob("*tfrecord*"):
+        assert (folder / path.name).read_bytes() == path.read_bytes()
+    for split in ("train", "test"):
+        there, here = open_source("gopro", split, str(bucket)), RecordedPairs("gopro", split, tmp_path)
+        assert (there.names, there.sizes) == (here.names, here.sizes)
+        assert there.description == here.description.replace(str(local), str(folder))
+        for index in range(len(here)):
+            np.testing.assert_array_equal(there.load(index), here.load(index))
+
+
+@pytest.mark.parametrize("degradation", ["blur", "blur_jpeg"])
+def test_what_tensorflow_decodes_is_what_pillow_does(bucket, tmp_path, published, degradation):
+    published.reds(tmp_path / "tree", "train", degradation, clips=("000",), frames=range(3))
+    prepare_published(f"reds/train_{degradation}", tmp_path / "tree", str(bucket), partial=True)
+    pairs = open_source(f"reds/train_{degradation}", "train", str(bucket))
+    for index in range(3):
+        for fetched, loaded in zip(pairs.fetch(tf.constant(index, tf.int64)), pairs.load(index)):
+            np.testing.assert_array_equal(fetched, loaded)
+
+
+def test_an_example_follows_from_the_seed_and_its_number(pairs):
+    examples = batches(pairs, 50, augment=False)
+    for step in (0, 1, 20, VISIT, 49):
+        for place in range(BATCH):
+            number = step * BATCH + place
+            assert examples[step]["index"][place] == number
+            visit = (step + place * VISIT // BATCH) // VISIT
+            index = int(shuffled_index(tf.constant(visit * BATCH + place, tf.int64), len(pairs), SEED))
+            key = tf.random.experimental.stateless_fold_in(tf.constant([SEED, 1], tf.int64), tf.constant(number, tf.int64))
+            bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32).numpy()
+            for side, expected in zip(("blurry", "sharp"), load_crop(pairs, index, CROP, bits.astype(np.int64))):
+                np.testing.assert_array_equal(np.rint((examples[step][side][place] + 1) * 127.5), expected)
+
+
+def test_a_resumed_run_sees_what_an_unbroken_one_does(pairs):
+    unbroken = batches(pairs, 50)
+    assert_equal(batches(pairs, 4, start_step=VISIT + 1), unbroken[VISIT + 1 : VISIT + 5])
+    later = batches(pairs, 3, first_example=12)
+    assert later[0]["index"].tolist() == list(range(12, 18))
+    assert_equal(batches(pairs, 1, first_example=12, start_step=2), later[2:])
+
+
+def test_workers_see_together_what_one_sees_alone(pairs):
+    parts = [batches(pairs, 9, shard_index=k, num_shards=3, per_replica_batch=1) for k in range(3)]
+    alone = batches(pairs, 9)
+    for step, batch in enumerate(alone):
+        shared = [part[step * 2 + k] for part in parts for k in range(2)]
+        assert_equal([batch], [{key: np.concatenate([each[key] for each in shared]) for key in batch}])
+
+
+def test_sets_are_mixed_in_their_proportions(recorded):
+    source = open_source("gopro:0.75,gopro/blur:0.25", "train", str(recorded))
+    for index in (0, 29, 30, 59):
+        for fetched, loaded in zip(source.fetch(tf.constant(index, tf.int64)), source.load(index)):
+            np.testing.assert_array_equal(fetched, loaded)
+    assert batches(source, 2)[1]["sharp"].shape == (BATCH, CROP, CROP, 3)
+    with pytest.raises(IcdpmError, match="^gopro:1,embedded:1: recorded sets in ram://.* are mixed with one another only"):
+        open_source("gopro:1,embedded:1", "train", str(recorded))
+
+
+def test_crops_are_not_repeated(pairs):
+    with pytest.raises(IcdpmError, match="^data.repeat 2: .* set it to 1$"):
+        batches(pairs, 1, repeat=2)
+
+
+@pytest.mark.parametrize("content", [None, b"", bytes(2000)])
+def test_records_that_are_damaged_or_gone_are_told_with_their_folder(recorded, pairs, content):
+    for path in [path for path in (recorded / "gopro/blur/1.0.0").iterdir() if "train" in path.name]:
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+    with pytest.raises(IcdpmError, match=r"^ram://.*/records/gopro/blur/1.0.0: cannot be read \(.*\)$"):
+        batches(pairs, 1)
+
+
+def test_what_is_no_prepared_set_is_one_sentence(recorded):
+    with pytest.raises(IcdpmError, match=r"^ram://.*/nothing: gopro is not there; make it with icdpm-prepare gopro --source="):
+        open_source("gopro", "train", f"{recorded}/nothing")
+    folder = recorded / "gopro/blur/1.0.0"
+    index = json.loads((folder / "record_index.json").read_text())
+    for content in (b"", b"[]", json.dumps(dict.fromkeys(index, [[1]])).encode()):
+        replace(folder / "record_index.json", content)
+        with pytest.raises(IcdpmError, match="record_index.json: is no index of these records; remove .* and run"):
+            open_source("gopro", "train", str(recorded))
+    (folder / "record_index.json").unlink()
+    with pytest.raises(IcdpmError, match=r"record_index.json: cannot be read \(.*\); run icdpm-prepare again"):
+        open_source("gopro", "train", str(recorded))
+    for content in (b"{", b"[]", b"{}"):
+        replace(folder / "dataset_info.json", content)
+        with pytest.raises(IcdpmError, match="^ram://.*: what describes gopro/blur there is damaged; remove it and run"):
+            open_source("gopro", "train", str(recorded))
+
+
+@pytest.mark.parametrize("failing", ["gopro-train.tfrecord-00001", "record_index.json", "dataset_info.json"])
+@pytest.mark.parametrize(
+    "error, told",
+    [
+        (OSError(errno.ENOSPC, "no room is left", "ram://x"), "no room is left"),
+        (PermissionError(errno.EACCES, "nobody may write", "ram://x"), "nobody may write"),
+        (KeyboardInterrupt(), None),
+    ],
+    ids=["full", "refused", "interrupted"],
+)
+def test_a_set_counts_when_it_is_there_as_a_whole(bucket, prepare, monkeypatch, failing, error, told):
+    upload = RemotePath.upload
+
+    def upload_or_fail(self, source):
+        if self.name.startswith(failing):
+            raise error
+        upload(self, source)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemotePath, "upload", upload_or_fail)
+        with pytest.raises(IcdpmError if told else KeyboardInterrupt, match=told and f"^cannot write ram://.*: {told}$"):
+            prepare(bucket)
+    with pytest.raises(IcdpmError, match="gopro is not there; make it with"):
+        open_source("gopro", "train", str(bucket))
+    assert prepare(bucket).startswith("ready")
+    assert len(open_source("gopro", "train", str(bucket))) == 30
+
+
+def test_a_bucket_that_nobody_may_write_is_told_before_the_work(bucket, prepare, monkeypatch):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "nobody may write", str(self))
+
+    monkeypatch.setattr(RemotePath, "check_writable", refuse)
+    monkeypatch.setattr(builder_module.PairBuilder, "verify", lambda *_: pytest.fail("too late"))
+    with pytest.raises(IcdpmError, match=r"^ram://.*: the records cannot be written \(nobody may write\); nothing"):
+        prepare(bucket)
+
+
+def test_what_is_wrong_with_the_source_is_told_as_ever(bucket, tmp_path):
+    with pytest.raises(IcdpmError, match=f"^{tmp_path}/nothing"):
+        prepare_published("gopro", tmp_path / "nothing", str(bucket), partial=True)
