@@ -1,9 +1,14 @@
 """Installs icdpm, icdpm_datasets (from datasets/) and icdpm_experiments (from experiments/)."""
 
 import re
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+
+# `python_requires` says so too, but Python 3.8's pip looks for a TensorFlow first, and complains of that one alone.
+if not (3, 9) <= sys.version_info[:2] <= (3, 13):
+    sys.exit(f"icdpm needs Python 3.9 to 3.13, and this is Python {sys.version.split()[0]}")
 
 ROOT = Path(__file__).parent
 

@@ -51,10 +51,11 @@ class Pickler:
         return self.reduced(rebuild, Storage(key), 0, array.shape, strides[: array.ndim], *rest)
 
     def dump(self, value):
+        class WithStorages(pickle.Pickler):  # Python 3.13 lets nothing be assigned to an object's persistent_id
+            persistent_id = staticmethod(lambda each: self._id(each) if isinstance(each, Storage) else None)
+
         written = io.BytesIO()
-        pickler = pickle.Pickler(written, 2)
-        pickler.persistent_id = lambda each: self._id(each) if isinstance(each, Storage) else None
-        pickler.dump(value)
+        WithStorages(written, 2).dump(value)
         return written.getvalue()
 
     def _id(self, storage):
