@@ -46,6 +46,7 @@ flags.DEFINE_enum(
     "single device, mirrored over all local GPUs, multiworker by TF_CONFIG, or tpu.",
 )
 flags.DEFINE_string("tpu", None, "Name or address of the TPU (local on a TPU VM); means --strategy=tpu.")
+flags.DEFINE_float("wait", 300.0, "Seconds that the workers of --strategy=multiworker wait for each other to come up.", 1.0)
 flags.mark_flags_as_required(["config", "workdir", "data"])
 
 
@@ -54,7 +55,7 @@ def main(argv):
     refuse_arguments(argv)
     from icdpm.training.strategy import is_chief, make_strategy
 
-    strategy = make_strategy("tpu" if FLAGS.tpu else FLAGS.strategy, FLAGS.tpu)
+    strategy = make_strategy("tpu" if FLAGS.tpu else FLAGS.strategy, FLAGS.tpu, FLAGS.wait)
 
     from icdpm import pretrained
     from icdpm.configs import load_config
@@ -69,12 +70,12 @@ def main(argv):
     target = open_source(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
     start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
     signal = train(config, FLAGS.workdir, training, validation, strategy, start_from, target)
-    if not is_chief(strategy):
-        return 0
     if signal:
         print(f"stopped by signal {signal}; the same command continues in {FLAGS.workdir}")
         return 128 + signal
-    print(f"trained {config.run.steps} steps; restore with: icdpm-deblur PHOTO --workdir={FLAGS.workdir} --output=restored")
+    if is_chief(strategy):
+        result = f"icdpm-deblur PHOTO --workdir={FLAGS.workdir} --output=restored"
+        print(f"trained {config.run.steps} steps; restore with: {result}")
     return 0
 
 
