@@ -2,7 +2,8 @@
 
     python -c PROGRAM COMMAND FOLDER < ARGUMENTS, a JSON list of lists
 
-Run n leaves n.out, n.err and n.status in FOLDER. Only for what needs no process of its own: signals do.
+COMMAND is one of icdpm.commands, or a module's whole name. Run n leaves n.out, n.err and n.status in FOLDER. Only for what
+needs no process of its own: signals do.
 """
 
 import importlib
@@ -20,7 +21,7 @@ def run(command, arguments):
     sys.argv = [f"icdpm-{command.__name__.rpartition('.')[2]}", *arguments]
     flags.FLAGS.unparse_flags()
     for module, its_flags in flags.FLAGS.flags_by_module_dict().items():
-        for flag in its_flags if module.startswith("icdpm.commands.") else ():
+        for flag in its_flags if module.startswith(("icdpm.commands.", "icdpm_experiments.")) else ():
             flag.unparse()
     try:
         command.run()
@@ -34,7 +35,7 @@ def run(command, arguments):
 
 def main(name, folder):
     """Runs what standard input says."""
-    command = importlib.import_module(f"icdpm.commands.{name}")
+    command = importlib.import_module(name if "." in name else f"icdpm.commands.{name}")
     for number, arguments in enumerate(json.load(sys.stdin)):
         for stream, ending in ((sys.stdout, "out"), (sys.stderr, "err")):
             with open(folder / f"{number}.{ending}", "wb") as file:

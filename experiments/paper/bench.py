@@ -103,5 +103,10 @@ def _report_times(scale, names, seconds):
     print(f"{sum(seconds.values()) / 60:.1f} minutes in all; written to {path}")
 
 
-if __name__ == "__main__":
+def run():
+    """The command."""
     run_command(main)
+
+
+if __name__ == "__main__":
+    run()

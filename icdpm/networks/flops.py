@@ -16,7 +16,7 @@ def convolution_flops(function, *specs):
       function: a callable of tensors.
       *specs: one `tf.TensorSpec` of a fully known shape for each argument.
     """
-    graph = tf.function(function).get_concrete_function(*specs).graph
+    graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
     convolutions = [operation for operation in graph.get_operations() if operation.type == "Conv2D"]
     return int(sum(ops.get_stats_for_node_def(graph, node.node_def, "flops").value for node in convolutions))
 
@@ -40,7 +40,7 @@ def multiply_adds(function, *specs):
     Returns:
       {'Conv2D', 'DepthwiseConv2dNative', 'MatMul', 'BatchMatMulV2': count}.
     """
-    graph = tf.function(function).get_concrete_function(*specs).graph
+    graph = tf.function(function, autograph=False).get_concrete_function(*specs).graph
     counts = dict.fromkeys(_PER_OUTPUT, 0)
     for node in graph.get_operations():
         if node.type in counts:

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
+from icdpm.systems.tracing import traced_as_it_is
 
 
 class TrainingStep:
@@ -11,6 +12,7 @@ class TrainingStep:
     # What `train_step` returns is already reduced over the replicas.
     distribute_reduction_method = "first"
 
+    @traced_as_it_is
     def train_step(self, batch):
         """One update from {'blurry', 'sharp', 'index', …}; returns losses, their weights, gradient norm, learning rate.
 
@@ -46,6 +48,7 @@ class TrainingStep:
         self.optimizer.apply(gradients, self.trainable_variables, wanted=finite)
         return logs
 
+    @traced_as_it_is
     def test_step(self, batch):
         """The losses of {'blurry', 'sharp', 'index', …} without what is only on in training; the same numbers at every call."""
         seeds = example_seeds([self.config.seed, 1], batch["index"])

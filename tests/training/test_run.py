@@ -105,18 +105,20 @@ PROGRESSIVE = [
 ]
 
 
-@pytest.mark.parametrize("flags", [[], NAF, PROGRESSIVE], ids=["residual", "naf", "progressive"])
-def test_killed_and_resumed_equals_unbroken(folder, flags, run_each):
-    result = train(folder, "unbroken", *flags)
-    assert result.returncode == 0, result.stderr
-    assert "trained 6 steps" in result.stdout
-    # Killed with the first checkpoint just there, most likely while the next steps run; then twice more a little later.
-    for step in (2, 4):
+@pytest.mark.parametrize(
+    "flags, kills", [([], (2, 4)), (NAF, (2,)), (PROGRESSIVE, (2,))], ids=["residual", "naf", "progressive"]
+)
+def test_killed_and_resumed_equals_unbroken(folder, flags, kills, run_each):
+    # Killed with the checkpoint just there, most likely while the next steps run.
+    for step in kills:
         process = subprocess.Popen(command(folder, "broken", *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_for(lambda step=step: step in checkpoint_steps(folder / "broken"), process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    result, once_more = run_each("train", [arguments(folder, "broken", *flags)] * 2)
+    runs = [arguments(folder, workdir, *flags) for workdir in ("unbroken", "broken", "broken")]
+    unbroken, result, once_more = run_each("train", runs)
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert "trained 6 steps" in unbroken.stdout
     assert result.returncode == 0, result.stderr
     for part in ("weights", "state"):
         assert_same(weights(folder, "unbroken", 6, part), weights(folder, "broken", 6, part))

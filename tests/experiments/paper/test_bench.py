@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -329,18 +327,15 @@ def test_every_table_and_figure_of_the_list_can_be_asked_for():
     assert all(f"\nbench-{name}:  ## " in text for name in expected)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_wrong_flags_are_told(run_each):
+    cases = [
         (["table10"], "name one or several of table1"),
         (["table8", "--restored=a=b"], "--restored is for table3, table4, table5, table6, table7"),
         (["table3", "table4", "--restored=a=b"], "--restored is for one table at a time"),
         (["table1", "--answers=x"], "--answers is for table7"),
         (["table3", "--scale=small"], "name one or several of table2, table8, table9, or all"),
-    ],
-)
-def test_wrong_flags_are_told(arguments, message):
-    command = [sys.executable, "-m", "icdpm_experiments.paper.bench", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 2 and message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    ]
+    runs = run_each("icdpm_experiments.paper.bench", [arguments for arguments, _ in cases])
+    for (_, message), result in zip(cases, runs):
+        assert result.returncode == 2 and message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
