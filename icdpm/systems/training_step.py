@@ -22,11 +22,13 @@ class TrainingStep:
         """
         return self.update(*mean_over_replicas(*self.gradients(batch)))
 
+    @traced_as_it_is
     def gradients(self, batch):
         """(gradients of this replica's batch, its losses {name: scalar}): the first part of a step."""
         weights = self.loss_weights(self.optimizer.iterations)
         return self._accumulated_gradients(batch, weights)
 
+    @traced_as_it_is
     def update(self, gradients, losses):
         """The last part of a step, from the means over the replicas; returns what `train_step` does."""
         step = self.optimizer.iterations

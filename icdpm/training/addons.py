@@ -86,6 +86,12 @@ class MovingAverage(keras.optimizers.legacy.Optimizer):
         iterations = _own_copy(self.iterations)
         iterations.assign_add(tf.cast(wanted, iterations.dtype))
 
+    def swap(self, variable):
+        """Exchanges this replica's copies of a variable and its average; returns the operations. Only in graphs."""
+        weight, average = _own_copy(variable), _own_copy(self.get_slot(variable, "average"))
+        weights, averages = weight.read_value(), average.read_value()
+        return [weight.assign(averages, read_value=False), average.assign(weights, read_value=False)]
+
     def _create_hypers(self):
         self._optimizer._create_hypers()
 

@@ -5,7 +5,6 @@ import sys
 import tensorflow as tf
 
 from icdpm.progress import print_above
-from icdpm.training.optimizer import averaged_weights
 from icdpm.training.progress import losses_of
 
 
@@ -38,21 +37,31 @@ class Scalars:
 
 
 class Validate:
-    """Every `every` steps, and after the last, measures the averaged weights; the best checkpoint is kept."""
+    """Every `every` steps, and after the last, has the averaged weights measured, and `told` of it where that is not None."""
 
-    def __init__(self, validation, system, checkpoints, writer, every, steps):
+    def __init__(self, validation, every, steps, told):
         self.validation = validation
-        self.system = system
-        self.checkpoints = checkpoints
-        self.writer = writer
         self.every = every
         self.steps = steps
+        self.told = told
 
     def after(self, step, rows):
         """As of `Scalars`."""
-        if step % self.every and step != self.steps:
-            return
-        numbers, pictures = self.validation.run(averaged_weights(self.system))
+        if step % self.every == 0 or step == self.steps:
+            measured = self.validation.run()
+            if self.told:
+                self.told(step, *measured)
+
+
+class Best:
+    """Notes and tells what validation has measured; the best checkpoint is kept."""
+
+    def __init__(self, checkpoints, writer):
+        self.checkpoints = checkpoints
+        self.writer = writer
+
+    def __call__(self, step, numbers, pictures):
+        """Is told the step and what `Validation.run` returns."""
         with self.writer.as_default(step):
             for name, value in numbers.items():
                 tf.summary.scalar(f"validation/{name}", value)

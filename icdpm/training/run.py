@@ -11,7 +11,7 @@ from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.stages import largest_crop, stages_of
 from icdpm.systems.weights import load_fitting_weights
 from icdpm.systems.workdir import checkpoint_steps, choose_step, read_config, weights_file
-from icdpm.training.callbacks import Note, Save, Scalars, Validate
+from icdpm.training.callbacks import Best, Note, Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
 from icdpm.training.lock import locked
@@ -120,11 +120,12 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
         # Between the steps.
         stop = stack.enter_context(contextlib.closing(StopOnSignal()))
         looks = [FiniteGuard(system, stages, workdir)]
+        held_out = validation_dataset(
+            validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
+        )
+        validation = Validation(system, strategy, list(held_out.as_numpy_iterator()))
+        best = None
         if chief:
-            held_out = validation_dataset(
-                validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
-            )
-            validation = Validation(config, list(held_out.as_numpy_iterator()))
             writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
             stack.callback(writer.close)
             progress = stack.enter_context(contextlib.closing(Progress(start, steps)))
@@ -140,9 +141,11 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
                 Note(note),
                 progress,
                 Scalars(writer, config.run.log_every),
-                Validate(validation, system, checkpoints, writer, config.run.validate_every, steps),
-                Save(checkpoints, config.run.checkpoint_every, steps),
             ]
+            best = Best(checkpoints, writer)
+        looks.append(Validate(validation, config.run.validate_every, steps, best))
+        if chief:
+            looks.append(Save(checkpoints, config.run.checkpoint_every, steps))
 
         # The loop. XLA compiles on GPUs; on TPUs, where there is nothing else, TensorFlow sees to it.
         compiled = config.run.compile and bool(tf.config.list_physical_devices("GPU"))

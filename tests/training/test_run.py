@@ -232,6 +232,10 @@ def test_strategies_take_the_same_steps(prepared, strategy, compiled, losses_of_
     got = run_losses(prepared, strategy, compiled)
     np.testing.assert_allclose(got, losses_of_one_device, rtol=1e-4)
     assert len(got) == 20
+    # Validation too, of which each has a part.
+    runs = f"{strategy}-{'compiled' if compiled else 'plain'}", "single-plain"
+    best = [json.loads((prepared / run / "checkpoints/best.json").read_text()) for run in runs]
+    assert best[0] == pytest.approx(best[1], rel=1e-3, abs=1e-2) and best[0]["step"] == 20
 
 
 LOSSES = textwrap.dedent(
