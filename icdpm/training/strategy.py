@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, reason_of
-from icdpm.training.workers import check_tf_config, given_up_after
+from icdpm.training.meeting import meet, read_tf_config
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
@@ -15,7 +15,7 @@ def make_strategy(name, tpu="", wait=300.0):
       name: 'single' (one device), 'mirrored' (all local GPUs; on a machine without, all logical CPUs), 'multiworker'
         (one process a worker, described by the environment variable TF_CONFIG), 'tpu'.
       tpu: name or address of the TPU for 'tpu'; '' or 'local' on a TPU VM.
-      wait: seconds that 'multiworker' waits for the other workers; then the process ends with a sentence.
+      wait: seconds that 'multiworker' waits for the other workers.
 
     Raises:
       IcdpmError: no such strategy, or its devices cannot be reached.
@@ -26,11 +26,9 @@ def make_strategy(name, tpu="", wait=300.0):
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
     if name == "multiworker":
-        check_tf_config()
-        missing = f"not all workers of TF_CONFIG came up in {wait:g} seconds (--wait): start all, with the same cluster in it"
+        meet(read_tf_config(), wait)
         try:
-            with given_up_after(wait, missing):
-                return tf.distribute.MultiWorkerMirroredStrategy()
+            return tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, tf.errors.OpError) as error:
             raise IcdpmError(f"the workers of TF_CONFIG cannot be brought together: {reason_of(error)}") from error
     if name == "tpu":

@@ -1,13 +1,7 @@
-"""The workers of a run, one process each: how they find each other, agree, and end together."""
+"""The workers of a run, one process each: how they agree, and end together."""
 
 import contextlib
-import json
-import os
-import socket
-import sys
-import threading
 import zlib
-from pathlib import Path
 
 import tensorflow as tf
 
@@ -23,58 +17,6 @@ _LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-
-
-def check_tf_config():
-    """Looks for what TensorFlow would only abort over, or wait for without an end.
-
-    Raises:
-      IcdpmError: the environment variable TF_CONFIG is missing, does not say who the workers are and which of them this is, or
-        this one's port is taken.
-    """
-    example = '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
-    if "TF_CONFIG" not in os.environ:
-        raise IcdpmError("strategy multiworker needs the environment variable TF_CONFIG to name the workers and this one")
-    try:
-        said = json.loads(os.environ["TF_CONFIG"])
-        addresses, task = said["cluster"][said["task"]["type"]], said["task"]
-        ports = [int(address.rpartition(":")[2]) for address in addresses]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IcdpmError(f"the environment variable TF_CONFIG does not name the workers; an example: {example}") from error
-    if type(task.get("index")) is not int or not 0 <= task["index"] < len(addresses):
-        raise IcdpmError(
-            f"the environment variable TF_CONFIG says that this is {task['type']} {task.get('index')}, and names "
-            f"{len(addresses)} of them: they count from 0"
-        )
-    with socket.socket() as own:
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that was left a moment ago is free
-        try:
-            own.bind(("", ports[task["index"]]))
-        except OSError as error:
-            raise IcdpmError(
-                f"the port {ports[task['index']]} that TF_CONFIG gives to this worker cannot be had ({error.strerror}): "
-                "another process has it, or the run that is to continue has not ended yet"
-            ) from error
-
-
-@contextlib.contextmanager
-def given_up_after(seconds, message):
-    """Ends the process with a message, as `run_command` would, where what is done within takes longer.
-
-    TensorFlow waits for workers outside of Python, where no exception reaches it.
-    """
-
-    def give_up():
-        print(f"{Path(sys.argv[0]).stem}: error: {message}", file=sys.stderr, flush=True)
-        os._exit(1)
-
-    timer = threading.Timer(seconds, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 @contextlib.contextmanager
