@@ -118,7 +118,6 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
             return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
 
         # Between the steps.
-        stop = stack.enter_context(contextlib.closing(StopOnSignal()))
         looks = [FiniteGuard(system, stages, workdir)]
         held_out = validation_dataset(
             validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
@@ -137,11 +136,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
                     seen.append(f"the blurry pictures alone of {target_pairs.description}")
                 note_data(workdir, start_from, seen, [validation_pairs.description])
 
-            looks += [
-                Note(note),
-                progress,
-                Scalars(writer, config.run.log_every),
-            ]
+            looks += [Note(note), progress, Scalars(writer, config.run.log_every)]
             best = Best(checkpoints, writer)
         looks.append(Validate(validation, config.run.validate_every, steps, best))
         if chief:
@@ -149,6 +144,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
 
         # The loop. XLA compiles on GPUs; on TPUs, where there is nothing else, TensorFlow sees to it.
         compiled = config.run.compile and bool(tf.config.list_physical_devices("GPU"))
+        stop = stack.enter_context(contextlib.closing(StopOnSignal()))
         done, unseen, stopped_by = start, [], 0
         for stage in stages:
             dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))

@@ -29,6 +29,8 @@ def plain_losses(where):
     try:
         yield
     except _LOST as error:
+        if not isinstance(error, tf.errors.UnavailableError) and "ollective" not in str(error):
+            raise
         raise IcdpmError(
             "another worker has ended or cannot be reached any more: what it says last tells why; start all of them again, and "
             f"the same command continues in {where}"
@@ -60,7 +62,8 @@ class Workers:
             place = tf.one_hot(replica.replica_id_in_sync_group, replica.num_replicas_in_sync, dtype=tf.int64)
             return replica.all_reduce(tf.distribute.ReduceOp.SUM, [number * place])[0]
 
-        return self._strategy.experimental_local_results(self._strategy.run(tell, args=(number,)))[0]
+        told = self._strategy.experimental_local_results(self._strategy.run(tell, args=(number,)))
+        return told[0][:: len(told)]  # the replicas of a worker say the same
 
     def agree(self, config, pairs, step):
         """Sees to it that all are about to do the same.
