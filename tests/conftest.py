@@ -39,6 +39,7 @@ def collected():
     yield
     if "tensorflow" in sys.modules:
         gc.collect()
+        gc.freeze()  # what stays, stays: to look at all of it again takes seconds after every file
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ def get_config():
     config = base_config()
     config.name = "hidiff_tiny"
     config.prior.source = "diffused"
-    config.optimizer.learning_rate_decay = (1500, 3000)
-    config.data.progressive_steps = (2000,)
-    config.data.progressive_crops = (128,)
+    config.optimizer.learning_rate_decay = (1000, 2000)
+    config.data.progressive_steps = (1500,)
+    config.data.progressive_crops = (96,)
     config.data.progressive_batches = (4,)
-    config.run.steps = 3000
+    config.run.steps = 2000
     return config

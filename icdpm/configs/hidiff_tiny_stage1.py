@@ -13,6 +13,7 @@ def get_config():
     """The config of this variant."""
     config = base_config()
     config.name = "hidiff_tiny_stage1"
+    config.precision = "mixed_bfloat16"
     config.transformer.patch = 2
     config.transformer.zero_last = True
     config.transformer.channels = 16
@@ -23,14 +24,14 @@ def get_config():
     config.encoder.channels = 16
     config.encoder.blocks = 2
     config.denoiser.hidden = 128
-    config.optimizer.learning_rate = 5e-4
+    config.optimizer.learning_rate = 1e-3
     config.optimizer.learning_rate_ramp = 100
-    config.optimizer.learning_rate_decay = (1000, 1500)
+    config.optimizer.learning_rate_decay = (500, 1000)
     config.optimizer.ema_decay = 0.995
     config.optimizer.gradient_clip = 0.1
     config.data.batch = 8
-    config.data.crop = 96
-    config.run.steps = 1500
+    config.data.crop = 64
+    config.run.steps = 1000
     config.run.log_every = 20
     config.run.validate_every = 500
     config.run.checkpoint_every = 250
