@@ -65,7 +65,8 @@ def _common_config():
 
     config.run = ml_collections.ConfigDict()
     config.run.steps = 1_000_000  # assumed
-    config.run.log_every = 100
+    config.run.steps_per_call = 1  # steps that are taken without Python between; the same weights, whatever it is
+    config.run.log_every = 100  # between, nothing is fetched from the accelerator
     config.run.validate_every = 10_000
     config.run.checkpoint_every = 5_000
     config.run.keep_checkpoints = 3
@@ -88,6 +89,7 @@ _COMMON_RULES = Rules(
         **dict.fromkeys(("data.crop", "data.progressive_crops"), 2**14),
         **dict.fromkeys(("optimizer.learning_rate_ramp", "optimizer.learning_rate_decay", "data.progressive_steps"), 10**12),
         **dict.fromkeys(("run.steps", "run.log_every", "run.validate_every", "run.checkpoint_every"), 10**12),
+        "run.steps_per_call": 10**6,
     },
 )  # fmt: skip
 

@@ -17,18 +17,24 @@ class TrainingStep:
         """One update from {'blurry', 'sharp', 'index', …}; returns losses, their weights, gradient norm, learning rate.
 
         The losses returned are those of the whole global batch. The batch goes through the network in
-        `optimizer.accumulation` parts, whose gradients are averaged.
+        `optimizer.accumulation` parts, whose gradients are averaged. Where a loss or the gradient is not finite there is no
+        update, and nothing changes.
         """
-        replica = tf.distribute.get_replica_context()
+        return self.update(*mean_over_replicas(*self.gradients(batch)))
+
+    @traced_as_it_is
+    def gradients(self, batch):
+        """(gradients of this replica's batch, its losses {name: scalar}): the first part of a step."""
+        weights = self.loss_weights(self.optimizer.iterations)
+        return self._accumulated_gradients(batch, weights)
+
+    @traced_as_it_is
+    def update(self, gradients, losses):
+        """The last part of a step, from the means over the replicas; returns what `train_step` does."""
         step = self.optimizer.iterations
         weights = self.loss_weights(step)
-        gradients, losses = self._accumulated_gradients(batch, weights)
-        # The mean over replicas, taken here so that the norm is that of the gradient which is applied.
-        share = 1.0 / replica.num_replicas_in_sync
-        gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
-        reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss * share for loss in losses.values()])
-        losses = dict(zip(losses, reduced))
         norm = tf.linalg.global_norm(gradients)
+        finite = tf.reduce_all(tf.math.is_finite([norm, *losses.values()]))
         limit = self.config.optimizer.gradient_clip
         if limit:
             scale = limit / tf.maximum(norm, limit)
@@ -41,7 +47,7 @@ class TrainingStep:
             "gradient_norm": norm,
             "learning_rate": learning_rate(step) if callable(learning_rate) else learning_rate + 0.0,
         }
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables), experimental_aggregate_gradients=False)
+        self.optimizer.apply(gradients, self.trainable_variables, wanted=finite)
         return logs
 
     @traced_as_it_is
@@ -82,6 +88,18 @@ class TrainingStep:
         start = (tf.constant(1), *gradients_of_part(0))
         _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts - 1)
         return gradients, losses
+
+
+def mean_over_replicas(gradients, losses):
+    """The middle part of a step: the means of gradients, and of losses {name: scalar}, over all replicas.
+
+    Taken before anything is made of them, so that a norm is that of the gradient which is applied.
+    """
+    replica = tf.distribute.get_replica_context()
+    share = 1.0 / replica.num_replicas_in_sync
+    gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
+    reduced = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss * share for loss in losses.values()])
+    return gradients, dict(zip(losses, reduced))
 
 
 def _total(losses, weights):

@@ -66,14 +66,6 @@ class _Shrinkage(keras.optimizers.schedules.LearningRateSchedule):
         return {"weight_decay": self.weight_decay, "learning_rate": self.learning_rate}
 
 
-class _AveragedAdam(MovingAverage):
-    """The moving average, with the wrapped optimiser's learning rate readable."""
-
-    @property
-    def learning_rate(self):
-        return self._optimizer.learning_rate
-
-
 def make_optimizer(config, variables):
     """Adam or AdamW that also keeps the moving average of the variables; all its own variables are made at once.
 
@@ -90,11 +82,8 @@ def make_optimizer(config, variables):
         config.learning_rate_end,
         config.learning_rate_shape,
     )
-    optimizer = _AveragedAdam(_make_adam(config, learning_rate), average_decay=config.ema_decay, dynamic_decay=True)
-    # Made now, not in the first step: a checkpoint can then be read, and compared, before any step.
-    optimizer.iterations  # noqa: B018
-    optimizer._create_hypers()
-    optimizer._create_slots(variables)
+    optimizer = MovingAverage(_make_adam(config, learning_rate), average_decay=config.ema_decay, dynamic_decay=True)
+    optimizer.build(variables)
     return optimizer
 
 

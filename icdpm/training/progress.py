@@ -1,6 +1,5 @@
 """The progress bar of a run."""
 
-from icdpm.keras import keras
 from icdpm.progress import progress_bar
 
 _LOSS = "_loss"
@@ -16,26 +15,20 @@ def losses_of(numbers):
     return ", ".join(f"{name.removesuffix(_LOSS).replace('_', ' ')} loss {numbers[name]:.4f}" for name in loss_names(numbers))
 
 
-class Progress(keras.callbacks.Callback):
-    """Steps done, rate, time left, the losses (running means of about 50 steps) and the learning rate."""
+class Progress:
+    """Steps done, rate, time left, and at the last look the losses (running means of about 50 steps) and the learning rate."""
 
     def __init__(self, start, steps):
-        super().__init__()
-        self.start = start
-        self.steps = steps
         self.means = {}
+        self.bar = progress_bar("training", steps, "step", done=start)
 
-    def on_train_begin(self, logs=None):
-        if not hasattr(self, "bar"):  # a run may have several stages
-            self.bar = progress_bar("training", self.steps, "step", done=self.start)
-
-    def on_train_batch_end(self, batch, logs=None):
-        for name in loss_names(logs):
-            self.means[name] = 0.98 * self.means.get(name, logs[name]) + 0.02 * logs[name]
-        self.bar.set_postfix_str(f"{losses_of(self.means)}, rate {logs['learning_rate']:.1e}", refresh=False)
-        self.bar.update()
+    def after(self, step, rows):
+        """As of `icdpm.training.callbacks.Scalars`."""
+        for logs in rows:
+            for name in loss_names(logs):
+                self.means[name] = 0.98 * self.means.get(name, logs[name]) + 0.02 * logs[name]
+        self.bar.set_postfix_str(f"{losses_of(self.means)}, rate {rows[-1]['learning_rate']:.1e}", refresh=False)
 
     def close(self):
         """Leaves the last state of the bar standing, also after an error."""
-        if hasattr(self, "bar"):
-            self.bar.close()
+        self.bar.close()

@@ -11,16 +11,18 @@ from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.stages import largest_crop, stages_of
 from icdpm.systems.weights import load_fitting_weights
 from icdpm.systems.workdir import checkpoint_steps, choose_step, read_config, weights_file
-from icdpm.training.callbacks import Note, Save, Scalars, Validate
+from icdpm.training.callbacks import Best, Note, Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
 from icdpm.training.lock import locked
+from icdpm.training.loop import Numbers, Steps, is_due, next_stop
 from icdpm.training.notes import changed_fields, note_config, note_data
 from icdpm.training.optimizer import make_optimizer
 from icdpm.training.progress import Progress
 from icdpm.training.quiet import compile_something_quietly
 from icdpm.training.strategy import is_chief
 from icdpm.training.validation import Validation
+from icdpm.training.workers import Workers, plain_losses
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
 from icdpm_datasets.python_calls import plain_errors
 
@@ -41,22 +43,26 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
       target_pairs: a PairSource whose blurry pictures are unlabelled ones of another domain, for systems that want them.
 
     Returns:
-      None, or the number of the signal that ended the run early.
+      None, or the number of the signal that ended the run early, whichever worker it came to.
 
     Raises:
-      IcdpmError: a workdir that is in use, of another config or damaged, weights that do not fit, or numbers that are not
-        finite.
+      IcdpmError: a workdir that is in use, of another config or damaged, weights that do not fit, numbers that are not finite,
+        or workers that have ended or were not given the same.
     """
     if system_class(config.system).wants_target != (target_pairs is not None):
         needs = "needs pictures of another domain" if target_pairs is None else "has no use for pictures of another domain"
         raise IcdpmError(f"the system {config.system} {needs} (--target_data)")
-    chief = is_chief(strategy)
+    chief, workers = is_chief(strategy), Workers(strategy)
     with contextlib.ExitStack() as stack:
+        if workers.several:
+            stack.enter_context(plain_losses(workdir))
         stack.enter_context(plain_errors())
         if chief:
             stack.enter_context(locked(workdir))
             changed_fields(config, workdir)
-        if not checkpoint_steps(workdir):
+        there = checkpoint_steps(workdir)
+        workers.agree(config, len(training_pairs), there[-1] if there else 0)
+        if not there:
             system_class(config.system).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -70,9 +76,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
                 if chief:
                     print(said)
             optimizer = make_optimizer(config.optimizer, system.trainable_variables)
-            on_accelerator = bool(tf.config.list_physical_devices("GPU"))
-            single = strategy.num_replicas_in_sync == 1
-            system.compile(optimizer=optimizer, jit_compile=config.run.compile and on_accelerator and single)
+            system.compile(optimizer=optimizer)
         checkpoints = Checkpoints(workdir, system, config.run.keep_checkpoints)
 
         # Continue where the latest checkpoint ends.
@@ -114,16 +118,16 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
             return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
 
         # Between the steps.
-        callbacks = [FiniteGuard(start, stages, workdir)]
-        closing = []
+        looks = [FiniteGuard(system, stages, workdir)]
+        held_out = validation_dataset(
+            validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
+        )
+        validation = Validation(system, strategy, list(held_out.as_numpy_iterator()))
+        best = None
         if chief:
-            held_out = validation_dataset(
-                validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
-            )
-            validation = Validation(config, list(held_out.as_numpy_iterator()))
             writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
-            progress = Progress(start, steps)
-            stop = StopOnSignal(start, checkpoints.save)
+            stack.callback(writer.close)
+            progress = stack.enter_context(contextlib.closing(Progress(start, steps)))
 
             def note():
                 note_config(config, workdir)
@@ -132,27 +136,32 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
                     seen.append(f"the blurry pictures alone of {target_pairs.description}")
                 note_data(workdir, start_from, seen, [validation_pairs.description])
 
-            callbacks += [
-                Note(note),
-                progress,
-                Scalars(writer, start, config.run.log_every),
-                Validate(validation, checkpoints, writer, start, config.run.validate_every, steps),
-                Save(checkpoints, start, config.run.checkpoint_every, steps),
-                stop,
-            ]
-            closing = [progress, stop, writer]
+            looks += [Note(note), progress, Scalars(writer, config.run.log_every)]
+            best = Best(checkpoints, writer)
+        looks.append(Validate(validation, config.run.validate_every, steps, best))
+        if chief:
+            looks.append(Save(checkpoints, config.run.checkpoint_every, steps))
 
-        # The loop.
-        try:
-            for stage in stages:
-                dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))
-                length = stage.stop - max(start, stage.start)
-                # A graph of its own for every stage: Keras would make one for all sizes of the second, which rounds otherwise.
-                system.make_train_function(force=True)
-                system.fit(dataset, steps_per_epoch=length, callbacks=callbacks, verbose=0)
-                if system.stop_training:
-                    break
-        finally:
-            for part in closing:
-                part.close()
-        return stop.signal if chief else None
+        # The loop. XLA compiles on GPUs; on TPUs, where there is nothing else, TensorFlow sees to it.
+        compiled = config.run.compile and bool(tf.config.list_physical_devices("GPU"))
+        stop = stack.enter_context(contextlib.closing(StopOnSignal()))
+        done, unseen, stopped_by = start, [], 0
+        for stage in stages:
+            dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))
+            taking = Steps(system, strategy, dataset, compiled)
+            while done < stage.stop and not stopped_by:
+                end = next_stop(done, config.run, stage.stop)
+                unseen.append(taking.take(end - done))
+                if chief:
+                    progress.bar.update(end - done)
+                # The first steps are looked at too: what is wrong with a run shows there. Several workers look together only.
+                if done == start or is_due(end, config.run) or (stop.signal and not workers.several):
+                    rows, unseen = Numbers.fetch(unseen), []
+                    for look in looks:
+                        look.after(end, rows)
+                    stopped_by = max(workers.say(stop.signal or 0))
+                done = end
+        if stopped_by and chief:
+            checkpoints.save(done)
+        workers.say(0)  # what others wait for may be said until the chief has saved
+        return stopped_by or None

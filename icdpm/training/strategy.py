@@ -1,21 +1,21 @@
 """Where a run computes."""
 
-import os
-
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, reason_of
+from icdpm.training.meeting import meet, read_tf_config
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
 
-def make_strategy(name, tpu=""):
+def make_strategy(name, tpu="", wait=300.0):
     """The tf.distribute strategy of a name; to be called before any other TensorFlow operation.
 
     Args:
       name: 'single' (one device), 'mirrored' (all local GPUs; on a machine without, all logical CPUs), 'multiworker'
         (one process a worker, described by the environment variable TF_CONFIG), 'tpu'.
       tpu: name or address of the TPU for 'tpu'; '' or 'local' on a TPU VM.
+      wait: seconds that 'multiworker' waits for the other workers.
 
     Raises:
       IcdpmError: no such strategy, or its devices cannot be reached.
@@ -26,9 +26,11 @@ def make_strategy(name, tpu=""):
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
     if name == "multiworker":
-        if "TF_CONFIG" not in os.environ:
-            raise IcdpmError("strategy multiworker needs the environment variable TF_CONFIG to name the workers and this one")
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        meet(read_tf_config(), wait)
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (RuntimeError, tf.errors.OpError) as error:
+            raise IcdpmError(f"the workers of TF_CONFIG cannot be brought together: {reason_of(error)}") from error
     if name == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu or "local")

@@ -1,51 +1,113 @@
 """What a run's averaged weights reach on pictures that it does not train on."""
 
+import contextlib
+
 import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.registry import make_system
-from icdpm.systems.weights import set_weights
+from icdpm.systems.tracing import traced_as_it_is
 
 
 class Validation:
     """Losses, one restoration a picture, its PSNR and its colour drift, always with the same random numbers.
 
+    All replicas take part, each with pictures of its own, and in the precision of the step. It is the run's own system that is
+    measured, whose weights and averages change places for the time: there is no other.
+
     Args:
-      config: the run's config.
-      batches: list of {'blurry', 'sharp', 'index'} arrays.
+      system: a system whose optimizer is made by `make_optimizer`.
+      strategy: of `make_strategy`.
+      batches: list of {'blurry', 'sharp', 'index'} arrays, the same for every worker.
     """
 
-    def __init__(self, config, batches):
-        self.config = config
+    def __init__(self, system, strategy, batches):
+        self.system = system
         self.batches = batches
-        self.system = make_system(config)
-        self._losses = tf.function(self.system.test_step)
+        self._strategy = strategy
+        self._plan = system.plan(system.settings())
+        self._measure = tf.function(self._measure_on_replicas)
+        self._swap = tf.function(lambda: strategy.run(self._swap_on_replica))
 
-    def run(self, weights):
-        """Measures weights ({name: array} of all variables).
+    def run(self):
+        """Measures the averaged weights; every worker has to.
 
         Returns:
           (numbers: {'psnr' (dB, over uint8 RGB), 'psnr_blurry', 'error_red', 'error_green', 'error_blue' (mean of
           restored − sharp, in 8-bit steps), and each loss of the system as NAME_loss},
           pictures: float32 [pictures, height, width, 3] in [0, 1], each blurry | the system's pictures | restored | sharp).
         """
-        set_weights(self.system, weights)
-        plan = self.system.plan(self.system.settings())
         rows, pictures = [], []
-        for batch in self.batches:
-            losses = self._losses(batch)
-            seeds = example_seeds([self.config.seed, 2], tf.constant(batch["index"]))
-            given = tf.constant(batch["blurry"])
-            conditions = self.system.conditions_of_pairs({**batch, "blurry": given})
-            made = self.system.draw(given, conditions, plan, seeds).numpy()
-            pictures.append(_strip(batch, self.system.pictures(conditions), made))
-            for blurry, restored, sharp in zip(*(_to_uint8(x) for x in (batch["blurry"], made, batch["sharp"]))):
-                drift = (restored.astype(np.float64) - sharp).mean(axis=(0, 1))
-                rows.append([psnr(restored, sharp), psnr(blurry, sharp), *drift, *map(float, losses.values())])
+        with self._strategy.scope(), self._averaged():
+            for part, made in self._measured_parts():
+                pictures.append(_strip(part, made["inside"], made["restored"]))
+                losses = {name: float(values[0]) for name, values in made["losses"].items()}
+                for blurry, restored, sharp in zip(*(_to_uint8(x) for x in (part["blurry"], made["restored"], part["sharp"]))):
+                    drift = (restored.astype(np.float64) - sharp).mean(axis=(0, 1))
+                    rows.append([psnr(restored, sharp), psnr(blurry, sharp), *drift, *losses.values()])
         names = ["psnr", "psnr_blurry", "error_red", "error_green", "error_blue", *losses]
         return dict(zip(names, np.mean(rows, axis=0).tolist())), np.concatenate(pictures)
+
+    @contextlib.contextmanager
+    def _averaged(self):
+        """Within it the weights are the averages; afterwards they are what they were, bit for bit."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap_on_replica(self):
+        done = []
+        for variable in self.system.trainable_variables:
+            with tf.control_dependencies(done):  # one after the other: no copy of them all
+                done = self.system.optimizer.swap(variable)
+
+    def _measured_parts(self):
+        """(a part of a batch, what `_measure` made of it) for all parts of all batches, as arrays."""
+        replicas = self._strategy.num_replicas_in_sync
+        for batch in self.batches:
+            parts = _parts(batch, replicas)
+            for first in range(0, len(parts), replicas):
+                now = parts[first : first + replicas]
+
+                def part_of(replica, now=now):
+                    # Where there are fewer than replicas, several are busy with the last.
+                    return {key: tf.constant(x) for key, x in now[min(replica.replica_id_in_sync_group, len(now) - 1)].items()}
+
+                made = self._measure(self._strategy.experimental_distribute_values_from_function(part_of))
+                made = tf.nest.map_structure(lambda x: x.numpy().reshape(replicas, -1, *x.shape[1:]), made)
+                for number, part in enumerate(now):
+                    yield part, tf.nest.map_structure(lambda x, number=number: x[number], made)
+
+    def _measure_on_replicas(self, batch):
+        """What `measure` says on all replicas, one after the other along the first axis."""
+        made = self._strategy.run(self.measure, args=(batch,))
+        return tf.nest.map_structure(lambda x: self._strategy.gather(x, axis=0), made)
+
+    @traced_as_it_is
+    def measure(self, batch):
+        """{'losses': {name: [1]}, 'restored': images, 'inside': the system's pictures} of a batch, with the present weights."""
+        blurry = batch["blurry"]
+        seeds = example_seeds([self.system.config.seed, 2], batch["index"])
+        losses = self.system.test_step(batch)
+        conditions = self.system.conditions_of_pairs(batch)
+        return {
+            "losses": {name: loss[None] for name, loss in losses.items()},
+            "restored": self.system.draw_in_graph(blurry, conditions, self._plan, seeds),
+            "inside": self.system.pictures(conditions),
+        }
+
+
+def _parts(batch, replicas):
+    """A batch in parts of one size, at least as many as there are replicas where there are as many examples.
+
+    All parts are full, so that the mean of their losses is that of the batch.
+    """
+    count = len(batch["index"])
+    size = next(size for size in range(max(count // replicas, 1), 0, -1) if count % size == 0)
+    return [{key: x[first : first + size] for key, x in batch.items()} for first in range(0, count, size)]
 
 
 def _to_uint8(images):
@@ -59,5 +121,5 @@ def _strip(batch, inside, made):
     columns = [blurry]
     for picture in inside.values():
         scale = blurry.shape[1] // picture.shape[1]
-        columns.append(np.broadcast_to(picture.numpy().repeat(scale, axis=1).repeat(scale, axis=2), blurry.shape))
+        columns.append(np.broadcast_to(picture.repeat(scale, axis=1).repeat(scale, axis=2), blurry.shape))
     return np.clip((np.concatenate([*columns, made, sharp], axis=2) + 1.0) / 2.0, 0.0, 1.0)

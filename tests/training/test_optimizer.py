@@ -31,7 +31,7 @@ def test_weight_decay_is_decoupled_and_scaled_by_the_rate():
     first, second = np.zeros(2), np.zeros(2)
     expected = variable.numpy().astype(np.float64)
     for step, gradient in enumerate(np.array([[1.0, 0.5], [-2.0, 0.25], [0.5, 0.5]]), 1):
-        optimizer.apply_gradients([(tf.constant(gradient, tf.float32), variable)])
+        optimizer.apply([tf.constant(gradient, tf.float32)], [variable])
         # PyTorch's AdamW.
         expected *= 1 - 0.1 * 0.5
         first = 0.9 * first + 0.1 * gradient

@@ -86,7 +86,7 @@ def assert_same(first, second):
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
-def wait_for(condition, process, seconds=120):
+def wait_for(condition, process, seconds=600):
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -222,12 +222,20 @@ def losses_of_one_device(prepared):
     return run_losses(prepared, "single")
 
 
-@pytest.mark.parametrize("strategy", ["mirrored", "multiworker"])
-def test_strategies_take_the_same_steps(prepared, strategy, losses_of_one_device):
-    """One device, two logical devices, two processes: the same losses in float32 over 20 steps at the same global batch."""
-    got = run_losses(prepared, strategy)
+@pytest.mark.parametrize(
+    "strategy, compiled", [("mirrored", False), ("multiworker", False), ("single", True), ("mirrored", True)]
+)
+def test_strategies_take_the_same_steps(prepared, strategy, compiled, losses_of_one_device):
+    """One device, two logical devices, two processes, compiled by XLA and not: the same losses in float32 over 20 steps at the
+    same global batch.
+    """
+    got = run_losses(prepared, strategy, compiled)
     np.testing.assert_allclose(got, losses_of_one_device, rtol=1e-4)
     assert len(got) == 20
+    # Validation too, of which each has a part.
+    runs = f"{strategy}-{'compiled' if compiled else 'plain'}", "single-plain"
+    best = [json.loads((prepared / run / "checkpoints/best.json").read_text()) for run in runs]
+    assert best[0] == pytest.approx(best[1], rel=1e-3, abs=1e-2) and best[0]["step"] == 20
 
 
 LOSSES = textwrap.dedent(
@@ -235,24 +243,28 @@ LOSSES = textwrap.dedent(
     import json, os, sys
     from pathlib import Path
     import tensorflow as tf
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    name, folder, compiled = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "compiled"
     if name == "mirrored":
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
     from icdpm.training.strategy import is_chief, make_strategy
     strategy = make_strategy(name)
     from icdpm.configs import load_config
-    from icdpm.keras import keras
     from icdpm.training import run
     from icdpm_datasets.source import open_source
     seen = []
-    class Losses(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            seen.append([float(logs["guidance_loss"]), float(logs["noise_loss"]), float(logs["gradient_norm"])])
-    run.FiniteGuard = lambda *arguments: Losses()
-    config = load_config(folder / "micro.py", ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20"])
+    class Losses(run.FiniteGuard):
+        def after(self, step, rows):
+            super().after(step, rows)
+            seen.extend([logs["guidance_loss"], logs["noise_loss"], logs["gradient_norm"]] for logs in rows)
+    run.FiniteGuard = Losses
+    if compiled:
+        steps = run.Steps
+        run.Steps = lambda system, strategy, dataset, _: steps(system, strategy, dataset, True)
+    changes = ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20", "run.log_every=10"]
+    config = load_config(folder / "micro.py", [*changes, "run.steps_per_call=7"] if compiled else changes)
     pairs = open_source(str(folder / "data"), "train")
-    run.train(config, folder / f"{name}-run", pairs, pairs, strategy)
+    run.train(config, folder / f"{name}-{sys.argv[3]}", pairs, pairs, strategy)
     if is_chief(strategy):
         assert strategy.num_replicas_in_sync == (1 if name == "single" else 2)
         print("LOSSES", json.dumps(seen))
@@ -260,7 +272,7 @@ LOSSES = textwrap.dedent(
 )
 
 
-def run_losses(folder, strategy):
+def run_losses(folder, strategy, compiled=False):
     environments = [{}]
     if strategy == "multiworker":
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
@@ -269,7 +281,7 @@ def run_losses(folder, strategy):
         ]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", LOSSES, strategy, str(folder)],
+            [sys.executable, "-c", LOSSES, strategy, str(folder), "compiled" if compiled else "plain"],
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

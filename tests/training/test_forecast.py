@@ -1,0 +1,97 @@
+"""What a run is said to take, beside what small ones are seen to take."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+
+from icdpm.networks.footprint import footprint
+from icdpm.systems.registry import make_system
+from icdpm.systems.stages import stages_of
+from icdpm.training.forecast import Forecast, forecast
+
+# TensorFlow counts what its allocator hands out where that is this one.
+ALLOCATOR = {"TF_CPU_ALLOCATOR_USE_BFC": "true", "TF_CPU_BFC_MEM_LIMIT_IN_MB": "2000"}
+MEASURED = """
+import json
+import tensorflow as tf
+from icdpm.configs import load_config
+from icdpm.networks.footprint import footprint
+from icdpm.systems.registry import make_system
+from icdpm.training.forecast import batch_of
+from icdpm.training.optimizer import make_optimizer
+
+memory = tf.config.experimental
+tf.config.threading.set_inter_op_parallelism_threads(1)
+config = load_config("tiny", ["unet.multipliers=(1, 2)", "guidance.scales=(1,)"])
+system = make_system(config)
+system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
+specs = batch_of(system, 8, 32)
+batch = {key: tf.zeros(spec.shape, spec.dtype) for key, spec in specs.items()}
+step = tf.function(system.gradients)
+held = memory.get_memory_info("CPU:0")["current"]
+memory.reset_memory_stats("CPU:0")
+step(batch)
+peak = memory.get_memory_info("CPU:0")["peak"] - held
+graph = tf.function(system.gradients, autograph=False).get_concrete_function(specs).graph
+options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
+counted = tf.compat.v1.profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops
+print("SEEN", json.dumps([footprint(system.gradients, specs), [counted, peak]]))
+"""
+
+
+def test_operations_and_memory_are_those_measured():
+    """The profiler's operations, which are all there are, and the allocator's peak."""
+    done = subprocess.run([sys.executable, "-c", MEASURED], env={**os.environ, **ALLOCATOR}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said, measured = json.loads(done.stdout.split("SEEN")[1])
+    assert said == pytest.approx(measured, rel=0.2)
+
+
+def test_memory_of_a_few_operations():
+    spec = tf.TensorSpec([1000])
+    # x + 1 takes its own memory, and its square lies where it lay.
+    assert footprint(lambda x: tf.square(x + 1.0), spec)[1] == 4000
+    # Both of what is needed at the end.
+    assert footprint(lambda x: (tf.square(x), tf.exp(x)), spec)[1] == 8000
+
+    def gradient(x, kernel):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.tanh(tf.matmul(tf.tanh(tf.matmul(x, kernel)), kernel))
+        return tape.gradient(y, x)
+
+    flops, held = footprint(gradient, tf.TensorSpec([50, 100]), tf.TensorSpec([100, 100]))
+    # Two products, and the gradient of each with respect to its left side, while which both results are kept.
+    assert flops == 2 * 4 * 50 * 100 * 100
+    assert held == pytest.approx(3 * 50 * 100 * 4, rel=0.01)
+
+
+def test_a_run_of_stages_on_many_replicas(micro_config):
+    micro_config.data.update({"progressive_steps": (4,), "progressive_crops": (32,), "progressive_batches": (2,)})
+    alone, shared = forecast(micro_config, 1), forecast(micro_config, 2)
+    system = make_system(micro_config)
+    assert alone.parameters == sum(v.shape.num_elements() for v in system.trainable_variables)
+    assert (alone.weights, alone.state) == (4 * alone.parameters, 12 * alone.parameters)
+    # 2 crops of 32×32 are twice as many pixels as 4 of 16×16.
+    assert alone.step_flops[1] == pytest.approx(2 * alone.step_flops[0], rel=0.05)
+    assert shared.step_flops == alone.step_flops
+    assert shared.working < alone.working and alone.validations == 2
+    assert alone.steps == tuple(stage.stop - stage.start for stage in stages_of(micro_config)) == (4, 2)
+    # A restoration is forward only, of 3 evaluations.
+    assert 0.3 < alone.validation_flops / 2 / (alone.step_flops[1] / 2) < 3
+
+
+def test_what_is_said(micro_config):
+    made = Forecast(1000, 2**30, 3 * 2**30, 4 * 2**30, (2 * 10**12,), (7200,), (4,), (1536,), 2, 10**15)
+    lines = made.said(micro_config, 4, 5e11)
+    assert lines[0].startswith("1,000 parameters; ")
+    assert lines[1:] == [
+        "a step: 2 TFLOP, 1 s on 4 replicas at 0.5 TFLOP/s each",
+        "memory a replica: 8.00 GiB (weights 1.00, optimiser 3.00, gradients and activations 4.00)",
+        "input: 4 pairs of crops a second, 0.0 MB/s in 8 bits",
+        "training: 7,200 steps, 2 hours; validation: 2 times, 0.278 hours more",
+    ]

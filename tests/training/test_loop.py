@@ -1,0 +1,97 @@
+"""The loop: steps that are not finite, several steps to a call, and how often anybody waits for the device."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.systems.registry import make_system
+from icdpm.systems.workdir import checkpoint_folder, checkpoint_steps
+from icdpm.training import run
+from icdpm.training.loop import is_due, next_stop
+from icdpm.training.optimizer import make_optimizer
+
+
+@pytest.fixture
+def config(micro_config):
+    with micro_config.unlocked():
+        micro_config.run.update({"steps": 23, "log_every": 10, "validate_every": 23, "checkpoint_every": 23})
+    return micro_config
+
+
+@pytest.fixture
+def train(tmp_path, random_pairs, monkeypatch):
+    """Function (config, name of a workdir) -> (all of its last checkpoint, [(step, fetches so far) of each look])."""
+    fetches = []
+    eager = next(each for each in type(tf.constant(0.0)).__mro__ if "_numpy" in vars(each))
+    fetch = eager._numpy
+
+    def counted(tensor):
+        if tensor.dtype != tf.bool:  # tf.summary asks itself on the host whether it is on
+            fetches.append(tensor.shape)
+        return fetch(tensor)
+
+    monkeypatch.setattr(eager, "_numpy", counted)
+
+    def train(config, name):
+        looks = []
+
+        class Guard(run.FiniteGuard):
+            def after(self, step, rows):
+                looks.append((step, len(fetches)))
+                super().after(step, rows)
+
+        monkeypatch.setattr(run, "FiniteGuard", Guard)
+        run.train(config, tmp_path / name, random_pairs, random_pairs, tf.distribute.get_strategy())
+        reader = tf.train.load_checkpoint(str(checkpoint_folder(tmp_path / name, config.run.steps) / "state"))
+        names = [each for each in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in each]
+        return {each: reader.get_tensor(each) for each in names}, looks
+
+    return train
+
+
+def test_weights_are_the_same_however_many_steps_a_call_takes_and_nobody_waits_between_looks(config, train):
+    one, looks = train(config, "one")
+    assert [step for step, _ in looks] == [1, 10, 20, 23]
+    assert [later - before for (_, before), (_, later) in zip(looks, looks[1:])] == [1, 1, 1]
+    config.run.steps_per_call = 20
+    twenty, looks = train(config, "twenty")
+    assert [step for step, _ in looks] == [10, 20, 23]
+    assert one.keys() == twenty.keys() and len(one) > 50
+    for name, values in one.items():
+        assert values.tobytes() == twenty[name].tobytes(), name
+
+
+def test_the_first_step_that_is_not_finite_is_known_at_the_next_look(config, train, tmp_path):
+    config.optimizer.learning_rate = 1e30
+    config.run.steps_per_call = 7
+    with pytest.raises(IcdpmError, match=r"at step (\d) \(examples \d+ to \d+\) .* not finite") as error:
+        train(config, "diverging")
+    step = int(str(error.value).split("at step ")[1].split()[0])
+    assert 1 < step < 7 and f"(examples {4 * step - 4} to {4 * step - 1})" in str(error.value)
+    assert not checkpoint_steps(tmp_path / "diverging")
+
+
+def test_a_step_that_is_not_finite_changes_nothing(micro_config, batch):
+    system = make_system(micro_config)
+    system.compile(optimizer=make_optimizer(micro_config.optimizer, system.trainable_variables))
+    step = tf.function(system.train_step)
+    step(batch)
+    state = [*system.variables, *system.optimizer.weights, *system.optimizer._optimizer.weights]
+    before = [each.numpy() for each in state]
+    bad = step({**batch, "sharp": batch["sharp"] * np.nan})
+    assert np.isnan(bad["gradient_norm"])
+    for variable, values in zip(state, before):
+        assert variable.numpy().tobytes() == values.tobytes()
+    step(batch)
+    assert system.optimizer.iterations == 2 and any((v.numpy() != values).any() for v, values in zip(state, before))
+
+
+def test_calls_end_where_something_is_due(micro_config):
+    run = micro_config.run
+    run.update({"steps": 50, "steps_per_call": 20, "log_every": 15, "validate_every": 40, "checkpoint_every": 33})
+    ends = [0]
+    while ends[-1] < 50:
+        ends.append(next_stop(ends[-1], run, 28 if ends[-1] < 28 else 50))
+    assert ends == [0, 15, 28, 30, 33, 40, 45, 50]
+    assert [end for end in ends[1:] if is_due(end, run)] == [15, 30, 33, 40, 45, 50]
