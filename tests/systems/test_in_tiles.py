@@ -58,7 +58,7 @@ def test_exact_margins_give_the_whole(block, blocks, config, picture):
         for tile, count in ((2 * reach + 14, 10), (HEIGHT, 2), (WIDTH, 1)):
             tiling, samples = tiled(system, picture, plan, tile, reach)
             assert tiling.count >= count
-            # Samplers of second order make much of what is rounded otherwise: 1.3e-4 beside TensorFlow 2.21, whatever the margin.
+            # Samplers of second order make much of what is rounded otherwise: 1.3e-4 with TensorFlow 2.21, whatever the margin.
             np.testing.assert_allclose(samples, expected, atol=3e-4, err_msg=name)
 
 
