@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -110,7 +111,10 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _download_and_prepare(self, dl_manager, download_config):
         """Writes the examples as they come, in place of TFDS's way to keep an order: a whole split in memory; and the index."""
         places: list[RecordedPair] = []
-        splits = [self._write(split, examples, places) for split, examples in self._split_generators(dl_manager).items()]
+        splits = []
+        for split, examples in self._split_generators(dl_manager).items():
+            with contextlib.closing(examples):  # its progress bar, before the interpreter's end if writing fails
+                splits.append(self._write(split, examples, places))
         self.info.set_splits(tfds.core.SplitDict(splits))
         (self.data_path / INDEX).write_text(index_text(places))
 
