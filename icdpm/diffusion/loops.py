@@ -47,7 +47,7 @@ def follow_in_graph(denoise, start, noise, plan):
 
     def step(t, x, previous):
         on_x, on_image, on_previous, on_noise = tf.unstack(weights[t - 1])
-        denoised = denoise(x, gammas[t])
+        denoised = tf.ensure_shape(denoise(x, gammas[t]), start.shape)  # some networks lose the number of images
         x = on_x * x + on_image * denoised
         if extrapolates:
             x += on_previous * previous

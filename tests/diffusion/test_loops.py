@@ -24,3 +24,15 @@ def test_every_sampler_gives_the_same_numbers(sampler, steps):
 
     in_graph = tf.function(lambda: follow_in_graph(denoise, start, noise, plan))()
     np.testing.assert_array_equal(in_graph, follow(denoise, start, noise, plan))
+
+
+def test_a_network_that_loses_the_number_of_images_is_followed_in_graphs():
+    plan = make_plan("ddim", 3, 0.9)
+    guide = tf.ones([1, 1, 1, 1])
+    shape = [tf.TensorSpec([None, 1, 1, 1])]
+
+    @tf.function(input_signature=shape)
+    def guided(guide):
+        return follow_in_graph(lambda x, gamma: 0.5 * x * guide, tf.ones([1, 4, 4, 3]), None, plan)
+
+    assert guided(guide).shape == (1, 4, 4, 3)
