@@ -2,24 +2,28 @@
 
 import gc
 import io
-import json
 import os
 import shutil
 import struct
-import subprocess
 import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import processes
 import pytest
 from PIL.ExifTags import Base
 
 PEAK_MEMORY = Path(__file__).with_name("peak_memory.py").read_text()
-RUN_EACH = Path(__file__).with_name("run_each.py").read_text()
 # Read when XLA first compiles. LLVM's part of it takes longest, and is not what is tested.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# A config file of a config; its JSON is filled in.
+CONFIG = """
+from icdpm.systems.config import config_from_json
+def get_config():
+    return config_from_json({text!r})
+"""
 # Files, and tests of files, that `make test-fast` leaves out: they train, serve, start processes or compile much.
 SLOW = set(Path(__file__).with_name("slow.txt").read_text().split())
 
@@ -42,26 +46,28 @@ def collected():
         gc.freeze()  # what stays, stays: to look at all of it again takes seconds after every file
 
 
-@pytest.fixture
-def run_each(tmp_path_factory):
-    """Function (command, [arguments of a run, …], environment) -> a CompletedProcess for each, of one process for all."""
+@pytest.fixture(scope="session")
+def start(tmp_path_factory):
+    """Function (program, arguments, environment, cwd) -> a `processes.Process` that runs it."""
+    started = []
 
-    def run(command, cases, environment=None):
-        folder = tmp_path_factory.mktemp("runs")
-        program = [sys.executable, "-c", RUN_EACH, command, str(folder)]
-        given = json.dumps([[str(argument) for argument in case] for case in cases])
-        done = subprocess.run(program, input=given, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, (done, [path.read_text() for path in sorted(folder.glob("*.err"))])
+    def start(program, arguments=(), environment=None, cwd=None):
+        started.append(processes.Process(program, arguments, tmp_path_factory.mktemp("said"), environment, cwd))
+        return started[-1]
 
-        def said(number, ending):
-            return (folder / f"{number}.{ending}").read_text()
+    yield start
+    for each in started:
+        each.kill()
 
-        return [
-            subprocess.CompletedProcess(case, int(said(number, "status")), said(number, "out"), said(number, "err"))
-            for number, case in enumerate(cases)
-        ]
 
-    return run
+@pytest.fixture(scope="session")
+def run_each(start):
+    """Function (command, [arguments of a run, …], environment) -> a CompletedProcess for each run, one after the other."""
+
+    def run_each(command, cases, environment=None):
+        return [processes.completed(start(processes.of_command(command), case, environment)) for case in cases]
+
+    return run_each
 
 
 @pytest.fixture
@@ -74,6 +80,34 @@ def peak_memory():
 def micro_config():
     """A config of the smallest guided model, in float32: a step takes milliseconds."""
     return _micro_config()
+
+
+@pytest.fixture
+def regression_config():
+    """A config of a UNet that regresses, for what is the same with every system: it is traced in a third of the time."""
+    return _regression_config()
+
+
+@pytest.fixture(scope="session")
+def write_config():
+    """Function (file, config) that makes a config file."""
+    from icdpm.systems.config import config_to_json
+
+    return lambda file, config: file.write_text(CONFIG.format(text=config_to_json(config)))
+
+
+@pytest.fixture(scope="session")
+def prepared_runs(tmp_path_factory, write_config):
+    """A folder to train in: micro.py and regression.py, the configs above, and data, ten pairs. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for name, config in (("micro", _micro_config()), ("regression", _regression_config())):
+        write_config(folder / f"{name}.py", config)
+    pairs = RandomPairs()
+    for side, pictures in (("blur", pairs.blurry), ("sharp", pairs.sharp)):
+        (folder / "data" / side).mkdir(parents=True)
+        for name, picture in zip(pairs.names, pictures):
+            PIL.Image.fromarray(picture).save(folder / "data" / side / f"{name}.png")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -94,21 +128,38 @@ def micro_workdir(tmp_path_factory):
 
 
 def _micro_config():
-    from icdpm.systems.config import check_config, default_config
+    from icdpm.systems.config import check_config
 
-    config = default_config()
+    config = _small_config("icdpm")
+    config.guidance.scales = (1,)
+    config.guidance.channels = 4
+    config.guidance.middle_blocks = 1
+    config.optimizer.noise_loss_ramp = 2
+    config.sampling.steps = 3
+    config.sampling.max_noise_variance = 0.9
+    return check_config(config)
+
+
+def _regression_config():
+    from icdpm.systems.config import check_config
+
+    config = _small_config("regression")
+    config.unet.middle_blocks = 1
+    return check_config(config)
+
+
+def _small_config(system):
+    from icdpm.systems.config import default_config
+
+    config = default_config(system)
     config.name = "micro"
     config.precision = "float32"
     config.unet.channels = 4
     config.unet.multipliers = (1, 2)
     config.unet.encoder_blocks = 1
     config.unet.zero_last = False
-    config.guidance.scales = (1,)
-    config.guidance.channels = 4
-    config.guidance.middle_blocks = 1
     config.optimizer.learning_rate = 1e-3
     config.optimizer.learning_rate_ramp = 2
-    config.optimizer.noise_loss_ramp = 2
     config.data.batch = 4
     config.data.crop = 16
     config.run.steps = 6
@@ -116,9 +167,7 @@ def _micro_config():
     config.run.validate_every = 3
     config.run.checkpoint_every = 2
     config.run.validation_images = 2
-    config.sampling.steps = 3
-    config.sampling.max_noise_variance = 0.9
-    return check_config(config)
+    return config
 
 
 @pytest.fixture

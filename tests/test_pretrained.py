@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import PIL.Image
 import pytest
+from processes import completed, of_command
 
 import icdpm
 from icdpm import pretrained
@@ -121,10 +122,10 @@ def test_weights_that_are_not_numbers_are_noticed(copied):
         load(workdir)
 
 
-def test_damage_and_another_configuration_are_one_sentence(copied, micro_workdir, tmp_path):
+def test_damage_and_another_configuration_are_one_sentence(copied, micro_workdir, tmp_path, start):
     workdir, weights = copied
     PIL.Image.fromarray(_photo()).save(tmp_path / "cat.png")
     weights.write_bytes(weights_file(micro_workdir, 6).read_bytes())
-    done = deblur(tmp_path, "cat.png", f"--workdir={workdir}")
+    done = completed(start(of_command("deblur"), ["cat.png", f"--workdir={workdir}"], cwd=tmp_path))
     assert done.returncode == 1 and "belongs to another configuration" in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "restored").exists()

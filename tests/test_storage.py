@@ -134,15 +134,15 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
         read_picture(bucket / "no.png")
 
 
-def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, micro_config, random_pairs):
+def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, regression_config, random_pairs):
     from icdpm.serving.export import export
     from icdpm.systems.workdir import best_file, checkpoint_folder, checkpoint_steps, load
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
 
     def run(steps, workdir=bucket):
-        micro_config.run.steps = steps
-        train(micro_config, str(workdir), random_pairs, random_pairs, make_strategy("single"))
+        regression_config.run.steps = steps
+        train(regression_config, str(workdir), random_pairs, random_pairs, make_strategy("single"))
 
     run(4)
     assert checkpoint_steps(bucket) == [2, 3, 4] and json.loads(best_file(bucket).read_text())["step"]
@@ -155,5 +155,5 @@ def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, micro_co
     assert checkpoint_steps(bucket)[-1] == 6
     for mine, other in zip(load(bucket).get_weights(), load(unbroken).get_weights()):
         np.testing.assert_array_equal(mine, other)
-    export(str(bucket), str(bucket / "models/1"), max_pixels=10_000, samples=1)
+    export(str(bucket), str(bucket / "models/1"), max_pixels=10_000)
     assert {"saved_model.pb", "MODEL_CARD.md", "variables/variables.index"} <= set(names(bucket / "models/1"))

@@ -17,16 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icdpm.systems.config import config_to_json
-
 pytest.importorskip("moto", reason="moto, which serves S3's protocol, is not installed for this Python")
 pytest.importorskip("tensorflow_io", reason="TensorFlow I/O has no release for this Python")
-
-CONFIG = """
-from icdpm.systems.config import config_from_json
-def get_config():
-    return config_from_json({text!r})
-"""
 
 
 class Relay:
@@ -141,14 +133,13 @@ def write_gopro(root, pairs):
                 Image.fromarray(picture).save(root / sequence / side / f"{number:06d}.png")
 
 
-def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each, tmp_path, micro_config, random_pairs):
+def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each, tmp_path, prepared_runs, random_pairs):
     def run(name, *cases):
         every = run_each(name, cases, environment)
         assert all(done.returncode == 0 and "Traceback" not in done.stderr for done in every), every
         return every
 
-    config, data = tmp_path / "micro.py", tmp_path / "GOPRO_Large"
-    config.write_text(CONFIG.format(text=config_to_json(micro_config)))
+    data = tmp_path / "GOPRO_Large"
     write_gopro(data, random_pairs)
 
     # Prepared: the records lie in the bucket, and a second time finds them there.
@@ -157,7 +148,7 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each
     assert prepared.stdout.startswith("ready: gopro/blur/1.0.0, ") and again.stdout.startswith("already there: ")
 
     # Trained from there: the storage is away for a moment, then the run is killed.
-    flags = [f"--config={config}", "--data=gopro", records]
+    flags = [f"--config={prepared_runs / 'regression.py'}", "--data=gopro", records]
     training = subprocess.Popen(
         command("train", *flags, "--workdir=s3://bucket/run", "--set=run.steps=400"),
         env=environment,

@@ -37,7 +37,7 @@ def deblur(*arguments, **options):
 
 @pytest.fixture
 def deblur_each(run_each):
-    """Function ([arguments of a run, …]) -> [(exit status, stderr)], of one process for all."""
+    """Function ([arguments of a run, …]) -> [(exit status, stderr)]."""
 
     def deblur_each(cases):
         runs = run_each("deblur", cases)

@@ -16,10 +16,10 @@ RUN = "import sys; sys.argv[0] = 'icdpm-evaluate'; from icdpm.commands.evaluate 
 
 @pytest.fixture
 def evaluate_each(run_each):
-    """Function ([arguments of a run, …], **environment) -> [(exit status, stderr)], of one process for all."""
+    """Function ([arguments of a run, …], **environment) -> [(exit status, stderr)]."""
 
     def evaluate_each(cases, **environment):
-        runs = run_each("evaluate", cases, {**os.environ, **environment})
+        runs = run_each("evaluate", cases, environment)
         assert not any("Traceback" in done.stderr for done in runs), runs
         return [(done.returncode, "\n".join(done.stderr.splitlines())) for done in runs]
 

@@ -1,28 +1,20 @@
 """icdpm-export as a person runs it."""
 
-import subprocess
-import sys
 
-RUN = "import sys; sys.argv[0] = 'icdpm-export'; from icdpm.commands.export import run; run()"
-
-
-def export(*arguments):
-    return subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True)
-
-
-def test_wrong_flags_are_one_sentence(micro_workdir, tmp_path):
-    for arguments, said in [
+def test_wrong_flags_are_one_sentence(micro_workdir, run_each):
+    cases = [
         ([f"--workdir={micro_workdir}"], "--output is missing"),
         ([f"--workdir={micro_workdir}", "--output=1", "--precision=float16"], "should be one of <float32|mixed_bfloat16>"),
         ([f"--workdir={micro_workdir}", "--output=1", "more"], "unexpected argument 'more'"),
-    ]:
-        done = export(*arguments)
+    ]
+    for done, (_, said) in zip(run_each("export", [arguments for arguments, _ in cases]), cases):
         assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_an_export(micro_workdir, tmp_path):
+def test_an_export(micro_workdir, tmp_path, run_each):
     where = [f"--workdir={micro_workdir}", f"--output={tmp_path}/models/icdpm/1"]
-    done = export(*where, "--precision=mixed_bfloat16", "--preset=fast", "--steps=2", "--max_pixels=5000")
+    flags = ["--precision=mixed_bfloat16", "--preset=fast", "--steps=2", "--max_pixels=5000"]
+    [done] = run_each("export", [[*where, *flags]])
     assert done.returncode == 0 and "Traceback" not in done.stderr
     assert done.stdout == f"exported to {tmp_path}/models/icdpm/1; see {tmp_path}/models/icdpm/1/MODEL_CARD.md\n"
     card = (tmp_path / "models/icdpm/1/MODEL_CARD.md").read_text()
@@ -30,10 +22,9 @@ def test_an_export(micro_workdir, tmp_path):
     assert "mixed_bfloat16" in card and [path.name for path in (tmp_path / "models/icdpm").iterdir()] == ["1"]
 
 
-def test_without_what_a_model_for_a_server_needs_it_is_one_sentence(micro_workdir, tmp_path):
+def test_without_what_a_model_for_a_server_needs_it_is_one_sentence(micro_workdir, tmp_path, run_each):
     (tmp_path / "tensorflow_serving.py").write_text("raise ImportError")
-    run = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {RUN}"
     flags = [f"--workdir={micro_workdir}", f"--output={tmp_path}/1"]
-    done = subprocess.run([sys.executable, "-c", run, *flags], capture_output=True, text=True)
+    [done] = run_each("export", [flags], {"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and not (tmp_path / "1").exists()
     assert "pip install --no-deps 'tensorflow-serving-api==2." in done.stderr

@@ -1,18 +1,14 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from icdpm_datasets.published.sets import overview
 
-RUN = "import sys; sys.argv[0] = 'icdpm-prepare'; from icdpm.commands.prepare import run; run()"
 
-
-def prepare(*arguments):
-    return subprocess.run([sys.executable, "-c", RUN, *map(os.fspath, arguments)], capture_output=True, text=True)
+@pytest.fixture
+def prepare(run_each):
+    """Function (arguments) -> the CompletedProcess of a run."""
+    return lambda *arguments: run_each("prepare", [arguments])[0]
 
 
 @pytest.fixture
@@ -23,13 +19,13 @@ def frames(tmp_path):
     return tmp_path / "video"
 
 
-def test_frames_become_pairs(frames, tmp_path):
+def test_frames_become_pairs(frames, tmp_path, prepare):
     ran = prepare("frames", f"--source={frames}", f"--output={tmp_path / 'pairs'}", "--window=5")
     assert ran.returncode == 0 and ran.stdout == f"ready: 1 pairs in {tmp_path / 'pairs'}\n"
     assert (tmp_path / "pairs/blur/2.png").is_file()
 
 
-def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_path):
+def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_path, prepare):
     ran = prepare("gopro", f"--source={frames}", f"--data_dir={tmp_path / 'data'}")
     assert ran.returncode == 1 and ran.stdout == ""
     (line,) = ran.stderr.splitlines()
@@ -37,7 +33,7 @@ def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_pat
     assert "https://seungjunnah.github.io/Datasets/gopro" in line
 
 
-def test_help_names_every_published_set():
+def test_help_names_every_published_set(prepare):
     ran = prepare("--help")
     assert ran.returncode == 0 and all(line in ran.stdout for line in overview().splitlines())
 
@@ -54,12 +50,12 @@ def test_help_names_every_published_set():
         (["shake", "--output=x", "--min_extent=9", "--max_extent=3"], "--min_extent is larger than --max_extent"),
     ],
 )
-def test_wrong_flags_are_told(arguments, message):
+def test_wrong_flags_are_told(arguments, message, prepare):
     ran = prepare(*arguments, "--source=x")
     assert ran.returncode == 2 and message in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_weights_are_taken_or_one_clear_sentence(tmp_path, monkeypatch):
+def test_weights_are_taken_or_one_clear_sentence(tmp_path, monkeypatch, prepare):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     (tmp_path / "notes.txt").write_text("not weights")
     ran = prepare("weights/niqe", f"--source={tmp_path / 'notes.txt'}")
@@ -68,6 +64,6 @@ def test_weights_are_taken_or_one_clear_sentence(tmp_path, monkeypatch):
     assert line.startswith(f"icdpm-prepare: error: {tmp_path / 'notes.txt'}: none of the missing weights is in it")
 
 
-def test_only_weights_go_without_a_source():
+def test_only_weights_go_without_a_source(prepare):
     ran = prepare("gopro")
     assert ran.returncode == 2 and "--source is missing" in ran.stderr

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from processes import of_command, wait_until
 
 from icdpm.systems.workdir import checkpoint_steps
 
@@ -60,26 +60,28 @@ def folder(tmp_path_factory):
     return folder
 
 
-def command(name, *arguments):
-    return [sys.executable, "-c", f"from icdpm.commands.{name} import run; run()", *map(str, arguments)]
-
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])}
-
-
-def run(*arguments):
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, env=ENVIRONMENT)
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    return done
-
-
-def training(folder, workdir):
-    return "train", f"--config={folder / 'sharpener_config.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}"
+ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 @pytest.fixture(scope="module")
-def workdir(folder):
-    done = run(*training(folder, "run"))
+def run(run_each):
+    """Function (command, arguments) -> the CompletedProcess of a run that succeeds."""
+
+    def run(command, *arguments):
+        [done] = run_each(command, [arguments], ENVIRONMENT)
+        assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return run
+
+
+def training(folder, workdir):
+    return [f"--config={folder / 'sharpener_config.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}"]
+
+
+@pytest.fixture(scope="module")
+def workdir(folder, run):
+    done = run("train", *training(folder, "run"))
     assert "charbonnier loss" in done.stderr and "noise" not in done.stderr
     return folder / "run"
 
@@ -96,15 +98,12 @@ def test_no_file_of_icdpm_names_it():
         assert "sharpener" not in path.read_text().lower(), path
 
 
-def test_killed_and_resumed_equals_unbroken(folder, workdir):
-    process = subprocess.Popen(
-        command(*training(folder, "broken")), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=ENVIRONMENT
-    )
-    while not checkpoint_steps(folder / "broken"):
-        assert process.poll() is None, process.communicate()
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    run(*training(folder, "broken"))
+def test_killed_and_resumed_equals_unbroken(folder, workdir, start, run):
+    process = start(of_command("train"), training(folder, "broken"), ENVIRONMENT)
+    wait_until(lambda: checkpoint_steps(folder / "broken"), [process])
+    process.kill()
+    process.wait()
+    run("train", *training(folder, "broken"))
     unbroken, broken = weights(workdir), weights(folder / "broken")
     assert unbroken.keys() == broken.keys() and len(unbroken) == 6
     for name, array in unbroken.items():
@@ -112,13 +111,13 @@ def test_killed_and_resumed_equals_unbroken(folder, workdir):
 
 
 @pytest.fixture(scope="module")
-def restored(folder, workdir):
+def restored(folder, workdir, run):
     """What icdpm-deblur makes of the blurry pictures, whole."""
     run("deblur", folder / "data/blur", f"--workdir={workdir}", f"--output={folder / 'whole'}")
     return folder / "whole"
 
 
-def test_tiles_give_the_whole(folder, workdir, restored):
+def test_tiles_give_the_whole(folder, workdir, restored, run):
     run("deblur", folder / "data/blur", f"--workdir={workdir}", f"--output={folder / 'tiled'}", "--tile=16")
     for path in restored.iterdir():
         np.testing.assert_array_equal(np.asarray(Image.open(folder / "tiled" / path.name)), np.asarray(Image.open(path)))
@@ -138,7 +137,7 @@ def test_it_has_no_samples_to_ask_for(folder, workdir, run_each):
     assert not (folder / "none").exists()
 
 
-def test_it_is_evaluated(folder, workdir, restored):
+def test_it_is_evaluated(folder, workdir, restored, run):
     output = folder / "evaluation"
     data = f"--dataset={folder / 'data'}"
     run("evaluate", f"--workdir={workdir}", data, "--metrics=psnr", f"--output={output}")
@@ -147,7 +146,7 @@ def test_it_is_evaluated(folder, workdir, restored):
         np.testing.assert_array_equal(np.asarray(Image.open(output / "run" / path.name)), np.asarray(Image.open(path)))
 
 
-def test_what_is_exported_needs_neither_it_nor_icdpm(folder, workdir, restored):
+def test_what_is_exported_needs_neither_it_nor_icdpm(folder, workdir, restored, run):
     run("export", f"--workdir={workdir}", f"--output={folder / 'model'}")
     assert "There are none: the model gives one answer" in (folder / "model/MODEL_CARD.md").read_text()
     np.save(folder / "given.npy", np.asarray(Image.open(folder / "data/blur/3.png")))

@@ -1,7 +1,6 @@
 """Several devices at once, tried on logical ones of a CPU."""
 
-import subprocess
-import sys
+from processes import completed
 
 CHECK = """
 import functools, sys, threading
@@ -27,7 +26,7 @@ assert {v.device[-5:] for v in system.variables} == {"CPU:0"} and each[1].args[1
 """
 
 
-def test_two_devices_restore_an_album_to_the_same_bytes(micro_workdir, tmp_path):
+def test_two_devices_restore_an_album_to_the_same_bytes(micro_workdir, tmp_path, start):
     import numpy as np
     from PIL import Image
 
@@ -36,7 +35,7 @@ def test_two_devices_restore_an_album_to_the_same_bytes(micro_workdir, tmp_path)
     for number in range(5):
         pixels = rng.integers(0, 256, (20 + number, 30, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "album" / f"{number}.png")
-    done = subprocess.run([sys.executable, "-c", CHECK, micro_workdir, tmp_path / "album"], capture_output=True, text=True)
+    done = completed(start(CHECK, [micro_workdir, tmp_path / "album"]))
     assert done.returncode == 0, done.stderr
     for number in range(5):
         one, two = ((tmp_path / name / f"{number}.png").read_bytes() for name in ("one", "two"))

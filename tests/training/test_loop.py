@@ -13,10 +13,10 @@ from icdpm.training.optimizer import make_optimizer
 
 
 @pytest.fixture
-def config(micro_config):
-    with micro_config.unlocked():
-        micro_config.run.update({"steps": 23, "log_every": 10, "validate_every": 23, "checkpoint_every": 23})
-    return micro_config
+def config(regression_config):
+    with regression_config.unlocked():
+        regression_config.run.update({"steps": 23, "log_every": 10, "validate_every": 23, "checkpoint_every": 23})
+    return regression_config
 
 
 @pytest.fixture

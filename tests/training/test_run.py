@@ -1,72 +1,35 @@
 """Runs: killed and resumed equals unbroken, signals, locks, guards, wrong workdirs."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import textwrap
-import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import config_to_json
-from icdpm.systems.workdir import checkpoint_steps, config_file, load, read_config, read_data
-
-# A config file of the micro model; the JSON is filled in by the test.
-CONFIG = """
-from icdpm.systems.config import config_from_json
-def get_config():
-    return config_from_json({text!r})
-"""
-RUN = "from icdpm.commands.train import run; run()"
+from icdpm.systems.workdir import checkpoint_steps, config_file, load, read_data
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory, micro_workdir):
-    """A folder with the micro config and a paired folder to train on. Tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("prepared")
-    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(read_config(micro_workdir))))
-    sharp = np.random.default_rng(0).integers(0, 256, (10, 24, 24, 3), dtype=np.uint8)
-    blurry = ((sharp.astype(np.uint16) + np.roll(sharp, 1, axis=2)) // 2).astype(np.uint8)
-    for side, pictures in (("blur", blurry), ("sharp", sharp)):
-        (folder / "data" / side).mkdir(parents=True)
-        for number, picture in enumerate(pictures):
-            Image.fromarray(picture).save(folder / "data" / side / f"pair_{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(prepared):
+def trained(prepared_runs, run_each, tmp_path_factory):
     """A workdir of two steps. Tests leave it as it is."""
-    done = train(prepared, "run", "--set=run.steps=2")
+    folder = tmp_path_factory.mktemp("trained")
+    [done] = run_each("train", [arguments(prepared_runs, folder / "run", "--set=run.steps=2")])
     assert done.returncode == 0, done.stderr
-    return prepared / "run"
+    return folder / "run"
 
 
 @pytest.fixture
-def folder(tmp_path, prepared):
+def folder(tmp_path, prepared_runs):
     """A copy of the prepared folder."""
-    for each in ("micro.py", "data"):
-        (shutil.copytree if (prepared / each).is_dir() else shutil.copy)(prepared / each, tmp_path / each)
-    return tmp_path
+    return shutil.copytree(prepared_runs, tmp_path / "runs")
 
 
-def arguments(folder, workdir, *flags):
-    return [f"--config={folder / 'micro.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
-
-
-def command(folder, workdir, *flags):
-    return [sys.executable, "-c", RUN, *arguments(folder, workdir, *flags)]
-
-
-def train(folder, workdir, *flags):
-    """A run in a process of its own; what is only about what it says is `run_each`'s."""
-    return subprocess.run(command(folder, workdir, *flags), capture_output=True, text=True)
+def arguments(folder, workdir, *flags, config="regression"):
+    return [f"--config={folder / config}.py", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
 
 
 def weights(folder, workdir, step, part="weights"):
@@ -86,14 +49,6 @@ def assert_same(first, second):
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
-def wait_for(condition, process, seconds=600):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 NAF = ["--set=unet.block=naf", "--set=unet.blocks=(1, 2, 1)", "--set=data.repeat=2"]
 
 
@@ -106,16 +61,18 @@ PROGRESSIVE = [
 
 
 @pytest.mark.parametrize(
-    "flags, kills", [([], (2, 4)), (NAF, (2,)), (PROGRESSIVE, (2,))], ids=["residual", "naf", "progressive"]
+    "config, flags, kills",
+    [("micro", [], (2,)), ("regression", [], (2, 4)), ("regression", NAF, (2,)), ("regression", PROGRESSIVE, (2,))],
+    ids=["icdpm", "regression", "naf", "progressive"],
 )
-def test_killed_and_resumed_equals_unbroken(folder, flags, kills, run_each):
+def test_killed_and_resumed_equals_unbroken(folder, config, flags, kills, start, run_each):
     # Killed with the checkpoint just there, most likely while the next steps run.
     for step in kills:
-        process = subprocess.Popen(command(folder, "broken", *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for(lambda step=step: step in checkpoint_steps(folder / "broken"), process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    runs = [arguments(folder, workdir, *flags) for workdir in ("unbroken", "broken", "broken")]
+        process = start(of_command("train"), arguments(folder, "broken", *flags, config=config))
+        wait_until(lambda step=step: step in checkpoint_steps(folder / "broken"), [process])
+        process.kill()
+        process.wait()
+    runs = [arguments(folder, workdir, *flags, config=config) for workdir in ("unbroken", "broken", "broken")]
     unbroken, result, once_more = run_each("train", runs)
     assert unbroken.returncode == 0, unbroken.stderr
     assert "trained 6 steps" in unbroken.stdout
@@ -133,14 +90,12 @@ def test_killed_and_resumed_equals_unbroken(folder, flags, kills, run_each):
     assert once_more.returncode == 0 and "trained 6 steps" in once_more.stdout
 
 
-def test_sigterm_saves_and_leaves_and_a_second_run_is_refused(folder):
+def test_sigterm_saves_and_leaves_and_a_second_run_is_refused(folder, start, run_each):
     flags = ["--set=run.steps=100000", "--set=run.checkpoint_every=100000", "--set=run.validate_every=100000"]
-    process = subprocess.Popen(
-        command(folder, "long", *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=0
-    )
+    process = start(of_command("train"), arguments(folder, "long", *flags))
     events = folder / "long/tensorboard"
-    wait_for(lambda: events.is_dir() and any(p.stat().st_size > 1000 for p in events.iterdir()), process)
-    second = train(folder, "long", *flags)
+    wait_until(lambda: events.is_dir() and any(p.stat().st_size > 1000 for p in events.iterdir()), [process])
+    [second] = run_each("train", [arguments(folder, "long", *flags)])
     assert second.returncode == 1 and "another run is training" in second.stderr and "Traceback" not in second.stderr
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
@@ -177,25 +132,26 @@ def test_bad_input_is_one_sentence(folder, trained, run_each):
         assert said in message and "Traceback" not in result.stderr, (flags, result.stderr)
     # Nothing of what was refused is left that blocks the corrected command.
     assert not any(path.is_file() and path.name != ".lock" for path in (folder / "bad").rglob("*"))
-    assert train(folder, "bad", "--set=run.steps=1", "--set=data.batch=2").returncode == 0
+    [corrected] = run_each("train", [arguments(folder, "bad", "--set=run.steps=1", "--set=data.batch=2")])
+    assert corrected.returncode == 0, corrected.stderr
     assert before == {path: path.read_bytes() for path in before} and len(list((folder / "data/blur").iterdir())) == 10
 
 
-def test_a_picture_damaged_since_the_start_is_named(folder):
+def test_a_picture_damaged_since_the_start_is_named(folder, run_each):
     for path in (folder / "data/blur").iterdir():
         path.write_bytes(path.read_bytes()[:-600])
-    result = train(folder, "damaged")
+    [result] = run_each("train", [arguments(folder, "damaged")])
     assert result.returncode == 1 and "cannot be read as a picture" in result.stderr
     assert "Traceback" not in result.stderr, result.stderr
 
 
-def test_a_step_that_is_not_finite_stops_the_run(folder):
+def test_a_step_that_is_not_finite_stops_the_run(folder, run_each):
     flags = [
         "--set=optimizer.learning_rate=1e30",
         "--set=run.checkpoint_every=1",
         "--set=optimizer.learning_rate_ramp=2",
     ]
-    result = train(folder, "diverging", *flags)
+    [result] = run_each("train", [arguments(folder, "diverging", *flags)])
     assert result.returncode == 1 and "not finite" in result.stderr and "Traceback" not in result.stderr, result.stderr
     stopped = int(result.stderr.split("at step ")[1].split()[0])
     steps = checkpoint_steps(folder / "diverging")
@@ -218,23 +174,29 @@ def test_a_damaged_config_or_checkpoint_is_named(folder, trained, run_each):
 
 
 @pytest.fixture(scope="module")
-def losses_of_one_device(prepared):
-    return run_losses(prepared, "single")
+def losses_folder(prepared_runs, tmp_path_factory):
+    """A copy of the prepared folder."""
+    return shutil.copytree(prepared_runs, tmp_path_factory.mktemp("losses") / "runs")
+
+
+@pytest.fixture(scope="module")
+def losses_of_one_device(losses_folder, start):
+    return run_losses(start, losses_folder, "single")
 
 
 @pytest.mark.parametrize(
     "strategy, compiled", [("mirrored", False), ("multiworker", False), ("single", True), ("mirrored", True)]
 )
-def test_strategies_take_the_same_steps(prepared, strategy, compiled, losses_of_one_device):
+def test_strategies_take_the_same_steps(losses_folder, strategy, compiled, losses_of_one_device, start):
     """One device, two logical devices, two processes, compiled by XLA and not: the same losses in float32 over 20 steps at the
     same global batch.
     """
-    got = run_losses(prepared, strategy, compiled)
+    got = run_losses(start, losses_folder, strategy, compiled)
     np.testing.assert_allclose(got, losses_of_one_device, rtol=1e-4)
     assert len(got) == 20
     # Validation too, of which each has a part.
     runs = f"{strategy}-{'compiled' if compiled else 'plain'}", "single-plain"
-    best = [json.loads((prepared / run / "checkpoints/best.json").read_text()) for run in runs]
+    best = [json.loads((losses_folder / run / "checkpoints/best.json").read_text()) for run in runs]
     assert best[0] == pytest.approx(best[1], rel=1e-3, abs=1e-2) and best[0]["step"] == 20
 
 
@@ -272,43 +234,18 @@ LOSSES = textwrap.dedent(
 )
 
 
-def run_losses(folder, strategy, compiled=False):
+def run_losses(start, folder, strategy, compiled=False):
     environments = [{}]
     if strategy == "multiworker":
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
         environments = [
             {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})} for i in range(2)
         ]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", LOSSES, strategy, str(folder), "compiled" if compiled else "plain"],
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for environment in environments
-    ]
-    try:
-        outputs = [process.communicate(timeout=900) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert all(process.returncode == 0 for process in processes), outputs
-    line = next(line for line in outputs[0][0].splitlines() if line.startswith("LOSSES"))
+    given = [strategy, folder, "compiled" if compiled else "plain"]
+    ended = [completed(process) for process in [start(LOSSES, given, environment) for environment in environments]]
+    assert all(each.returncode == 0 for each in ended), ended
+    line = next(line for line in ended[0].stdout.splitlines() if line.startswith("LOSSES"))
     return np.array(json.loads(line.split(" ", 1)[1]))
-
-
-def free_ports(count):
-    import socket
-
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def test_checkpoints_need_only_the_workdir(trained, tmp_path):
@@ -327,13 +264,17 @@ def test_checkpoints_need_only_the_workdir(trained, tmp_path):
     with pytest.raises(IcdpmError, match="damaged"):
         load(workdir)
     with pytest.raises(IcdpmError, match="not the workdir"):
-        load(trained.parent / "data")
+        load(tmp_path)
 
 
-def test_a_run_starts_from_the_averages_of_another(folder, trained, run_each):
+WIDER = "--set=unet.channels=8"
+
+
+def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_runs, run_each):
     still = ["--set=optimizer.learning_rate=1e-12", "--set=run.steps=1", f"--start_from={trained}"]
     tuned, other = run_each(
-        "train", [arguments(folder, "tuned", *still), arguments(folder, "other", *still, "--set=unet.channels=8")]
+        "train",
+        [arguments(folder, workdir, *still, *flags) for workdir, *flags in (["tuned"], ["other", WIDER])],
     )
     assert tuned.returncode == 0, tuned.stderr
     first, began = weights(trained.parent, "run", 2), weights(folder, "tuned", 1)
@@ -341,23 +282,24 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, run_each):
     for name, values in first.items():
         np.testing.assert_allclose(began[name], values, atol=1e-6)
     seen = read_data(folder / "tuned")["training"]
-    assert seen == [f"before, in 2 steps: 10 pairs in {trained.parent / 'data'}", f"10 pairs in {folder / 'data'}"]
+    assert seen == [f"before, in 2 steps: 10 pairs in {prepared_runs / 'data'}", f"10 pairs in {folder / 'data'}"]
     # What fits is taken, and what does not is told.
     assert other.returncode == 0 and "variables begin with the weights of" in other.stdout, other.stderr
     assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout
 
 
-def test_features_are_aligned_with_the_pictures_of_another_domain(folder, trained, micro_config, run_each):
+def test_features_are_aligned_with_the_pictures_of_another_domain(folder, micro_config, write_config, run_each):
     from icdpm.systems.config import check_config, default_config
 
     config = default_config("aligned_icdpm")
     config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})
-    (folder / "aligned.py").write_text(CONFIG.format(text=config_to_json(check_config(config))))
-    begin = [f"--config={folder / 'aligned.py'}", f"--start_from={trained}", "--set=run.steps=3"]
+    write_config(folder / "aligned.py", check_config(config))
+    begin = [f"--config={folder / 'aligned.py'}", f"--start_from={folder / 'run'}", "--set=run.steps=3"]
     target = f"--target_data={folder / 'data'}"
-    without, aligned, unasked = run_each(
+    _, without, aligned, unasked = run_each(
         "train",
         [
+            arguments(folder, "run", "--set=run.steps=2", config="micro"),
             arguments(folder, "none", *begin),
             arguments(folder, "aligned", *begin, target),
             arguments(folder, "unasked", target),
@@ -367,9 +309,9 @@ def test_features_are_aligned_with_the_pictures_of_another_domain(folder, traine
     assert not (folder / "none/config.json").exists()
     assert aligned.returncode == 0 and "; new: discriminator_1/" in aligned.stdout, aligned.stderr
     assert "discriminator loss" in aligned.stderr and "alignment loss" in aligned.stderr
-    before, after = weights(trained.parent, "run", 2), weights(folder, "aligned", 3)
+    before, after = weights(folder, "run", 2), weights(folder, "aligned", 3)
     assert before.keys() < after.keys() and any("discriminator" in name for name in after)
     own = f"10 pairs in {folder / 'data'}"
-    earlier = f"before, in 2 steps: 10 pairs in {trained.parent / 'data'}"
-    assert read_data(folder / "aligned")["training"] == [earlier, own, f"the blurry pictures alone of {own}"]
+    seen = [f"before, in 2 steps: {own}", own, f"the blurry pictures alone of {own}"]
+    assert read_data(folder / "aligned")["training"] == seen
     assert unasked.returncode == 1 and "has no use for pictures of another domain" in unasked.stderr

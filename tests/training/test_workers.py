@@ -2,58 +2,32 @@
 
 import concurrent.futures
 import json
-import os
+import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from processes import free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import config_to_json
-from icdpm.systems.workdir import checkpoint_folder, checkpoint_steps, read_config
+from icdpm.systems.workdir import checkpoint_folder, checkpoint_steps
 from icdpm.training.meeting import meet, read_tf_config
 
-RUN = "from icdpm.commands.train import run; run()"
-CONFIG = """
-from icdpm.systems.config import config_from_json
-def get_config():
-    return config_from_json({text!r})
-"""
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, micro_workdir):
-    """A folder with the micro config, of a batch that one, two and three workers can share, and pairs to train on."""
-    folder = tmp_path_factory.mktemp("workers")
-    config = read_config(micro_workdir)
-    config.data.batch = 6
-    config.run.update({"steps": 100_000, "validate_every": 100_000, "log_every": 2})
-    (folder / "micro.py").write_text(CONFIG.format(text=config_to_json(config)))
-    rng = np.random.default_rng(0)
-    for side in ("blur", "sharp"):
-        (folder / "data" / side).mkdir(parents=True)
-        for number in range(10):
-            Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(folder / f"data/{side}/{number}.png")
+@pytest.fixture
+def folder(prepared_runs, tmp_path, regression_config, write_config):
+    """A folder with a config, of a batch that one, two and three workers can share, and pairs to train on."""
+    folder = shutil.copytree(prepared_runs, tmp_path / "runs")
+    regression_config.data.batch = 6
+    regression_config.run.update({"steps": 100_000, "validate_every": 100_000, "log_every": 2})
+    write_config(folder / "workers.py", regression_config)
     return folder
 
 
 def arguments(folder, workdir, *flags):
-    return [f"--config={folder / 'micro.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    return [f"--config={folder / 'workers.py'}", f"--data={folder / 'data'}", f"--workdir={folder / workdir}", *flags]
 
 
 def tf_config(ports, index):
@@ -64,33 +38,23 @@ def tf_config(ports, index):
 class Cluster:
     """Workers that train."""
 
-    def __init__(self, folder, workdir, count, *flags, of_each=()):
+    def __init__(self, start, folder, workdir, count, *flags, of_each=()):
         ports = free_ports(count)
         self.processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", RUN, *arguments(folder, workdir, "--strategy=multiworker", *flags, *own)],
-                env={**os.environ, "TF_CONFIG": tf_config(ports, index)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
+            start(
+                of_command("train"),
+                arguments(folder, workdir, "--strategy=multiworker", *flags, *own),
+                {"TF_CONFIG": tf_config(ports, index)},
             )
             for index, own in enumerate(of_each or [()] * count)
         ]
 
-    def wait_for(self, condition, seconds=600):
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert all(each.poll() is None for each in self.processes), self.ended()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    def wait_for(self, condition):
+        wait_until(condition, self.processes)
 
     def ended(self, seconds=120):
         """(status, stdout, stderr) of each."""
-        try:
-            return [(each.wait(seconds), *each.communicate()) for each in self.processes]
-        finally:
-            for each in self.processes:
-                each.kill()
+        return [(each.wait(seconds), *each.communicate()) for each in self.processes]
 
 
 def latest(folder, workdir):
@@ -104,16 +68,16 @@ def assert_told(ended, *words):
     assert all(word in err.strip().splitlines()[-1] for word in words), err
 
 
-def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(folder, run_each):
+def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(folder, start, run_each):
     # SIGTERM to one that is not the chief: one checkpoint, and both say the same.
-    two = Cluster(folder, "run", 2)
+    two = Cluster(start, folder, "run", 2)
     two.wait_for(lambda: latest(folder, "run"))
     two.processes[1].send_signal(signal.SIGTERM)
     for status, out, err in two.ended():
         assert status == 128 + signal.SIGTERM and "stopped by signal 15; the same command continues" in out, err
     stopped = latest(folder, "run")
     # Three go on; the chief is killed, and the others end within a minute.
-    three = Cluster(folder, "run", 3)
+    three = Cluster(start, folder, "run", 3)
     three.wait_for(lambda: latest(folder, "run") > stopped)
     three.processes[0].kill()
     killed = time.monotonic()
@@ -122,7 +86,7 @@ def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(
     assert time.monotonic() - killed < 60
     # Two again; the other one is killed.
     before = latest(folder, "run")
-    again = Cluster(folder, "run", 2)
+    again = Cluster(start, folder, "run", 2)
     again.wait_for(lambda: latest(folder, "run") > before)
     again.processes[1].kill()
     killed = time.monotonic()
@@ -139,8 +103,8 @@ def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(
                 np.testing.assert_allclose(mine[name], other[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_workers_that_were_not_given_the_same_say_so(folder):
-    for ended in Cluster(folder, "unequal", 2, of_each=[(), ("--set=seed=3",)]).ended(600):
+def test_workers_that_were_not_given_the_same_say_so(folder, start):
+    for ended in Cluster(start, folder, "unequal", 2, of_each=[(), ("--set=seed=3",)]).ended(600):
         assert_told(ended, "worker 1 has another config than worker 0", "give the same --config and --set to all")
     assert not checkpoint_steps(folder / "unequal") and not (folder / "unequal/config.json").exists()
 

@@ -3,13 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
+from processes import completed
 
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
@@ -88,12 +87,11 @@ def test_missing_pictures_are_named(tmp_path):
         open_pictures(tmp_path)
 
 
-def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path):
-    module = "icdpm_experiments.packaged_model.bench_weights"
+def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, start):
+    program = "import runpy; runpy.run_module('icdpm_experiments.packaged_model.bench_weights', run_name='__main__')"
     flags = [f"--workdir={micro_workdir}", f"--pairs=few={pairs_folder}", "--metrics=psnr,lpips_alex", "--paper_crop=16"]
-    environment = {**os.environ, "ICDPM_CACHE": str(tmp_path / "no weights")}
-    command = [sys.executable, "-m", module, *flags]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    environment = {"ICDPM_CACHE": str(tmp_path / "no weights")}
+    done = completed(start(program, flags, environment, cwd=tmp_path))
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "results/weights_micro.json").read_text())
     rows = {(row["set"], row["restored"]): row for row in content["rows"]}
