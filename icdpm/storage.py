@@ -32,6 +32,14 @@ def is_remote(name):
     return bool(colon) and scheme.isalnum()
 
 
+def or_closed(name):
+    """What is said further of something that is not there: "", or where its storage may only be closed, that.
+
+    An S3 server tells nobody apart who may not read and what does not exist; to write it refuses by itself.
+    """
+    return " (or these credentials may not read it)" if os.fspath(name).startswith("s3://") else ""
+
+
 class RemotePath(os.PathLike):
     """A path in a storage that TensorFlow knows, with the methods of `pathlib.Path` and their errors, which are OSErrors.
 

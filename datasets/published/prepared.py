@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
 from icdpm.errors import IcdpmError
-from icdpm.storage import RemotePath, is_remote, storage_path
+from icdpm.storage import RemotePath, is_remote, or_closed, storage_path
 from icdpm_datasets.published.records import INDEX
 from icdpm_datasets.published.sets import tfds_name
 
@@ -84,5 +84,6 @@ def prepared_set(name: str, data_dir: str | None, split: str = "test") -> Prepar
     if prepared is None:
         wanted = name if tfds_name(name) == recorded else recorded
         command = f"icdpm-prepare {wanted} --source=ARCHIVE_OR_FOLDER" + (f" --data_dir={data_dir}" if data_dir else "")
-        raise IcdpmError(f"{data_dir or tfds.core.constants.DATA_DIR}: {wanted} is not there; make it with {command}")
+        where = data_dir or tfds.core.constants.DATA_DIR
+        raise IcdpmError(f"{where}: {wanted} is not there{or_closed(where)}; make it with {command}")
     return prepared

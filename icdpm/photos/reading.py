@@ -16,7 +16,7 @@ from icdpm.photos.exif import apply_exif, read_exif
 from icdpm.photos.header import header_of, open_picture, too_many_pixels
 from icdpm.photos.photo import Photo
 from icdpm.photos.tiff import decode_deep_tiff
-from icdpm.storage import is_remote, storage_path
+from icdpm.storage import is_remote, or_closed, storage_path
 
 # Of a file as it lies on the disk, which may hold layers and previews.
 _MOST_BYTES = 2**31
@@ -73,7 +73,7 @@ def read_file(path, name=None):
     name = name or path
     path = storage_path(path)
     if not (path.exists() if is_remote(path) else os.path.exists(path)):
-        what = "is a link that leads nowhere" if path.is_symlink() else "does not exist"
+        what = "is a link that leads nowhere" if path.is_symlink() else f"does not exist{or_closed(path)}"
         raise IcdpmError(f"{name} {what}")
     if not path.is_file():
         raise IcdpmError(f"{name} is not a file")

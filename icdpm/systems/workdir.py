@@ -14,7 +14,7 @@ import json
 import re
 
 from icdpm.errors import IcdpmError
-from icdpm.storage import is_remote, storage_path
+from icdpm.storage import is_remote, or_closed, storage_path
 from icdpm.systems.config import config_from_json
 from icdpm.systems.own_presets import read_own_presets
 from icdpm.systems.registry import make_system, system_class
@@ -65,7 +65,7 @@ def read_config(workdir):
     """The checked config of a run. Raises IcdpmError if there is none or it cannot be read."""
     path = config_file(workdir)
     if not path.is_file():
-        raise IcdpmError(f"{workdir} is not the workdir of a training run: it holds no config.json")
+        raise IcdpmError(f"{workdir} is not the workdir of a training run: it holds no config.json{or_closed(workdir)}")
     try:
         return config_from_json(path.read_text())
     except IcdpmError as error:

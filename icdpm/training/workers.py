@@ -85,4 +85,6 @@ class Workers:
             said = self.say(mine)
             other = next((number for number, each in enumerate(said) if each != said[0]), None)
             if other is not None:
+                with contextlib.suppress(*_LOST):
+                    self.say(0)  # who leaves at once takes the answer from those that still wait for it
                 raise IcdpmError(f"worker {other} has {what} than worker 0: {remedy}")

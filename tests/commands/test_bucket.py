@@ -21,8 +21,11 @@ pytest.importorskip("moto", reason="moto, which serves S3's protocol, is not ins
 pytest.importorskip("tensorflow_io", reason="TensorFlow I/O has no release for this Python")
 
 
+CLOSED = " (or these credentials may not read it)"
+
+
 class Relay:
-    """Stands before a server, and can be away for a while as if the server were dead."""
+    """Stands before a server of moto, and can be away for a while as if the server were dead."""
 
     def __init__(self, port):
         self._behind = port
@@ -42,6 +45,11 @@ class Relay:
         for each in list(self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+    def demand_keys(self):
+        """From now on the server lets nobody in whose keys it did not make."""
+        url = f"http://127.0.0.1:{self._behind}/moto-api/reset-auth"
+        urlopen(Request(url, b"0", {"Content-Type": "text/plain"}), timeout=5).close()
 
     def _accept(self, listener):
         with contextlib.suppress(OSError):
@@ -197,7 +205,7 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each
             np.testing.assert_array_equal(there[name], unbroken[name], err_msg=name)
     for done, told in (
         (refused, "cannot write in the workdir s3://nobody/run: "),
-        (missing, "s3://nobody/records: gopro is not there; make it with icdpm-prepare gopro --source="),
+        (missing, f"s3://nobody/records: gopro is not there{CLOSED}; make it with icdpm-prepare gopro --source="),
     ):
         assert done.returncode == 1 and "Traceback" not in done.stderr and told in done.stderr.splitlines()[-1]
 
@@ -214,3 +222,18 @@ def test_the_life_of_a_run_in_a_bucket(relay, bucket, put, environment, run_each
     of_records = ["--dataset=gopro", records, "--metrics=psnr", "--output=s3://bucket/evaluation"]
     run("evaluate", ["--workdir=s3://bucket/run", *of_records])
     assert {"evaluation/summary.md", "evaluation/run/GOPR0384_11_00/000003.png"} <= bucket().keys()
+
+    # With keys that do not open it nothing is begun, and one sentence says why.
+    relay.demand_keys()
+    pairs = f"--data={prepared_runs / 'data'}"
+    no_records, no_workdir = run_each(
+        "train", [[*flags, f"--workdir={here}", end], [flags[0], pairs, "--workdir=s3://bucket/run"]], environment
+    )
+    photo = "s3://bucket/photos/a.png"
+    [no_photo] = run_each("deblur", [[photo, f"--workdir={here}", f"--output={tmp_path / 'none'}"]], environment)
+    for done, told in (
+        (no_records, f"s3://bucket/records: gopro is not there{CLOSED}; make it with"),
+        (no_workdir, "cannot write in the workdir s3://bucket/run: InvalidAccessKeyId"),
+        (no_photo, f"{photo} does not exist{CLOSED}"),
+    ):
+        assert done.returncode == 1 and "Traceback" not in done.stderr and told in done.stderr, done

@@ -1,5 +1,6 @@
 """Runs: killed and resumed equals unbroken, signals, locks, guards, wrong workdirs."""
 
+import functools
 import json
 import shutil
 import signal
@@ -181,21 +182,28 @@ def losses_folder(prepared_runs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def losses_of_one_device(losses_folder, start):
-    return run_losses(start, losses_folder, "single")
+    """Function (config) -> its losses, measured once."""
+    return functools.cache(lambda config: run_losses(start, losses_folder, config, "single"))
 
 
 @pytest.mark.parametrize(
-    "strategy, compiled", [("mirrored", False), ("multiworker", False), ("single", True), ("mirrored", True)]
+    "config, strategy, compiled",
+    [
+        ("micro", "mirrored", False),
+        ("micro", "single", True),
+        ("regression", "multiworker", False),
+        ("regression", "mirrored", True),
+    ],
 )
-def test_strategies_take_the_same_steps(losses_folder, strategy, compiled, losses_of_one_device, start):
+def test_strategies_take_the_same_steps(losses_folder, config, strategy, compiled, losses_of_one_device, start):
     """One device, two logical devices, two processes, compiled by XLA and not: the same losses in float32 over 20 steps at the
     same global batch.
     """
-    got = run_losses(start, losses_folder, strategy, compiled)
-    np.testing.assert_allclose(got, losses_of_one_device, rtol=1e-4)
+    got = run_losses(start, losses_folder, config, strategy, compiled)
+    np.testing.assert_allclose(got, losses_of_one_device(config), rtol=1e-4)
     assert len(got) == 20
     # Validation too, of which each has a part.
-    runs = f"{strategy}-{'compiled' if compiled else 'plain'}", "single-plain"
+    runs = f"{config}-{strategy}-{'compiled' if compiled else 'plain'}", f"{config}-single-plain"
     best = [json.loads((losses_folder / run / "checkpoints/best.json").read_text()) for run in runs]
     assert best[0] == pytest.approx(best[1], rel=1e-3, abs=1e-2) and best[0]["step"] == 20
 
@@ -205,7 +213,7 @@ LOSSES = textwrap.dedent(
     import json, os, sys
     from pathlib import Path
     import tensorflow as tf
-    name, folder, compiled = sys.argv[1], Path(sys.argv[2]), sys.argv[3] == "compiled"
+    config, name, folder, compiled = sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4] == "compiled"
     if name == "mirrored":
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -218,15 +226,16 @@ LOSSES = textwrap.dedent(
     class Losses(run.FiniteGuard):
         def after(self, step, rows):
             super().after(step, rows)
-            seen.extend([logs["guidance_loss"], logs["noise_loss"], logs["gradient_norm"]] for logs in rows)
+            seen.extend([value for name, value in sorted(logs.items()) if "loss" in name or "norm" in name] for logs in rows)
     run.FiniteGuard = Losses
     if compiled:
         steps = run.Steps
         run.Steps = lambda system, strategy, dataset, _: steps(system, strategy, dataset, True)
     changes = ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20", "run.log_every=10"]
-    config = load_config(folder / "micro.py", [*changes, "run.steps_per_call=7"] if compiled else changes)
+    workdir = folder / "-".join([config, name, sys.argv[4]])
+    config = load_config(folder / f"{config}.py", [*changes, "run.steps_per_call=7"] if compiled else changes)
     pairs = open_source(str(folder / "data"), "train")
-    run.train(config, folder / f"{name}-{sys.argv[3]}", pairs, pairs, strategy)
+    run.train(config, workdir, pairs, pairs, strategy)
     if is_chief(strategy):
         assert strategy.num_replicas_in_sync == (1 if name == "single" else 2)
         print("LOSSES", json.dumps(seen))
@@ -234,14 +243,14 @@ LOSSES = textwrap.dedent(
 )
 
 
-def run_losses(start, folder, strategy, compiled=False):
+def run_losses(start, folder, config, strategy, compiled=False):
     environments = [{}]
     if strategy == "multiworker":
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
         environments = [
             {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})} for i in range(2)
         ]
-    given = [strategy, folder, "compiled" if compiled else "plain"]
+    given = [config, strategy, folder, "compiled" if compiled else "plain"]
     ended = [completed(process) for process in [start(LOSSES, given, environment) for environment in environments]]
     assert all(each.returncode == 0 for each in ended), ended
     line = next(line for line in ended[0].stdout.splitlines() if line.startswith("LOSSES"))
@@ -288,18 +297,19 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout
 
 
-def test_features_are_aligned_with_the_pictures_of_another_domain(folder, micro_config, write_config, run_each):
+def test_features_are_aligned_with_the_pictures_of_another_domain(
+    folder, micro_workdir, micro_config, write_config, run_each
+):
     from icdpm.systems.config import check_config, default_config
 
     config = default_config("aligned_icdpm")
     config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})
     write_config(folder / "aligned.py", check_config(config))
-    begin = [f"--config={folder / 'aligned.py'}", f"--start_from={folder / 'run'}", "--set=run.steps=3"]
+    begin = [f"--config={folder / 'aligned.py'}", f"--start_from={micro_workdir}", "--set=run.steps=3"]
     target = f"--target_data={folder / 'data'}"
-    _, without, aligned, unasked = run_each(
+    without, aligned, unasked = run_each(
         "train",
         [
-            arguments(folder, "run", "--set=run.steps=2", config="micro"),
             arguments(folder, "none", *begin),
             arguments(folder, "aligned", *begin, target),
             arguments(folder, "unasked", target),
@@ -309,9 +319,8 @@ def test_features_are_aligned_with_the_pictures_of_another_domain(folder, micro_
     assert not (folder / "none/config.json").exists()
     assert aligned.returncode == 0 and "; new: discriminator_1/" in aligned.stdout, aligned.stderr
     assert "discriminator loss" in aligned.stderr and "alignment loss" in aligned.stderr
-    before, after = weights(folder, "run", 2), weights(folder, "aligned", 3)
+    before, after = weights(micro_workdir.parent, "micro", 6), weights(folder, "aligned", 3)
     assert before.keys() < after.keys() and any("discriminator" in name for name in after)
     own = f"10 pairs in {folder / 'data'}"
-    seen = [f"before, in 2 steps: {own}", own, f"the blurry pictures alone of {own}"]
-    assert read_data(folder / "aligned")["training"] == seen
+    assert read_data(folder / "aligned")["training"] == [own, f"the blurry pictures alone of {own}"]
     assert unasked.returncode == 1 and "has no use for pictures of another domain" in unasked.stderr
