@@ -15,8 +15,8 @@ SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff
-# A process for each core: two at least, as what all of the tests compile is much for one, and four at most, for the memory.
-WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2); echo $$((cores < 2 ? 2 : cores > 4 ? 4 : cores)))
+# One process more than there are cores, as some tests wait for others' processes, and four at most, for the memory.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1); echo $$((cores > 3 ? 4 : cores + 1)))
 PYTEST = TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 # Pythons that set-up looks for, on the path and among pyenv's, and what the one it takes has to answer.
 PYTHONS := python3.11 python3.10 python3.9 python3.12 python3.13 python3
