@@ -63,8 +63,8 @@ PROGRESSIVE = [
 
 @pytest.mark.parametrize(
     "config, flags, kills",
-    [("micro", [], (2,)), ("regression", [], (2, 4)), ("regression", NAF, (2,)), ("regression", PROGRESSIVE, (2,))],
-    ids=["icdpm", "regression", "naf", "progressive"],
+    [("micro", [], (2,)), ("regression", NAF, (2, 4)), ("regression", PROGRESSIVE, (2,))],
+    ids=["icdpm", "naf", "progressive"],
 )
 def test_killed_and_resumed_equals_unbroken(folder, config, flags, kills, start, run_each):
     # Killed with the checkpoint just there, most likely while the next steps run.
@@ -190,7 +190,7 @@ def losses_of_one_device(losses_folder, start):
     "config, strategy, compiled",
     [
         ("micro", "mirrored", False),
-        ("micro", "single", True),
+        ("regression", "single", True),
         ("regression", "multiworker", False),
         ("regression", "mirrored", True),
     ],
