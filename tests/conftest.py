@@ -309,9 +309,16 @@ def batch():
     return {"blurry": tf.constant(blurry), "sharp": tf.constant(sharp), "index": tf.range(4, dtype=tf.int64)}
 
 
+@pytest.fixture(scope="module")
+def browser(started_browser):
+    """A real browser without a window, of 1280×800, with an empty log; what it saves goes to `browser.downloads`, a folder."""
+    started_browser.get("about:blank")
+    started_browser.get_log("browser")
+    return started_browser
+
+
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    """A real browser without a window, of 1280×800; what it saves goes to the folder `browser.downloads`."""
+def started_browser(tmp_path_factory):
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
         pytest.skip("no browser: pages are tested where chromium and chromedriver are installed")
@@ -324,6 +331,7 @@ def browser(tmp_path_factory):
     options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
     switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     switches += " disable-component-update disable-sync window-size=1280,800"
+    switches += " force-prefers-reduced-motion"  # scrolling is over when the next command comes
     for switch in [*switches.split(), f"user-data-dir={folder / 'profile'}"]:
         options.add_argument(f"--{switch}")
     with pytest.MonkeyPatch.context() as patch:

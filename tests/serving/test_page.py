@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import pytest
+from processes import free_ports
 
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.reading import read_photo
@@ -35,9 +35,7 @@ RUN = "import sys; sys.argv[0] = 'icdpm-serve'; from icdpm.commands.serve import
 def url(browser, micro_workdir, tmp_path_factory):
     """The page's. When all tests are done its server is stopped, and must have left nothing."""
     temporary = tmp_path_factory.mktemp("temporary")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     arguments = [f"--workdir={micro_workdir}", f"--port={port}", "--max_pixels=500000"]
     server = subprocess.Popen(
         [sys.executable, "-c", RUN, *arguments],

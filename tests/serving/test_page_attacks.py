@@ -17,6 +17,7 @@ import time
 import numpy as np
 import PIL.Image
 import pytest
+from processes import free_ports
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="no Gradio: the page is tested where icdpm[serve] is installed"
@@ -55,12 +56,6 @@ page_server.serve_page(
 """
 JOIN, LISTEN, UPLOAD = "/gradio_api/queue/join", "/gradio_api/queue/data?session_hash=", "/gradio_api/upload"
 MIB = 2**20
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(holds, patience=20):
@@ -166,7 +161,7 @@ def folder(tmp_path_factory):
 def client(folder):
     temporary = folder / "temporary"
     temporary.mkdir()
-    port = free_port()
+    (port,) = free_ports(1)
     with serving(SERVE, port, folder / "log", port=port, TMPDIR=str(temporary)) as (client, _, _):
         yield client
 
@@ -329,7 +324,7 @@ def test_the_disk_is_not_filled(client, folder, picture):
 def page_for_others(micro_workdir, folder):
     """(a Client, what was said) of icdpm-serve that lets in other computers who know a password."""
     (folder / "password").write_text("correct horse battery\n")
-    port = free_port()
+    (port,) = free_ports(1)
     arguments = [f"--workdir={micro_workdir}", f"--port={port}", "--host=0.0.0.0", f"--password_file={folder / 'password'}"]
     run = "import sys; sys.argv[0] = 'icdpm-serve'; from icdpm.commands.serve import run; run()"
     with serving(run, *arguments, port=port) as (client, server, said):
