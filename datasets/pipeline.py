@@ -33,9 +33,12 @@ from icdpm_datasets.python_calls import called_by_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
 _FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
+# Nothing here branches by a tensor's values; to look for it takes AutoGraph longer than all else of tracing.
+_traced_as_written = tf.autograph.experimental.do_not_convert
 _AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
 
 
+@_traced_as_written
 def training_dataset(
     source: PairSource,
     *,
@@ -137,6 +140,7 @@ def training_dataset(
     return _batched(fetched_examples(), emitted, drop_remainder=True)
 
 
+@_traced_as_written
 def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int) -> tf.data.Dataset:
     """The centre crops of `count` pairs (all, where there are fewer), evenly spaced over the source, always the same.
 

@@ -48,7 +48,7 @@ def _ours(system, what, pictures):
         plan = system.plan(system.settings())
         return lambda: system.draw(blurry, system.compiled_conditions(blurry), plan, tf.zeros([1, 2], tf.int64)).numpy()
     system.compile(optimizer=make_optimizer(system.config.optimizer, system.trainable_variables))
-    step = tf.function(system.train_step)
+    step = tf.function(system.train_step, autograph=False)
     batch = {"blurry": blurry, "sharp": sharp, "index": tf.range(BATCH, dtype=tf.int64)}
     return lambda: step(batch)["loss"].numpy()
 

@@ -113,7 +113,7 @@ def _tiny_need():
     batch, crop = config.data.batch, config.data.crop
     blurry, sharp = tf.random.uniform([2, batch, crop, crop, 3], -1.0, 1.0)
     examples = {"blurry": blurry, "sharp": sharp, "index": tf.range(batch, dtype=tf.int64)}
-    step = tf.function(system.train_step)
+    step = tf.function(system.train_step, autograph=False)
     step(examples)
     started = time.perf_counter()
     for _ in range(_STEPS):

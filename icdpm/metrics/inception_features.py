@@ -58,7 +58,7 @@ def _network():
 
     network = Inception(tensors)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)], autograph=False)
     def features(pictures):
         x = tf.image.resize(tf.cast(pictures, tf.float32) / 255, [SIDE, SIDE])
         return network(2 * x - 1)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _swish_gradient(x, upstream):
     """d(x·σ(x))/dx · upstream, as one fused kernel computed in float32."""
     x32 = tf.cast(x, tf.float32)

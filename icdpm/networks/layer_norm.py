@@ -14,7 +14,7 @@ def _normalized(x32, epsilon=_EPSILON):
     return centred * scale, scale
 
 
-@tf.function(jit_compile=True)
+@tf.function(jit_compile=True, autograph=False)
 def _layer_norm_gradient(x, upstream):
     """scale·(u − mean(u) − n·mean(u·n)), with n the normalised x, as one fused kernel computed in float32."""
     normalized, scale = _normalized(tf.cast(x, tf.float32))

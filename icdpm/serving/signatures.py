@@ -62,7 +62,7 @@ def restoration_signatures(system, settings, seed, max_pixels):
     def restore_array(image):
         return tf.cast((restore_in_graph(system, image * 2.0 - 1.0, plan, seeds) + 1.0) / 2.0, tf.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
     def encoded(image_bytes):
         contents = check_layout(image_bytes, "image_bytes", ["batch"])
         restored, errors = tf.map_fn(
@@ -70,7 +70,7 @@ def restoration_signatures(system, settings, seed, max_pixels):
         )
         return {"image_bytes": restored, "error": errors}
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "images")])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "images")], autograph=False)
     def arrays(images):
         images = check_images(images, "images", 0.0, 1.0, max_pixels)
         return {"images": tf.map_fn(restore_array, images, parallel_iterations=1)}
@@ -86,7 +86,7 @@ def pictures_signature(system, max_pixels):
       float32 [batch, height/s, width/s, 1 or 3] in [−1, 1], sizes rounded up.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def pictures(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         padded = pad_in_graph(blurry, system.factor)

@@ -15,7 +15,6 @@ from icdpm.errors import IcdpmError
 from icdpm.systems.rules import Rules
 from icdpm.systems.settings import SAMPLING_PRESETS, SamplingSettings
 from icdpm.systems.system import System
-from icdpm.systems.tracing import traced_as_it_is
 
 # Purposes of the random numbers of a training example; each folds its own number into the example's seed.
 _STEP, _LEVEL, _NOISE, _DROPOUT = range(4)
@@ -128,7 +127,6 @@ class DiffusionSystem(System):
     def start(self, noise, blurry, conditions, gamma):
         return self.parametrisation.start(noise(), self.anchor(blurry, conditions), gamma)
 
-    @traced_as_it_is
     def denoise(self, x, blurry, gamma, conditions):
         output = self.network_output(x, blurry, gamma, conditions)
         anchor = self.anchor(blurry, lambda: conditions)

@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from icdpm.systems.diffusion_system import DiffusionSystem
-from icdpm.systems.tracing import traced_as_it_is
 from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 
@@ -58,7 +57,6 @@ class DvSR(DiffusionSystem):
     def bytes_per_pixel(self):
         return max(self.unet.bytes_per_pixel, self.predictor.bytes_per_pixel)
 
-    @traced_as_it_is
     def conditions(self, blurry):
         output = self.predictor(blurry, None)
         return {"prediction": blurry + output if self.config.predictor.residual else output}

@@ -13,7 +13,6 @@ from icdpm.networks.latent_encoder import LatentEncoder
 from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import System
-from icdpm.systems.tracing import traced_as_it_is
 from icdpm.tiles.windows import divide, scaled
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
@@ -215,7 +214,6 @@ class HIDiff(System):
         start = random.normal(tf.constant([self.config.seed, _RESTORING], tf.int64), shape)
         return tf.repeat(start[None], count, axis=0)
 
-    @traced_as_it_is
     def conditions(self, blurry):
         """The prior of the whole picture.
 
@@ -257,7 +255,6 @@ class HIDiff(System):
         """The sharp images as the transformer says them, in [0, 1] but not clipped; `prior` None for the baseline."""
         return self.transformer(_to_unit(blurry), prior)
 
-    @traced_as_it_is
     def denoise(self, x, blurry, gamma, conditions):
         return tf.clip_by_value(2.0 * self.estimate(blurry, conditions.get("prior")) - 1.0, -1.0, 1.0)
 

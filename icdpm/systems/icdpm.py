@@ -13,7 +13,6 @@ from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signatu
 from icdpm.systems.ramps import linear_ramp
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import images_of
-from icdpm.systems.tracing import traced_as_it_is
 from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
@@ -124,7 +123,6 @@ class ICDPM(DiffusionSystem):
             images = tf.image.rgb_to_grayscale(images)
         return {str(k): average_pool(images, 2**k) for k in self.config.guidance.scales}
 
-    @traced_as_it_is
     def conditions(self, blurry, seeds=None):
         """What the denoiser is told of the scene; it does not depend on the noise level: once for each image.
 
@@ -183,7 +181,6 @@ class ICDPM(DiffusionSystem):
 
     # Denoising.
 
-    @traced_as_it_is
     def network_output(self, x_gamma, blurry, gamma, conditions, dropout_seed=None):
         inputs = [self.parametrisation.network_input(x_gamma, blurry, gamma[:, None, None, None])]
         if self.config.unet.concat_blurry:

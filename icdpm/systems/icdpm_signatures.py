@@ -17,7 +17,7 @@ def guidance_signature(system, max_pixels):
       width are first padded by reflection to multiples of `system.factor`.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")])
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def guidance(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         outputs = {}
@@ -46,7 +46,7 @@ def denoising_signature(system, max_pixels):
     for k, channels in told.items():
         specs[f"{kind}_{k}"] = tf.TensorSpec([None, None, None, channels], tf.float32, f"{kind}_{k}")
 
-    @tf.function
+    @tf.function(autograph=False)
     def denoise(x_gamma, blurry, gamma, **guidance):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         shape, padded = tf.shape(blurry), pad_in_graph(blurry, factor)

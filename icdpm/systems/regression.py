@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from icdpm.systems.rules import Rules
 from icdpm.systems.system import System
-from icdpm.systems.tracing import traced_as_it_is
 from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
@@ -54,7 +53,6 @@ class Regression(System):
         output = self.unet(blurry, None, dropout_seed=dropout_seed)
         return blurry + output if self.config.regression.residual else output
 
-    @traced_as_it_is
     def denoise(self, x, blurry, gamma, conditions):
         return tf.clip_by_value(self.estimate(blurry), -1.0, 1.0)
 

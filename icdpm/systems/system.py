@@ -257,8 +257,9 @@ class System(TrainingStep, Drawing, keras.Model):
         )
         images = images_of(3)
         told = tf.nest.map_structure(_any_number_of, conditions)
-        self.compiled_conditions = tf.function(self.conditions, input_signature=[images])
-        self.compiled_denoise = tf.function(self.denoise, input_signature=[images, images, tf.TensorSpec([None]), told])
+        self.compiled_conditions = tf.function(self.conditions, input_signature=[images], autograph=False)
+        inputs = [images, images, tf.TensorSpec([None]), told]
+        self.compiled_denoise = tf.function(self.denoise, input_signature=inputs, autograph=False)
         return self
 
 

@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
-from icdpm.systems.tracing import traced_as_it_is
 
 
 class TrainingStep:
@@ -12,7 +11,6 @@ class TrainingStep:
     # What `train_step` returns is already reduced over the replicas.
     distribute_reduction_method = "first"
 
-    @traced_as_it_is
     def train_step(self, batch):
         """One update from {'blurry', 'sharp', 'index', …}; returns losses, their weights, gradient norm, learning rate.
 
@@ -22,13 +20,11 @@ class TrainingStep:
         """
         return self.update(*mean_over_replicas(*self.gradients(batch)))
 
-    @traced_as_it_is
     def gradients(self, batch):
         """(gradients of this replica's batch, its losses {name: scalar}): the first part of a step."""
         weights = self.loss_weights(self.optimizer.iterations)
         return self._accumulated_gradients(batch, weights)
 
-    @traced_as_it_is
     def update(self, gradients, losses):
         """The last part of a step, from the means over the replicas; returns what `train_step` does."""
         step = self.optimizer.iterations
@@ -50,7 +46,6 @@ class TrainingStep:
         self.optimizer.apply(gradients, self.trainable_variables, wanted=finite)
         return logs
 
-    @traced_as_it_is
     def test_step(self, batch):
         """The losses of {'blurry', 'sharp', 'index', …} without what is only on in training; the same numbers at every call."""
         seeds = example_seeds([self.config.seed, 1], batch["index"])

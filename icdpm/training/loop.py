@@ -24,7 +24,7 @@ class Steps:
         self._step = _compiled_step(system, strategy) if compiled else system.train_step
         self._batches = iter(dataset)
         self._names = ()
-        self._take = tf.function(self._take_in_graph)
+        self._take = tf.function(self._take_in_graph, autograph=False)
 
     def take(self, count):
         """Takes some steps and does not wait for them; returns their `Numbers`."""
@@ -67,9 +67,9 @@ class Numbers:
 
 def _compiled_step(system, strategy):
     if strategy.num_replicas_in_sync == 1:
-        return tf.function(system.train_step, jit_compile=True)
-    gradients = tf.function(system.gradients, jit_compile=True)
-    update = tf.function(system.update, jit_compile=True)
+        return tf.function(system.train_step, jit_compile=True, autograph=False)
+    gradients = tf.function(system.gradients, jit_compile=True, autograph=False)
+    update = tf.function(system.update, jit_compile=True, autograph=False)
     return lambda batch: update(*mean_over_replicas(*gradients(batch)))
 
 

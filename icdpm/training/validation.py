@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import example_seeds
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.tracing import traced_as_it_is
 
 
 class Validation:
@@ -27,8 +26,8 @@ class Validation:
         self.batches = batches
         self._strategy = strategy
         self._plan = system.plan(system.settings())
-        self._measure = tf.function(self._measure_on_replicas)
-        self._swap = tf.function(lambda: strategy.run(self._swap_on_replica))
+        self._measure = tf.function(self._measure_on_replicas, autograph=False)
+        self._swap = tf.function(lambda: strategy.run(self._swap_on_replica), autograph=False)
 
     def run(self):
         """Measures the averaged weights; every worker has to.
@@ -86,7 +85,6 @@ class Validation:
         made = self._strategy.run(self.measure, args=(batch,))
         return tf.nest.map_structure(lambda x: self._strategy.gather(x, axis=0), made)
 
-    @traced_as_it_is
     def measure(self, batch):
         """{'losses': {name: [1]}, 'restored': images, 'inside': the system's pictures} of a batch, with the present weights."""
         blurry = batch["blurry"]

@@ -47,7 +47,7 @@ class Workers:
     def __init__(self, strategy):
         self.several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         self._strategy = strategy
-        self._ask = tf.function(self._ask_in_graph)
+        self._ask = tf.function(self._ask_in_graph, autograph=False)
 
     def say(self, number):
         """What every worker says, as a list of whole numbers: waits for all of them."""

@@ -23,7 +23,7 @@ def changed(config, **fields):
 def compiled_system(config, jit_compile=False):
     system = make_system(config)
     system.compile(make_optimizer(config.optimizer, system.trainable_variables))
-    return system, tf.function(system.train_step, jit_compile=jit_compile)
+    return system, tf.function(system.train_step, jit_compile=jit_compile, autograph=False)
 
 
 def train(config, batch, steps=4, jit_compile=False):

@@ -42,7 +42,7 @@ def test_frozen_variables_are_saved_and_come_back(frozen, micro_config, tmp_path
 def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_config, batch):
     before = values_of(frozen)
     frozen.compile(optimizer=make_optimizer(micro_config.optimizer, frozen.trainable_variables))
-    step = tf.function(frozen.train_step)
+    step = tf.function(frozen.train_step, autograph=False)
     for _ in range(3):
         step(batch)
     averages = averaged_weights(frozen)

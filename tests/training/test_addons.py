@@ -28,7 +28,7 @@ class Fit:
             optimizer._create_hypers()
             optimizer._create_slots(self.variables)
         self.checkpoint = tf.train.Checkpoint(weights=self.variables, optimizer=self.optimizer)
-        self.step = tf.function(self.step)
+        self.step = tf.function(self.step, autograph=False)
 
     def step(self, seed, wanted=True):
         targets = [tf.random.stateless_normal(variable.shape, [0, seed]) for variable in self.variables]

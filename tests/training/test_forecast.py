@@ -31,7 +31,7 @@ system = make_system(config)
 system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
 specs = batch_of(system, 8, 32)
 batch = {key: tf.zeros(spec.shape, spec.dtype) for key, spec in specs.items()}
-step = tf.function(system.gradients)
+step = tf.function(system.gradients, autograph=False)
 held = memory.get_memory_info("CPU:0")["current"]
 memory.reset_memory_stats("CPU:0")
 step(batch)

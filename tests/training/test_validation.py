@@ -17,7 +17,7 @@ def trained(micro_config, batch):
     """A system after a few steps."""
     system = make_system(micro_config)
     system.compile(optimizer=make_optimizer(micro_config.optimizer, system.trainable_variables))
-    step = tf.function(system.train_step)
+    step = tf.function(system.train_step, autograph=False)
     for _ in range(3):
         step(batch)
     return system
@@ -49,7 +49,7 @@ def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, 
 
 def test_what_replicas_do_compiles_with_xla(trained, batch):
     validation = Validation(trained, tf.distribute.get_strategy(), [])
-    plain, compiled = (tf.function(validation.measure, jit_compile=jit)(batch) for jit in (False, True))
+    plain, compiled = (tf.function(validation.measure, jit_compile=jit, autograph=False)(batch) for jit in (False, True))
     for one, other in zip(tf.nest.flatten(plain), tf.nest.flatten(compiled)):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 

@@ -24,7 +24,7 @@ def lpips_distance(network, tensors):
     linear = [tf.constant(tensors[f"lin{layer}.model.1.weight"].reshape(-1)) for layer in range(len(tensors))]
     picture = tf.TensorSpec([None, None, 3], tf.uint8)
 
-    @tf.function(input_signature=[picture, picture])
+    @tf.function(input_signature=[picture, picture], autograph=False)
     def distance(one, other):
         pair = tf.cast(tf.stack([one, other]), tf.float32) / 127.5 - 1
         total = tf.constant(0.0)
