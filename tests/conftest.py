@@ -98,9 +98,14 @@ def write_config():
 
 @pytest.fixture(scope="session")
 def prepared_runs(tmp_path_factory, write_config):
-    """A folder to train in: micro.py and regression.py, the configs above, and data, ten pairs. Tests leave it as it is."""
+    """A folder to train in: guided.py, of NAF blocks, regression.py, of residual ones, and data, ten pairs.
+
+    Tests leave it as it is.
+    """
     folder = tmp_path_factory.mktemp("prepared")
-    for name, config in (("micro", _micro_config()), ("regression", _regression_config())):
+    guided = _micro_config()
+    guided.unet.block, guided.unet.blocks = "naf", (1, 1, 1)
+    for name, config in (("guided", guided), ("regression", _regression_config())):
         write_config(folder / f"{name}.py", config)
     pairs = RandomPairs()
     for side, pictures in (("blur", pairs.blurry), ("sharp", pairs.sharp)):
@@ -111,19 +116,24 @@ def prepared_runs(tmp_path_factory, write_config):
 
 
 @pytest.fixture(scope="session")
-def micro_workdir(tmp_path_factory):
+def micro_system():
+    """An untrained system of micro_config. Tests leave its weights as they are."""
+    from icdpm.systems.registry import make_system
+
+    return make_system(_micro_config())
+
+
+@pytest.fixture(scope="session")
+def micro_workdir(micro_system, tmp_path_factory):
     """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
     from icdpm.systems.config import config_to_json
-    from icdpm.systems.registry import make_system
     from icdpm.systems.weights import named_variables, save_weights
     from icdpm.systems.workdir import config_file, weights_file
 
     folder = tmp_path_factory.mktemp("run") / "micro"
     folder.mkdir()
-    config = _micro_config()
-    config_file(folder).write_text(config_to_json(config))
-    system = make_system(config)
-    save_weights(weights_file(folder, 6), named_variables(system))
+    config_file(folder).write_text(config_to_json(micro_system.config))
+    save_weights(weights_file(folder, 6), named_variables(micro_system))
     return folder
 
 
@@ -134,7 +144,7 @@ def _micro_config():
     config.guidance.scales = (1,)
     config.guidance.channels = 4
     config.guidance.middle_blocks = 1
-    config.optimizer.noise_loss_ramp = 2
+    config.optimizer.noise_loss_ramp = 3
     config.sampling.steps = 3
     config.sampling.max_noise_variance = 0.9
     return check_config(config)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,23 +12,15 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.systems.config import config_to_json
-from icdpm.systems.registry import make_system
-from icdpm.systems.weights import named_variables, save_weights
-from icdpm.systems.workdir import checkpoint_folder, config_file
+from icdpm.systems.workdir import config_file
 
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
 
 
 @pytest.fixture
-def workdir(tmp_path, micro_config):
+def workdir(tmp_path, micro_workdir):
     """A workdir as training leaves it, with the weights of an untrained model."""
-    folder = tmp_path / "workdir"
-    folder.mkdir()
-    config_file(folder).write_text(config_to_json(micro_config))
-    system = make_system(micro_config)
-    save_weights(checkpoint_folder(folder, 6) / "weights.npz", named_variables(system))
-    return folder
+    return shutil.copytree(micro_workdir, tmp_path / "workdir")
 
 
 def deblur(*arguments, **options):

@@ -11,8 +11,8 @@ from icdpm.systems.registry import make_system
 
 
 @pytest.fixture
-def system(micro_config):
-    return make_system(micro_config)
+def system(micro_system):
+    return micro_system
 
 
 @pytest.fixture

@@ -12,16 +12,12 @@ from icdpm.errors import IcdpmError
 from icdpm.photos.drift import match_color
 from icdpm.restoration.api import Restorer
 from icdpm.restoration.restore import restore
-from icdpm.systems.config import config_to_json
 from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.registry import make_system
-from icdpm.systems.weights import named_variables, save_weights
-from icdpm.systems.workdir import checkpoint_folder, config_file
 
 
 @pytest.fixture
-def restorer(micro_config):
-    return Restorer(make_system(micro_config))
+def restorer(micro_system):
+    return Restorer(micro_system)
 
 
 @pytest.fixture
@@ -39,20 +35,18 @@ def test_importing_it_is_cheap():
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-def test_from_a_workdir_and_a_file(tmp_path, micro_config):
-    system = make_system(micro_config)
-    config_file(tmp_path).write_text(config_to_json(micro_config))
-    save_weights(checkpoint_folder(tmp_path, 6) / "weights.npz", named_variables(system))
+def test_from_a_workdir_and_a_file(tmp_path, micro_system, micro_workdir):
+    system = micro_system
     image = picture(9, 12, 3)
     PIL.Image.fromarray(np.dstack([image, np.full((9, 12), 99, np.uint8)])).save(tmp_path / "ä photo.png")
-    restorer = icdpm.load(tmp_path)
+    restorer = icdpm.load(micro_workdir)
     expected = restore(system, image, system.settings(samples=2), seed=3).pixels
     for given in (tmp_path / "ä photo.png", str(tmp_path / "ä photo.png"), image, PIL.Image.fromarray(image)):
         np.testing.assert_array_equal(restorer.restore(given, samples=2, seed=3), expected)
     with pytest.raises(IcdpmError, match="not the workdir"):
         icdpm.load(tmp_path / "nothing")
     with pytest.raises(IcdpmError, match="step 7"):
-        icdpm.load(tmp_path, checkpoint=7)
+        icdpm.load(micro_workdir, checkpoint=7)
 
 
 @pytest.mark.parametrize("shape", [(9, 12, 3), (9, 12)])

@@ -17,8 +17,8 @@ GIB = 2**30
 
 
 @pytest.fixture
-def choose(micro_config):
-    system = make_system(micro_config)
+def choose(micro_system):
+    system = micro_system
 
     def choose(height, width, max_memory=DEFAULT_MAX_MEMORY, sampler="ancestral", dtype=np.uint8, **options):
         # A picture that takes no memory.

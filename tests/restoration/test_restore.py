@@ -15,8 +15,8 @@ SETTINGS = SamplingSettings("ancestral", 3, 0.9)
 
 
 @pytest.fixture
-def system(micro_config):
-    return make_system(micro_config)
+def system(micro_system):
+    return micro_system
 
 
 def picture(height, width, seed=0, dtype=np.uint8):
@@ -131,7 +131,8 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-def test_numbers_that_are_not_finite_do_not_become_a_picture(system, samples):
+def test_numbers_that_are_not_finite_do_not_become_a_picture(micro_config, samples):
+    system = make_system(micro_config)
     restore(system, picture(16, 16), SamplingSettings("ancestral", 1, 0.9))
     variable = system.trainable_variables[-1]
     variable.assign(np.full(variable.shape, np.nan))

@@ -23,9 +23,9 @@ def workdir(request, tmp_path):
     config.precision = "float32"
     for section in config.values():
         if hasattr(section, "multipliers"):
-            section.update(channels=4, multipliers=(1, 2), encoder_blocks=1, zero_last=False)
+            section.update(channels=4, multipliers=(1, 2), encoder_blocks=1, middle_blocks=1, zero_last=False)
     if "guidance" in config:
-        config.guidance.update(scales=(1,), channels=4)
+        config.guidance.update(scales=(1,), channels=4, middle_blocks=1)
     if "sampling" in config:
         config.sampling.update(steps=3, max_noise_variance=0.9)
     config.data.crop = 16

@@ -176,7 +176,7 @@ from icdpm.systems.config import config_from_json
 from icdpm.systems.registry import make_system
 from icdpm.tiles.windows import divide
 system = make_system(config_from_json(sys.argv[1]))
-height, width = 640, 1280
+height, width = 384, 768
 image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 restore(system, image, system.settings())
 plan = system.plan(system.settings())

@@ -6,13 +6,14 @@ import pytest
 from icdpm.diffusion.choices import SCHEDULES
 from icdpm.diffusion.samplers import make_plan
 from icdpm.errors import IcdpmError
-from icdpm.systems.registry import make_system
+from icdpm.systems.icdpm import ICDPM
 from icdpm.systems.settings import SAMPLING_PRESETS, SamplingSettings, with_preset
 
 
 @pytest.fixture
 def system(micro_config):
-    return make_system(micro_config)
+    """One without weights: nothing here asks for any."""
+    return ICDPM(micro_config)
 
 
 def test_the_config_decides_what_is_not_changed(system):

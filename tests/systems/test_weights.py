@@ -88,12 +88,12 @@ def test_weights_of_which_nothing_fits_are_refused(system, tmp_path):
         np.testing.assert_array_equal(value, before[name])
 
 
-@pytest.mark.parametrize("part", [0, 0.01, 0.3, 0.6, 0.9, 0.999])
-def test_a_file_that_was_cut_is_damaged(system, tmp_path, part):
+def test_a_file_that_was_cut_is_damaged(system, tmp_path):
     path = tmp_path / "weights.npz"
     save_weights(path, named_variables(system))
     content = path.read_bytes()
-    path.write_bytes(content[: int(part * len(content))])
-    for load in (load_weights, load_fitting_weights):
-        with pytest.raises(IcdpmError, match="weights.npz is damaged"):
-            load(path, system)
+    for part in (0, 0.01, 0.3, 0.6, 0.9, 0.999):
+        path.write_bytes(content[: int(part * len(content))])
+        for load in (load_weights, load_fitting_weights):
+            with pytest.raises(IcdpmError, match="weights.npz is damaged"):
+                load(path, system)

@@ -50,9 +50,6 @@ def assert_same(first, second):
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
-NAF = ["--set=unet.block=naf", "--set=unet.blocks=(1, 2, 1)", "--set=data.repeat=2"]
-
-
 PROGRESSIVE = [
     "--set=data.progressive_steps=(1, 3)",
     "--set=data.progressive_crops=(20, 24)",
@@ -63,8 +60,8 @@ PROGRESSIVE = [
 
 @pytest.mark.parametrize(
     "config, flags, kills",
-    [("micro", [], (2,)), ("regression", NAF, (2, 4)), ("regression", PROGRESSIVE, (2,))],
-    ids=["icdpm", "naf", "progressive"],
+    [("guided", ["--set=data.repeat=2"], (2, 4)), ("regression", PROGRESSIVE, (2,))],
+    ids=["guided", "progressive"],
 )
 def test_killed_and_resumed_equals_unbroken(folder, config, flags, kills, start, run_each):
     # Killed with the checkpoint just there, most likely while the next steps run.
@@ -189,7 +186,7 @@ def losses_of_one_device(losses_folder, start):
 @pytest.mark.parametrize(
     "config, strategy, compiled",
     [
-        ("micro", "mirrored", False),
+        ("guided", "mirrored", False),
         ("regression", "single", True),
         ("regression", "multiworker", False),
         ("regression", "mirrored", True),

@@ -17,8 +17,8 @@ SETTINGS = [SamplingSettings("ancestral", 2, 0.9), SamplingSettings("dpmpp_2m", 
 
 
 @pytest.fixture
-def system(micro_config):
-    return make_system(micro_config)
+def system(micro_system):
+    return micro_system
 
 
 @pytest.fixture
@@ -58,8 +58,9 @@ def test_means_over_pictures_and_samples(system, pairs, metrics, tmp_path, capsy
     assert len(lines) == 2 and lines[1].startswith("micro: dpmpp_2m, 3 steps, log_snr 0.9: psnr ")
 
 
-def test_a_killed_sweep_goes_on_where_it_was(system, pairs, metrics, tmp_path, monkeypatch):
+def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_path, monkeypatch):
     """Killed in the second picture of the second setting, and in the midst of writing what the first has measured."""
+    system = make_system(micro_config)
     done, stop_after = [], [4]
 
     def restore(system, blurry, settings, *, seed, **_):
