@@ -17,7 +17,8 @@ PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff
 # One process more than there are cores, as some tests wait for others' processes, and four at most, for the memory.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1); echo $$((cores > 3 ? 4 : cores + 1)))
-PYTEST = TF_CPP_MIN_LOG_LEVEL=3 $(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal
+# The processes keep the cores busy: threads within one would wait for each other.
+PYTEST = TF_CPP_MIN_LOG_LEVEL=3 TF_NUM_INTRAOP_THREADS=1 $(PYTHON) -m pytest --numprocesses=$(WORKERS) --dist=worksteal
 # Pythons that set-up looks for, on the path and among pyenv's, and what the one it takes has to answer.
 PYTHONS := python3.11 python3.10 python3.9 python3.12 python3.13 python3
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 13))
