@@ -33,7 +33,7 @@ from icdpm_datasets.python_calls import called_by_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
 _FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
-# Nothing here branches by a tensor's values; to look for it takes AutoGraph longer than all else of tracing.
+# Nothing here branches by a tensor's values: AutoGraph would spend a good part of the tracing on looking for it.
 _traced_as_written = tf.autograph.experimental.do_not_convert
 _AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
 
