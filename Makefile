@@ -27,7 +27,7 @@ OTHER_VENV := .venv-other
 OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
-.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-hidiff-tiny bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check test-stacks stack-check clean
 
 help:  ## list these targets
@@ -78,8 +78,9 @@ weights: $(READY)  ## train the packaged model and package it (FOLDER=pictures)
 bench-weights: $(READY)  ## the packaged model on pairs that it has not seen (PAIRS='NAME=FOLDER …', WORKDIR=DIR: another model)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
-bench-guided: $(READY)  ## guided against unguided, three seeds each, the same compute (FOLDER=pictures, PAIRS='NAME=FOLDER …')
-	@$(PYTHON) -m icdpm_experiments.packaged_model.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)')
+bench-guided: $(READY)  ## guided against unguided, three seeds each, the same compute (FOLDER=pictures, PAIRS='NAME=FOLDER …'; GUIDED=DIR UNGUIDED=DIR: two runs)
+	@$(PYTHON) -m icdpm_experiments.packaged_model.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)') \
+	  $(if $(GUIDED),--guided='$(GUIDED)') $(if $(UNGUIDED),--unguided='$(UNGUIDED)')
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.paper.table11
@@ -100,6 +101,9 @@ bench-presets: $(READY)  ## measure which evaluations pay, and write the model's
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
 	@$(PYTHON) -m icdpm_experiments.measurements.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)
+
+bench-hidiff-tiny: $(READY)  ## train hidiff_tiny and a model without prior on the embedded scenes, draw their curves
+	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_tiny
 
 bench-tiles: $(READY)  ## tiles beside the whole picture: error by margin; time and memory up to 24 megapixels (WORKDIR=DIR, PHOTO=FILE)
 	@$(PYTHON) -m icdpm_experiments.measurements.tiles $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(PHOTO),--photo='$(PHOTO)')
