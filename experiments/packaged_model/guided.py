@@ -5,6 +5,10 @@
 FOLDER is that of `make weights`; its validation pairs are the training domain. A step of the guided model takes 1.3 times the
 unguided one's time, so the latter is trained for 1.3 times the steps; where it stood after as many is measured too. Runs are
 kept in runs/guided; stopped, the same command continues.
+
+    make bench-guided FOLDER=pictures GUIDED=runs/guided_long UNGUIDED=runs/unguided_long PAIRS=…
+
+measures two runs of one's own instead, of as many steps each.
 """
 
 import itertools
@@ -12,63 +16,95 @@ import itertools
 from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
+from icdpm.errors import IcdpmError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
 flags.DEFINE_multi_string("pairs", [], "NAME=FOLDER of pairs to measure on besides. Repeatable.")
+flags.DEFINE_string("guided", None, "Workdir of a guided run to compare, with --unguided; then none are trained.")
+flags.DEFINE_string("unguided", None, "Workdir of the unguided run to compare it with.")
 
 
 def main(argv):
-    """Trains what is not trained, measures, writes results/guided."""
+    """Trains what is not trained, measures, writes results/guided; of two given runs, results/guided_long."""
     refuse_arguments(argv)
-    from icdpm.configs import load_config
     from icdpm.evaluation.pairing import named_folders
-    from icdpm.training.run import train
-    from icdpm.training.strategy import make_strategy
     from icdpm_datasets.source import open_source
     from icdpm_experiments.packaged_model.guided_gains import (
-        CONFIGS,
-        MODELS,
         SAMPLES,
-        SEEDS,
-        STEPS,
-        STEPS_OF_SAME_COMPUTE,
+        given_runs,
         measured_gains,
         rows_of_set,
-        workdir,
+        seeded_runs,
     )
     from icdpm_experiments.packaged_model.training_pictures import open_pictures
     from icdpm_experiments.pairs import blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
+    if bool(FLAGS.guided) != bool(FLAGS.unguided):
+        raise IcdpmError("two runs are compared: give both GUIDED=DIR and UNGUIDED=DIR, or neither")
     training, validation = open_pictures(FLAGS.folder)
-    for (name, (config_name, steps)), seed in itertools.product(CONFIGS.items(), SEEDS):
-        changes = [f"run.steps={steps}", f"seed={seed}", "optimizer.ema_decay=0.998"]
-        config = load_config(config_name, changes)
-        print(f"training {name}, seed {seed}", flush=True)
-        if signal := train(config, workdir(name, seed), training, validation, make_strategy("single")):
-            return 128 + signal
+    if FLAGS.guided:
+        compared = given_runs(FLAGS.guided, FLAGS.unguided)
+    elif signal := _train_all(training, validation):
+        return 128 + signal
+    else:
+        compared = seeded_runs()
     sets = {"training domain": blurred(validation)}
     sets.update({name: open_source(folder, "test") for name, folder in named_folders(FLAGS.pairs).items()})
-    gains = {(each, model): measured_gains(each, pairs, model) for each, pairs in sets.items() for model in MODELS}
-    rows = [row for each in sets for row in rows_of_set(each, {model: gains[each, model] for model in MODELS})]
+    rows = []
+    for name, pairs in sets.items():
+        rows += rows_of_set(name, {model: measured_gains(name, pairs, model, runs) for model, runs in compared.items()})
     print_table(rows)
     path = write_results(
-        "guided",
-        command=make_command("bench-guided", FOLDER="pictures", PAIRS=" ".join(FLAGS.pairs)),
+        "guided_long" if FLAGS.guided else "guided",
+        command=make_command(
+            "bench-guided", FOLDER="pictures", GUIDED=FLAGS.guided, UNGUIDED=FLAGS.unguided, PAIRS=" ".join(FLAGS.pairs)
+        ),
         data=", ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items())
         + f"; PSNR gain over the blurry input, dB, mean of {SAMPLES} samples",
         scale="packaged",
         rows=rows,
-        title="Guided and unguided, three seeds each",
+        title="Guided and unguided, " + ("one long run each" if FLAGS.guided else "three seeds each"),
         notes=[
-            f"Config small, {STEPS} steps; unguided: small_unguided, {STEPS} steps and {STEPS_OF_SAME_COMPUTE}, which cost "
-            "what the guided ones cost. guided − it: differences of the means over seeds, picture by picture; from and to end "
-            "their 95 % bootstrap interval over the pictures. What changes with the seed shows in the seeds' own columns.",
+            _in_words(compared),
+            "guided − it: differences of the means over seeds, picture by picture; from and to end their 95 % bootstrap "
+            "interval over the pictures.",
         ],
     )
     print(f"\nNumbers: {path}")
     return 0
+
+
+def _train_all(training, validation):
+    """Trains the runs of all seeds, or goes on with them; the signal that stopped it, if one did."""
+    from icdpm.configs import load_config
+    from icdpm.training.run import train
+    from icdpm.training.strategy import make_strategy
+    from icdpm_experiments.packaged_model.guided_gains import CONFIGS, SEEDS, workdir
+
+    for (name, (config_name, steps)), seed in itertools.product(CONFIGS.items(), SEEDS):
+        config = load_config(config_name, [f"run.steps={steps}", f"seed={seed}", "optimizer.ema_decay=0.998"])
+        print(f"training {name}, seed {seed}", flush=True)
+        if signal := train(config, workdir(name, seed), training, validation, make_strategy("single")):
+            return signal
+
+
+def _in_words(compared):
+    """What is compared, from {model: runs}."""
+    from icdpm.systems.workdir import read_config, read_data
+    from icdpm_experiments.packaged_model.guided_gains import CONFIGS, STEPS, STEPS_OF_SAME_COMPUTE
+
+    if FLAGS.guided:
+        runs = [run for (run,) in compared.values()]
+        configs = " and ".join(f"{read_config(workdir).name} ({step:,} steps)" for workdir, step in runs)
+        seen = "; ".join(read_data(FLAGS.guided)["training"]).replace(f"{FLAGS.folder}/", "")
+        return f"One run each of {configs}, on: {seen}."
+    (guided, _), (unguided, _) = CONFIGS.values()
+    return (
+        f"Config {guided}, {STEPS} steps; unguided: {unguided}, {STEPS} steps and {STEPS_OF_SAME_COMPUTE}, which cost what the "
+        "guided ones cost. What changes with the seed shows in the seeds' own columns."
+    )
 
 
 if __name__ == "__main__":

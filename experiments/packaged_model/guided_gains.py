@@ -1,4 +1,4 @@
-"""What guided and unguided models of three seeds gain over the blurry input, and how far they differ."""
+"""What guided and unguided models gain over the blurry input, and how far they differ."""
 
 from pathlib import Path
 
@@ -8,21 +8,15 @@ from icdpm.evaluation.bootstrap import mean_with_interval
 from icdpm.evaluation.choice import choose_metrics
 from icdpm.metrics.psnr import psnr
 from icdpm.systems.registry import settings_of
-from icdpm.systems.workdir import load
+from icdpm.systems.workdir import choose_step, load
 from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
 
 RUNS = Path("runs/guided")
 SEEDS = (0, 1, 2)
 STEPS, STEPS_OF_SAME_COMPUTE = 2000, 2600
-CONFIGS = {"guided": ("small", STEPS), "unguided": ("small_unguided", STEPS_OF_SAME_COMPUTE)}
-# What is compared: which run, after how many steps.
+CONFIGS = {"guided": ("small_naf", STEPS), "unguided": ("small_naf_unguided", STEPS_OF_SAME_COMPUTE)}
 GUIDED, SAME_STEPS, SAME_COMPUTE = "guided", "unguided, same steps", "unguided, same compute"
-MODELS = {
-    GUIDED: ("guided", STEPS),
-    SAME_STEPS: ("unguided", STEPS),
-    SAME_COMPUTE: ("unguided", STEPS_OF_SAME_COMPUTE),
-}
 SAMPLES = 8
 
 
@@ -31,15 +25,35 @@ def workdir(name, seed):
     return RUNS / f"{CONFIGS[name][0]}-seed{seed}"
 
 
-def measured_gains(dataset, pairs, model):
-    """PSNR gains [seeds, pictures] over the blurry input of the mean of samples, in dB."""
-    name, step = MODELS[model]
+def seeded_runs():
+    """What is compared of the runs of all seeds: {model: [(workdir, step) of each seed]}."""
+    compared = {
+        GUIDED: ("guided", STEPS),
+        SAME_STEPS: ("unguided", STEPS),
+        SAME_COMPUTE: ("unguided", STEPS_OF_SAME_COMPUTE),
+    }
+    return {model: [(workdir(name, seed), step) for seed in SEEDS] for model, (name, step) in compared.items()}
+
+
+def given_runs(guided, unguided):
+    """The same of two workdirs of the same steps, at their latest."""
+    return {model: [(each, choose_step(each))] for model, each in ((GUIDED, guided), (SAME_STEPS, unguided))}
+
+
+def measured_gains(dataset, pairs, model, runs):
+    """PSNR gains [runs, pictures] over the blurry input of the mean of samples, in dB.
+
+    Args:
+      dataset, model: their names.
+      pairs: a `PairSource`.
+      runs: [(workdir, step)].
+    """
     journal = Journal(RUNS / "gains.jsonl")
     blurry = np.array([psnr(*pairs.load(index)) for index in range(len(pairs))])
     metrics = choose_metrics(["psnr"]).of_pictures
     gains = []
-    for seed in SEEDS:
-        system = load(workdir(name, seed), step)
+    for seed, (folder, step) in enumerate(runs):
+        system = load(folder, step)
         settings = settings_of(system.config, samples=SAMPLES)
         (values,) = measure_each(system, pairs, [settings], metrics, journal, f"{dataset}, {model}, seed {seed}: ")
         gains.append([each["psnr" + OF_MEAN] for each in values] - blurry)
@@ -47,11 +61,12 @@ def measured_gains(dataset, pairs, model):
 
 
 def rows_of_set(dataset, gains):
-    """Rows of the table from {model: gains [seeds, pictures]}."""
+    """Rows of the table from {model: gains [seeds, pictures]}, with the seeds' own columns where there are several."""
     rows = []
     for model, each in gains.items():
         row = {"set": dataset, "model": model, "gain": round(float(each.mean()), 3)}
-        row.update({f"seed {seed}": round(float(value), 3) for seed, value in zip(SEEDS, each.mean(axis=1))})
+        if len(each) > 1:
+            row.update({f"seed {seed}": round(float(value), 3) for seed, value in enumerate(each.mean(axis=1))})
         difference = mean_with_interval((gains[GUIDED] - each).mean(axis=0))
         is_other = model != GUIDED
         for name, value in zip(("guided − it", "from", "to"), difference):

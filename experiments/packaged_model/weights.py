@@ -28,7 +28,7 @@ def main(argv):
     from icdpm_experiments.packaged_model.packaging import package
     from icdpm_experiments.packaged_model.training_pictures import open_pictures
 
-    config = load_config("small")
+    config = load_config("small_naf")
     training, validation = open_pictures(FLAGS.folder)
     if signal := train(config, RUN, training, validation, make_strategy("single")):
         print(f"stopped by signal {signal}; the same command continues")

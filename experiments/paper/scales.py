@@ -148,7 +148,7 @@ class SmallScale:
         self._labels = {IN_DOMAIN: "held-out pictures", OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes"}
 
     def config(self, variant):
-        """The variant's config, narrowed and trained by the packaged model's recipe."""
+        """The variant's config, narrowed and trained by the recipe of the config `small`."""
         return small(load_config(variant))
 
     def training_pairs(self, dataset=IN_DOMAIN):
@@ -168,7 +168,7 @@ class SmallScale:
         return "none"
 
     def grid(self):
-        """The packaged model's way of sampling in one step and a few more, in place of Table 10's settings."""
+        """The config's way of sampling in one step and a few more, in place of Table 10's settings."""
         return [SamplingSettings(**load_config("small").sampling).changed(steps=steps) for steps in self._STEPS]
 
 

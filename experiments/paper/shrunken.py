@@ -25,7 +25,7 @@ def micro(config):
 
 
 def small(config):
-    """A variant's config with the same structure, narrower, and the packaged model's training cut to half an hour of a core.
+    """A variant's config with the same structure, narrower, and the small config's training cut to half an hour of a core.
 
     The UNet works on patches of 2 pixels, not 4, so that guidance of half the resolution has a level to enter. Every variant
     takes the same number of steps; a step with guidance at three scales costs twice one without.

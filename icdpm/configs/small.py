@@ -1,8 +1,8 @@
 """A guided model for real photos that two CPU cores can train: 4.5 M parameters, hours rather than weeks.
 
-    make weights FOLDER=pictures
+    icdpm-train --config=small --data=motion:photos:0.72,… --workdir=runs/small
 
-The packaged model is trained by it. What differs from the paper's recipe, and why:
+The tables at SCALE=small are trained by it, for fewer steps. What differs from the paper's recipe, and why:
   - 4×4 pixels become channels before the first level (unet.patch), so that the network sees far and is wide at the cost
     of a narrow one; guidance enters at 1/4 and 1/8.
   - The network sees the noisy image as the preconditioned_estimate shows it: where few-step sampling works, noise of

@@ -1,6 +1,9 @@
 """Shared by the tests of experiments."""
 
+import numpy as np
 import pytest
+
+from icdpm.photos.writing import write_picture
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +19,19 @@ def metrics(random_pairs):
     from icdpm_experiments.sweeping.metrics import available_metrics
 
     return available_metrics(["psnr", "ssim"], random_pairs)[0]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of noise in the layout of the packaged model's pictures."""
+    rng = np.random.default_rng(0)
+
+    def write(name, size=32):
+        write_picture(tmp_path / f"{name}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+
+    for name in ("photos/1", "video/1", *(f"frames/clip/{number:06}" for number in range(40))):
+        write(name)
+    for pairs in ("averaged", "val", "other", "further"):
+        for name in ("blur/1", "sharp/1", "blur/2", "sharp/2"):
+            write(f"{pairs}/{name}")
+    return tmp_path

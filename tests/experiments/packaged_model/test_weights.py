@@ -116,11 +116,28 @@ def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, ra
     monkeypatch.setattr(guided_gains, "load", lambda workdir, step: loaded.append((workdir.name, step)) or system)
     monkeypatch.setattr(guided_gains, "SAMPLES", 2)
     random_pairs.names = random_pairs.names[:2]
-    gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS)
-    assert loaded == [(f"small_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
+    gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS, guided_gains.seeded_runs()[SAME_STEPS])
+    assert loaded == [(f"small_naf_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
     restored = restore(system, random_pairs.blurry[1], system.settings(samples=2)).pixels
     gain = psnr(restored, random_pairs.sharp[1]) - psnr(random_pairs.blurry[1], random_pairs.sharp[1])
     np.testing.assert_allclose(gains[:, 1], gain)
+
+
+def test_two_given_runs_are_compared(micro_workdir, pictures, start):
+    runs = {"guided": pictures / "runs/a", "unguided": pictures / "runs/b"}
+    for folder in runs.values():
+        shutil.copytree(micro_workdir, folder)
+        (folder / "data.json").write_text(json.dumps({"training": [f"1 photo in {pictures}/photos"], "validation": []}))
+    program = "import runpy; runpy.run_module('icdpm_experiments.packaged_model.guided', run_name='__main__')"
+    flags = [f"--folder={pictures}", f"--pairs=few={pictures}/other", f"--guided={runs['guided']}"]
+    refused = completed(start(program, flags, cwd=pictures))
+    assert refused.returncode == 1 and "give both GUIDED=DIR and UNGUIDED=DIR" in refused.stderr
+    done = completed(start(program, [*flags, f"--unguided={runs['unguided']}"], cwd=pictures))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((pictures / "results/guided_long.json").read_text())["rows"]
+    assert [row["set"] for row in rows] == ["training domain"] * 2 + ["few"] * 2 and rows[0]["gain"] == rows[1]["gain"]
+    assert rows[3]["guided − it"] == 0 and "seed 0" not in rows[3]
+    assert "on: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
 
 
 def test_rows_of_guided_and_unguided():
