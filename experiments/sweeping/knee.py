@@ -4,22 +4,27 @@ import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.bootstrap import mean_with_interval
-from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure_picture
 from icdpm.systems.own_presets import write_own_presets
 from icdpm.systems.settings import SamplingSettings
+from icdpm_experiments.sweeping.metrics import available_metrics
 from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
 
 # What is tried: evaluations of a sample, how many are averaged, and the noise variance that the first begins with.
 _SHAPES = ((1, 1), (1, 2), (2, 1), (3, 1), (1, 4), (2, 2), (1, 8), (2, 4))
 _STARTS = (0.99, 0.995, 0.999)
+# Steps of one sample that are tried from the first of the starts only: they show what many do.
+_MANY = (4, 8, 50)
+_METRICS = ("psnr", "ssim", "niqe")
 # dB PSNR: who looks at pictures does not see so small a difference.
 UNSEEN = 0.05
 
 
 def candidates():
     """The settings that are tried, the cheapest first."""
-    return [SamplingSettings("ancestral", steps, start, samples, "log_snr") for steps, samples in _SHAPES for start in _STARTS]
+    tried = [(steps, start, samples) for steps, samples in _SHAPES for start in _STARTS]
+    tried += [(steps, _STARTS[0], 1) for steps in _MANY]
+    return sorted((SamplingSettings("ancestral", *each, "log_snr") for each in tried), key=lambda each: each.evaluations)
 
 
 def measured_gains(system, pairs, journal, settings=None):
@@ -32,8 +37,8 @@ def measured_gains(system, pairs, journal, settings=None):
       settings: a list of `SamplingSettings`; None: `candidates`.
 
     Returns:
-      [{'evaluations', 'steps', 'samples', 'max_noise_variance', 'gain' in dB PSNR, 'from', 'to'}], the last two the 95 %
-      interval of the gain.
+      [{'evaluations', 'steps', 'samples', 'max_noise_variance', 'gain' in dB PSNR, 'from', 'to', …}], 'from' and 'to' the
+      95 % interval of the gain; then the means of what else can be measured here of such pictures.
 
     Raises:
       IcdpmError: the system draws no samples.
@@ -41,15 +46,18 @@ def measured_gains(system, pairs, journal, settings=None):
     if not isinstance(system.settings(), SamplingSettings):
         raise IcdpmError(f"{system.title} gives one answer, at once: there is nothing to choose")
     settings = candidates() if settings is None else settings
-    metrics = choose_metrics(["psnr"]).of_pictures
-    blurry = [measure_picture(metrics, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
+    metrics, _ = available_metrics(_METRICS, pairs)
+    psnr = {"psnr": metrics["psnr"]}
+    blurry = [measure_picture(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
     rows = []
     for each, values in zip(settings, measure_each(system, pairs, settings, metrics, journal)):
-        name = "psnr" + OF_MEAN if each.samples > 1 else "psnr"
-        mean = mean_with_interval(np.subtract([picture[name] for picture in values], blurry))
+        suffix = OF_MEAN if each.samples > 1 else ""
+        mean = mean_with_interval(np.subtract([picture["psnr" + suffix] for picture in values], blurry))
         row = {"evaluations": each.evaluations, "steps": each.steps, "samples": each.samples}
         row["max_noise_variance"] = each.max_noise_variance
-        rows.append({**row, "gain": mean.value, "from": mean.low, "to": mean.high})
+        row.update({"gain": mean.value, "from": mean.low, "to": mean.high})
+        others = {name: float(np.mean([picture[name + suffix] for picture in values])) for name in metrics if name != "psnr"}
+        rows.append({**row, **others})
     return rows
 
 
