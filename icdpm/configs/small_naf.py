@@ -1,4 +1,4 @@
-"""A guided model of NAF blocks for real photos that two CPU cores can train: 3.0 M parameters, half a day of one core.
+"""A guided model of NAF blocks for real photos that two CPU cores can train: 3.0 M parameters, hours of one core.
 
     make weights FOLDER=pictures
 
@@ -28,10 +28,10 @@ def get_config():
     config.diffusion.beta_end = 0.05
     config.diffusion.blur_exponent = 0.25
     config.optimizer.learning_rate = 1e-3
-    config.optimizer.learning_rate_decay = (140_000, 180_000)
+    config.optimizer.learning_rate_decay = (48_925, 58_925)
     config.data.repeat = 6
     config.sampling.max_noise_variance = 0.999
-    config.run.steps = 180_000
+    config.run.steps = 58_925
     config.run.validate_every = 1_000
     config.run.checkpoint_every = 1_000
     return config
