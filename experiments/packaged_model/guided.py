@@ -2,8 +2,8 @@
 
     make bench-guided FOLDER=pictures PAIRS='gopro=gopro_test reds=reds_test'
 
-FOLDER is that of `make weights`; its validation pairs are the training domain. A step of the guided model takes 1.3 times the
-unguided one's time, so the latter is trained for 1.3 times the steps; where it stood after as many is measured too. Runs are
+FOLDER is that of `make weights`; its validation pairs are the training domain. A step of the guided model takes 1.1 times the
+unguided one's time, so the latter is trained for 1.1 times the steps; where it stood after as many is measured too. Runs are
 kept in runs/guided; stopped, the same command continues.
 
     make bench-guided FOLDER=pictures GUIDED=runs/guided_long UNGUIDED=runs/unguided_long PAIRS=…

@@ -14,7 +14,7 @@ from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
 
 RUNS = Path("runs/guided")
 SEEDS = (0, 1, 2)
-STEPS, STEPS_OF_SAME_COMPUTE = 2000, 2600
+STEPS, STEPS_OF_SAME_COMPUTE = 2000, 2200
 CONFIGS = {"guided": ("small_naf", STEPS), "unguided": ("small_naf_unguided", STEPS_OF_SAME_COMPUTE)}
 GUIDED, SAME_STEPS, SAME_COMPUTE = "guided", "unguided, same steps", "unguided, same compute"
 SAMPLES = 8
