@@ -117,7 +117,7 @@ setup(
     # What tensorflow-datasets reads beside a builder, and pages; that there are type hints; the packaged model.
     package_data={
         "": ["py.typed", "README.md", "CITATIONS.bib", "*.txt", "*.tsv", "*.html"],
-        "icdpm.pretrained": ["small/*", "small/checkpoints/*/*"],
+        "icdpm.pretrained": ["small_naf/*", "small_naf/checkpoints/*/*"],
     },
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

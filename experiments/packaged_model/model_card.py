@@ -32,8 +32,8 @@ def write_model_card(folder, run, half_precision_change):
     write_plot(
         FOLDER / "weights_curve.png",
         [
-            Panel("step", "PSNR of one sample (dB)", *_series(curve, "psnr", "psnr_blurry")),
-            Panel("step", "loss of the denoiser", *_series(curve, "noise_loss")),
+            Panel("step", "PSNR of one sample (dB)", _series(curve, "psnr"), {"blurry": curve[-1]["psnr_blurry"]}),
+            Panel("step", "loss of the denoiser", _series(curve, "noise_loss")),
         ],
         f"Validation of the packaged model on the middle {config.data.crop}×{config.data.crop} of each pair",
     )
@@ -46,8 +46,8 @@ def write_model_card(folder, run, half_precision_change):
         f"precision, which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network works on "
         f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else: `config.json`.",
         "## Training",
-        f"{step:,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}, by `make weights`; those from "
-        f"{first:,} on took {hours:.1f} hours on one CPU core.",
+        f"{step:,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}, by `make weights`; "
+        f"{'these' if first <= config.run.log_every else f'those from {first:,} on'} took {hours:.1f} hours of one CPU core.",
         "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
         PICTURES,
         "Nothing of the pictures that the table below is measured on was trained on.",
@@ -56,10 +56,11 @@ def write_model_card(folder, run, half_precision_change):
         "## Measured",
         _measured(digest),
         "## Limits",
-        "It sharpens medium motion blur; long motions stay, and so does what is out of focus. A picture that is closer to its "
-        "sharp one than sharp pictures stay to themselves (see above) can only lose. What it draws is plausible, not known: do "
-        "not take it for evidence (faces, number plates, medical or forensic images). Strong sensor noise and JPEG artefacts "
-        "were not trained on.",
+        "It sharpens medium motion blur; long motions stay, and so does what is out of focus. Lines of small print and other "
+        "fine stripes that are blurred across can come out as stripes in the wrong places, and lights or letters that the "
+        "shake drew twice as fragments. A picture that is closer to its sharp one than sharp pictures stay to themselves (see "
+        "above) can only lose. What it draws is plausible, not known: do not take it for evidence (faces, number plates, "
+        "medical or forensic images). Strong sensor noise and JPEG artefacts were not trained on.",
         "## Checksum",
         f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
     ]
@@ -96,8 +97,8 @@ def _gain(row):
     return f"{row['gain']:+.2f} dB [{row['from']:.2f}, {row['to']:.2f}] in {evaluations}"
 
 
-def _series(curve, *names):
-    return ({name: [(row["step"], row[name]) for row in curve] for name in names},)
+def _series(curve, name):
+    return {name: [(row["step"], row[name]) for row in curve]}
 
 
 def _measured(digest):

@@ -6,4 +6,4 @@ needs. MODEL_CARD.md beside it says what it was trained on and what it reaches; 
 
 from pathlib import Path
 
-WORKDIR = Path(__file__).parent / "small"
+WORKDIR = Path(__file__).parent / "small_naf"

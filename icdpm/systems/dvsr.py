@@ -51,7 +51,8 @@ class DvSR(DiffusionSystem):
 
     @property
     def margin(self):
-        return tile_margin(self.reach, self.factor)
+        networks = ((self.config.unet, self.unet), (self.config.predictor, self.predictor))
+        return max(tile_margin(fields, network.reach, self.factor) for fields, network in networks)
 
     @property
     def bytes_per_pixel(self):

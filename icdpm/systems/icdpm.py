@@ -108,7 +108,7 @@ class ICDPM(DiffusionSystem):
 
     @property
     def margin(self):
-        return tile_margin(self.reach, self.factor)
+        return tile_margin(self.config.unet, self.reach, self.factor)
 
     @property
     def bytes_per_pixel(self):

@@ -42,7 +42,7 @@ class Regression(System):
 
     @property
     def margin(self):
-        return tile_margin(self.reach, self.factor)
+        return tile_margin(self.config.unet, self.reach, self.factor)
 
     @property
     def bytes_per_pixel(self):

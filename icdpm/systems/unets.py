@@ -1,5 +1,8 @@
 """The UNet as a section of a config: its fields, their rules, and the network that they stand for."""
 
+import math
+from fractions import Fraction
+
 import ml_collections
 
 from icdpm.errors import IcdpmError
@@ -71,10 +74,12 @@ def make_unet(fields, precision, **options):
     return DenoisingUNet(fields.channels, precision, **counts, **options)
 
 
-def tile_margin(reach, factor):
-    """A margin of tiles, in pixels, for such networks: a fifth of their reach.
+def tile_margin(fields, reach, factor):
+    """A margin of tiles, in pixels, for such a network: the part of its reach that shows.
 
     What lies farther away has so little influence that tiles differ from the whole picture by a few hundredths of an 8-bit
-    step on the mean, less than the rounding of bfloat16 makes (results/tiles.md).
+    step on the mean, less than the rounding of bfloat16 makes (results/tiles.md): beyond a fifth of the reach for residual
+    blocks, beyond two thirds for NAF blocks, whose reach is shorter and fully used (icdpm/restoration/README.md).
     """
-    return -(-reach // (5 * factor)) * factor
+    share = Fraction(2, 3) if fields.block == "naf" else Fraction(1, 5)
+    return math.ceil(share * reach / factor) * factor
