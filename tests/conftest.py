@@ -4,6 +4,7 @@ import gc
 import io
 import os
 import shutil
+import signal
 import struct
 import sys
 import zlib
@@ -18,6 +19,9 @@ from PIL.ExifTags import Base
 PEAK_MEMORY = Path(__file__).with_name("peak_memory.py").read_text()
 # Read when XLA first compiles. LLVM's part of it takes longest, and is not what is tested.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# A shell lets what it starts in the background ignore interrupts, which is inherited; their tests are of what does not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A config file of a config; its JSON is filled in.
 CONFIG = """
 from icdpm.systems.config import config_from_json
