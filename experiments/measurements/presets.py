@@ -31,7 +31,7 @@ def main(argv):
     from icdpm_experiments.pairs import blurred
     from icdpm_experiments.results import print_table, write_results
     from icdpm_experiments.sweeping.journal import Journal
-    from icdpm_experiments.sweeping.knee import UNSEEN, measure_own_presets, presets_of
+    from icdpm_experiments.sweeping.knee import METRICS, UNSEEN, measure_own_presets, presets_of
     from icdpm_experiments.sweeping.metrics import available_metrics
     from icdpm_experiments.sweeping.sweep import measure_blurry
 
@@ -39,7 +39,7 @@ def main(argv):
     system, pairs = load(workdir), blurred(sweep_flags.chosen_pairs())
     rows = measure_own_presets(system, pairs, Journal(JOURNAL), presets_file(workdir))
     print_table(rows)
-    blurry = measure_blurry(pairs, available_metrics(["psnr", "ssim", "niqe"], pairs)[0])
+    blurry = measure_blurry(pairs, available_metrics(METRICS, pairs)[0])
     _draw(rows, blurry)
     chosen = [
         f"{name}: " + ", ".join(f"{setting} {value}" for setting, value in changes.items())

@@ -115,7 +115,7 @@ class MicroScale:
 
 
 class SmallScale:
-    """Tables 2, 8 and 9 in the small: narrow networks, trained for half an hour on real pictures as the packaged model is.
+    """Tables 2, 8 and 9 in the small: narrow networks, trained for half an hour on the packaged model's pictures.
 
     The pictures that are held out of the training stand in for GoPro, in the domain of the training; pairs of other origin for
     RealBlur-J, out of it. The other two sets have no stand-in, so that other tables cannot be made.

@@ -15,7 +15,7 @@ _SHAPES = ((1, 1), (1, 2), (2, 1), (3, 1), (1, 4), (2, 2), (1, 8), (2, 4))
 _STARTS = (0.99, 0.995, 0.999)
 # Steps of one sample that are tried from the first of the starts only: they show what many do.
 _MANY = (4, 8, 50)
-_METRICS = ("psnr", "ssim", "niqe")
+METRICS = ("psnr", "ssim", "niqe")
 # dB PSNR: who looks at pictures does not see so small a difference.
 UNSEEN = 0.05
 
@@ -46,7 +46,7 @@ def measured_gains(system, pairs, journal, settings=None):
     if not isinstance(system.settings(), SamplingSettings):
         raise IcdpmError(f"{system.title} gives one answer, at once: there is nothing to choose")
     settings = candidates() if settings is None else settings
-    metrics, _ = available_metrics(_METRICS, pairs)
+    metrics, _ = available_metrics(METRICS, pairs)
     psnr = {"psnr": metrics["psnr"]}
     blurry = [measure_picture(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
     rows = []
