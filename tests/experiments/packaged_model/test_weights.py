@@ -135,8 +135,8 @@ def test_two_given_runs_are_compared(micro_workdir, pictures, start):
     done = completed(start(program, [*flags, f"--unguided={runs['unguided']}"], cwd=pictures))
     assert done.returncode == 0, done.stderr
     rows = json.loads((pictures / "results/guided_long.json").read_text())["rows"]
-    assert [row["set"] for row in rows] == ["training domain"] * 2 + ["few"] * 2 and rows[0]["gain"] == rows[1]["gain"]
-    assert rows[3]["guided − it"] == 0 and "seed 0" not in rows[3]
+    assert [row["set"] for row in rows] == ["training domain"] * 2 + ["embedded"] * 2 + ["few"] * 2
+    assert rows[0]["gain"] == rows[1]["gain"] and rows[5]["guided − it"] == 0 and "seed 0" not in rows[5]
     assert "on: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
 
 
