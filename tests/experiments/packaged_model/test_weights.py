@@ -128,7 +128,13 @@ def test_two_given_runs_are_compared(micro_workdir, pictures, start):
     for folder in runs.values():
         shutil.copytree(micro_workdir, folder)
         (folder / "data.json").write_text(json.dumps({"training": [f"1 photo in {pictures}/photos"], "validation": []}))
-    program = "import runpy; runpy.run_module('icdpm_experiments.packaged_model.guided', run_name='__main__')"
+    program = """
+import runpy
+from icdpm_experiments import pairs
+
+pairs.blurred = lambda source: pairs.SelectedPairs(source, (0, 1), "two of them")
+runpy.run_module("icdpm_experiments.packaged_model.guided", run_name="__main__")
+"""
     flags = [f"--folder={pictures}", f"--pairs=few={pictures}/other", f"--guided={runs['guided']}"]
     refused = completed(start(program, flags, cwd=pictures))
     assert refused.returncode == 1 and "give both GUIDED=DIR and UNGUIDED=DIR" in refused.stderr
