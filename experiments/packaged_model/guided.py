@@ -67,11 +67,7 @@ def main(argv):
         scale="packaged",
         rows=rows,
         title="Guided and unguided, " + ("one long run each" if FLAGS.guided else "three seeds each"),
-        notes=[
-            _in_words(compared),
-            "guided − it: differences of the means over seeds, picture by picture; from and to end their 95 % bootstrap "
-            "interval over the pictures.",
-        ],
+        notes=[_in_words(compared), _of_differences()],
     )
     print(f"\nNumbers: {path}")
     return 0
@@ -91,6 +87,13 @@ def _train_all(training, validation):
             return signal
 
 
+def _of_differences():
+    """What the table's differences and their intervals are of."""
+    kind = "differences picture by picture" if FLAGS.guided else "differences of the means over seeds, picture by picture"
+    beyond = " What another seed would change is not in it." if FLAGS.guided else ""
+    return f"guided − it: {kind}; from and to end their 95 % bootstrap interval over the pictures.{beyond}"
+
+
 def _in_words(compared):
     """What is compared, from {model: runs}."""
     from icdpm.systems.workdir import read_config, read_data
@@ -99,8 +102,8 @@ def _in_words(compared):
     if FLAGS.guided:
         runs = [run for (run,) in compared.values()]
         configs = " and ".join(f"{read_config(workdir).name} ({step:,} steps)" for workdir, step in runs)
-        seen = "; ".join(read_data(FLAGS.guided)["training"]).replace(f"{FLAGS.folder}/", "")
-        return f"One run each of {configs}, on: {seen}."
+        seen = [each.replace(f"{FLAGS.folder}/", "") for each in read_data(FLAGS.guided)["training"]]
+        return f"One run each of {configs}. What they have seen: {'; '.join(seen)}."
     (guided, _), (unguided, _) = CONFIGS.values()
     return (
         f"Config {guided}, {STEPS} steps; unguided: {unguided}, {STEPS} steps and {STEPS_OF_SAME_COMPUTE}, which cost what the "

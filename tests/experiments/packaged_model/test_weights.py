@@ -143,7 +143,7 @@ runpy.run_module("icdpm_experiments.packaged_model.guided", run_name="__main__")
     rows = json.loads((pictures / "results/guided_long.json").read_text())["rows"]
     assert [row["set"] for row in rows] == ["training domain"] * 2 + ["embedded"] * 2 + ["few"] * 2
     assert rows[0]["gain"] == rows[1]["gain"] and rows[5]["guided − it"] == 0 and "seed 0" not in rows[5]
-    assert "on: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
+    assert "seen: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
 
 
 def test_rows_of_guided_and_unguided():
