@@ -46,8 +46,8 @@ def main(argv):
         if signal := train(config, workdir, training, pairs, make_strategy("single"), start_from):
             return 128 + signal
     curves = {name: read_curve(workdir) for name, (_, workdir, _) in runs.items()}
-    _draw({name: rows for name, (rows, _, _) in curves.items()})
-    minutes = {name: round(60 * hours) for name, (_, hours, _) in curves.items()}
+    _draw({name: rows for name, (rows, _) in curves.items()})
+    minutes = {name: round(60 * hours) for name, (_, hours) in curves.items()}
     minutes[STAGE_2] += minutes[STAGE_1]
     gains = {name: _gains(runs[name][1], pairs) for name in (STAGE_2, WITHOUT)}
     rows = [_row(name, each, minutes[name]) for name, each in gains.items()]

@@ -14,20 +14,19 @@ def read_curve(workdir):
       workdir: of the run.
 
     Returns:
-      ([{'step', 'psnr', 'psnr_blurry', 'noise_loss', …}] by step, hours of training without its pauses, the first step that
-      is noted). Of steps that were taken twice, as the run was killed between, the later counts.
+      ([{'step', 'psnr', 'psnr_blurry', 'noise_loss', …}] by step, hours of training without its pauses). Of steps that were
+      taken twice, as the run was killed between, the later counts.
     """
-    rows, times, steps = {}, [], []
+    rows, times = {}, []
     files = sorted((workdir / "tensorboard").glob("events.out.*"), key=lambda path: path.stat().st_mtime)
     for path in files:
         for record in tf.data.TFRecordDataset(str(path)):
             event = event_pb2.Event.FromString(record.numpy())
             times.append(event.wall_time)
-            steps += [event.step] if event.step else []
             for value in event.summary.value:
                 section, _, name = value.tag.partition("/")
                 if section == "validation" and name:
                     rows.setdefault(event.step, {"step": event.step})[name] = float(tf.make_ndarray(value.tensor))
     times.sort()
     gaps = (later - earlier for earlier, later in zip(times, times[1:]))
-    return [rows[step] for step in sorted(rows)], sum(gap for gap in gaps if gap < _LONGEST_GAP) / 3600, min(steps)
+    return [rows[step] for step in sorted(rows)], sum(gap for gap in gaps if gap < _LONGEST_GAP) / 3600

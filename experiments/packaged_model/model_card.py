@@ -1,6 +1,7 @@
 """The card of the packaged model: what it is, what it was trained on, what it reaches."""
 
 import hashlib
+import itertools
 import json
 
 from icdpm.systems.workdir import checkpoint_steps, load, presets_file, read_data, weights_file
@@ -16,19 +17,20 @@ PICTURES = """\
   are not the benchmark's"""
 
 
-def write_model_card(folder, run, half_precision_change):
-    """Writes MODEL_CARD.md of a packaged workdir and the learning curve of its run, results/weights_curve.png.
+def write_model_card(folder, runs, half_precision_change):
+    """Writes MODEL_CARD.md of a packaged workdir and the learning curve of its runs, results/weights_curve.png.
 
     Args:
       folder: the packaged workdir.
-      run: the workdir of the run it is from.
+      runs: the workdirs of the runs it is from, each of which began where the one before it ended.
       half_precision_change: what half precision changes of the validation PSNR, in dB.
     """
     (step,) = checkpoint_steps(folder)
     system = load(folder, step)
     config = system.config
     parameters = sum(array.size for array in system.get_weights())
-    curve, hours, first = read_curve(run)
+    steps = [checkpoint_steps(run)[-1] for run in runs]
+    curve, hours = _joined(runs, steps)
     write_plot(
         FOLDER / "weights_curve.png",
         [
@@ -46,8 +48,9 @@ def write_model_card(folder, run, half_precision_change):
         f"precision, which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network works on "
         f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else: `config.json`.",
         "## Training",
-        f"{step:,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}, by `make weights`; "
-        f"{'these' if first <= config.run.log_every else f'those from {first:,} on'} took {hours:.1f} hours of one CPU core.",
+        f"{sum(steps):,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}"
+        + (f", in runs of {' and '.join(f'{each:,}' for each in steps)}" if len(steps) > 1 else "")
+        + f", by `make weights`; these took {hours:.1f} hours on one or two CPU cores.",
         "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
         PICTURES,
         "Nothing of the pictures that the table below is measured on was trained on.",
@@ -65,6 +68,16 @@ def write_model_card(folder, run, half_precision_change):
         f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
     ]
     (folder / CARD).write_text("\n\n".join(paragraphs) + "\n")
+
+
+def _joined(runs, steps):
+    """The validations of runs one after another, and how many hours they took, as `read_curve`."""
+    curve, hours = [], 0.0
+    for run, before in zip(runs, itertools.accumulate(steps, initial=0)):
+        rows, of_run = read_curve(run)
+        curve += [{**row, "step": before + row["step"]} for row in rows]
+        hours += of_run
+    return curve, hours
 
 
 def presets_in_words(folder):

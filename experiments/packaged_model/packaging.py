@@ -18,11 +18,11 @@ from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.knee import measure_own_presets
 
 
-def package(workdir, target, validation_pairs, data_folder):
+def package(runs, target, validation_pairs, data_folder):
     """Puts the latest averaged weights of a run, in half precision, its config, what it saw and presets into a workdir.
 
     Args:
-      workdir: of the run.
+      runs: workdirs of the run, the last, and of those before, each of which began with the weights of the one before it.
       target: folder of the packaged model, which is replaced.
       validation_pairs: a `PairSource`, by which the model's own presets are chosen too.
       data_folder: folder of the training data, whose place on this machine nobody needs to know.
@@ -30,6 +30,7 @@ def package(workdir, target, validation_pairs, data_folder):
     Returns:
       By how much the half precision changes the mean PSNR over the validation pairs, in dB.
     """
+    workdir = runs[-1]
     step = checkpoint_steps(workdir)[-1]
     system = load(workdir, step)
     before = validation_psnr(system, validation_pairs)
@@ -47,7 +48,7 @@ def package(workdir, target, validation_pairs, data_folder):
         packaged = load(folder, step)
         change = validation_psnr(packaged, validation_pairs) - before
         measure_own_presets(packaged, blurred(validation_pairs), Journal(Path(workdir) / "presets.jsonl"), presets_file(folder))
-        write_model_card(folder, workdir, change)
+        write_model_card(folder, runs, change)
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)
     return change

@@ -2,8 +2,10 @@
 
     make weights FOLDER=pictures
 
-What FOLDER holds is in `training_pictures`. The run is kept in runs/weights; stopped, the same command continues. To go on from
-what is packaged, icdpm-train takes --start_from=packaged.
+What FOLDER holds is in `training_pictures`. The model is trained in two runs: a long one at a constant rate, on the pictures
+alone, and one that begins with its averages and sees the embedded training scenes besides, lettering above all, where mildly
+blurred and sharp examples weigh more and the rate falls to zero. Both are kept in runs/; stopped, the same command continues.
+To go on from what is packaged, icdpm-train takes --start_from=packaged.
 """
 
 from pathlib import Path
@@ -15,7 +17,16 @@ from icdpm.command_line import refuse_arguments, run_command
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
 
-RUN = Path("runs/weights")
+# {workdir: what of the config small_naf it changes}, each begun with the averages of the one before.
+RUNS = {
+    Path("runs/weights_first"): ("run.steps=59_608", "optimizer.learning_rate_decay=()"),
+    Path("runs/weights"): (
+        "run.steps=32_000",
+        "optimizer.learning_rate_decay=(19_000, 32_000)",
+        "diffusion.blur_exponent=0.5",
+        "seed=1",
+    ),
+}
 
 
 def main(argv):
@@ -26,14 +37,17 @@ def main(argv):
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.packaged_model.packaging import package
-    from icdpm_experiments.packaged_model.training_pictures import open_pictures
+    from icdpm_experiments.packaged_model.training_pictures import PICTURES, WITH_SCENES, open_pictures
 
-    config = load_config("small_naf")
-    training, validation = open_pictures(FLAGS.folder)
-    if signal := train(config, RUN, training, validation, make_strategy("single")):
-        print(f"stopped by signal {signal}; the same command continues")
-        return 128 + signal
-    loss = package(RUN, pretrained.WORKDIR, validation, FLAGS.folder)
+    start_from = None
+    for (workdir, changes), shares in zip(RUNS.items(), (PICTURES, WITH_SCENES)):
+        training, validation = open_pictures(FLAGS.folder, shares)
+        config = load_config("small_naf", changes)
+        if signal := train(config, workdir, training, validation, make_strategy("single"), start_from):
+            print(f"stopped by signal {signal}; the same command continues")
+            return 128 + signal
+        start_from = workdir
+    loss = package(list(RUNS), pretrained.WORKDIR, validation, FLAGS.folder)
     print(f"packaged in {pretrained.WORKDIR}; half precision changes the validation PSNR by {loss:+.4f} dB")
     return 0
 
