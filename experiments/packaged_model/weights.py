@@ -17,14 +17,18 @@ from icdpm.command_line import refuse_arguments, run_command
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
 
-# {workdir: what of the config small_naf it changes}, each begun with the averages of the one before.
+# {workdir: (whether it sees the embedded training scenes, what of the config small_naf it changes)}, each begun with the
+# averages of the one before.
 RUNS = {
-    Path("runs/weights_first"): ("run.steps=59_608", "optimizer.learning_rate_decay=()"),
+    Path("runs/weights_first"): (False, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
     Path("runs/weights"): (
-        "run.steps=32_000",
-        "optimizer.learning_rate_decay=(19_000, 32_000)",
-        "diffusion.blur_exponent=0.5",
-        "seed=1",
+        True,
+        (
+            "run.steps=32_000",
+            "optimizer.learning_rate_decay=(19_000, 32_000)",
+            "diffusion.blur_exponent=0.5",
+            "seed=1",
+        ),
     ),
 }
 
@@ -40,8 +44,8 @@ def main(argv):
     from icdpm_experiments.packaged_model.training_pictures import PICTURES, WITH_SCENES, open_pictures
 
     start_from = None
-    for (workdir, changes), shares in zip(RUNS.items(), (PICTURES, WITH_SCENES)):
-        training, validation = open_pictures(FLAGS.folder, shares)
+    for workdir, (scenes, changes) in RUNS.items():
+        training, validation = open_pictures(FLAGS.folder, WITH_SCENES if scenes else PICTURES)
         config = load_config("small_naf", changes)
         if signal := train(config, workdir, training, validation, make_strategy("single"), start_from):
             print(f"stopped by signal {signal}; the same command continues")
