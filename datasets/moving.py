@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 from PIL import Image
-from scipy import fft
+from scipy import fft, ndimage
 
 from icdpm_datasets.blur import without_border
 from icdpm_datasets.motion import motion_path, rasterize
@@ -26,6 +26,8 @@ _FRAMES = (7, 9, 11, 13)  # that GoPro averaged; REDS interpolated between its f
 _FEW_FRAMES = 0.5  # fraction of the pairs in which the frames' jumps can be seen
 _ANXIETY = 0.2  # the most, of the camera; see motion_path
 _LAYERED = 0.4  # fraction of the blurred pairs in which something moves otherwise
+_SOFT = 0.5  # fraction of the pairs that a lens softens
+_SOFTEST = 1.1  # px, the largest standard deviation of its Gaussian; the smallest is 0.3
 _NOISY = 0.3  # fraction of the pairs
 _MASK_CELLS = (2, 6)  # the fewest and most cells to a side of the noise from which a mask is made
 
@@ -34,7 +36,7 @@ class MovingPhotos(ShakenPhotos):
     """The pictures of a folder and the folders below it, each with a blurry version of its own; a `CropSource`.
 
     As `ShakenPhotos`, with another blur: longer and smoother paths, mild blur and none, layers that move each their own
-    way, the middle instant as the sharp picture, light summed with the camera's response or without.
+    way, the middle instant as the sharp picture, light summed with the camera's response or without, a crisp or a soft lens.
     """
 
     _KIND = "blurred by motion"
@@ -70,7 +72,7 @@ class MovingPhotos(ShakenPhotos):
             pair = expose_two(light, np.concatenate([object_light * mask, mask], axis=-1), kernels, border)
         else:
             pair = convolve(light, kernels[0], border), without_border(light, border)
-        return _record(rng, *pair, response)
+        return _record(rng, *_soften(rng, *pair), response)
 
 
 def _draw_extent(rng: np.random.Generator) -> float:
@@ -134,6 +136,14 @@ def expose_two(
     exposed = exposed[..., :3] + (1 - exposed[..., 3:]) * convolve(background, kernels[0], border)
     middle = without_border(layer, border)
     return exposed, middle[..., :3] + (1 - middle[..., 3:]) * without_border(background, border)
+
+
+def _soften(rng: np.random.Generator, exposed: np.ndarray, instant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both pictures as a lens and a camera's own reduction soften them: what is soft in every direction is to stay so."""
+    if rng.random() >= _SOFT:
+        return exposed, instant
+    deviation = rng.uniform(0.3, _SOFTEST)
+    return tuple(ndimage.gaussian_filter(light, (deviation, deviation, 0)) for light in (exposed, instant))
 
 
 def _record(

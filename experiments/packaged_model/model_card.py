@@ -34,7 +34,7 @@ def write_model_card(folder, runs, half_precision_change):
     write_plot(
         FOLDER / "weights_curve.png",
         [
-            Panel("step", "PSNR of one sample (dB)", _series(curve, "psnr"), {"blurry": curve[-1]["psnr_blurry"]}),
+            Panel("step", "PSNR of one sample over the blurry picture's (dB)", _series(curve, "gain")),
             Panel("step", "loss of the denoiser", _series(curve, "noise_loss")),
         ],
         f"Validation of the packaged model on the middle {config.data.crop}×{config.data.crop} of each pair",
@@ -49,7 +49,7 @@ def write_model_card(folder, runs, half_precision_change):
         f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else: `config.json`.",
         "## Training",
         f"{sum(steps):,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}"
-        + (f", in runs of {' and '.join(f'{each:,}' for each in steps)}" if len(steps) > 1 else "")
+        + (f", in runs of {', '.join(f'{each:,}' for each in steps[:-1])} and {steps[-1]:,}" if len(steps) > 1 else "")
         + f", by `make weights`; these took {hours:.1f} hours on one or two CPU cores.",
         "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
         PICTURES,
@@ -75,7 +75,7 @@ def _joined(runs, steps):
     curve, hours = [], 0.0
     for run, before in zip(runs, itertools.accumulate(steps, initial=0)):
         rows, of_run = read_curve(run)
-        curve += [{**row, "step": before + row["step"]} for row in rows]
+        curve += [{**row, "step": before + row["step"], "gain": row["psnr"] - row["psnr_blurry"]} for row in rows]
         hours += of_run
     return curve, hours
 

@@ -2,10 +2,12 @@
 
     make weights FOLDER=pictures
 
-What FOLDER holds is in `training_pictures`. The model is trained in two runs: a long one at a constant rate, on the pictures
-alone, and one that begins with its averages and sees the embedded training scenes besides, lettering above all, where mildly
-blurred and sharp examples weigh more and the rate falls to zero. Both are kept in runs/; stopped, the same command continues.
-To go on from what is packaged, icdpm-train takes --start_from=packaged.
+What FOLDER holds is in `training_pictures`. The model is trained in three runs, each begun with the averages of the one before:
+a long one at a constant rate, on the pictures alone, and two that see the embedded training scenes besides, lettering above
+all, and end with a rate that falls to zero. From run to run mildly blurred and sharp examples weigh more. All are in runs/;
+stopped, the same command continues. To go on from what is packaged, icdpm-train takes --start_from=packaged.
+
+The first two of what is packaged were made before `motion:` knew soft lenses.
 """
 
 from pathlib import Path
@@ -21,13 +23,23 @@ flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
 # averages of the one before.
 RUNS = {
     Path("runs/weights_first"): (False, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
-    Path("runs/weights"): (
+    Path("runs/weights_second"): (
         True,
         (
             "run.steps=32_000",
             "optimizer.learning_rate_decay=(19_000, 32_000)",
             "diffusion.blur_exponent=0.5",
             "seed=1",
+        ),
+    ),
+    Path("runs/weights"): (
+        True,
+        (
+            "run.steps=15_000",
+            "optimizer.learning_rate=8e-4",
+            "optimizer.learning_rate_decay=(3_000, 15_000)",
+            "diffusion.blur_exponent=1.0",
+            "seed=2",
         ),
     ),
 }

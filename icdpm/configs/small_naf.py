@@ -2,7 +2,7 @@
 
     make weights FOLDER=pictures
 
-The packaged model is trained by it, in two runs. What differs from `small`, and why:
+The packaged model is trained by it, in three runs. What differs from `small`, and why:
   - NAF blocks on patches of 2: in equal CPU time they gain twice what small's blocks do and more. Wider, and deeper where
     blocks see 1/8 and 1/16 of the resolution, than what learns most in the first minutes: it has hours to fill.
   - Noise levels rise faster (diffusion.beta_end): one example in eight, not one in four, shows more of the sharp picture

@@ -7,6 +7,8 @@ from icdpm.files import write_atomically
 from icdpm.systems.config import config_to_json
 from icdpm.systems.workdir import choose_step, config_file, data_file, read_config, read_data
 
+_BEFORE = "before, in"
+
 
 def changed_fields(config, workdir):
     """The fields in which a config differs from that of the workdir, if there is one.
@@ -44,7 +46,8 @@ def note_data(workdir, start_from, training, validation):
     earlier = []
     if start_from:
         step = choose_step(start_from)
-        earlier = [f"before, in {step} steps: {each}" for each in read_data(start_from)["training"]]
+        seen_there = read_data(start_from)["training"]
+        earlier = [each if each.startswith(_BEFORE) else f"{_BEFORE} {step} steps: {each}" for each in seen_there]
     seen = read_data(workdir)
     for name, descriptions in {"training": earlier + training, "validation": validation}.items():
         seen[name] += [description for description in descriptions if description not in seen[name]]

@@ -73,6 +73,7 @@ def test_some_pairs_are_sharp_and_some_hardly_blurred():
 
 def test_an_unblurred_pair_is_the_photo_twice(photos, monkeypatch):
     monkeypatch.setattr(moving, "_STILL", 1.0)
+    monkeypatch.setattr(moving, "_SOFT", 0.0)
     monkeypatch.setattr(moving, "_NOISY", 0.0)
     source = MovingPhotos(photos)
     for index, seed in itertools.product(range(2), range(4)):
@@ -81,6 +82,19 @@ def test_an_unblurred_pair_is_the_photo_twice(photos, monkeypatch):
         photo = source._photo(source.names[index])
         top, left = corner_of(bits_of(seed), photo.shape[:2], 32)
         np.testing.assert_array_equal(sharp, photo[top : top + 32, left : left + 32])
+
+
+def test_a_soft_lens_softens_the_sharp_picture_too(photos, monkeypatch):
+    source = MovingPhotos(photos)
+    monkeypatch.setattr(moving, "_STILL", 1.0)
+    monkeypatch.setattr(moving, "_NOISY", 0.0)
+    details = []
+    for soft in (0.0, 1.0):
+        monkeypatch.setattr(moving, "_SOFT", soft)
+        blurry, sharp = load_crop(source, 1, 32, bits_of(0))
+        np.testing.assert_array_equal(blurry, sharp)
+        details.append(np.abs(np.diff(sharp.astype(float), axis=0)).mean())
+    assert details[1] < 0.9 * details[0]
 
 
 def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):

@@ -12,6 +12,7 @@ from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.systems.workdir import checkpoint_steps, config_file, load, read_data
+from icdpm.training.notes import note_data
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +290,8 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
         np.testing.assert_allclose(began[name], values, atol=1e-6)
     seen = read_data(folder / "tuned")["training"]
     assert seen == [f"before, in 2 steps: 10 pairs in {prepared_runs / 'data'}", f"10 pairs in {folder / 'data'}"]
+    note_data(folder / "third", folder / "tuned", ["2 pairs"], [])
+    assert read_data(folder / "third")["training"] == [seen[0], f"before, in 1 steps: {seen[1]}", "2 pairs"]
     # What fits is taken, and what does not is told.
     assert other.returncode == 0 and "variables begin with the weights of" in other.stdout, other.stderr
     assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout

@@ -63,7 +63,7 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     with np.load(weights_file(run, 6)) as kept:
         arrays = dict(kept)
     np.savez(weights_file(run, 6), **dict(reversed(arrays.items())))
-    change = package([run, run], target, open_source(str(pairs_folder), "test"), tmp_path / "pictures")
+    change = package([run, run, run], target, open_source(str(pairs_folder), "test"), tmp_path / "pictures")
     assert abs(change) < 0.01 and [path.name for path in target.parent.iterdir()] == ["small"]
     assert [path.name for path in (target / "checkpoints").iterdir()] == ["step-000000006"]
     assert read_config(target) == read_config(run)
@@ -74,11 +74,11 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     card = (target / "MODEL_CARD.md").read_text()
     assert json.loads((target / "presets.json").read_text())["measured"]["pairs"] == 3
     assert "- `--preset=balanced`: --sampler=ancestral" in card and "Measured on 3 validation pairs" in card
-    assert "12 steps of 4 crops of 16×16, in runs of 6 and 6, by" in card and str(tmp_path) not in card and "Not yet" in card
+    assert "18 steps of 4 crops of 16×16, in runs of 6, 6 and 6, by" in card and str(tmp_path) not in card and "Not yet" in card
     assert PIL.Image.open("results/weights_curve.png").size[0] > 500
 
 
-def test_the_second_run_begins_where_the_first_ended(pictures, start):
+def test_every_run_begins_where_the_one_before_ended(pictures, start):
     program = """
 import runpy
 import icdpm.training.run
@@ -94,9 +94,10 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
 """
     done = completed(start(program, [f"--folder={pictures}"], cwd=pictures))
     assert done.returncode == 0, done.stderr
-    first, second, end = done.stdout.splitlines()[-4:-1]
-    assert (first, second) == ("weights_first None False False", "weights weights_first True True")
-    assert end == "packaging weights_first weights"
+    *runs, end = done.stdout.splitlines()[-5:-1]
+    first, second, third = "weights_first", "weights_second", "weights"
+    assert runs == [f"{first} None False False", f"{second} {first} True True", f"{third} {second} True True"]
+    assert end == "packaging weights_first weights_second weights"
 
 
 def test_missing_pictures_are_named(tmp_path):
