@@ -44,8 +44,9 @@ def write_model_card(folder, runs, half_precision_change):
     paragraphs = [
         f"# {config.name}: the model that comes with icdpm",
         "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos that are blurred by motion: "
-        f"{parameters:,} parameters, averaged (EMA, decay {config.optimizer.ema_decay}) over training and stored in half "
-        f"precision, which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network works on "
+        f"{parameters:,} parameters, averaged (EMA, decay {config.optimizer.ema_decay}) over training, the mean of the "
+        f"last two runs, stored in half precision, which changes the PSNR on the validation pairs by "
+        f"{half_precision_change:+.4f} dB. The network works on "
         f"{config.unet.patch}×{config.unet.patch} patches of pixels; guidance enters at {scales}. All else: `config.json`.",
         "## Training",
         f"{sum(steps):,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}"

@@ -4,8 +4,9 @@
 
 What FOLDER holds is in `training_pictures`. The model is trained in three runs, each begun with the averages of the one before:
 a long one at a constant rate, on the pictures alone, and two that see the embedded training scenes besides, lettering above
-all, and end with a rate that falls to zero. From run to run mildly blurred and sharp examples weigh more. All are in runs/;
-stopped, the same command continues. To go on from what is packaged, icdpm-train takes --start_from=packaged.
+all, and end with a rate that falls to zero. From run to run mildly blurred and sharp examples weigh more. The mean of the last
+two is packaged. All are kept in runs/; stopped, the same command continues. To go on from what is packaged, icdpm-train takes
+--start_from=packaged.
 
 The first two of what is packaged were made before `motion:` knew soft lenses.
 """
