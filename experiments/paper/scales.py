@@ -148,7 +148,7 @@ class SmallScale:
         self._labels = {IN_DOMAIN: "held-out pictures", OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes"}
 
     def config(self, variant):
-        """The variant's config, narrowed and trained by the recipe of the config `small`."""
+        """The variant's config, narrowed and trained by the recipe of the config `small_naf`."""
         return small(load_config(variant))
 
     def training_pairs(self, dataset=IN_DOMAIN):

@@ -25,11 +25,13 @@ def test_a_micro_variant_has_its_structure(variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_small_variant_has_its_structure_and_the_small_recipe(variant):
-    made, paper, recipe = check_config(small(load_config(variant))), load_config(variant), load_config("small")
-    assert 2 * made.unet.channels == paper.unet.channels and 4 * made.guidance.channels == paper.guidance.channels
-    assert all(made.unet[field] == paper.unet[field] for field in ("concat_blurry", "multipliers"))
+def test_a_small_variant_has_its_structure_and_the_recipe_of_small_naf(variant):
+    made, paper, recipe = check_config(small(load_config(variant))), load_config(variant), load_config("small_naf")
+    assert 2 * made.unet.channels == paper.unet.channels and 2 * made.guidance.channels == paper.guidance.channels
+    assert made.unet.concat_blurry == paper.unet.concat_blurry
+    assert all(made.unet[field] == recipe.unet[field] for field in ("block", "patch", "multipliers", "blocks"))
     assert all(made.guidance[field] == paper.guidance[field] for field in ("scales", "color", "route"))
+    assert made.guidance.middle_blocks == recipe.guidance.middle_blocks
     assert (made.optimizer.noise_loss_ramp == 0) == (paper.optimizer.noise_loss_ramp == 0)
     assert made.sampling == recipe.sampling and made.diffusion == recipe.diffusion
     assert made.optimizer.learning_rate == recipe.optimizer.learning_rate
