@@ -15,7 +15,7 @@ from icdpm.restoration.moments import Moments
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.result import Restored, to_inside
 from icdpm.tiles.picture import Picture
-from icdpm.tiles.strips import strip_rows
+from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
 
 # Samples of one picture run together up to this many pixels; more at once is no faster.
@@ -110,7 +110,8 @@ def restore(
     conditions = system.conditions_in_tiles(picture, tiling, on_tile=lambda: report(0))
     inside = None
     if keep_inside:
-        whole = tf.nest.map_structure(lambda strips: strips.whole(), conditions)
+        # Conditions that are not maps are those of the whole picture already.
+        whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, Strips) else each, conditions)
         inside = to_inside(system.pictures_of_size(whole, picture.height, height, width), image)
         del whole
     seeds = example_seeds([seed, 3], tf.range(samples, dtype=tf.int64))

@@ -15,6 +15,7 @@ from icdpm.networks import in_strips
 from icdpm.restoration.memory import choose_tiling, tile_memory
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
+from icdpm.serving import trained
 from icdpm.systems import hidiff
 from icdpm.systems.config import check_config, config_to_json, default_config
 from icdpm.systems.registry import make_system, system_class
@@ -155,6 +156,32 @@ def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatc
     assert re.match(r"restored in \d+ tiles of \d+×\d+ pixels that fade into each other: a HI-Diff sees all", *tiles.notices)
     error = np.abs(tiles.pixels.astype(float) - one.pixels).mean()
     assert 0 < error < 0.2 * np.abs(image.astype(float) - one.pixels).mean()
+
+
+class Shown(hidiff.HIDiff):
+    """A HI-Diff with a map among its conditions, besides the prior, which is an image of its inside."""
+
+    def conditions(self, blurry):
+        return {**super().conditions(blurry), "half": blurry[:, ::2, ::2]}
+
+    def pictures(self, conditions):
+        assert conditions["prior"].shape == (1, 4, 8)
+        return {"half": conditions["half"]}
+
+
+def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (45, 61, 3), dtype=np.uint8)
+    for tiles in ({}, {"tile": 48, "margin": 16}):
+        plain = restore(second, image, second.settings(), **tiles)
+        shown = restore(second, image, second.settings(), keep_inside=True, **tiles)
+        np.testing.assert_array_equal(shown.pixels, plain.pixels)
+        assert shown.inside == {}
+    monkeypatch.setattr(trained, "load", lambda workdir, checkpoint: second)
+    served = trained.TrainedModel("a workdir").restore(image, "default", lambda *_: None)
+    np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
+    system = Shown(micro()).made()
+    inside = restore(system, image, system.settings(), keep_inside=True).inside
+    np.testing.assert_array_equal(inside["half"], image[::2, ::2])
 
 
 def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
