@@ -92,7 +92,7 @@ def _receive(place, deadline, wait):
             server.settimeout(max(deadline - time.monotonic(), 0.01))
             try:
                 other, _ = server.accept()
-            except TimeoutError:
+            except socket.timeout:  # TimeoutError by its name before Python 3.10
                 missing = " and ".join(task for task in place.addresses if task != place.task and task not in there)
                 refusal = f"{missing} of TF_CONFIG did not come up in {wait:g} seconds (--wait); start all workers"
                 break

@@ -13,6 +13,7 @@ from processes import free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.systems.workdir import checkpoint_folder, checkpoint_steps
+from icdpm.training import meeting
 from icdpm.training.meeting import meet, read_tf_config
 
 
@@ -183,6 +184,23 @@ def test_a_worker_that_does_not_come_is_named(monkeypatch):
     said = meet_all([first, third], 1)
     assert said == ["worker 1 of TF_CONFIG did not come up in 1 seconds (--wait); start all workers"] * 2
     assert meet_all([second], 0.5) == ["worker 0 of TF_CONFIG did not answer in 0.5 seconds (--wait); start all workers"]
+
+
+def test_a_worker_that_does_not_come_is_named_in_python_3_9(monkeypatch):
+    """There `socket.timeout` is an OSError and no TimeoutError."""
+
+    class Timeout(OSError):
+        pass
+
+    class Server(socket.socket):
+        def accept(self):
+            raise Timeout("timed out")
+
+    monkeypatch.setattr(socket, "timeout", Timeout)
+    monkeypatch.setattr(meeting, "_listening", lambda port: Server())
+    place = meeting.Place({"worker 0": ("127.0.0.1", 1), "worker 1": ("127.0.0.1", 2)}, "worker 0")
+    with pytest.raises(IcdpmError, match="worker 1 of TF_CONFIG did not come up in 1 seconds"):
+        meet(place, 1)
 
 
 def test_workers_of_different_clusters_say_so(monkeypatch):
