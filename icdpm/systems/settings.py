@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
+import typing
 
 from icdpm.diffusion.choices import MIN_NOISE_VARIANCE, SAMPLERS, SCHEDULES
 from icdpm.errors import IcdpmError
@@ -30,12 +31,12 @@ class Setting:
     high: float = math.inf
 
     def check(self, name, value, kind):
-        """Raises IcdpmError where the field `name` may not hold a value; `kind` is its annotation: str, int or float."""
+        """Raises IcdpmError where the field `name` may not hold a value; `kind` is its type: str, int or float."""
         if self.choices:
             if value not in self.choices:
                 raise IcdpmError(f"there is no {name} {value!r}; there are {', '.join(self.choices)}")
             return
-        whole = kind == "int"
+        whole = kind is int
         is_one = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
         # `not` also refuses NaN.
         if not is_one or not self.low <= value <= self.high:
@@ -67,8 +68,9 @@ class Settings:
     evaluations = 1
 
     def __post_init__(self):
+        kinds = typing.get_type_hints(type(self))  # `field.type` is a string or a type, as its module is written
         for field in dataclasses.fields(self):
-            field.metadata["setting"].check(field.name, getattr(self, field.name), field.type)
+            field.metadata["setting"].check(field.name, getattr(self, field.name), kinds[field.name])
         self._check_together()
 
     def _check_together(self):

@@ -1,5 +1,8 @@
 """Settings of a restoration: from the config, with presets and changes, and what does not go together."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -58,6 +61,28 @@ def test_eta_is_of_ddim_alone(micro_config, system):
 def test_what_cannot_be_is_one_sentence(system, changes, said):
     with pytest.raises(IcdpmError, match=said):
         system.settings(**changes)
+
+
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
+def test_settings_of_a_system_of_ones_own_are_checked(future, tmp_path, monkeypatch):
+    (tmp_path / "own_settings.py").write_text(
+        f"{future}import dataclasses\n"
+        "from icdpm.systems.settings import Settings, setting\n"
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class Own(Settings):\n"
+        "    steps: int = setting('how many', 1, low=1, high=9)\n"
+        "    strength: float = setting('how strong', 0.5, low=0.0, high=1.0)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_settings", raising=False)
+    own = importlib.import_module("own_settings").Own
+    assert own(steps=2, strength=1).steps == 2
+    for steps in (1.5, 2.0, 0, True):
+        with pytest.raises(IcdpmError, match="steps is .*; it must be a whole number from 1 to 9"):
+            own(steps=steps)
+    with pytest.raises(IcdpmError, match="strength is 2; it must be a number from 0 to 1"):
+        own(strength=2)
+    del sys.modules["own_settings"]
 
 
 @pytest.mark.parametrize("name", SAMPLING_PRESETS)
