@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import icdpm
+from icdpm import pretrained
 from icdpm.configs import config_names
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS
 from icdpm.systems.registry import SYSTEMS
+from icdpm.systems.workdir import read_config
 from icdpm_datasets.published.sets import PUBLISHED
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +42,13 @@ def commands_in(text):
     """(command, what follows on its line) of every icdpm-… in examples and `code`."""
     joined = text.replace("\\\n", " ")
     return re.findall(rf"\bicdpm-({'|'.join(COMMANDS)})\b([^`\n|;&#]*)", joined)
+
+
+def test_training_from_the_packaged_model_is_shown_with_its_config():
+    examples = []
+    for path in [*PAPERS, *(ROOT / "icdpm").rglob("*.py")]:
+        examples += re.findall(r"--config=(\w+)(?:(?!--config)[^`])*?--start_from=packaged", path.read_text())
+    assert len(examples) > 2 and set(examples) == {read_config(pretrained.WORKDIR).name}
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -3,7 +3,7 @@
 Example:
   icdpm-train --config=tiny --data=embedded --workdir=/tmp/tiny
 
-  icdpm-train --config=small --data=my_pairs --workdir=/tmp/mine --start_from=packaged --set=optimizer.learning_rate=1e-4
+  icdpm-train --config=small_naf --data=my_pairs --workdir=/tmp/mine --start_from=packaged --set=optimizer.learning_rate=1e-4
 
 Killed or stopped, the same command continues where the last checkpoint was written. With --dry_run it says what it would take:
 
@@ -37,6 +37,11 @@ flags.DEFINE_string(
     "start_from",
     None,
     "Workdir of another run, or 'packaged' for the packaged model: training begins with those of its weights that fit.",
+)
+flags.DEFINE_bool(
+    "start_from_partial",
+    False,
+    "Accept weights of --start_from of which less than half fit: the other variables begin with random values.",
 )
 flags.DEFINE_string(
     "target_data",
@@ -81,7 +86,16 @@ def main(argv):
         print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
     target = open_source(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
     start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
-    signal = train(config, FLAGS.workdir, training, validation, strategy, start_from, target)
+    signal = train(
+        config,
+        FLAGS.workdir,
+        training,
+        validation,
+        strategy,
+        start_from,
+        target,
+        start_from_partial=FLAGS.start_from_partial,
+    )
     if signal:
         print(f"stopped by signal {signal}; the same command continues in {FLAGS.workdir}")
         return 128 + signal

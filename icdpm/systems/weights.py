@@ -90,19 +90,38 @@ def load_weights(path, system):
     set_weights(system, arrays)
 
 
-def load_fitting_weights(path, system):
+def load_fitting_weights(path, system, config_name, partial=False):
     """Sets those of a system's variables that a file of `save_weights` has, with the same name and shape.
+
+    Half of the trained variables have to fit, or half of the file's: a model that has another network besides, as HI-Diff's
+    second stage has, begins with all that there is.
+
+    Args:
+      path: the file.
+      system: the system.
+      config_name: name, or file, of the config that the file belongs to, which errors recommend.
+      partial: whether fewer may fit, but not none.
 
     Returns:
       A sentence that tells what was left in the file and which variables found nothing there.
 
     Raises:
-      IcdpmError: the file is missing or damaged, or nothing in it fits.
+      IcdpmError: the file is missing or damaged, or too little in it fits; the system is then unchanged.
     """
     arrays, variables = read_weights(path), named_variables(system)
     fitting = [name for name, variable in variables.items() if name in arrays and arrays[name].shape == tuple(variable.shape)]
     if not fitting:
-        raise IcdpmError(f"nothing in {path} fits: no variable of the model has a name and shape that are there")
+        raise IcdpmError(
+            f"nothing in {path} fits: no variable of the model has a name and shape that are there; the config of these "
+            f"weights is {config_name}"
+        )
+    trained = {variable.ref() for variable in system.trainable_variables}
+    begun = sum(variables[name].ref() in trained for name in fitting)
+    if not partial and 2 * begun < len(trained) and 2 * len(fitting) < len(arrays):
+        raise IcdpmError(
+            f"only {begun} of {len(trained)} trained variables fit the weights of {path}, which has {len(arrays)}; use the "
+            f"config of these weights, {config_name}, or begin the others with random values by --start_from_partial"
+        )
     set_weights(system, {name: arrays[name] for name in fitting})
     said = f"{len(fitting)} of {len(variables)} variables begin with the weights of {path}"
     for what, names in (("left there", arrays), ("new", variables)):

@@ -10,7 +10,7 @@ from icdpm.storage import storage_path
 from icdpm.systems.registry import make_system, system_class
 from icdpm.systems.stages import largest_crop, stages_of
 from icdpm.systems.weights import load_fitting_weights
-from icdpm.systems.workdir import checkpoint_steps, choose_step, read_config, weights_file
+from icdpm.systems.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.training.callbacks import Best, Note, Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
@@ -27,7 +27,17 @@ from icdpm_datasets.pipeline import training_dataset, validation_dataset
 from icdpm_datasets.python_calls import plain_errors
 
 
-def train(config, workdir, training_pairs, validation_pairs, strategy, start_from=None, target_pairs=None):
+def train(
+    config,
+    workdir,
+    training_pairs,
+    validation_pairs,
+    strategy,
+    start_from=None,
+    target_pairs=None,
+    *,
+    start_from_partial=False,
+):
     """Trains until `config.run.steps`, from the workdir's latest checkpoint if it has one.
 
     Two runs of the same config and data end with the same weights; so does one that was killed and started again. A run that
@@ -41,6 +51,7 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
       start_from: workdir of another run, with whose latest averaged weights this one begins as far as they fit; None: with
         random ones. A run that has a checkpoint continues from that.
       target_pairs: a PairSource whose blurry pictures are unlabelled ones of another domain, for systems that want them.
+      start_from_partial: whether this run may begin with weights of which few fit (`load_fitting_weights`).
 
     Returns:
       None, or the number of the signal that ended the run early, whichever worker it came to.
@@ -72,7 +83,12 @@ def train(config, workdir, training_pairs, validation_pairs, strategy, start_fro
         with strategy.scope():
             system = make_system(config)
             if start_from:  # before the optimiser is made, whose averages begin with the weights
-                said = load_fitting_weights(weights_file(start_from, choose_step(start_from)), system)
+                said = load_fitting_weights(
+                    weights_file(start_from, choose_step(start_from)),
+                    system,
+                    read_config(start_from).name or config_file(start_from),
+                    partial=start_from_partial or bool(there),  # a checkpoint's weights replace all of these
+                )
                 if chief:
                     print(said)
             optimizer = make_optimizer(config.optimizer, system.trainable_variables)

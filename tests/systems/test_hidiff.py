@@ -19,7 +19,7 @@ from icdpm.serving import trained
 from icdpm.systems import hidiff
 from icdpm.systems.config import check_config, config_to_json, default_config
 from icdpm.systems.registry import make_system, system_class
-from icdpm.systems.weights import named_variables, save_weights
+from icdpm.systems.weights import load_fitting_weights, named_variables, save_weights
 from icdpm.systems.workdir import config_file, load, weights_file
 from icdpm.tiles.picture import Picture
 from icdpm.tiles.windows import divide
@@ -244,6 +244,14 @@ def test_the_second_stage_begins_with_the_first(micro_config):
             check(micro(), start)
     with pytest.raises(IcdpmError, match="prior.latent_encoder False"):
         check(micro(latent_encoder=False), micro("encoded"))
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_the_second_stage_finds_enough_in_the_first(joint, tmp_path):
+    first = make_system(micro("encoded"))
+    save_weights(tmp_path / "weights.npz", named_variables(first))
+    said = load_fitting_weights(tmp_path / "weights.npz", make_system(micro(joint=joint)), "micro_encoded")
+    assert said.startswith(f"{len(named_variables(first))} of ") and "left there" not in said
 
 
 @pytest.mark.parametrize(

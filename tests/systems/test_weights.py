@@ -69,7 +69,7 @@ def test_what_fits_is_taken_and_the_rest_is_told(system, micro_config, tmp_path)
     del saved["unet/head/bias"]
     save_weights(path, saved)
     before = values_of(system)
-    said = load_fitting_weights(path, system)
+    said = load_fitting_weights(path, system, "micro")
     count = len(before)
     assert said.startswith(f"{count - 2} of {count} variables begin with the weights of {path}; left there: ")
     assert "unet/stem/kernel" in said.split("; new: ")[0] and "another/kernel" in said
@@ -82,10 +82,40 @@ def test_what_fits_is_taken_and_the_rest_is_told(system, micro_config, tmp_path)
 def test_weights_of_which_nothing_fits_are_refused(system, tmp_path):
     before = values_of(system)
     save_weights(tmp_path / "weights.npz", {"another/kernel": np.zeros(3)})
-    with pytest.raises(IcdpmError, match="nothing in .*weights.npz fits"):
-        load_fitting_weights(tmp_path / "weights.npz", system)
+    for partial in (False, True):
+        with pytest.raises(IcdpmError, match="nothing in .*weights.npz fits.*the config of these weights is other"):
+            load_fitting_weights(tmp_path / "weights.npz", system, "other", partial=partial)
     for name, value in values_of(system).items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_weights_of_which_less_than_half_fit_are_refused_unless_wanted(frozen, tmp_path):
+    """Half of the trained variables, or half of the file's, is enough."""
+    path, before = tmp_path / "weights.npz", values_of(frozen)
+    trained = [name for name in before if not name.startswith("guidance_1")]
+    count = len(trained)
+    assert count == len(frozen.trainable_variables) < len(before)
+
+    def save(fitting, others):
+        others = {f"another_{number}/kernel": np.zeros(3) for number in range(others)}
+        save_weights(path, {**{name: np.full_like(before[name], 0.5) for name in fitting}, **others})
+
+    half = trained[: -(-count // 2)]
+    save(half, 3 * count)
+    assert f"{len(half)} of {len(before)} variables begin" in load_fitting_weights(path, frozen, "other")
+    save(half[:2], 2)
+    load_fitting_weights(path, frozen, "other")
+    # What is not trained does not count as such.
+    frozen_ones = [name for name in before if name not in trained]
+    save([*half[1:], *frozen_ones], 3 * count)
+    said = f"only {len(half) - 1} of {count} trained variables fit the weights of .*the config of these weights, other,.*"
+    earlier = values_of(frozen)
+    with pytest.raises(IcdpmError, match=f"{said}--start_from_partial"):
+        load_fitting_weights(path, frozen, "other")
+    for name, value in values_of(frozen).items():
+        np.testing.assert_array_equal(value, earlier[name])
+    load_fitting_weights(path, frozen, "other", partial=True)
+    np.testing.assert_array_equal(values_of(frozen)[frozen_ones[0]], 0.5)
 
 
 def test_a_file_that_was_cut_is_damaged(system, tmp_path):
@@ -94,6 +124,7 @@ def test_a_file_that_was_cut_is_damaged(system, tmp_path):
     content = path.read_bytes()
     for part in (0, 0.01, 0.3, 0.6, 0.9, 0.999):
         path.write_bytes(content[: int(part * len(content))])
-        for load in (load_weights, load_fitting_weights):
-            with pytest.raises(IcdpmError, match="weights.npz is damaged"):
-                load(path, system)
+        with pytest.raises(IcdpmError, match="weights.npz is damaged"):
+            load_weights(path, system)
+        with pytest.raises(IcdpmError, match="weights.npz is damaged"):
+            load_fitting_weights(path, system, "micro")

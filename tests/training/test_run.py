@@ -279,10 +279,8 @@ WIDER = "--set=unet.channels=8"
 
 def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_runs, run_each):
     still = ["--set=optimizer.learning_rate=1e-12", "--set=run.steps=1", f"--start_from={trained}"]
-    tuned, other = run_each(
-        "train",
-        [arguments(folder, workdir, *still, *flags) for workdir, *flags in (["tuned"], ["other", WIDER])],
-    )
+    runs = (["tuned"], ["refused", WIDER], ["other", WIDER, "--start_from_partial"], ["other", WIDER, "--set=run.steps=2"])
+    tuned, refused, other, resumed = run_each("train", [arguments(folder, workdir, *still, *flags) for workdir, *flags in runs])
     assert tuned.returncode == 0, tuned.stderr
     first, began = weights(trained.parent, "run", 2), weights(folder, "tuned", 1)
     assert first.keys() == began.keys()
@@ -292,7 +290,10 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert seen == [f"before, in 2 steps: 10 pairs in {prepared_runs / 'data'}", f"10 pairs in {folder / 'data'}"]
     note_data(folder / "third", folder / "tuned", ["2 pairs"], [])
     assert read_data(folder / "third")["training"] == [seen[0], f"before, in 1 steps: {seen[1]}", "2 pairs"]
-    # What fits is taken, and what does not is told.
+    # What fits is taken, and what does not is told; little is refused, until there is a checkpoint.
+    assert refused.returncode == 1 and "the config of these weights, micro, or" in refused.stderr, refused.stderr
+    assert "--start_from_partial" in refused.stderr and not (folder / "refused/config.json").exists()
+    assert resumed.returncode == 0 and checkpoint_steps(folder / "other") == [1, 2], resumed.stderr
     assert other.returncode == 0 and "variables begin with the weights of" in other.stdout, other.stderr
     assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout
 
