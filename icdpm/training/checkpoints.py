@@ -67,6 +67,10 @@ class Checkpoints:
         with write_atomically(best_file(self.workdir)) as temporary:
             temporary.write_text(json.dumps({"step": step, **numbers}, indent=2) + "\n")
 
+    def forget_best(self):
+        """Lets the next validation be the best, whatever was measured before."""
+        best_file(self.workdir).unlink(missing_ok=True)
+
     def best_number(self, name):
         """A number of the best validation so far, or None before the first."""
         if read_best(self.workdir) is None:

@@ -35,8 +35,31 @@ def note_config(config, workdir):
             temporary.write_text(config_to_json(config))
 
 
+def changed_data(config, workdir, training, validation):
+    """Compares the data of a run with those of its start before, by `data.json` and the config of the workdir.
+
+    Args:
+      config, workdir: of the run, which has been started before.
+      training, validation: descriptions of `PairSource`s, as of `note_data`.
+
+    Returns:
+      {'training' or 'validation': (what it was, what it is now)}, of what differs.
+    """
+    seen, changed = read_data(workdir), {}
+    for name, now in (("training", training), ("validation", validation)):
+        before = seen[name][-len(now) :]  # each start puts its own last
+        if before and before != now:
+            changed[name] = " and ".join(before), " and ".join(now)
+    if "validation" not in changed and "run.validation_images" in changed_fields(config, workdir):
+        counts = (each.run.validation_images for each in (read_config(workdir), config))
+        changed["validation"] = tuple(f"{count} images (run.validation_images)" for count in counts)
+    return changed
+
+
 def note_data(workdir, start_from, training, validation):
     """Notes, for those who get the model, which data it has seen: each start of the run may name others.
+
+    Those of this start are the last.
 
     Args:
       workdir: of the run.
@@ -49,8 +72,8 @@ def note_data(workdir, start_from, training, validation):
         seen_there = read_data(start_from)["training"]
         earlier = [each if each.startswith(_BEFORE) else f"{_BEFORE} {step} steps: {each}" for each in seen_there]
     seen = read_data(workdir)
-    for name, descriptions in {"training": earlier + training, "validation": validation}.items():
-        seen[name] += [description for description in descriptions if description not in seen[name]]
+    for name, before, now in (("training", earlier, training), ("validation", [], validation)):
+        seen[name] = [each for each in dict.fromkeys([*seen[name], *before]) if each not in now] + now
     with write_atomically(data_file(workdir)) as temporary:
         temporary.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
 

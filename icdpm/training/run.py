@@ -16,7 +16,7 @@ from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
 from icdpm.training.lock import locked
 from icdpm.training.loop import Numbers, Steps, is_due, next_stop
-from icdpm.training.notes import changed_fields, note_config, note_data
+from icdpm.training.notes import changed_data, changed_fields, note_config, note_data
 from icdpm.training.optimizer import make_optimizer
 from icdpm.training.progress import Progress
 from icdpm.training.quiet import compile_something_quietly
@@ -99,6 +99,14 @@ def train(
         start, steps = checkpoints.restore_latest(), config.run.steps
         if start >= steps:
             return None
+        seen = [training_pairs.description]
+        if target_pairs:
+            seen.append(f"the blurry pictures alone of {target_pairs.description}")
+        changed = changed_data(config, workdir, seen, [validation_pairs.description]) if chief and start else {}
+        for name, (before, now) in changed.items():
+            print(f"step {start}: other {name} data than before: {now}; before: {before}", flush=True)
+        if "validation" in changed:
+            print("the best checkpoint is chosen anew: the one before was chosen by other validation data", flush=True)
 
         # Input.
         replicas = strategy.num_replicas_in_sync
@@ -146,10 +154,9 @@ def train(
             progress = stack.enter_context(contextlib.closing(Progress(start, steps)))
 
             def note():
+                if "validation" in changed:
+                    checkpoints.forget_best()
                 note_config(config, workdir)
-                seen = [training_pairs.description]
-                if target_pairs:
-                    seen.append(f"the blurry pictures alone of {target_pairs.description}")
                 note_data(workdir, start_from, seen, [validation_pairs.description])
 
             looks += [Note(note), progress, Scalars(writer, config.run.log_every)]

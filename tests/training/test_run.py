@@ -7,12 +7,13 @@ import signal
 import textwrap
 
 import numpy as np
+import PIL.Image
 import pytest
 from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.systems.workdir import checkpoint_steps, config_file, load, read_data
-from icdpm.training.notes import note_data
+from icdpm.training.notes import changed_data, note_config, note_data
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +273,39 @@ def test_checkpoints_need_only_the_workdir(trained, tmp_path):
         load(workdir)
     with pytest.raises(IcdpmError, match="not the workdir"):
         load(tmp_path)
+
+
+def test_other_data_are_named_and_the_best_begins_anew(folder, run_each):
+    shutil.copytree(folder / "data", folder / "hard")
+    for path in (folder / "hard/blur").iterdir():
+        PIL.Image.fromarray(255 - np.asarray(PIL.Image.open(path))).save(path)
+    hard = f"--validation_data={folder / 'hard'}"
+    first, same = run_each("train", [arguments(folder, "run", f"--set=run.steps={steps}") for steps in (3, 4)])
+    assert first.returncode == same.returncode == 0, first.stderr + same.stderr
+    assert "than before" not in first.stdout + same.stdout
+    best = folder / "run/checkpoints/best.json"
+    easy_psnr = json.loads(best.read_text())["psnr"]
+    other, again = run_each("train", [arguments(folder, "run", hard, f"--set=run.steps={steps}") for steps in (5, 6)])
+    assert other.returncode == again.returncode == 0, other.stderr + again.stderr
+    names = [f"10 pairs in {folder / part}" for part in ("data", "hard")]
+    assert f"step 4: other validation data than before: {names[1]}; before: {names[0]}\n" in other.stdout
+    assert "other training data" not in other.stdout and "than before" not in again.stdout
+    found = json.loads(best.read_text())
+    assert found["step"] in (5, 6) and found["psnr"] < easy_psnr
+    assert read_data(folder / "run") == {"training": names[:1], "validation": names}
+
+
+def test_the_data_of_the_start_before_are_known(tmp_path, micro_config):
+    note_config(micro_config, tmp_path)
+    assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {}  # a workdir whose data are not noted
+    for training in (["a"], ["b"], ["a"]):
+        note_data(tmp_path, None, training, ["v"])
+    assert read_data(tmp_path)["training"] == ["b", "a"]
+    assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {}
+    assert changed_data(micro_config, tmp_path, ["b"], ["w"]) == {"training": ("a", "b"), "validation": ("v", "w")}
+    micro_config.run.validation_images = 7
+    counts = "2 images (run.validation_images)", "7 images (run.validation_images)"
+    assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {"validation": counts}
 
 
 WIDER = "--set=unet.channels=8"
