@@ -23,7 +23,8 @@ class ResidualBlock(keras.layers.Layer):
       dtype: Keras policy.
       resample: None, 'down' (average pooling by 2 before both convolutions) or 'up' (pixels repeated by 2 before both).
       embedded: whether the block receives a noise-level embedding.
-      guided: whether the block receives guidance features (guided residual block, Fig. 10 of arXiv 2212.01789).
+      guided: whether the block has a 3×3 convolution of its own for the guidance features (guided residual block, Fig. 10 of
+        arXiv 2212.01789). Without one, `guidance` is added as it is: the output of a projection that blocks share.
       dropout: rate of the dropout before the second convolution; active only where a seed is given.
       zero_last: whether the second convolution starts at zero, so that the block starts as its skip.
     """
@@ -45,15 +46,16 @@ class ResidualBlock(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x, embedding=None, guidance=None, dropout_seed=None):
-        """x [batch, height, width, channels], embedding [batch, width], guidance [batch, height, width, its channels].
+        """x [batch, height, width, channels], embedding [batch, width], guidance [batch, height, width, its channels], which
+        are `filters` where the block is not `guided`; None: no guidance.
 
         `dropout_seed` is a stateless seed (int32 [2]); None switches dropout off.
         """
         features = self.convolution_1(self.resample(swish(x)))
         if self.embedding is not None:
             features += self.embedding(embedding)[:, None, None, :]
-        if self.guidance is not None:
-            features += self.guidance(guidance)
+        if guidance is not None:
+            features += guidance if self.guidance is None else self.guidance(guidance)
         features = swish(features)
         if self.dropout and dropout_seed is not None:
             features = tf.nn.experimental.stateless_dropout(features, self.dropout, dropout_seed)

@@ -65,7 +65,8 @@ class NAFBlock(keras.layers.Layer):
       filters: width of input and output.
       dtype: Keras policy.
       embedded: whether the block receives a noise-level embedding.
-      guided: whether the block receives guidance features.
+      guided: whether the block has a 3×3 convolution of its own for the guidance features. Without one, `guidance` is added
+        as it is: the output of a projection that blocks share.
       dropout: rate of the dropout in both branches; active only where a seed is given.
       zero_last: whether the scales of both branches start at zero, so that the block starts as its skip.
     """
@@ -89,15 +90,16 @@ class NAFBlock(keras.layers.Layer):
         self.projection_2 = ScaledProjection(filters, dtype, "projection_2", zero_last)
 
     def call(self, x, embedding=None, guidance=None, dropout_seed=None):
-        """x [batch, height, width, filters], embedding [batch, width], guidance [batch, height, width, its channels].
+        """x [batch, height, width, filters], embedding [batch, width], guidance [batch, height, width, its channels], which
+        are `filters` where the block is not `guided`; None: no guidance.
 
         `dropout_seed` is a stateless seed (int32 [2]); None switches dropout off.
         """
         features = layer_norm(x)
         if self.embedding is not None:
             features += self.embedding(embedding)[:, None, None, :]
-        if self.guidance is not None:
-            features += self.guidance(guidance)
+        if guidance is not None:
+            features += guidance if self.guidance is None else self.guidance(guidance)
         features = simple_gate(self.depthwise(self.expansion_1(features)))
         x += self.projection_1(self._dropped(features, dropout_seed, 1))
         features = simple_gate(self.expansion_2(layer_norm(x)))

@@ -24,6 +24,8 @@ class NAFUNet(keras.layers.Layer):
       blocks: how many blocks there are at each level from the first down to the lowest, and up again to the first:
         (1, 1, 2, 6, 1, 1, 1) has 6 at the lowest of 4 levels.
       guided_levels: levels whose blocks receive guidance features on the way down; the lowest level belongs to it.
+      shared_projection: whether the blocks of a guided level add the output of one convolution of the guidance features; else
+        each has a convolution of its own.
       outputs: channels of the output.
       patch: pixels to a side of a patch.
       embedded: whether it is conditioned on a noise level.
@@ -40,6 +42,7 @@ class NAFUNet(keras.layers.Layer):
         multipliers,
         blocks,
         guided_levels=(),
+        shared_projection=False,
         outputs=3,
         patch=1,
         embedded=True,
@@ -60,10 +63,13 @@ class NAFUNet(keras.layers.Layer):
             return keras.layers.Conv2D(filters, size, strides=stride, use_bias=False, dtype=dtype, name=block_name)
 
         self.guided_levels = tuple(guided_levels)
+        own_projections = () if shared_projection else self.guided_levels
         self.patch = patch
         self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype) if embedded else None
         self.stem = convolution(channels, 3, dtype, "stem")
-        self.encoder = [stack("encoder", level, blocks[level], level in guided_levels) for level in range(lowest + 1)]
+        self.encoder = [stack("encoder", level, blocks[level], level in own_projections) for level in range(lowest + 1)]
+        shared = self.guided_levels if shared_projection else ()
+        self.projections = {str(level): convolution(widths[level], 3, dtype, f"guidance_{level}") for level in shared}
         self.down = [resampling(widths[level + 1], 2, 2, f"down_{level}") for level in range(lowest)]
         self.up = [resampling(4 * widths[level], 1, 1, f"up_{level}") for level in range(lowest)]
         self.decoder = [stack("decoder", level, blocks[2 * lowest - level]) for level in range(lowest)]
@@ -95,9 +101,11 @@ class NAFUNet(keras.layers.Layer):
     def bytes_per_pixel(self):
         """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on CPUs.
 
-        At the first level, within a block: seven times its width in the compute dtype, twice in float32.
+        At the first level, within a block: seven times its width in the compute dtype, twice in float32; once more where a
+        projection that its blocks share is kept.
         """
-        size = 7 * tf.as_dtype(self.compute_dtype).size + 2 * tf.float32.size
+        maps = 8 if "0" in self.projections else 7
+        size = maps * tf.as_dtype(self.compute_dtype).size + 2 * tf.float32.size
         return self.encoder[0][0].filters * size / self.patch**2 + 128
 
     def call(self, x, noise_level, guidance=None, dropout_seed=None):
@@ -118,7 +126,10 @@ class NAFUNet(keras.layers.Layer):
         features = self.stem(tf.cast(x, self.compute_dtype))
         stored = []
         for level, blocks in enumerate(self.encoder):
-            features = apply(blocks, features, guidance[level] if level in self.guided_levels else None)
+            level_guidance = guidance[level] if level in self.guided_levels else None
+            if str(level) in self.projections:
+                level_guidance = self.projections[str(level)](level_guidance)
+            features = apply(blocks, features, level_guidance)
             if level < len(self.down):
                 stored.append(features)
                 features = self.down[level](features)

@@ -24,6 +24,8 @@ class DenoisingUNet(keras.layers.Layer):
       encoder_blocks: residual blocks a level in the encoder.
       middle_blocks: residual blocks at the lowest resolution between encoder and decoder.
       guided_levels: levels whose encoder blocks receive guidance features.
+      shared_projection: whether the blocks of a guided level add the output of one convolution of the guidance features; else
+        each has a convolution of its own.
       outputs: channels of the output.
       patch: pixels to a side of a patch.
       embedded: whether it is conditioned on a noise level; a network that regresses at once is not.
@@ -41,6 +43,7 @@ class DenoisingUNet(keras.layers.Layer):
         encoder_blocks=3,
         middle_blocks=2,
         guided_levels=(),
+        shared_projection=False,
         outputs=3,
         patch=1,
         embedded=True,
@@ -57,13 +60,16 @@ class DenoisingUNet(keras.layers.Layer):
         widths = [channels * multiplier for multiplier in multipliers]
         levels = range(len(widths))
         self.guided_levels = tuple(guided_levels)
+        own_projections = () if shared_projection else self.guided_levels
         self.patch = patch
         self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype) if embedded else None
         self.stem = convolution(channels, 3, dtype, "stem")
         self.encoder = [
-            [block(widths[level], f"encoder_{level}_{i}", guided=level in guided_levels) for i in range(encoder_blocks)]
+            [block(widths[level], f"encoder_{level}_{i}", guided=level in own_projections) for i in range(encoder_blocks)]
             for level in levels
         ]
+        shared = self.guided_levels if shared_projection else ()
+        self.projections = {str(level): convolution(widths[level], 3, dtype, f"guidance_{level}") for level in shared}
         self.down = [block(widths[level], f"down_{level}", resample="down") for level in levels[:-1]]
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
         self.decoder = [[block(widths[level], f"decoder_{level}_{i}") for i in range(encoder_blocks + 1)] for level in levels]
@@ -134,6 +140,8 @@ class DenoisingUNet(keras.layers.Layer):
         stored = [features]
         for level, blocks in enumerate(self.encoder):
             level_guidance = guidance[level] if level in self.guided_levels else None
+            if str(level) in self.projections:
+                level_guidance = self.projections[str(level)](level_guidance)
             for block in blocks:
                 features = apply(block, features, level_guidance)
                 stored.append(features)

@@ -19,6 +19,8 @@ from icdpm.tiles.windows import divide
 
 # Of random numbers, and of the guidance of scale k after it.
 _GUIDANCE = FIRST_FREE_PURPOSE
+# Second number of the seed of the guidance's noise at inference; 0 to 3 are those of training, validation and sampling.
+_INFERENCE = 4
 
 
 class ICDPM(DiffusionSystem):
@@ -36,7 +38,11 @@ class ICDPM(DiffusionSystem):
         DiffusionSystem.rules
         | unet_rules("unet")
         | Rules(
-            choices={"guidance.color": ("gray", "rgb"), "guidance.route": ("latent", "input")},
+            choices={
+                "guidance.color": ("gray", "rgb"),
+                "guidance.route": ("latent", "input", "both"),
+                "guidance.projection": ("block", "scale"),
+            },
             may_be_zero={"guidance.middle_blocks", "guidance.noise_std", "optimizer.noise_loss_ramp"},
             most={"optimizer.noise_loss_ramp": 10**12},
         )
@@ -55,8 +61,14 @@ class ICDPM(DiffusionSystem):
         config.guidance.channels = 32
         config.guidance.middle_blocks = 2  # residual: between both halves; naf: all blocks
         config.guidance.color = "gray"  # of φ_k and so of the regression target: gray or rgb (assumed for the input)
-        config.guidance.route = "latent"  # latent: features added in the encoder; input: the output upsampled and concatenated
-        config.guidance.noise_std = 0.02  # σ of eq. 1 on [−1, 1], in training only (assumed)
+        # latent: the features are added in the encoder; input: the regression output is upsampled and concatenated to the
+        # network's input; both: the features of every scale and the outputs of every scale (future work in the paper).
+        config.guidance.route = "latent"
+        # The 3×3 convolutions that the features enter the encoder by: block: one for each guided block; scale: one for each
+        # scale, whose output all guided blocks of its level add ("a convolutional layer", §3.2). Assumed.
+        config.guidance.projection = "block"
+        config.guidance.noise_std = 0.02  # σ of the noise n of eq. 1, on [−1, 1] (assumed)
+        config.guidance.noise_at_inference = False  # whether n is added at inference too, not in training only (assumed)
 
         config.optimizer.noise_loss_ramp = 60_000  # w of L = L_guidance + w·L_DPM: 0 → 1 over these steps
 
@@ -67,7 +79,7 @@ class ICDPM(DiffusionSystem):
         guidance, levels = config.guidance, len(config.unet.multipliers)
         if len(set(guidance.scales)) < len(guidance.scales):
             raise IcdpmError(f"the config field guidance.scales is {guidance.scales}; its numbers must differ")
-        if guidance.route == "latent" and any(not 0 <= guided_level(config, k) < levels for k in guidance.scales):
+        if guidance.route != "input" and any(not 0 <= guided_level(config, k) < levels for k in guidance.scales):
             first = guided_level(config, 0)
             raise IcdpmError(
                 f"the config field guidance.scales is {guidance.scales}, "
@@ -84,8 +96,9 @@ class ICDPM(DiffusionSystem):
         super().__init__(config)
         guidance = config.guidance
         self.guidance_networks = {str(k): self._guidance_network(f"guidance_{k}") for k in guidance.scales}
-        guided = [guided_level(config, k) for k in guidance.scales] if guidance.route == "latent" else ()
-        self.unet = make_unet(config.unet, config.precision, guided_levels=guided)
+        guided = [guided_level(config, k) for k in guidance.scales] if guidance.route != "input" else ()
+        shared = guidance.projection == "scale"
+        self.unet = make_unet(config.unet, config.precision, guided_levels=guided, shared_projection=shared)
 
     def _guidance_network(self, name):
         """One of the UNet's kind of block."""
@@ -128,15 +141,36 @@ class ICDPM(DiffusionSystem):
 
         Args:
           blurry: the blurry images.
-          seeds: int64 [batch, 2] in training, for the noise of eq. 1; None at inference: no noise.
+          seeds: int64 [batch, 2] in training, for the noise of eq. 1; None at inference: no noise, or with
+            `guidance.noise_at_inference` the noise that `_inference_noise` gives to every image.
         """
         guidance = {}
         for k, structure in self.structure(blurry).items():
             if seeds is not None:
                 noise_seeds = random.fold_in(seeds, _GUIDANCE + int(k))
                 structure += self.config.guidance.noise_std * random.normal_each(noise_seeds, tf.shape(structure)[1:])
+            elif self.config.guidance.noise_at_inference:
+                shape = tf.shape(structure)[1:]
+                structure += self._inference_noise(int(k), shape, 0, shape[0])
             guidance[k] = self.guidance_networks[k](structure)
         return guidance
+
+    def _inference_noise(self, scale, shape, first, last):
+        """Returns rows of the noise n of eq. 1 at inference.
+
+        It follows from the config's seed, the scale and the size of φ_k alone, and each row comes out bit for bit the same with
+        and without the others. So an image has one result: alone, in a batch, in tiles, and exported.
+
+        Args:
+          scale: k.
+          shape: height, width and channels of φ_k of the whole image; int32 [3].
+          first, last: the rows, the last one exclusive.
+
+        Returns:
+          float32 [1, last − first, width, channels].
+        """
+        seed = tf.constant([[self.config.seed, _INFERENCE]], tf.int64)
+        return self.config.guidance.noise_std * random.sampling_noise(seed, _GUIDANCE + scale, shape, first, last)
 
     def pictures(self, conditions):
         """What the guidance networks regress."""
@@ -163,6 +197,11 @@ class ICDPM(DiffusionSystem):
         for rows in strip_rows(slice(0, height // factor), width * factor):
             values = picture.window(slice(rows.start * factor, rows.stop * factor))
             for k, structure in self._compiled_structure(values).items():
+                if self.config.guidance.noise_at_inference:
+                    scale = 2 ** int(k)
+                    shape = [height // scale, width // scale, structure.shape[-1]]
+                    first = rows.start * factor // scale
+                    structure += self._inference_noise(int(k), shape, first, first + structure.shape[1])
                 structures.setdefault(k, []).append(structure)
         guidance = {}
         for k in list(structures):
@@ -186,9 +225,10 @@ class ICDPM(DiffusionSystem):
         if self.config.unet.concat_blurry:
             inputs.append(blurry)
         features = None
-        if self.config.guidance.route == "latent":
+        if self.config.guidance.route != "input":
             features = {guided_level(self.config, int(k)): h for k, (h, _) in conditions.items()}
-        else:
+        if self.config.guidance.route != "latent":
+            # Table 8 (b): upsampled to the nearest pixel (assumed).
             for k, (_, regression) in conditions.items():
                 inputs.append(repeat_pixels(regression, 2 ** int(k)))
         return self.unet(tf.concat(inputs, axis=-1), tf.sqrt(gamma), features, dropout_seed)

@@ -7,6 +7,9 @@ from icdpm.graphs.checks import check_finite, check_images, check_shape, check_t
 from icdpm.graphs.padding import pad_in_graph
 from icdpm.systems.signatures import Signature
 
+# The outputs of a guidance network, in its order.
+_KINDS = ("features", "regression")
+
 
 def guidance_signature(system, max_pixels):
     """What the denoiser is told of blurry images, once for each.
@@ -34,16 +37,22 @@ def denoising_signature(system, max_pixels):
 
     Returns:
       A Signature: x_gamma and blurry (float32 [batch, height, width, 3]; blurry in [−1, 1]), gamma (float32 [batch] in
-      (0, 1]) and, of the outputs of the signature `guidance`, those that the network uses: features_k or, where
-      guidance.route is 'input', regression_k → images: x̂, in [−1, 1].
+      (0, 1]) and, of the outputs of the signature `guidance`, those that the network uses: features_k, regression_k where
+      guidance.route is 'input', or both where it is 'both' → images: x̂, in [−1, 1].
     """
     factor = system.factor
-    route, kind = (0, "features") if system.config.guidance.route == "latent" else (1, "regression")
+    kinds = {"latent": ("features",), "input": ("regression",), "both": _KINDS}[system.config.guidance.route]
+
+    def used(conditions):
+        """{(k, kind): output} of the conditions that the network uses."""
+        each = ((k, dict(zip(_KINDS, outputs))) for k, outputs in conditions.items())
+        return {(k, kind): outputs[kind] for k, outputs in each for kind in kinds}
+
     blank = tf.zeros([1, factor, factor, 3])
-    told = {k: outputs[route].shape[-1] for k, outputs in system.compiled_conditions(blank).items()}
+    told = {key: output.shape[-1] for key, output in used(system.compiled_conditions(blank)).items()}
     specs = {name: tf.TensorSpec([None, None, None, 3], tf.float32, name) for name in ("x_gamma", "blurry")}
     specs["gamma"] = tf.TensorSpec([None], tf.float32, "gamma")
-    for k, channels in told.items():
+    for (k, kind), channels in told.items():
         specs[f"{kind}_{k}"] = tf.TensorSpec([None, None, None, channels], tf.float32, f"{kind}_{k}")
 
     @tf.function(autograph=False)
@@ -53,19 +62,19 @@ def denoising_signature(system, max_pixels):
         x_gamma = check_finite(check_shape(x_gamma, "x_gamma", ["batch", "height", "width", 3], shape), "x_gamma")
         gamma = check_shape(gamma, "gamma", ["batch"], shape[:1])
         gamma = check_that(gamma, tf.reduce_all((gamma > 0.0) & (gamma <= 1.0)), "gamma must be in (0, 1]")
-        guide = {}
-        for k, channels in told.items():
+        outputs = {}
+        for (k, kind), channels in told.items():
             name, scale = f"{kind}_{k}", 2 ** int(k)
             layout = ["batch", f"padded height/{scale}", f"padded width/{scale}", channels]
             size = tf.concat([shape[:1], tf.shape(padded)[1:3] // scale, [channels]], axis=0)
-            output = check_shape(guidance[name], name, layout, size)
-            guide[k] = (output, None) if route == 0 else (None, output)
+            outputs.setdefault(k, {})[kind] = check_shape(guidance[name], name, layout, size)
+        guide = {k: tuple(given.get(kind) for kind in _KINDS) for k, given in outputs.items()}
         image = system.denoise(pad_in_graph(x_gamma, factor), padded, gamma, guide)
         return {"images": image[:, : shape[1], : shape[2]]}
 
     def example(blurry):
         conditions = system.compiled_conditions(pad_in_graph(tf.constant(blurry), factor))
-        guidance = {f"{kind}_{k}": np.float32(outputs[route]) for k, outputs in conditions.items()}
+        guidance = {f"{kind}_{k}": np.float32(output) for (k, kind), output in used(conditions).items()}
         return {"x_gamma": blurry, "blurry": blurry, "gamma": np.full([len(blurry)], 0.5, np.float32), **guidance}
 
     words = (

@@ -1,5 +1,7 @@
 """Layer norm, gate, NAF blocks and the networks made of them: gradients, what they listen to, precision, compilation."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -108,6 +110,19 @@ def test_unet_listens_to_guidance_and_noise_level():
     for level in guidance:
         changed = unet(x, tf.constant([0.3, 0.3]), {**guidance, level: guidance[level] + 1.0})
         assert np.abs(changed - result).max() > 1e-4
+
+
+def test_a_shared_projection_is_one_for_all_blocks_of_a_level():
+    """With one convolution in each block, all alike, it is the same network."""
+    shared, own = (small_unet(guided_levels=(1, 2), shared_projection=sharing) for sharing in (True, False))
+    guidance = {1: tf.constant(normal(2, 8, 12, 5)), 2: tf.constant(normal(2, 4, 6, 5))}
+    inputs = tf.constant(normal(2, 16, 24, 6)), tf.constant([0.3, 0.3]), guidance
+    result, _ = shared(*inputs), own(*inputs)
+    named = {variable.name: variable for variable in shared.variables}
+    for variable in own.variables:
+        variable.assign(named[re.sub(r"encoder_(\d)_\d/guidance/", r"guidance_\1/", variable.name)])
+    assert sum("guidance" in name for name in named) == 2 * 2
+    np.testing.assert_allclose(own(*inputs), result, atol=1e-5)
 
 
 def test_blocks_of_each_level_are_as_many_as_asked_for():

@@ -1,5 +1,7 @@
 """Residual blocks, UNet and guidance network: shapes, counts, receptive fields, precision, gradients."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -83,6 +85,19 @@ def test_unet_listens_to_guidance_and_noise_level():
         assert np.abs(changed - result).max() > 1e-4
 
 
+def test_a_shared_projection_is_one_for_all_blocks_of_a_level():
+    """With one convolution in each block, all alike, it is the same network."""
+    options = {"multipliers": (1, 2), "encoder_blocks": 2, "zero_last": False, "guided_levels": (1,)}
+    shared, own = (DenoisingUNet(8, "float32", shared_projection=sharing, **options) for sharing in (True, False))
+    inputs = tf.constant(normal(2, 16, 24, 6)), tf.constant([0.3, 0.3]), {1: tf.constant(normal(2, 8, 12, 5))}
+    result, _ = shared(*inputs), own(*inputs)
+    named = {variable.name: variable for variable in shared.variables}
+    for variable in own.variables:
+        variable.assign(named[re.sub(r"encoder_1_\d/guidance/", "guidance_1/", variable.name)])
+    assert sum("guidance" in name for name in named) == 2
+    np.testing.assert_allclose(own(*inputs), result, atol=1e-5)
+
+
 def test_unet_is_equivariant_to_shifts_by_its_factor():
     unet = small_unet()
     assert unet.factor == 4
@@ -150,9 +165,13 @@ TABLE_11 = [
 ]
 
 
-@pytest.mark.parametrize("guidance_channels, channels, count, flops", TABLE_11)
-def test_table_11(guidance_channels, channels, count, flops):
-    unet = DenoisingUNet(channels, "float32", guided_levels=(1, 2, 3) if guidance_channels else ())
+@pytest.mark.parametrize(
+    "guidance_channels, channels, count, flops, shared",
+    [*((*row, False) for row in TABLE_11), (64, 64, 52_420_934, 9_756_385_689_600, True)],
+)
+def test_table_11(guidance_channels, channels, count, flops, shared):
+    guided_levels = (1, 2, 3) if guidance_channels else ()
+    unet = DenoisingUNet(channels, "float32", guided_levels=guided_levels, shared_projection=shared)
     scales = (1, 2, 3) if guidance_channels else ()
     guides = {k: GuidanceNetwork(guidance_channels, "float32", outputs=1, name=f"guidance_{k}") for k in scales}
 

@@ -26,7 +26,7 @@ from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
 from icdpm.serving.images import decode_image, to_rgb
-from icdpm.serving.signatures import all_signatures, input_specs
+from icdpm.serving.signatures import all_signatures, input_specs, restoration_signatures
 from icdpm.serving.warmup import WARMUP_FILE
 from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signature
 from icdpm.systems.registry import make_system
@@ -255,6 +255,28 @@ def test_where_the_regression_is_the_input_it_is_what_denoise_takes(micro_config
     assert set(input_specs(denoise)) == {"x_gamma", "blurry", "gamma", "regression_1"}
     images = denoise(x_gamma=blurry, blurry=blurry, gamma=gamma, regression_1=regression)["images"]
     np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.conditions(blurry)), atol=1e-5)
+
+
+def test_both_routes_take_features_and_regression(micro_config):
+    system = make_system(unlike(micro_config, route="both", projection="scale"))
+    blurry, gamma = tf.constant(picture(6, 8)[None] / np.float32(255)), tf.constant([0.5])
+    guidance = guidance_signature(system, MAX_PIXELS).graph(blurry)
+    signature = denoising_signature(system, MAX_PIXELS)
+    assert set(input_specs(signature.graph)) == {"x_gamma", "blurry", "gamma", *guidance}
+    images = signature.graph(x_gamma=blurry, blurry=blurry, gamma=gamma, **guidance)["images"]
+    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.conditions(blurry)), atol=1e-5)
+    assert set(signature.example(blurry.numpy())) == set(input_specs(signature.graph))
+
+
+def test_noise_of_the_guidance_is_that_of_the_python_path(micro_config):
+    system = make_system(unlike(micro_config, noise_std=0.5, noise_at_inference=True))
+    settings = system.settings(samples=SAMPLES)
+    image = picture(37, 51)
+    _, arrays = restoration_signatures(system, settings, SEED, MAX_PIXELS)
+    floats = image[None] / np.float32(255)
+    expected = python_mean(system, settings, image)
+    for images in (floats, np.concatenate([floats, floats])):
+        np.testing.assert_array_equal(arrays(images)["images"][-1], expected)
 
 
 def test_it_warms_up(served, exported):

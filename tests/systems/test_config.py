@@ -45,6 +45,9 @@ def test_json_round_trip():
         ("guidance.scales", 3, "whole numbers"),
         ("guidance.route", "input", "one scale"),
         ("guidance.color", "blue", "gray, rgb"),
+        ("guidance.route", "output", "latent, input, both"),
+        ("guidance.projection", "level", "block, scale"),
+        ("guidance.noise_at_inference", 1, "true or false"),
         ("diffusion.parametrisation", "velocity", "preconditioned_noise"),
         ("unet.channels", 5, "even"),
         ("unet.patch", 3, "power of two"),
@@ -100,6 +103,7 @@ def test_configs_of_earlier_versions_still_mean_the_same():
     content = default_config().to_dict()
     del content["system"], content["unet"]["patch"], content["sampling"]["eta"]
     del content["unet"]["block"], content["unet"]["blocks"], content["diffusion"]["blur_exponent"], content["data"]["repeat"]
+    del content["guidance"]["projection"], content["guidance"]["noise_at_inference"]
     assert config_from_json(json.dumps(content)) == check_config(default_config())
 
 

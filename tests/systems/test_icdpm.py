@@ -15,8 +15,8 @@ def changed(config, **fields):
     config = config.copy_and_resolve_references()
     with config.unlocked(), config.ignore_type():
         for field, value in fields.items():
-            section, leaf = field.split("__")
-            config[section][leaf] = value
+            *section, leaf = field.split("__")
+            (config[section[0]] if section else config)[leaf] = value
     return check_config(config)
 
 
@@ -44,6 +44,9 @@ VARIANTS = {
     "unguided": {"guidance__scales": ()},
     "rgb": {"guidance__color": "rgb"},
     "input": {"guidance__route": "input", "guidance__color": "rgb"},
+    "both": {"guidance__route": "both"},
+    "shared_projection": {"guidance__projection": "scale"},
+    "naf_shared_projection": {"guidance__projection": "scale", "unet__block": "naf", "unet__blocks": (2, 1, 1)},
     "without_concatenation": {"unet__concat_blurry": False, "guidance__color": "rgb"},
     "preconditioned": {"diffusion__parametrisation": "preconditioned_noise"},
     "l2": {"diffusion__loss": "l2"},
@@ -85,6 +88,7 @@ def test_input_channels_of_the_variants(micro_config):
 
     assert inputs() == 6 and inputs(unet__concat_blurry=False) == 3
     assert inputs(guidance__route="input", guidance__color="rgb") == 9
+    assert inputs(guidance__route="both") == 7 and inputs(guidance__route="both", guidance__color="rgb") == 9
 
 
 def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
@@ -122,6 +126,37 @@ def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch)
     plain, again = (system.conditions(batch["blurry"])["1"][1].numpy() for _ in range(2))
     np.testing.assert_array_equal(plain, again)
     assert np.abs(noisy - plain).max() > 0.01 and np.abs(noisy - other).max() > 0.01
+
+
+def test_noise_at_inference_follows_the_seed_of_the_config(micro_config, batch):
+    noisy = make_system(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True))
+    without = make_system(changed(micro_config, guidance__noise_std=0.5))
+    other = make_system(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True, seed=1))
+    for system in (without, other):
+        system.set_weights(noisy.get_weights())
+    together = noisy.compiled_conditions(batch["blurry"])["1"][1].numpy()
+    np.testing.assert_array_equal(noisy.compiled_conditions(batch["blurry"])["1"][1], together)
+    np.testing.assert_allclose(noisy.compiled_conditions(batch["blurry"][2:3])["1"][1], together[2:3], atol=1e-5)
+    for system in (without, other):
+        assert np.abs(system.compiled_conditions(batch["blurry"])["1"][1] - together).max() > 0.01
+    noise = noisy._inference_noise(1, tf.constant([64, 80, 1]), 0, 64).numpy()
+    assert noise.shape == (1, 64, 80, 1) and abs(noise.mean()) < 0.03 and noise.std() == pytest.approx(0.5, rel=0.03)
+    np.testing.assert_array_equal(noisy._inference_noise(1, tf.constant([64, 80, 1]), 17, 40), noise[:, 17:40])
+    # Training keeps its own noise.
+    seeds = example_seeds([0, 0], batch["index"])
+    np.testing.assert_array_equal(*(each.conditions(batch["blurry"], seeds)["1"][1] for each in (noisy, without)))
+
+
+def test_both_routes_reach_the_output(micro_config, batch):
+    system = make_system(changed(micro_config, guidance__route="both"))
+    ((features, regression),) = system.conditions(batch["blurry"]).values()
+
+    def denoised(*guidance):
+        return system.denoise(batch["blurry"], batch["blurry"], tf.fill([4], 0.5), {"1": guidance}).numpy()
+
+    plain = denoised(features, regression)
+    assert np.abs(denoised(features + 1.0, regression) - plain).max() > 1e-4
+    assert np.abs(denoised(features, regression + 1.0) - plain).max() > 1e-4
 
 
 def test_structure_is_the_area_average_of_gray(micro_system, batch):

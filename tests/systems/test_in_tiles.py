@@ -47,10 +47,19 @@ def tiled(system, picture, plan, tile, margin):
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
 
-@pytest.mark.parametrize("block, blocks", [("residual", ()), ("naf", (1, 2, 1))])
-def test_exact_margins_give_the_whole(block, blocks, config, picture):
+@pytest.mark.parametrize(
+    "block, blocks, guidance",
+    [
+        ("residual", (), {}),
+        ("naf", (1, 2, 1), {}),
+        ("residual", (), {"route": "both", "projection": "scale", "noise_std": 0.5, "noise_at_inference": True}),
+        ("naf", (1, 2, 1), {"route": "both", "projection": "scale", "noise_std": 0.5, "noise_at_inference": True}),
+    ],
+)
+def test_exact_margins_give_the_whole(block, blocks, guidance, config, picture):
     config.unet.block, config.unet.blocks = block, blocks
-    system = make_system(config)
+    config.guidance.update(guidance)
+    system = make_system(check_config(config))
     reach = system.reach
     for name, plan in PLANS.items():
         expected = whole(system, picture, plan)
@@ -78,10 +87,20 @@ def test_the_error_falls_with_the_margin(config, picture):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"scales": ()}, {"color": "rgb"}, {"color": "rgb", "route": "input"}, {"scales": (3,), "route": "input"}]
+    "fields",
+    [
+        {"scales": ()},
+        {"color": "rgb"},
+        {"color": "rgb", "route": "input"},
+        {"scales": (3,), "route": "input"},
+        {"scales": (2, 3), "route": "both"},
+        {"scales": (1, 3), "projection": "scale"},
+        {"scales": (1, 3), "noise_std": 0.5, "noise_at_inference": True},
+    ],
 )
 def test_every_guidance_can_be_tiled(config, fields):
     config.guidance.update(fields)
+    config.unet.multipliers = (1, 1, 1, 1)
     system = make_system(check_config(config))
     picture = np.random.default_rng(0).integers(0, 256, (720, 200, 3), dtype=np.uint8)
     tiles = []
