@@ -7,6 +7,7 @@ from pathlib import Path
 from icdpm.errors import IcdpmError
 from icdpm.storage import is_remote
 from icdpm_datasets.averaged import AveragedFrames
+from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.mixture import FetchedMixture, Mixture
@@ -15,8 +16,15 @@ from icdpm_datasets.pairs import FetchedSource, PairSource
 from icdpm_datasets.published.sets import NAMES, is_published
 from icdpm_datasets.shaken import ShakenPhotos
 
-# Sharp pictures that are blurred as they are read.
-_MADE = {"shake": ShakenPhotos, "motion": MovingPhotos, "frames": AveragedFrames}
+# Sharp pictures that are blurred, or degraded otherwise, as they are read.
+_MADE = {
+    "shake": ShakenPhotos,
+    "motion": MovingPhotos,
+    "frames": AveragedFrames,
+    "noise": NoisyImages,
+    "jpeg": CompressedImages,
+    "downscale": DownscaledImages,
+}
 
 
 def open_source(data: str, split: str, data_dir: str | None = None) -> PairSource:
@@ -29,8 +37,9 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
           recorded it; a training split on this computer is laid out for fast reading on its first use;
         - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
         - shake:FOLDER, sharp photos to be blurred by camera shake; motion:FOLDER, sharp pictures to be blurred by a
-          moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; with or without `train` and
-          `test` in the folder;
+          moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; noise:FOLDER, jpeg:FOLDER or
+          downscale:FOLDER, sharp pictures to be degraded by Gaussian noise, JPEG compression or a lower resolution; with or
+          without `train` and `test` in the folder;
         - several of these with commas between them, each followed by a colon and its weight, as in
           gopro:0.7,reds:0.3: training examples are drawn in these proportions. A test split has all pairs of each.
         A known name goes before a folder of that name: write ./gopro for the latter.
@@ -75,7 +84,8 @@ def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
     if not folder.is_dir():
         raise IcdpmError(
             f"{folder} is neither a known data set (embedded, {', '.join(NAMES)}) nor a folder: "
-            "give one of those, a folder with blur/ and sharp/ in it, or shake:, motion: or frames:FOLDER for sharp pictures."
+            "give one of those, a folder with blur/ and sharp/ in it, or, for sharp pictures, one of "
+            f"{', '.join(f'{each}:FOLDER' for each in _MADE)}."
         )
     folder = folder / split if (folder / split).is_dir() else folder
     return (made or FolderPairs)(folder)

@@ -24,8 +24,9 @@ flags.DEFINE_string(
     "data",
     None,
     f"What to train on: embedded; a published set ({', '.join(NAMES)}, or a variant as in gopro/blur_gamma); a folder "
-    "with blur/ and sharp/ in it; shake:FOLDER or motion:FOLDER of sharp photos, blurred as they are read; frames:FOLDER of "
-    "high-speed video; or several with weights, as in gopro:0.7,reds:0.3.",
+    "with blur/ and sharp/ in it; shake:FOLDER or motion:FOLDER of sharp photos, blurred as they are read; noise:FOLDER, "
+    "jpeg:FOLDER or downscale:FOLDER of sharp photos, degraded as they are read; frames:FOLDER of high-speed video; or several "
+    "with weights, as in gopro:0.7,reds:0.3.",
 )
 flags.DEFINE_string("validation_data", None, "What to validate on, likewise. Default: the held-out part of --data.")
 flags.DEFINE_string(

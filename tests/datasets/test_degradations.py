@@ -1,0 +1,158 @@
+"""Sharp images that are degraded by noise, compression or a lower resolution as they are read."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from icdpm.errors import IcdpmError
+from icdpm_datasets import degradations
+from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
+from icdpm_datasets.pairs import corner_of, load_crop
+from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.source import open_source
+
+KINDS = {"noise": NoisyImages, "jpeg": CompressedImages, "downscale": DownscaledImages}
+# The area average takes a pixel on the edge of its area or leaves it: rounding of coordinates decides.
+SMOOTH_FILTERS = (Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
+
+
+@pytest.fixture
+def photos(tmp_path, picture):
+    """Two photos of soft noise, whose sides are no multiples of a JPEG block."""
+    rng = np.random.default_rng(0)
+    for name, size in (("b.png", (45, 51)), ("trip/a.png", (120, 141))):
+        noise = ndimage.gaussian_filter(rng.uniform(0, 255, (*size, 3)), (1, 1, 0))
+        picture(tmp_path / "photos" / name, np.clip(3 * (noise - 128) + 128, 0, 255).astype(np.uint8))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """Every pair is degraded."""
+    monkeypatch.setattr(degradations, "_CLEAN", 0.0)
+
+
+def bits_of(seed):
+    return np.random.default_rng(seed).integers(0, 2**31, 3)
+
+
+@pytest.mark.parametrize("kind, tolerance", [(CompressedImages, 0), (DownscaledImages, 2)])
+def test_a_crop_is_degraded_as_the_whole_image_would_be(photos, monkeypatch, kind, tolerance):
+    monkeypatch.setattr(degradations, "_FILTERS", SMOOTH_FILTERS)
+    source = kind(photos)
+    for index, seed in itertools.product(range(2), range(12)):
+        bits = bits_of(seed)
+        degraded, clean = source.load_crop(index, 32, bits)
+        photo = source._photo(source.names[index])
+        top, left = corner_of(bits, photo.shape[:2], 32)
+        whole, same = source._pair(np.random.default_rng(bits), photo, (0, 0), photo.shape[:2])
+        np.testing.assert_array_equal(same, photo)
+        np.testing.assert_array_equal(clean, photo[top : top + 32, left : left + 32])
+        assert degraded.shape == (32, 32, 3) and degraded.dtype == np.uint8
+        assert np.abs(degraded.astype(int) - whole[top : top + 32, left : left + 32]).max() <= tolerance
+
+
+def test_noise_is_gaussian_of_all_strengths_and_independent_of_the_image(tmp_path, picture, always):
+    picture(tmp_path / "gray.png", np.full((64, 64, 3), 128, np.uint8))
+    source = NoisyImages(tmp_path)
+    residuals = [load_crop(source, 0, 64, bits_of(seed))[0].astype(float) - 128 for seed in range(300)]
+    deviations = np.array([residual.std() for residual in residuals])
+    assert deviations.min() < 2 and 50 < deviations.max() < 56
+    assert deviations.mean() == pytest.approx(27.5, abs=3)
+    standard = np.concatenate([(r / r.std()).ravel() for r in residuals if 10 < r.std() < 30])
+    assert np.mean(np.abs(standard) < 1) == pytest.approx(0.683, abs=0.02) and abs(standard.mean()) < 0.01
+    channels = np.corrcoef(residuals[0].reshape(-1, 3).T)
+    assert np.abs(channels[np.triu_indices(3, 1)]).max() < 0.06
+
+
+@pytest.mark.parametrize("quality", [5, 60, 99])
+def test_compression_is_that_of_a_jpeg_file(photos, monkeypatch, always, quality):
+    monkeypatch.setattr(degradations, "_QUALITY", (quality, quality))
+    degraded, clean = CompressedImages(photos).load(1)
+    file = io.BytesIO()
+    Image.fromarray(clean).save(file, "JPEG", quality=quality)
+    np.testing.assert_array_equal(degraded, np.asarray(Image.open(file)))
+
+
+def test_qualities_and_factors_are_those_of_their_ranges(photos, monkeypatch, always):
+    drawn = []
+
+    class Axis(degradations._Axis):
+        def __init__(self, start, size, length, factor):
+            drawn.append(factor)
+            super().__init__(start, size, length, factor)
+
+    monkeypatch.setattr(degradations, "_Axis", Axis)
+    for seed in range(200):
+        load_crop(DownscaledImages(photos), 0, 8, bits_of(seed))
+    assert 1 <= min(drawn) < 1.1 and 3.9 < max(drawn) <= 4
+    qualities = []
+    save = Image.Image.save
+    monkeypatch.setattr(
+        Image.Image, "save", lambda *given, **how: (qualities.append(how["quality"]), save(*given, **how))[1]
+    )
+    for seed in range(400):
+        load_crop(CompressedImages(photos), 0, 8, bits_of(seed))
+    assert 5 <= min(qualities) < 9 and 96 < max(qualities) <= 99
+
+
+@pytest.mark.parametrize("resample", degradations._FILTERS)
+def test_downscaling_is_a_resize_there_and_back(photos, monkeypatch, always, resample):
+    monkeypatch.setattr(degradations, "_FILTERS", (resample,))
+    monkeypatch.setattr(degradations, "_FACTOR", (2.7, 2.7))
+    degraded, clean = DownscaledImages(photos).load(1)
+    height, width = clean.shape[:2]
+    small = Image.fromarray(clean).resize((round(width / 2.7), round(height / 2.7)), resample)
+    np.testing.assert_array_equal(degraded, np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_example_has_a_degradation_of_its_own_that_its_number_determines(photos, kind):
+    source = open_source(f"{kind}:{photos}", "train")
+    assert type(source) is KINDS[kind] and "2 photos" in source.description and "degraded by" in source.description
+    settings = dict(batch=6, crop=32, seed=4)
+    whole = list(training_dataset(source, steps=4, **settings).as_numpy_iterator())
+    late = list(training_dataset(source, start_step=2, steps=2, **settings).as_numpy_iterator())
+    for one, other in zip(whole[2:], late):
+        np.testing.assert_array_equal(one["blurry"], other["blurry"])
+        np.testing.assert_array_equal(one["sharp"], other["sharp"])
+    assert len({pair.tobytes() for batch in whole for pair in batch["blurry"]}) == 24
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_pairs_stay_the_same(photos, kind):
+    (photos / "train").mkdir()
+    (photos / "b.png").rename(photos / "train/b.png")
+    (photos / "trip").rename(photos / "test")
+    assert open_source(f"{kind}:{photos}", "train").names == ["b"]
+    degraded, clean = open_source(f"{kind}:{photos}", "test").load(0)
+    assert degraded.shape == clean.shape == (120, 141, 3)
+    np.testing.assert_array_equal(degraded, open_source(f"{kind}:{photos}", "test").load(0)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_some_pairs_are_clean(photos, kind):
+    source = kind(photos)
+    pairs = [load_crop(source, 1, 32, bits_of(seed)) for seed in range(400)]
+    clean = np.mean([np.array_equal(*pair) for pair in pairs])
+    assert 0.02 < clean < 0.15  # factors and deviations close to their least change nothing either
+
+
+def test_a_mixture_has_all_of_them(photos):
+    weights = {"noise": 0.5, "jpeg": 0.3, "downscale": 0.2}
+    mixture = open_source(",".join(f"{kind}:{photos}:{weight}" for kind, weight in weights.items()), "train")
+    assert len(mixture) == 6 and mixture.counts == [2, 2, 2]
+    assert "50.0% 2 photos" in mixture.description
+    for index, kind in enumerate(KINDS.values()):
+        np.testing.assert_array_equal(mixture.load(2 * index + 1)[0], kind(photos).load(1)[0])
+
+
+def test_what_cannot_be_used_is_named(photos, tmp_path):
+    with pytest.raises(IcdpmError, match="b.png is 51×45 px, too small for crops of 48 px"):
+        training_dataset(NoisyImages(photos), batch=2, crop=48, seed=0)
+    with pytest.raises(IcdpmError, match="none is neither a known data set .* noise:FOLDER, jpeg:FOLDER, downscale:FOLDER"):
+        open_source(f"jpeg:{tmp_path / 'none'}", "train")
