@@ -14,7 +14,7 @@ BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
-  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff bench-hidiff-ablation
 # One process more than there are cores, as some tests wait for others' processes, and four at most, for the memory.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1); echo $$((cores > 3 ? 4 : cores + 1)))
 # The processes keep the cores busy: threads within one would wait for each other.
@@ -62,6 +62,7 @@ bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
 bench-fig8:  ## the guidance's feature maps
 bench-fig9:  ## guidance features aligned with another domain's, and not
 bench-hidiff:  ## HI-Diff on GoPro, HIDE, RealBlur-J and RealBlur-R (RESTORED=NAME=DIR, with a folder for each set in DIR)
+bench-hidiff-ablation:  ## HI-Diff's ablation on GoPro: prior, guidance at several scales, joint training
 
 $(PAPER): $(READY)
 	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)
@@ -85,7 +86,7 @@ bench-guided: $(READY)  ## guided against unguided, three seeds each, the same c
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
 	@$(PYTHON) -m icdpm_experiments.paper.table11
 
-bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipes and ablation
+bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's recipes and ablation, beside those of six other methods
 	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_size
 
 bench-hidiff-speed: $(READY)  ## HI-Diff's restoration and training step beside the official PyTorch code (REFERENCE=its folder)

@@ -1,21 +1,19 @@
-"""HI-Diff's published sizes: parameters, and multiply-adds at 256×256, counted from the models' own weights and graphs."""
+"""HI-Diff's published sizes beside those of six other methods: parameters, and multiply-adds at 256×256.
+
+HI-Diff's are counted from the models' own weights and graphs; other methods' are published values.
+"""
 
 import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.networks.flops import multiply_adds
 from icdpm.systems.registry import make_system
+from icdpm_experiments.paper.hidiff_ablation import MODELS as ABLATION_MODELS
+from icdpm_experiments.paper.published_hidiff import ABLATION, MODEL_SIZES
 from icdpm_experiments.results import print_table, write_results
 
-# Config: (millions of parameters, G "FLOPs" at 256×256) of the slides' tables of the ablation and of model sizes.
-PUBLISHED = {
-    "hidiff_ablation_baseline": (19.13, 117.25),
-    "hidiff_ablation_single": (21.98, 125.39),
-    "hidiff_ablation_split": (23.99, 125.47),
-    "hidiff_ablation_full": (23.99, 125.47),
-    "hidiff_gopro": (28.49, 142.62),
-    "hidiff_realblur": (None, None),
-}
+# Config of the rows of the table of model sizes that are counted here.
+SIZED = {"HI-Diff": "hidiff_gopro", "HI-Diff-2": "hidiff_ablation_full"}
 
 NOTES = [
     "What is published as FLOPs are multiply-adds, each counted once: of convolutions, and of the products of matrices in",
@@ -27,6 +25,9 @@ NOTES = [
     "four, the parameters of all four rows are the published ones. The published multiply-adds of the rows Split-Training and",
     "HI-Diff are met without the chain; those of Single-Guide, to 0.01 G, by a prior of 4 tokens (with 16: 125.95 G).",
     "Nothing is published of the size of the RealBlur models.",
+    "",
+    "PSNR is that on GoPro, as published. HI-Diff-2 has the size of the ablation's HI-Diff; which of the recipes it has is not",
+    "published. The other methods' sizes are not measured here.",
 ]
 _IMAGE = tf.TensorSpec([1, 256, 256, 3])
 
@@ -51,19 +52,13 @@ def count(config):
 
 def main():
     """Counts all and writes results/hidiff_size."""
-    rows = []
-    for name, (published_parameters, published_flops) in PUBLISHED.items():
-        parameters, total, chain = count(load_config(name))
-        rows.append(
-            {
-                "row": name,
-                "parameters": parameters,
-                "published_parameters_millions": "" if published_parameters is None else published_parameters,
-                "multiply_adds_g": total / 1e9,
-                "chain_g": chain / 1e9,
-                "published_flops_g": "" if published_flops is None else published_flops,
-            }
-        )
+    configs = [model.variant for model in ABLATION_MODELS.values()] + [SIZED["HI-Diff"], "hidiff_realblur"]
+    counted = {name: count(load_config(name)) for name in configs}
+    rows = [
+        *(_row("ablation", name, counted[model.variant], ABLATION[name][:3]) for name, model in ABLATION_MODELS.items()),
+        *(_row("model sizes", name, counted.get(SIZED.get(name)), published) for name, published in MODEL_SIZES.items()),
+        _row("not published", "HI-Diff for RealBlur", counted["hidiff_realblur"], (None, None, None)),
+    ]
     print_table(rows)
     path = write_results(
         "hidiff_size",
@@ -75,6 +70,23 @@ def main():
         notes=NOTES,
     )
     print(f"written to {path}")
+
+
+def _row(table, name, counted, published):
+    """Returns a row of the result: what `count` returns or None, and published (millions, G, dB) or Nones beside it."""
+    parameters, total, chain = counted or (None, None, None)
+    millions, flops, psnr = published
+    row = {
+        "table": table,
+        "row": name,
+        "parameters": parameters,
+        "published_parameters_millions": millions,
+        "multiply_adds_g": total and total / 1e9,
+        "chain_g": chain if chain is None else chain / 1e9,
+        "published_flops_g": flops,
+        "published_psnr": psnr,
+    }
+    return {key: "" if value is None else value for key, value in row.items()}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from icdpm_experiments.paper import (
     figure9,
     figures5and7,
     hidiff,
+    hidiff_ablation,
     table1,
     table2,
     table7,
@@ -14,5 +15,8 @@ from icdpm_experiments.paper import (
     tables3to6,
 )
 
-_MODULES = (table1, table2, tables3to6, table7, table8, table9, figure4, figures5and7, figure8, figure9, hidiff)
+_MODULES = (
+    *(table1, table2, tables3to6, table7, table8, table9, figure4, figures5and7, figure8, figure9),
+    *(hidiff, hidiff_ablation),
+)
 EXPERIMENTS = {name: experiment for module in _MODULES for name, experiment in module.EXPERIMENTS.items()}

@@ -28,7 +28,7 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     """Prints and writes results/NAME, with the scale's suffix, from rows of `row_of`.
 
     Args:
-      name, title: of the table.
+      name, title: of the table; a hyphen of the name becomes an underscore in that of the file.
       scale: a scale of `scales`.
       rows: of `row_of`.
       notes: sentences.
@@ -41,7 +41,7 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
     print("\n".join(lines))
     path = write_results(
-        f"{name}{scale.suffix}",
+        f"{name.replace('-', '_')}{scale.suffix}",
         command=make_command(f"bench-{name}", SCALE=scale.name, **scale.given),
         data=f"measured on {datasets}",
         scale=scale.name,

@@ -12,7 +12,10 @@ AVERAGED = 8  # samples of the paper's "-SA" (assumed)
 # Variants of different tables that are one and the same model.
 SAME = {"table8_a": "table2_a", "table8_e": "table2_c"}
 # Variants that are the second stage of another.
-SECOND_STAGES = {name: f"{name}_stage1" for name in ("hidiff_gopro", "hidiff_realblur", "hidiff_realblur_r")}
+SECOND_STAGES = {
+    **{name: f"{name}_stage1" for name in ("hidiff_gopro", "hidiff_realblur", "hidiff_realblur_r", "hidiff_ablation_single")},
+    **dict.fromkeys(("hidiff_ablation_split", "hidiff_ablation_full"), "hidiff_ablation_stage1"),
+}
 # What variants, and their first stages, are trained on where that is not GoPro.
 TRAINED_ON = {
     f"{name}{stage}": dataset

@@ -34,5 +34,15 @@ def test_all_rows_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(hidiff_size, "count", lambda config: (len(config.name), 2_000_000_000, 0))
     hidiff_size.main()
     content = json.loads((tmp_path / "results/hidiff_size.json").read_text())
-    assert [row["row"] for row in content["rows"]] == list(hidiff_size.PUBLISHED)
-    assert content["command"] == "make bench-hidiff-size" and content["rows"][4]["published_flops_g"] == 142.62
+    assert content["command"] == "make bench-hidiff-size"
+    rows = {(row["table"], row["row"]): row for row in content["rows"]}
+    assert [name for table, name in rows if table == "ablation"] == ["Baseline", "Single-Guide", "Split-Training", "HI-Diff"]
+    assert rows["ablation", "Single-Guide"]["parameters"] == len("hidiff_ablation_single")
+    assert rows["ablation", "HI-Diff"]["published_psnr"] == 32.24
+    sizes = {name: row for (table, name), row in rows.items() if table == "model sizes"}
+    assert [name for name, row in sizes.items() if row["parameters"]] == ["HI-Diff", "HI-Diff-2"] and len(sizes) == 8
+    second = sizes["HI-Diff-2"]
+    assert (second["parameters"], second["published_parameters_millions"]) == (len("hidiff_ablation_full"), 23.99)
+    assert (second["published_flops_g"], second["published_psnr"]) == (125.47, 33.28)
+    assert sizes["HINet"]["multiply_adds_g"] == "" and sizes["HINet"]["published_flops_g"] == 67.51
+    assert rows["not published", "HI-Diff for RealBlur"]["chain_g"] == 0

@@ -22,6 +22,7 @@ from icdpm_experiments.paper import (
     figure8,
     figure9,
     hidiff,
+    hidiff_ablation,
     table1,
     table2,
     table7,
@@ -81,6 +82,7 @@ def runs(tmp_path, monkeypatch, micro_workdir, system, random_pairs):
     made = Runs(OneModelScale(read_config(micro_workdir), pairs), make_strategy("single"))
     names = "table2_a table2_b table2_c table2_f table8_b table8_c table8_d table9_without_concatenation".split()
     names += "regression_l dvsr fig9_aligned fig9_unaligned hidiff_gopro hidiff_realblur hidiff_realblur_r".split()
+    names += [model.variant for model in hidiff_ablation.MODELS.values()]
     for name in names:
         shutil.copytree(micro_workdir, made.workdir(name))
     return made
@@ -151,6 +153,18 @@ def test_hidiff_s_table_has_a_column_for_each_set_and_rows_for_what_it_was_train
         hidiff.run(runs, {"New": str(tmp_path)})
 
 
+def test_hidiff_s_ablation_has_a_row_for_each_variant(runs):
+    hidiff_ablation.run(runs)
+    rows = {(row["row"], row["metric"]): row for row in rows_of("hidiff_ablation")}
+    assert {row for row, _ in rows} == {"blurry", "Baseline", "Single-Guide", "Split-Training", "HI-Diff"}
+    assert rows["Split-Training", "psnr"]["published"] == 30.73 and rows["Split-Training", "psnr"]["value"] > 0
+    assert rows["HI-Diff", "ssim_matlab_rgb"]["published"] == 0.9558 and 0 < rows["HI-Diff", "ssim_matlab_rgb"]["value"] < 1
+    assert rows["HI-Diff", "psnr − Baseline"]["value"] == 0  # one model for all variants
+    assert rows["Baseline", "psnr − blurry"]["low"] < rows["Baseline", "psnr − blurry"]["high"]
+    with open("results/hidiff_ablation.md") as file:
+        assert "`make bench-hidiff-ablation SCALE=micro`" in file.read()
+
+
 def test_second_stages_begin_with_their_first_and_each_has_its_data(tmp_path, micro_workdir, random_pairs, monkeypatch):
     trained = []
 
@@ -164,13 +178,16 @@ def test_second_stages_begin_with_their_first_and_each_has_its_data(tmp_path, mi
 
     monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
     runs = Runs(Scale(read_config(micro_workdir), random_pairs), make_strategy("single"), tmp_path)
-    for variant in ("hidiff_realblur_r", "hidiff_gopro"):
+    for variant in ("hidiff_realblur_r", "hidiff_gopro", "hidiff_ablation_split", "hidiff_ablation_full"):
         runs.train(variant)
     assert trained == [
         ("hidiff_realblur_r_stage1", "realblur_r"),
         ("hidiff_realblur_r", "realblur_r", tmp_path / "micro/hidiff_realblur_r_stage1"),
         ("hidiff_gopro_stage1", "gopro"),
         ("hidiff_gopro", "gopro", tmp_path / "micro/hidiff_gopro_stage1"),
+        ("hidiff_ablation_stage1", "gopro"),
+        ("hidiff_ablation_split", "gopro", tmp_path / "micro/hidiff_ablation_stage1"),
+        ("hidiff_ablation_full", "gopro", tmp_path / "micro/hidiff_ablation_stage1"),
     ]
 
 
@@ -319,7 +336,7 @@ def test_the_channels_that_vary_most_are_shown():
 
 
 def test_every_table_and_figure_of_the_list_can_be_asked_for():
-    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
+    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff", "hidiff-ablation"}
     assert set(catalog.EXPERIMENTS) == expected
     text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()

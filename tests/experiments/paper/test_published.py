@@ -3,6 +3,7 @@
 import pytest
 
 from icdpm_experiments.paper import published
+from icdpm_experiments.paper.published_hidiff import ABLATION, MODEL_SIZES, TRAINED_ON_GOPRO
 
 
 def test_every_table_has_the_papers_rows():
@@ -37,3 +38,12 @@ def test_what_the_text_says_in_words_holds():
     assert min(published.TABLE2, key=lambda row: published.TABLE2[row][2]) == "f"
     # Table 9's row with concatenation is Table 8 (d).
     assert published.TABLE9["w/ concatenation"][2:] == published.TABLE8["d"][::-1]
+
+
+def test_the_sizes_of_the_slides_have_the_psnr_of_their_table_of_results():
+    for name, (_, _, psnr) in MODEL_SIZES.items():
+        if name != "HI-Diff-2":  # only in the table of sizes
+            assert psnr == TRAINED_ON_GOPRO[name][0][0]
+    # HI-Diff-2 is as large as the ablation's HI-Diff.
+    assert MODEL_SIZES["HI-Diff-2"][:2] == ABLATION["HI-Diff"][:2]
+    assert max(ABLATION, key=lambda row: ABLATION[row][2]) == max(ABLATION, key=lambda row: ABLATION[row][3]) == "HI-Diff"

@@ -6,6 +6,8 @@ from icdpm.configs import config_names, load_config
 from icdpm.errors import IcdpmError
 from icdpm.systems.config import check_config
 from icdpm_datasets.embedded import EmbeddedPairs
+from icdpm_experiments.paper import hidiff_ablation
+from icdpm_experiments.paper.models import SECOND_STAGES
 from icdpm_experiments.paper.runs import SAME
 from icdpm_experiments.paper.scales import MicroScale, PaperScale, make_scale
 from icdpm_experiments.paper.shrunken import small
@@ -36,6 +38,27 @@ def test_a_small_variant_has_its_structure_and_the_recipe_of_small_naf(variant):
     assert made.sampling == recipe.sampling and made.diffusion == recipe.diffusion
     assert made.optimizer.learning_rate == recipe.optimizer.learning_rate
     assert made.optimizer.learning_rate_decay[1] == made.run.steps < recipe.run.steps
+
+
+@pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
+@pytest.mark.parametrize(
+    "row, source, guide, joint, first",
+    [
+        ("Baseline", "none", "hierarchical", True, None),
+        ("Single-Guide", "diffused", "single", True, "hidiff_ablation_single_stage1"),
+        ("Split-Training", "diffused", "hierarchical", False, "hidiff_ablation_stage1"),
+        ("HI-Diff", "diffused", "hierarchical", True, "hidiff_ablation_stage1"),
+    ],
+)
+def test_the_ablation_varies_at_both_scales_what_the_slides_vary(scale, row, source, guide, joint, first):
+    variant = hidiff_ablation.MODELS[row].variant
+    config = check_config(scale.config(variant))
+    assert (config.prior.source, config.transformer.guide, config.prior.joint) == (source, guide, joint)
+    assert SECOND_STAGES.get(variant) == first
+    if first:
+        encoder = scale.config(first)
+        assert encoder.prior.source == "encoded" and encoder.prior.side == config.prior.side
+        assert encoder.transformer == config.transformer
 
 
 @pytest.mark.parametrize(
