@@ -9,12 +9,16 @@ INSTALL := PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-
 SCALE ?= micro
 BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(STRATEGY),--strategy=$(STRATEGY)) \
   $(if $(FOLDER),--folder='$(FOLDER)') $(foreach each,$(PAIRS),--pairs='$(each)') \
-  $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)')
+  $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)') \
+  $(foreach each,$(CROPS),--crops='$(each)') $(if $(PHOTOS),--photos='$(PHOTOS)')
 # What samplers and the grid are measured on; the flags' --help says more.
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
-  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff bench-hidiff-ablation
+  bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff bench-hidiff-ablation \
+  bench-fig1 bench-fig6 bench-fig11 bench-fig12 bench-fig13 bench-fig14 bench-fig15 bench-fig16 bench-fig17 bench-fig18 \
+  bench-fig19 bench-fig20 bench-fig21 bench-fig22 bench-fig23 bench-fig24 bench-fig25 bench-fig26 \
+  bench-failures bench-hidiff-realblur bench-hidiff-photos bench-hidiff-chain
 # One process more than there are cores, as some tests wait for others' processes, and four at most, for the memory.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1); echo $$((cores > 3 ? 4 : cores + 1)))
 # The processes keep the cores busy: threads within one would wait for each other.
@@ -63,6 +67,28 @@ bench-fig8:  ## the guidance's feature maps
 bench-fig9:  ## guidance features aligned with another domain's, and not
 bench-hidiff:  ## HI-Diff on GoPro, HIDE, RealBlur-J and RealBlur-R (RESTORED=NAME=DIR, with a folder for each set in DIR)
 bench-hidiff-ablation:  ## HI-Diff's ablation on GoPro: prior, guidance at several scales, joint training
+bench-fig1:  ## fixed crops of RealBlur-J: blurry, others, icDPM, ours, sharp (RESTORED=NAME=DIR, CROPS='NAME=LEFT,TOP,WIDTH,HEIGHT …'; so all of these figures)
+bench-fig6:  ## three fixed crops of RealBlur-J
+bench-fig11:  ## a fixed crop of REDS
+bench-fig12:  ## a fixed crop of REDS
+bench-fig13:  ## a fixed crop of REDS
+bench-fig14:  ## a fixed crop of REDS
+bench-fig15:  ## a fixed crop of HIDE
+bench-fig16:  ## a fixed crop of HIDE
+bench-fig17:  ## a fixed crop of HIDE
+bench-fig18:  ## a fixed crop of HIDE
+bench-fig19:  ## a fixed crop of GoPro
+bench-fig20:  ## a fixed crop of GoPro
+bench-fig21:  ## a fixed crop of GoPro
+bench-fig22:  ## a fixed crop of GoPro
+bench-fig23:  ## a fixed crop of RealBlur-J
+bench-fig24:  ## a fixed crop of RealBlur-J
+bench-fig25:  ## a fixed crop of RealBlur-J
+bench-fig26:  ## a fixed crop of RealBlur-J
+bench-failures:  ## the pictures of RealBlur-J that gain least and are darkest, and what failed (Figures 27 to 30)
+bench-hidiff-realblur:  ## HI-Diff's fixed crops of RealBlur-J (RESTORED, CROPS)
+bench-hidiff-photos:  ## HI-Diff on photos without sharp counterparts, such as RWBI (PHOTOS=DIR, RESTORED, CROPS)
+bench-hidiff-chain:  ## HI-Diff's output along its reverse chain, as a strip (CROPS)
 
 $(PAPER): $(READY)
 	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)

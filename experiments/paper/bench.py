@@ -30,8 +30,12 @@ flags.DEFINE_multi_string(
 flags.DEFINE_string("data_dir", None, "paper: where icdpm-prepare recorded the sets; ~/tensorflow_datasets where not given.")
 flags.DEFINE_enum("strategy", "single", ["single", "mirrored", "tpu"], "What is trained on, as of icdpm-train.")
 flags.DEFINE_multi_string(
-    "restored", [], "NAME=DIR: another method's restored pictures, measured as its row of tables 3 to 6, shown in table 7."
+    "restored", [], "NAME=DIR: another method's restored pictures, a row of tables 3 to 6, shown in table 7 and in figures."
 )
+flags.DEFINE_multi_string(
+    "crops", [], "NAME=LEFT,TOP,WIDTH,HEIGHT in pixels, or NAME for its middle: a crop that a figure shows in place of its own."
+)
+flags.DEFINE_string("photos", None, "hidiff-photos: folder of photos; a motion-blurred clock where not given.")
 flags.DEFINE_string("answers", None, "table7: pattern of the files that raters exported, such as 'answers/*.json'.")
 
 
@@ -50,7 +54,7 @@ def main(argv):
     strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
     scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, named_folders(FLAGS.pairs))
     runs = Runs(scale, strategy)
-    given = {"restored": named_folders(FLAGS.restored), "answers": FLAGS.answers}
+    given = {"restored": named_folders(FLAGS.restored), "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
     needs = [need for experiment in chosen.values() for need in experiment.restorings(scale)]
     if FLAGS.scale == "paper":
         announce(runs, needs)
@@ -77,12 +81,14 @@ def _chosen(names, experiments):
     names = list(experiments) if names == ["all"] else names
     if not names or set(names) - set(experiments):
         raise app.UsageError(f"name one or several of {', '.join(experiments)}, or all (--scale={FLAGS.scale})")
-    for flag in ("restored", "answers"):
+    for flag in ("restored", "answers", "crops", "photos"):
         takers = [name for name, experiment in experiments.items() if flag in experiment.takes]
         if FLAGS[flag].value and not set(names) & set(takers):
             raise app.UsageError(f"--{flag} is for {', '.join(takers)}")
     if FLAGS.restored and len(names) > 1:
         raise app.UsageError("--restored is for one table at a time: the folder holds one set's pictures")
+    if FLAGS.crops and len(names) > 1:
+        raise app.UsageError("--crops is for one figure at a time")
     return {name: experiments[name] for name in names}
 
 

@@ -1,5 +1,7 @@
 """What an experiment costs in accelerator hours, estimated before it starts."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from icdpm.evaluation.choice import choose_metrics
@@ -20,16 +22,18 @@ class Restoring(NamedTuple):
       variant: its name.
       dataset: its name.
       evaluations: of the network, for each picture.
+      pictures: how many pictures of the set; None for all.
     """
 
     variant: str
     dataset: str
     evaluations: int
+    pictures: int | None = None
 
 
-def restorings_by(models, scale, datasets):
-    """The `Restoring`s of data sets by `models.Model`s."""
-    return [Restoring(model.variant, dataset, model.evaluations(scale)) for model in models for dataset in datasets]
+def restorings_by(models, scale, datasets, pictures=None):
+    """The `Restoring`s of data sets, or of so many pictures of each, by `models.Model`s."""
+    return [Restoring(model.variant, dataset, model.evaluations(scale), pictures) for model in models for dataset in datasets]
 
 
 def hours(flops):
@@ -43,10 +47,10 @@ def training_flops(config, flops_per_pixel):
     return _TRAINING * pixels * flops_per_pixel
 
 
-def restoring_flops(pairs, evaluations, flops_per_pixel):
-    """Of restoring the pictures of a `PairSource`, taken to be all as large as the first."""
+def restoring_flops(pairs, evaluations, flops_per_pixel, pictures=None):
+    """Of restoring the pictures of a `PairSource`, or so many of them, taken to be all as large as the first."""
     height, width = pairs.load(0)[0].shape[:2]
-    return len(pairs) * evaluations * height * width * flops_per_pixel
+    return (len(pairs) if pictures is None else pictures) * evaluations * height * width * flops_per_pixel
 
 
 def describe(runs, restorings):
@@ -68,7 +72,7 @@ def describe(runs, restorings):
         for each in dict.fromkeys(restorings):
             if runs.workdir(each.variant) == workdir:
                 pairs = runs.scale.test_pairs(each.dataset)
-                sampling += restoring_flops(pairs, each.evaluations, flops_per_pixel)
+                sampling += restoring_flops(pairs, each.evaluations, flops_per_pixel, each.pictures)
     return (
         f"Estimated cost in hours of one TPU v3 core: {hours(training):,.0f} to train, {hours(sampling):,.0f} to restore "
         f"(the convolutions' FLOPs, a training step as {_TRAINING} forward passes, at {UTILISATION:.0%} of the peak of "

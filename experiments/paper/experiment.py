@@ -12,7 +12,7 @@ class Experiment(NamedTuple):
       run: function of a `runs.Runs`, and by name of what it takes, that makes it.
       restorings: function of a scale that lists the `cost.Restoring`s it needs.
       takes: what may be given to it: 'restored', {name of another method: folder of its restored pictures}; 'answers', pattern
-        of the files that raters exported.
+        of the files that raters exported; 'crops', texts of `visual_comparison.parse_crop`; 'photos', a folder.
     """
 
     run: Callable

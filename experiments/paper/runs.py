@@ -94,9 +94,17 @@ class Runs:
 
     # Restoring.
 
-    def restored(self, model, dataset):
-        """The folder of a test set's pictures restored by a `models.Model`."""
-        system, pairs = self.system(model.variant), self.scale.test_pairs(dataset)
+    def restored(self, model, dataset, pairs=None):
+        """The folder of restored pictures.
+
+        Args:
+          model: a `models.Model`.
+          dataset: name of a test set, or of what `pairs` are.
+          pairs: the `PairSource` that is restored; None for the whole test set. A part of the test set that has its
+            description shares the folder with it.
+        """
+        system = self.system(model.variant)
+        pairs = self.scale.test_pairs(dataset) if pairs is None else pairs
         settings, workdir = model.settings(self.scale), self.workdir(model.variant)
         words = re.sub(r"[^\w.]+", "-", str(settings))
         name = f"{workdir.name}-step{self._step(model.variant)}-{words}-mean{settings.samples}"
@@ -140,6 +148,15 @@ class Runs:
         """
         _, values = self._measure(dataset, folders, [metric])
         return {row: mean_with_interval(each[metric] - values[other][metric]) for row, each in values.items() if row != other}
+
+    def picture_values(self, dataset, folders, metric):
+        """{row: float64 [pictures]} of a metric, in the order of the test set; the row BLURRY comes first.
+
+        Args:
+          dataset, folders: as of `measured`.
+          metric: a name of a metric.
+        """
+        return {row: each[metric] for row, each in self._measure(dataset, folders, [metric])[1].items()}
 
     def _measure(self, dataset, folders, metrics):
         """(a `Measured`, {row, with that of the blurry pictures first: {metric's plain name: float64 [pictures]}})."""

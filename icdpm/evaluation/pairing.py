@@ -77,7 +77,7 @@ def pair_folders(restored, sharp, blurry=None):
       IcdpmError: a folder has no pictures or two of one name; or it lists the pictures without a partner, and those
         whose size or colour is not their partner's.
     """
-    folders = {method: _pictures_below(Path(folder), "restored") for method, folder in restored.items()}
+    folders = {method: pictures_below(Path(folder), "restored") for method, folder in restored.items()}
     title, wanted = _choose(Path(sharp), "sharp", folders)
     description = f"{len(wanted)} pairs of {title}"
     if blurry is not None:
@@ -111,7 +111,7 @@ def pair_with_source(restored, source, note=None):
     pairs = LoadedOnce(source)
     methods = {BLURRY: {name: SourcePicture(pairs, index, 0) for name, index in names.items()}}
     for method, folder in restored.items():
-        files = _pictures_below(Path(folder), "restored")
+        files = pictures_below(Path(folder), "restored")
         _require_same_names(method, files, names, source.description)
         methods[method] = {name: FilePicture(files[name]) for name in names}
     sharp = {name: SourcePicture(pairs, index, 1) for name, index in names.items()}
@@ -131,7 +131,7 @@ def pair_methods(restored, blurry=None):
     Raises:
       IcdpmError: as `pair_folders`.
     """
-    folders = {method: _pictures_below(Path(folder), "restored") for method, folder in restored.items()}
+    folders = {method: pictures_below(Path(folder), "restored") for method, folder in restored.items()}
     (first, wanted), *others = folders.items()
     for method, files in others:
         _require_same_names(method, files, wanted, first, first)
@@ -158,7 +158,7 @@ def _choose(folder, side, others):
 
     candidates = _published_tests(folder, side)
     if all(map(misfits, candidates)):
-        candidates.append((str(folder), _pictures_below(folder, side)))
+        candidates.append((str(folder), pictures_below(folder, side)))
     title, files = min(candidates, key=misfits)
     for method, names in others.items():
         _require_same_names(method, names, files, title, side)
@@ -186,7 +186,7 @@ def _published_tests(folder, side):
     return found
 
 
-def _pictures_below(folder, side):
+def pictures_below(folder, side):
     """{name of the pair: path} of all pictures in a folder and the folders in it, sorted by name."""
     if not folder.is_dir():
         raise IcdpmError(f"{folder} is not a folder")

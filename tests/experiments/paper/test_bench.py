@@ -18,6 +18,7 @@ from icdpm.training.strategy import make_strategy
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper import (
     catalog,
+    failures,
     figure4,
     figure8,
     figure9,
@@ -29,11 +30,13 @@ from icdpm_experiments.paper import (
     table8,
     table9,
     tables3to6,
+    visual_comparison,
 )
 from icdpm_experiments.paper.guidance_pictures import guidance_pictures
 from icdpm_experiments.paper.models import Model
 from icdpm_experiments.paper.published import TABLE1, TABLE3
 from icdpm_experiments.paper.runs import Runs
+from icdpm_experiments.paper.scales import PaperScale
 
 
 class OneModelScale:
@@ -326,6 +329,23 @@ def test_figures_show_their_pictures(runs):
     assert len(rows_of("fig8")) == 4
 
 
+def test_a_figure_of_crops_and_a_table_share_restored_pictures(runs):
+    visual_comparison.run(runs, "fig1", {}, ["pair_2=0,0,48,48"])
+    folder = runs.restored(visual_comparison.MADE["Ours"], "realblur_j")
+    before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.png")}
+    assert set(before) == {"pair_0.png", "pair_2.png"}
+    failures.run(runs, {})
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.png")} == before
+    assert {row["picture"] for row in rows_of("failures")} == {"pair_0", "pair_2"}
+    (row,) = rows_of("fig1")
+    gains = {each["picture"]: each["gain Ours"] for each in rows_of("failures")}
+    assert row["psnr Ours"] - row["psnr blurry"] == pytest.approx(gains["pair_2"], abs=2e-4)
+    # A figure's own pictures are counted alone.
+    scale = PaperScale()
+    assert [need.pictures for need in visual_comparison.restorings(scale, "fig6")] == [3, 3]
+    assert [need.pictures for need in failures.restorings(scale)] == [None, None]
+
+
 def test_the_channels_that_vary_most_are_shown():
     features = np.random.default_rng(0).standard_normal((8, 8, 20)).astype(np.float32) * np.arange(20)
     channels = figure8.strongest_channels(features)
@@ -336,7 +356,8 @@ def test_the_channels_that_vary_most_are_shown():
 
 
 def test_every_table_and_figure_of_the_list_can_be_asked_for():
-    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff", "hidiff-ablation"}
+    expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
+    expected |= {*(f"fig{n}" for n in (1, 6, *range(11, 27))), "failures", "hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain"}
     assert set(catalog.EXPERIMENTS) == expected
     text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()
@@ -350,6 +371,9 @@ def test_wrong_flags_are_told(run_each):
         (["table8", "--restored=a=b"], "--restored is for table3, table4, table5, table6, table7"),
         (["table3", "table4", "--restored=a=b"], "--restored is for one table at a time"),
         (["table1", "--answers=x"], "--answers is for table7"),
+        (["table8", "--crops=a"], "--crops is for fig1, fig6, fig11"),
+        (["fig1", "fig6", "--crops=a"], "--crops is for one figure at a time"),
+        (["fig1", "--photos=x"], "--photos is for hidiff-photos"),
         (["table3", "--scale=small"], "name one or several of table2, table8, table9, or all"),
     ]
     runs = run_each("icdpm_experiments.paper.bench", [arguments for arguments, _ in cases])
