@@ -24,6 +24,24 @@ def differences_note(others):
     return f"psnr − {' and psnr − '.join(others)}: differences picture by picture, the {bootstrap.PROTOCOL}."
 
 
+def one_setting_note(models, scale) -> str:
+    """Returns the sentence that names the sampling setting which all rows of an ablation share.
+
+    Args:
+      models: iterable of `models.Model`.
+      scale: a scale of `scales`.
+
+    Raises:
+      ValueError: the configs of the rows have different sampling settings, so that the rows cannot be compared.
+    """
+    settings = {model.settings(scale) for model in models}
+    if len(settings) > 1:
+        listed = "; ".join(sorted(map(str, settings)))
+        raise ValueError(f"The rows of an ablation must share one sampling setting. Received: {listed}.")
+    (setting,) = settings
+    return f"All rows: one sample at one fixed sampling setting, that of the configs ({setting}); nothing is chosen by a sweep."
+
+
 def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further):
     """Prints and writes results/NAME, with the scale's suffix, from rows of `row_of`.
 

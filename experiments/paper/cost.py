@@ -36,6 +36,11 @@ def restorings_by(models, scale, datasets, pictures=None):
     return [Restoring(model.variant, dataset, model.evaluations(scale), pictures) for model in models for dataset in datasets]
 
 
+def sweep_of(variant, scale, dataset) -> Restoring:
+    """Returns the `Restoring` of a test set by one sample at every point of the scale's sampling grid."""
+    return Restoring(variant, dataset, sum(settings.steps for settings in scale.grid()))
+
+
 def hours(flops):
     """Hours of one accelerator core for so many FLOPs."""
     return flops / (PEAK_FLOPS * UTILISATION) / 3600

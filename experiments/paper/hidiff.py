@@ -8,14 +8,20 @@ named as these are, as in --restored='MPRNet, trained on RealBlur=DIR'.
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
+from icdpm.evaluation.choice import ALIGNED_METRICS
 from icdpm_experiments.paper.comparison import row_of, write_comparison
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import Model
-from icdpm_experiments.paper.published_hidiff import GOPRO_SETS, REALBLUR_SETS, TRAINED_ON_GOPRO, TRAINED_ON_REALBLUR
+from icdpm_experiments.paper.published_hidiff import (
+    GOPRO_SETS,
+    REALBLUR_SETS,
+    SSIM,
+    TRAINED_ON_GOPRO,
+    TRAINED_ON_REALBLUR,
+)
 from icdpm_experiments.paper.runs import beside_others
 
-METRICS = ("psnr", "ssim")
 REALBLUR = "{}, trained on RealBlur"
 GOPRO_MODEL = Model("hidiff_gopro")
 REALBLUR_MODELS = {"realblur_j": Model("hidiff_realblur"), "realblur_r": Model("hidiff_realblur_r")}
@@ -30,6 +36,17 @@ def models(dataset):
     if dataset in REALBLUR_MODELS:
         own[REALBLUR.format("HI-Diff")] = REALBLUR_MODELS[dataset]
     return own
+
+
+def columns(scale, dataset) -> dict[str, str]:
+    """Returns {metric: heading of its column} of a test set, in the order of the published values.
+
+    The heading names the protocol: `ssim_matlab_rgb`, or `psnr_ecc` and `ssim_ecc` where the scale aligns the pictures.
+    """
+    metrics = ("psnr", SSIM[dataset])
+    if scale.alignment(dataset) == "none":
+        return dict(zip(metrics, metrics))
+    return {metric: ALIGNED_METRICS[metric][0] for metric in metrics}
 
 
 def restorings(scale):
@@ -52,22 +69,35 @@ def run(runs, restored):
     for dataset in GOPRO_SETS:
         own = {row: runs.restored(model, dataset) for row, model in models(dataset).items()}
         given = {name: folder / dataset for name, folder in restored.items() if (folder / dataset).is_dir()}
-        measured, its_protocols, its_reasons = runs.measured(dataset, beside_others(own, given), METRICS)
-        protocols |= {f"{metric}, {dataset}": protocol for metric, protocol in its_protocols.items()}
-        not_available |= {f"{metric}, {dataset}": reason for metric, reason in its_reasons.items()}
+        headings = columns(runs.scale, dataset)
+        measured, its_protocols, its_reasons = runs.measured(dataset, beside_others(own, given), list(headings))
+        protocols |= {f"{headings[metric]}, {dataset}": protocol for metric, protocol in its_protocols.items()}
+        not_available |= {f"{headings[metric]}, {dataset}": reason for metric, reason in its_reasons.items()}
         for name in dict.fromkeys(["blurry", *restored, *PUBLISHED]):
             published = PUBLISHED.get(name, {}).get(dataset) or (None, None)
-            values = [measured.get(name, {}).get(metric) for metric in METRICS]
-            rows += [row_of(name, runs.scale.label(dataset), *cell) for cell in zip(METRICS, values, published)]
+            values = [measured.get(name, {}).get(metric) for metric in headings]
+            rows += [row_of(name, runs.scale.label(dataset), *cell) for cell in zip(headings.values(), values, published)]
     write_comparison(
         "hidiff",
         "HI-Diff: trained on GoPro, and on RealBlur",
         runs.scale,
         rows,
-        notes=["Rows 'trained on RealBlur': RealBlur-J's model was trained on RealBlur-J, RealBlur-R's on RealBlur-R."],
+        notes=[
+            "Rows 'trained on RealBlur': RealBlur-J's model was trained on RealBlur-J, RealBlur-R's on RealBlur-R.",
+            "HI-Diff's published SSIM, by its evaluation scripts: on GoPro and HIDE MATLAB's ssim of the RGB array, on "
+            "RealBlur-R and RealBlur-J that of the official protocol, masked, after alignment. The protocols of the other "
+            "published rows are not stated.",
+            *_stand_in_notes(runs.scale),
+        ],
         protocols=protocols,
         not_available=not_available,
     )
+
+
+def _stand_in_notes(scale):
+    if any(scale.alignment(dataset) != "none" for dataset in REALBLUR_SETS):
+        return []
+    return ["At this scale the pictures in place of RealBlur's need no alignment: their SSIM is per channel, without a mask."]
 
 
 EXPERIMENTS = {"hidiff": Experiment(run, restorings, ("restored",))}

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from icdpm.systems.registry import settings_of
 
 AVERAGED = 8  # samples of the paper's "-SA" (assumed)
-# Variants of different tables that are one and the same model.
+# Variants of different tables that are one and the same model. The published values of Table 8 (e) and Table 2 (c) disagree:
+# `table8.published_note`.
 SAME = {"table8_a": "table2_a", "table8_e": "table2_c"}
 # Variants that are the second stage of another.
 SECOND_STAGES = {
@@ -48,8 +49,8 @@ class Model(NamedTuple):
 
 
 UNGUIDED, GUIDED = Model("table2_b"), Model("table2_f")
-# The paper does not say which of Table 10's settings it took: these are the config's.
+# Tables 3 to 7 take the best point of the sampling sweep in place of the config's settings (`sampling_choice`).
 OURS = {"Ours-SA": GUIDED._replace(samples=AVERAGED), "Ours": GUIDED}
 DVSR = Model("dvsr")
 DEBLURRING = {"UNet": Model("regression_l"), "DvSR": DVSR, "DvSR-SA": DVSR._replace(samples=AVERAGED), **OURS}
-PREFERENCE = {"icDPM": UNGUIDED, **OURS}
+PREFERENCE = {"DvSR": DVSR, "icDPM": UNGUIDED, **OURS}

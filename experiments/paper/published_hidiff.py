@@ -3,6 +3,10 @@
 None: the paper leaves the cell empty. What it calls FLOPs are multiply-adds.
 """
 
+# The SSIM of HI-Diff's values, by its published evaluation scripts: MATLAB's ssim of the RGB array on GoPro and HIDE, and on
+# RealBlur the masked SSIM of the official protocol, which follows an alignment (`scale.alignment`).
+SSIM = {"gopro": "ssim_matlab_rgb", "hide": "ssim_matlab_rgb", "realblur_r": "ssim", "realblur_j": "ssim"}
+
 # Trained on GoPro: GoPro, HIDE, RealBlur-R, RealBlur-J.
 GOPRO_SETS = ("gopro", "hide", "realblur_r", "realblur_j")
 TRAINED_ON_GOPRO = {

@@ -28,7 +28,7 @@ from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.metrics import available_metrics
 from icdpm_experiments.sweeping.sweep import means_of, measure_each
 
-GRID_METRICS = ("psnr", "lpips_alex")
+GRID_METRICS = ("psnr", "lpips_alex", "niqe")
 # Of so few pictures, starting worker processes would take longer than measuring.
 _FEW = 100
 
@@ -94,18 +94,19 @@ class Runs:
 
     # Restoring.
 
-    def restored(self, model, dataset, pairs=None):
-        """The folder of restored pictures.
+    def restored(self, model, dataset, settings=None, pairs=None):
+        """Restores pictures and returns their folder.
 
         Args:
           model: a `models.Model`.
-          dataset: name of a test set, or of what `pairs` are.
-          pairs: the `PairSource` that is restored; None for the whole test set. A part of the test set that has its
-            description shares the folder with it.
+          dataset: name of a test set, or of `pairs`.
+          settings: `Settings` of the restoration; None: those of the model's config.
+          pairs: the `PairSource` that is restored; None: the whole test set. A part of the test set that has its description
+            shares the folder with it.
         """
         system = self.system(model.variant)
         pairs = self.scale.test_pairs(dataset) if pairs is None else pairs
-        settings, workdir = model.settings(self.scale), self.workdir(model.variant)
+        settings, workdir = settings or model.settings(self.scale), self.workdir(model.variant)
         words = re.sub(r"[^\w.]+", "-", str(settings))
         name = f"{workdir.name}-step{self._step(model.variant)}-{words}-mean{settings.samples}"
         folder = workdir / "restored" / dataset / name

@@ -35,7 +35,7 @@ def small(config):
     recipe = load_config("small_naf")
     _take_after(recipe, config)
     _narrow(config, unet=2, guidance=2)
-    for name, network in _networks(config):
+    for _, network in _networks(config):
         if "patch" in network:
             for field in ("block", "patch", "multipliers", "blocks"):
                 network[field] = recipe.unet[field]

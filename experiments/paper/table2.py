@@ -2,9 +2,10 @@
 
 from icdpm.evaluation import bootstrap
 from icdpm_experiments.paper.comparison import mean_row, row_of, write_comparison
-from icdpm_experiments.paper.cost import Restoring
+from icdpm_experiments.paper.cost import sweep_of
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.published import TABLE2
+from icdpm_experiments.paper.sampling_choice import grid_note
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
 
 MODELS = {
@@ -20,8 +21,7 @@ BEST = {"lpips_alex": min, "psnr": max}
 
 def restorings(scale, datasets=(IN_DOMAIN, OUT_OF_DOMAIN)):
     """What the table, or a figure of other test sets, needs restored: every setting by every model."""
-    evaluations = sum(settings.steps for settings in scale.grid())
-    return [Restoring(f"table2_{row}", dataset, evaluations) for row in MODELS for dataset in datasets]
+    return [sweep_of(f"table2_{row}", scale, dataset) for row in MODELS for dataset in datasets]
 
 
 def run(runs):
@@ -35,13 +35,13 @@ def run(runs):
                 rows.append(row_of(row, runs.scale.label(dataset), f"best {metric}", measured, value))
             gain = runs.best_gain(f"table2_{row}", dataset)
             rows.append(mean_row(row, runs.scale.label(dataset), "best psnr − blurry", gain))
-    grid = ", ".join(f"{each.steps} to {each.max_noise_variance:g}" for each in runs.scale.grid())
     notes = [
         "; ".join(f"({row}) {model}" for row, model in MODELS.items()) + ".",
-        f"Best over the settings of steps and largest noise variance: {grid}.",
+        f"Best over the points of the sampling sweep. {grid_note(runs.scale)}",
         f"best psnr − blurry: what the setting with the best PSNR gains, picture by picture, the {bootstrap.PROTOCOL}.",
     ]
     protocols = {metric: protocols[metric] for metric in BEST if metric in protocols}
+    not_available = {metric: not_available[metric] for metric in BEST if metric in not_available}
     title = "Table 2: guidance and size of the networks"
     write_comparison("table2", title, runs.scale, rows, notes=notes, protocols=protocols, not_available=not_available)
 

@@ -1,6 +1,8 @@
 """Table 7: which of two methods' pictures people prefer, on the out-of-domain set.
 
-The page for the raters is written each time; their exported answers, when they are given, fill the table.
+The page for the raters is written each time; their exported answers, when they are given, fill the table. Its rows "Ours",
+"Ours-SA" and "DvSR" show the pictures of Table 4, which has the same test set and names; the paper does not state another
+sampling setting for its raters' pictures.
 """
 
 import glob
@@ -9,17 +11,17 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.preference_page import write_preference_page
 from icdpm.evaluation.preference_table import PROTOCOL, preference_fractions, read_answers
 from icdpm_experiments.paper.comparison import row_of, write_comparison
-from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import PREFERENCE
 from icdpm_experiments.paper.published import TABLE7, TABLE7_METHODS
 from icdpm_experiments.paper.runs import beside_others
+from icdpm_experiments.paper.sampling_choice import choice_notes, point_records, restore_at_best, restorings_at_best
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 
 
 def restorings(scale):
     """What the page needs restored."""
-    return restorings_by(PREFERENCE.values(), scale, [OUT_OF_DOMAIN])
+    return restorings_at_best(PREFERENCE.values(), scale, OUT_OF_DOMAIN)
 
 
 def run(runs, restored, answers=None):
@@ -30,7 +32,7 @@ def run(runs, restored, answers=None):
       restored: {name of another method: folder of its restored pictures}.
       answers: pattern of the files that raters exported.
     """
-    own = {row: runs.restored(model, OUT_OF_DOMAIN) for row, model in PREFERENCE.items()}
+    own, points = restore_at_best(runs, PREFERENCE, OUT_OF_DOMAIN)
     folders = beside_others(own, restored)
     page = runs.folder / "preference.html"
     comparisons = write_preference_page(folders, page)
@@ -45,6 +47,7 @@ def run(runs, restored, answers=None):
         notes.append(f"{sum(map(len, given.of_raters.values()))} ratings from {len(files)} raters.")
     else:
         notes.append("No raters' answers were given (ANSWERS='answers/*.json'), so nothing is measured.")
+    notes += choice_notes(PREFERENCE, points, runs.scale)
     label = runs.scale.label(OUT_OF_DOMAIN)
     methods = list(dict.fromkeys([*TABLE7_METHODS, *folders]))
     rows = []
@@ -55,7 +58,8 @@ def run(runs, restored, answers=None):
             rows.append(row_of(method, label, f"over {other}", fraction and fraction.value, value))
             rows[-1].update(low=fraction and fraction.low, high=fraction and fraction.high)
     title = "Table 7: human preference (out-of-domain)"
-    write_comparison("table7", title, runs.scale, rows, notes=notes, protocols={"preference": PROTOCOL})
+    protocols, sampling = {"preference": PROTOCOL}, point_records(PREFERENCE, points)
+    write_comparison("table7", title, runs.scale, rows, notes=notes, protocols=protocols, sampling=sampling)
 
 
 EXPERIMENTS = {"table7": Experiment(run, restorings, ("restored", "answers"))}

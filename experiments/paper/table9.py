@@ -1,6 +1,6 @@
 """Table 9: the denoiser with and without the blurry image as its input, in-domain and out-of-domain."""
 
-from icdpm_experiments.paper.comparison import differences_note, mean_row, row_of, write_comparison
+from icdpm_experiments.paper.comparison import differences_note, mean_row, one_setting_note, row_of, write_comparison
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import Model
@@ -31,7 +31,11 @@ def run(runs):
         for other in COMPARED_WITH:
             differences = runs.differences(dataset, folders, "psnr", other)
             rows += [mean_row(row, runs.scale.label(dataset), f"psnr − {other}", differences.get(row)) for row in MODELS]
-    notes = [differences_note(COMPARED_WITH)]
+    notes = [
+        differences_note(COMPARED_WITH),
+        f"{one_setting_note(MODELS.values(), runs.scale)} The paper's setting is that of Table 8: the out-of-domain values of "
+        "'w/ concatenation' are those of Table 8 (d).",
+    ]
     if runs.config("table8_d").diffusion.parametrisation != "noise":
         notes.append("At this scale the denoiser sees the blurry image without concatenation too, through its parametrisation.")
     title = "Table 9: with and without the blurry image as input"

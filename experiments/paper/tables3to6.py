@@ -1,17 +1,18 @@
 """Tables 3 to 6: restored pictures of the four test sets, measured by all metrics.
 
-The rows that are made here are `models.DEBLURRING`. Other methods' rows are measured where a folder of their restored
-pictures is given, else only published.
+The rows that are made here are `models.DEBLURRING`, those that draw samples at the best point of their sampling sweep on the
+table's test set (`sampling_choice`). Other methods' rows are measured where a folder of their restored pictures is given, else
+only published.
 """
 
 import functools
 
 from icdpm_experiments.paper import published
 from icdpm_experiments.paper.comparison import row_of, write_comparison
-from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import DEBLURRING
 from icdpm_experiments.paper.runs import beside_others
+from icdpm_experiments.paper.sampling_choice import choice_notes, point_records, restore_at_best, restorings_at_best
 
 METRICS = ("lpips_alex", "niqe", "fid", "kid", "psnr", "ssim")
 COLUMNS = ("lpips_alex", "niqe", "fid", "kid_x1000", "psnr", "ssim")
@@ -25,7 +26,7 @@ TABLES = {
 
 def restorings(scale, table):
     """What the table needs restored."""
-    return restorings_by(DEBLURRING.values(), scale, [TABLES[table][0]])
+    return restorings_at_best(DEBLURRING.values(), scale, TABLES[table][0])
 
 
 def run(runs, table, restored):
@@ -37,7 +38,7 @@ def run(runs, table, restored):
       restored: {name of another method, as the paper has it or not: folder of its restored pictures}.
     """
     dataset, published_rows, title = TABLES[table]
-    own = {row: runs.restored(model, dataset) for row, model in DEBLURRING.items()}
+    own, points = restore_at_best(runs, DEBLURRING, dataset)
     folders = beside_others(own, restored)
     measured, protocols, not_available = runs.measured(dataset, folders, METRICS)
     for values in measured.values():
@@ -54,21 +55,13 @@ def run(runs, table, restored):
         title,
         runs.scale,
         rows,
-        notes=[_made(row, model, runs.scale) for row, model in DEBLURRING.items()],
+        notes=choice_notes(DEBLURRING, points, runs.scale),
         protocols=protocols,
         not_available=not_available,
         test_set=dataset,
         restored={row: str(folder) for row, folder in folders.items()},
+        sampling=point_records(DEBLURRING, points),
     )
-
-
-def _made(row, model, scale):
-    """How a row's pictures were made, in words."""
-    settings = model.settings(scale)
-    if settings.evaluations == 1:
-        return f"{row}: {model.variant}, {settings}."
-    samples = "one sample" if model.samples == 1 else f"the mean of {model.samples} samples"
-    return f"{row}: {samples} of {model.variant} ({settings})."
 
 
 EXPERIMENTS = {

@@ -47,3 +47,15 @@ def test_the_sizes_of_the_slides_have_the_psnr_of_their_table_of_results():
     # HI-Diff-2 is as large as the ablation's HI-Diff.
     assert MODEL_SIZES["HI-Diff-2"][:2] == ABLATION["HI-Diff"][:2]
     assert max(ABLATION, key=lambda row: ABLATION[row][2]) == max(ABLATION, key=lambda row: ABLATION[row][3]) == "HI-Diff"
+
+
+def test_ours_has_the_best_lpips_of_table_2_f():
+    best_gopro, _, best_realblur, _ = published.TABLE2["f"]
+    assert published.TABLE3["Ours"][0] == best_gopro and published.TABLE4["Ours"][0] == best_realblur
+
+
+def test_table_8_a_is_within_the_sweep_of_table_2_a_and_table_8_e_beyond_that_of_table_2_c():
+    for row, of_table2, is_within in (("a", "a", True), ("e", "c", False)):
+        lpips, psnr = published.TABLE8[row]
+        best_lpips, best_psnr = published.TABLE2[of_table2][2:]
+        assert (lpips >= best_lpips) == is_within and (psnr <= round(best_psnr, 2)) == is_within

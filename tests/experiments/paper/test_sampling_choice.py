@@ -1,0 +1,147 @@
+"""The sampling point that the rows of Tables 3 to 7 take."""
+
+from pathlib import Path
+
+import pytest
+
+from icdpm.systems.settings import SamplingSettings, Settings
+from icdpm_experiments.paper import hidiff, table8, table9
+from icdpm_experiments.paper.comparison import one_setting_note
+from icdpm_experiments.paper.cost import Restoring
+from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, Model
+from icdpm_experiments.paper.sampling_choice import (
+    best_point,
+    choice_notes,
+    point_records,
+    restore_at_best,
+    restorings_at_best,
+)
+from icdpm_experiments.paper.scales import MicroScale, PaperScale
+
+# Each metric has its best at another of the grid's points.
+PSNR, NIQE, LPIPS = (25.0, 27.0, 26.0), (3.0, 4.0, 5.0), (0.3, 0.2, 0.1)
+
+
+class Scale(MicroScale):
+    def grid(self):
+        return [SamplingSettings("ancestral", steps, 0.5) for steps in (10, 20, 30)]
+
+
+class SweptRuns:
+    """`Runs` whose sweeps are known, and which restore nothing but record what they should."""
+
+    scale = Scale()
+
+    def __init__(self, **metrics):
+        self._metrics = metrics
+        self.sweeps, self.restorations = [], []
+
+    def swept(self, variant, dataset):
+        self.sweeps.append((variant, dataset))
+        # On another test set the order is reversed.
+        turn = -1 if dataset == "hide" else 1
+        return [dict(zip(self._metrics, each)) for each in zip(*self._metrics.values())][::turn], {}, {}
+
+    def restored(self, model, dataset, settings):
+        self.restorations.append((model.variant, settings))
+        return Path(dataset) / f"{len(self.restorations)}"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "chosen_by", "steps", "value"),
+    [
+        ({"psnr": PSNR, "lpips_alex": LPIPS, "niqe": NIQE, "detail": PSNR}, "lpips_alex", 30, 0.1),
+        ({"psnr": PSNR, "niqe": NIQE, "detail": PSNR}, "niqe", 10, 3.0),
+        ({"psnr": PSNR, "detail": LPIPS}, "psnr", 20, 27.0),
+    ],
+)
+def test_lpips_chooses_else_niqe_else_psnr(metrics, chosen_by, steps, value):
+    settings, metric, best = best_point(SweptRuns(**metrics), "table2_f", "gopro")
+    assert (settings.steps, metric, best) == (steps, chosen_by, value)
+
+
+def test_each_test_set_has_its_own_point():
+    runs = SweptRuns(psnr=PSNR, lpips_alex=LPIPS)
+    assert [best_point(runs, "table2_f", dataset).settings.steps for dataset in ("gopro", "hide")] == [30, 10]
+
+
+def test_the_mean_of_samples_takes_the_point_of_one_sample_and_one_pass_models_have_none():
+    runs = SweptRuns(psnr=PSNR)
+    folders, points = restore_at_best(runs, DEBLURRING, "gopro")
+    assert list(folders) == list(DEBLURRING) and set(points) == set(DEBLURRING) - {"UNet"}
+    point = SamplingSettings("ancestral", 20, 0.5)
+    assert [(variant, settings) for variant, settings in runs.restorations] == [
+        ("regression_l", Settings()),
+        ("dvsr", point),
+        ("dvsr", point.changed(samples=8)),
+        ("table2_f", point.changed(samples=8)),
+        ("table2_f", point),
+    ]
+    assert runs.sweeps == [("dvsr", "gopro"), ("table2_f", "gopro")]  # one sweep for each model
+    notes = choice_notes(DEBLURRING, points, runs.scale)
+    assert notes[0] == "UNet: regression_l, at once."
+    expected = (
+        "Ours-SA: the mean of 8 samples of table2_f (ancestral, 20 steps, linear_beta 0.5); chosen by psnr, 27 for one sample."
+    )
+    assert expected in notes
+    assert any("10 to 0.5, 20 to 0.5, 30 to 0.5." in note for note in notes) and "Assumed: " in notes[-1]
+    records = point_records(DEBLURRING, points)
+    assert records["DvSR-SA"] == {"steps": 20, "max_noise_variance": 0.5, "samples": 8, "chosen_by": "psnr", "value": 27.0}
+
+
+def test_the_cost_is_the_sweep_and_at_most_the_longest_point():
+    models = [DEBLURRING["UNet"], DEBLURRING["Ours"], DEBLURRING["Ours-SA"]]
+    sweep = Restoring("table2_f", "hide", 20 + 30 + 2 * 50 + 3 * 100 + 4 * (200 + 500 + 1000))
+    assert restorings_at_best(models, PaperScale(), "hide") == [
+        Restoring("regression_l", "hide", 1),
+        sweep,
+        Restoring("table2_f", "hide", 1000),
+        sweep,
+        Restoring("table2_f", "hide", 8 * 1000),
+    ]
+
+
+@pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
+def test_the_rows_of_an_ablation_share_one_setting(scale):
+    models = [*table8.MODELS.values(), *table9.MODELS.values()]
+    setting = {"micro": "ancestral, 2 steps, linear_beta 0.8", "paper": "ancestral, 50 steps, linear_beta 0.2"}[scale.name]
+    assert f"({setting}); nothing is chosen by a sweep" in one_setting_note(models, scale)
+
+
+def test_an_ablation_of_different_settings_is_refused():
+    with pytest.raises(ValueError, match="must share one sampling setting. Received: ancestral, 2 steps.*; at once"):
+        one_setting_note([Model("table8_a"), Model("regression_l")], MicroScale())
+
+
+def test_table_7_shows_the_rows_that_the_paper_s_raters_compared_and_that_are_made_here():
+    assert set(PREFERENCE) == {"DvSR", "icDPM", "Ours-SA", "Ours"}
+    # The pictures of Table 4's rows of the same names.
+    assert all(PREFERENCE[row] == DEBLURRING[row] for row in ("DvSR", "Ours-SA", "Ours"))
+
+
+def test_hidiff_s_ssim_is_matlab_s_on_gopro_and_hide_and_masked_on_realblur():
+    scale = PaperScale()
+    for dataset in ("gopro", "hide"):
+        assert hidiff.columns(scale, dataset) == {"psnr": "psnr", "ssim_matlab_rgb": "ssim_matlab_rgb"}
+    for dataset in ("realblur_r", "realblur_j"):
+        assert hidiff.columns(scale, dataset) == {"psnr": "psnr_ecc", "ssim": "ssim_ecc"}
+
+
+def test_hidiff_s_table_names_the_protocol_of_each_column(tmp_path):
+    class AlignedRuns:
+        scale = PaperScale()
+
+        def restored(self, model, dataset):
+            return tmp_path
+
+        def measured(self, dataset, folders, metrics):
+            return {"HI-Diff": dict.fromkeys(metrics, 0.5)}, {metric: f"as {metric}" for metric in metrics}, {}
+
+    hidiff.run(AlignedRuns(), {})
+    text = (tmp_path / "results/hidiff.md").read_text()
+    assert (
+        "| gopro: ssim_matlab_rgb | hide: psnr | hide: ssim_matlab_rgb | realblur_r: psnr_ecc | realblur_r: ssim_ecc |" in text
+    )
+    assert "0.500 (0.964)" in text and "0.500 (0.890)" in text
+    assert "- ssim_ecc, realblur_j: as ssim" in text and "- ssim_matlab_rgb, gopro: as ssim_matlab_rgb" in text
+    assert "At this scale" not in text
