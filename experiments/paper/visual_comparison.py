@@ -264,7 +264,7 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, given, notes):
     indices = find_pairs(pairs, crops)
     # Under the whole set's description: pictures of tables are used, and tables use these.
     selected = SelectedPairs(pairs, sorted(set(indices)), pairs.description)
-    own = {heading: runs.restored(model, entry.dataset, selected) for heading, model in entry.made.items()}
+    own = {heading: runs.restored(model, entry.dataset, pairs=selected) for heading, model in entry.made.items()}
     files = {name: pictures_below(Path(folder), "restored") for name, folder in beside_others(own, restored).items()}
     metrics = choose_metrics(["psnr"], runs.scale.alignment(entry.dataset)).of_pictures
     headings, cells, rows, places = ["blurry", *files, "sharp"], [], [], []

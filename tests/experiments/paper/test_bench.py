@@ -403,7 +403,8 @@ def test_the_channels_that_vary_most_are_shown():
 
 def test_every_table_and_figure_of_the_list_can_be_asked_for():
     expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
-    expected |= {*(f"fig{n}" for n in (1, 6, *range(11, 27))), "failures", "hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain"}
+    expected |= {*(f"fig{n}" for n in (1, 6, *range(11, 27))), "failures"}
+    expected |= {"hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain"}
     assert set(catalog.EXPERIMENTS) == expected
     text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()
