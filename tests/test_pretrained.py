@@ -1,5 +1,6 @@
 """The model that comes with the package."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,14 @@ def copied(tmp_path):
     """A copy of the packaged workdir, and its weights file."""
     workdir = shutil.copytree(pretrained.WORKDIR, tmp_path / "copied")
     return workdir, weights_file(workdir, *checkpoint_steps(workdir))
+
+
+def test_its_config_of_an_earlier_version_means_what_it_did(restorer):
+    """Later fields are absent in its file and hold what was done before; its weights are loaded by their names."""
+    written = json.loads((pretrained.WORKDIR / "config.json").read_text())["guidance"]
+    guidance = restorer.system.config.guidance
+    later = {name: guidance[name] for name in ("projection", "noise_at_inference") if name not in written}
+    assert later == {"projection": "block", "noise_at_inference": False} and guidance.route == written["route"] == "latent"
 
 
 def deblur(folder, *arguments):

@@ -1,6 +1,7 @@
-"""DvSR (predict and refine): a denoiser of 28 M parameters and an initial predictor of 7 M, of the family of Table 2's UNets.
+"""DvSR (predict and refine): an initial predictor of 26 M parameters and a denoiser of 7 M, of the family of Table 2's UNets.
 
-Trained as Table 2's models are (assumed): batch, crops, rates and noise schedule are icDPM's.
+Each step evaluates the denoiser alone, whose FLOPs are those of Table 11 (a). Trained as Table 2's models are (assumed): batch,
+crops, rates and noise schedule are icDPM's.
 """
 
 from icdpm.systems.config import default_config

@@ -1,4 +1,4 @@
-"""DvSR for small machines: the denoiser as wide as dvsr's predictor, the predictor half as wide as that."""
+"""DvSR for small machines: predictor and denoiser half as wide as those of dvsr."""
 
 from icdpm.configs.dvsr import get_config as base_config
 
@@ -7,6 +7,6 @@ def get_config():
     """The config of this variant."""
     config = base_config()
     config.name = "dvsr_s"
-    config.unet.channels = 32
-    config.predictor.channels = 16
+    config.predictor.channels = 32
+    config.unet.channels = 16
     return config

@@ -14,8 +14,8 @@ def get_config():
     config = default_config("aligned_icdpm")
     config.update({**base_config().to_dict(), "system": "aligned_icdpm"})
     config.name = "fig9_aligned"
-    config.optimizer.learning_rate = 2e-5
-    config.optimizer.learning_rate_ramp = 1000
-    config.optimizer.noise_loss_ramp = 0
-    config.run.steps = 20_000
+    config.optimizer.learning_rate = 2e-5  # assumed
+    config.optimizer.learning_rate_ramp = 1000  # assumed
+    config.optimizer.noise_loss_ramp = 0  # assumed
+    config.run.steps = 20_000  # assumed
     return config

@@ -14,5 +14,5 @@ def get_config():
     config = base_config()
     config.name = "hidiff_ablation_single_stage1"
     config.transformer.guide = "single"
-    config.prior.side = 2
+    config.prior.side = 2  # assumed
     return config

@@ -12,5 +12,5 @@ def get_config():
     """The config of this variant."""
     config = base_config()
     config.name = "hidiff_ablation_stage1"
-    config.denoiser.blocks = 1
+    config.denoiser.blocks = 1  # assumed
     return config

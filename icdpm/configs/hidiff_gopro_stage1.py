@@ -2,8 +2,8 @@
 
     icdpm-train --config=hidiff_gopro_stage1 --data=gopro --workdir=/tmp/stage1
 
-The published recipe: patches grow from 128 to 384 pixels while batches shrink from 16 to 2. Those batches are of one GPU, and
-how many there were is not said; here they are of four (assumed).
+The published recipe: patches grow from 128 to 384 pixels while batches shrink from 16 to 2 on each GPU. The launch command of
+the official README starts four, so a step has 64 images at first and 8 at the end.
 """
 
 from icdpm.systems.config import default_config

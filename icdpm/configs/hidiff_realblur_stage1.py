@@ -1,4 +1,4 @@
-"""HI-Diff for RealBlur-J, the first stage; hidiff_gopro_stage1 says what of the recipe is assumed.
+"""HI-Diff for RealBlur-J, the first stage; trained by the recipe of hidiff_gopro_stage1.
 
     icdpm-train --config=hidiff_realblur_stage1 --data=realblur_j --workdir=/tmp/stage1
 """

@@ -10,5 +10,5 @@ def get_config():
     """The config of this variant."""
     config = default_config("regression")
     config.name = "regression_l"
-    config.unet.channels = 64
+    config.unet.channels = 64  # assumed
     return config

@@ -18,7 +18,8 @@ _FIRST_SYSTEM = "icdpm"
 def default_config(system=_FIRST_SYSTEM):
     """The default config of a system, locked against unknown fields; of icdpm it is the paper's Table 2 (c).
 
-    A variant is this config with a few fields changed. Fields marked *assumed* are silent in the paper.
+    A variant is this config with a few fields changed. The paper is silent on fields whose line is marked *assumed*;
+    icdpm/configs/README.md lists them.
 
     Args:
       system: a name of `icdpm.systems.registry`, or package.module:Class of a `System` of one's own.
@@ -39,7 +40,7 @@ def _common_config():
     config.name = ""
     config.system = ""  # what is trained: a name of ours, or package.module:Class
     config.seed = 0
-    config.precision = "mixed_bfloat16"  # Keras policy: float32 or mixed_bfloat16
+    config.precision = "mixed_bfloat16"  # Keras policy: float32 or mixed_bfloat16 (assumed)
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-4

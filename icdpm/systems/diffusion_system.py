@@ -59,11 +59,11 @@ class DiffusionSystem(System):
         # all and what is nearly sharp already is made worse; 1: the same share of every blur is asked for, as by PSNR.
         config.diffusion.blur_exponent = 0.0
 
-        # How the trained model is sampled where the user does not say (assumed; Table 10 lists what the paper searched).
+        # How the trained model is sampled where the user does not say: one of the settings that Table 10 lists.
         config.sampling = ml_collections.ConfigDict()
         config.sampling.sampler = "ancestral"
-        config.sampling.steps = 50
-        config.sampling.max_noise_variance = 0.2
+        config.sampling.steps = 50  # assumed
+        config.sampling.max_noise_variance = 0.2  # assumed
         config.sampling.schedule = "linear_beta"
         config.sampling.eta = 0.0  # of the sampler ddim
 

@@ -10,7 +10,8 @@ class DvSR(DiffusionSystem):
     """An initial predictor g(y), and a denoiser that draws the residual x − g(y) by diffusion, conditioned on y.
 
     Both are UNets of the family of icDPM's denoiser, the predictor without noise level, and are trained jointly by the loss of
-    the diffusion alone: the predictor learns what leaves the easiest residual. Its prediction is made once for a picture.
+    the diffusion alone: the predictor learns what leaves the easiest residual. Its prediction is made once for a picture, so
+    the predictor is the large network (C = 64) and the denoiser, which every step evaluates, the small one (C = 32).
 
     Its conditions are {'prediction': g(y)}.
     """
@@ -26,8 +27,8 @@ class DvSR(DiffusionSystem):
     def add_fields(cls, config):
         super().add_fields(config)
         config.diffusion.parametrisation = "residual_noise"
-        config.unet = unet_fields(channels=64)  # the denoiser
-        config.predictor = unet_fields(channels=32)
+        config.unet = unet_fields(channels=32)  # the denoiser, evaluated at every step
+        config.predictor = unet_fields(channels=64)  # evaluated once for each image
         config.predictor.residual = True  # the network says what is to be added to the blurry image (assumed)
 
     @classmethod

@@ -65,8 +65,8 @@ class ICDPM(DiffusionSystem):
         # network's input; both: the features of every scale and the outputs of every scale (future work in the paper).
         config.guidance.route = "latent"
         # The 3×3 convolutions that the features enter the encoder by: block: one for each guided block; scale: one for each
-        # scale, whose output all guided blocks of its level add ("a convolutional layer", §3.2). Assumed.
-        config.guidance.projection = "block"
+        # scale, whose output all guided blocks of its level add ("a convolutional layer", §3.2).
+        config.guidance.projection = "block"  # assumed
         config.guidance.noise_std = 0.02  # σ of the noise n of eq. 1, on [−1, 1] (assumed)
         config.guidance.noise_at_inference = False  # whether n is added at inference too, not in training only (assumed)
 

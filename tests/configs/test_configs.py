@@ -1,9 +1,15 @@
 """The recipes that come with the project, and files of one's own."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import icdpm
 from icdpm.configs import config_names, load_config
 from icdpm.errors import IcdpmError
+from icdpm.systems.config import default_config
+from icdpm.systems.registry import SYSTEMS
 
 
 def test_every_config_loads_under_its_own_name():
@@ -35,6 +41,38 @@ def test_the_papers_recipe():
     assert (config.data.batch, config.data.crop) == (256, 128)
     assert (optimizer.learning_rate, optimizer.learning_rate_ramp, optimizer.noise_loss_ramp) == (1e-4, 20_000, 60_000)
     assert (optimizer.beta_1, optimizer.beta_2, config.diffusion.parametrisation) == (0.5, 0.999, "noise")
+
+
+def fields_of(section, prefix=""):
+    """Names such as 'guidance.noise_std' of all fields of a config."""
+    for name, value in section.items():
+        if hasattr(value, "items"):
+            yield from fields_of(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def assumed_in(source):
+    """Fields of the lines `config.section.field = value  # … assumed …`; those of `unet_fields` stand for the section unet."""
+    lines = re.findall(r"^ +(config|fields)\.([\w.]+) = [^#\n]*#[^\n]*\bassumed\b", source, re.MULTILINE)
+    return {name if start == "config" else f"unet.{name}" for start, name in lines}
+
+
+def test_lines_that_are_marked_are_found():
+    source = "    config.a.b = 1  # why (assumed)\n    fields.c = (2, 3)  # assumed: why\n    config.d = 0  # stated\n"
+    assert assumed_in(source) == {"a.b", "unet.c"}
+
+
+def test_the_list_of_assumed_values_is_that_of_the_marked_fields():
+    package = Path(icdpm.__file__).parent
+    sources = [path.read_text() for folder in ("systems", "configs") for path in (package / folder).glob("*.py")]
+    marked = set().union(*map(assumed_in, sources))
+    known = {field for system in SYSTEMS for field in fields_of(default_config(system))}
+    assert marked <= known
+    section = (package / "configs/README.md").read_text().partition("## Assumed values")[2].partition("\n\n")[2]
+    table = re.search(r"^\| field \|.*?\n\n", section, re.MULTILINE | re.DOTALL)[0]
+    first_column = "\n".join(row.split(" | ")[0] for row in table.splitlines())
+    assert known & set(re.findall(r"`([\w.]+)`", first_column)) == marked
 
 
 def test_changes_from_the_command_line():

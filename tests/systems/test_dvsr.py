@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.configs import load_config
 from icdpm.diffusion.parametrisations import ResidualNoisePrediction
 from icdpm.diffusion.process import diffuse
 from icdpm.diffusion.random import example_seeds
+from icdpm.networks.flops import convolution_flops
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import check_config, default_config
 from icdpm.systems.registry import make_system
+from icdpm.systems.weights import to_be_loaded
+from icdpm_experiments.paper.published import TABLE11
 
 
 @pytest.fixture
@@ -97,8 +101,18 @@ def test_tiles_with_all_of_the_reach_give_the_whole(config):
     assert np.abs(whole.astype(int) - exact).max() <= 1
 
 
-def test_sizes():
-    """About 26 M with a denoiser of 64 channels, about 7 M of predictor with 32 (Whang et al.; here Table 11's UNets)."""
-    system = make_system(default_config("dvsr"))
+def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
+    """About 26 M parameters in the predictor (C = 64), about 7 M in the denoiser (C = 32): Table 11's UNets."""
+    with to_be_loaded():
+        system = make_system(load_config("dvsr"))
     sizes = {network.name: sum(int(np.prod(v.shape)) for v in network.variables) for network in (system.unet, system.predictor)}
-    assert sizes == {"unet": 27_678_851, "predictor": 6_520_899}
+    assert sizes == {"unet": 6_926_403, "predictor": 26_065_027}
+
+    def step(x_gamma, blurry, gamma, prediction):
+        return system.denoise(x_gamma, blurry, gamma, {"prediction": prediction})
+
+    image = tf.TensorSpec([1, 720, 1280, 3])
+    flops = convolution_flops(step, image, image, tf.TensorSpec([1]), image)
+    assert flops == 1_199_230_156_800 == pytest.approx(TABLE11["a"][1], rel=0.03)
+    small = load_config("dvsr_s")
+    assert (small.predictor.channels, small.unet.channels) == (32, 16)

@@ -12,7 +12,8 @@ def test_table11_counts_the_paper_config():
 
 
 def test_table11_writes_all_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(table11, "count", lambda config: (config.unet.channels, config.guidance.channels))
+    counts = {"block": lambda config: (config.unet.channels, config.guidance.channels), "scale": lambda config: (1, 2)}
+    monkeypatch.setattr(table11, "count", lambda config: counts[config.guidance.projection](config))
     table11.main()
     content = json.loads((tmp_path / "results/table11.json").read_text())
     assert [row["row"] for row in content["rows"]] == list("abcdef")
@@ -20,6 +21,8 @@ def test_table11_writes_all_rows(tmp_path, monkeypatch):
         "row": "f",
         "parameters": 64,
         "flops": 64,
+        "scale_parameters": 1,
+        "scale_flops": 2,
         "published_parameters": 52_000_000,
         "published_flops": 10_000_000_000_000,
     }
