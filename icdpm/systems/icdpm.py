@@ -62,7 +62,7 @@ class ICDPM(DiffusionSystem):
         config.guidance.middle_blocks = 2  # residual: between both halves; naf: all blocks
         config.guidance.color = "gray"  # of φ_k and so of the regression target: gray or rgb (assumed for the input)
         # latent: the features are added in the encoder; input: the regression output is upsampled and concatenated to the
-        # network's input; both: the features of every scale and the outputs of every scale (future work in the paper).
+        # network's input; both: the features of every scale and the outputs of every scale (not in the paper).
         config.guidance.route = "latent"
         # The 3×3 convolutions that the features enter the encoder by: block: one for each guided block; scale: one for each
         # scale, whose output all guided blocks of its level add ("a convolutional layer", §3.2).
