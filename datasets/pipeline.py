@@ -35,7 +35,7 @@ Pair = tuple[tf.Tensor, tf.Tensor]
 _FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
 # Nothing here branches by a tensor's values: AutoGraph would spend a good part of the tracing on looking for it.
 _traced_as_written = tf.autograph.experimental.do_not_convert
-_AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
+AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
 
 
 @_traced_as_written
@@ -88,7 +88,7 @@ def training_dataset(
     choose = _chooser(source, seed)
 
     def bits_of(number: tf.Tensor) -> tf.Tensor:
-        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, _AUGMENTATION], tf.int64), number)
+        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, AUGMENTATION], tf.int64), number)
         bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
         return tf.cast(bits, tf.int64)
 

@@ -5,14 +5,30 @@ from the bits here. Each example of a batch has a seed of its own: its numbers d
 the replica that computes it, so one device and many take the same training step.
 """
 
+import enum
 import math
 
 import tensorflow as tf
 from tensorflow.python.ops import random_ops_util
 
 
+class RandomDomain(enum.IntEnum):
+    """Purposes of random numbers: the second integer of a base seed, which keeps them apart where the first is the same.
+
+    Weights and restored images follow from these numbers.
+    """
+
+    TRAINING_LOSSES = 0
+    VALIDATION_LOSSES = 1
+    VALIDATION_SAMPLES = 2
+    RESTORATION = 3
+
+
 def example_seeds(seed, indices):
-    """One seed for each example: int64 [batch, 2] from a base seed (two integers) and example numbers (int64 [batch])."""
+    """One seed for each example: int64 [batch, 2] from a base seed and example numbers (int64 [batch]).
+
+    The base seed is two integers: a config's or user's seed, and a `RandomDomain`.
+    """
     base = tf.convert_to_tensor(seed, tf.int64)
     return tf.map_fn(lambda index: _fold_in(base, index), indices, fn_output_signature=tf.int64)
 

@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.photos.values import to_channels, to_levels
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
@@ -114,7 +114,7 @@ def restore(
         whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, Strips) else each, conditions)
         inside = to_inside(system.pictures_of_size(whole, picture.height, height, width), image)
         del whole
-    seeds = example_seeds([seed, 3], tf.range(samples, dtype=tf.int64))
+    seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     moments = Moments(image.shape, spread) if samples > 1 else None
     kept = [np.empty_like(image) for _ in range(samples)] if keep_samples or samples == 1 else None
     for first in range(0, samples, at_once):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.graphs.checks import check_images, check_layout
 from icdpm.graphs.padding import pad_in_graph
 from icdpm.serving.graph import restore_in_graph
@@ -49,7 +49,7 @@ def restoration_signatures(system, settings, seed, max_pixels):
       images (float32 [batch, height, width, 3] in [0, 1]) → images, alike.
     """
     plan = system.plan(settings)
-    seeds = example_seeds([seed, 3], tf.range(settings.samples, dtype=tf.int64))
+    seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(settings.samples, dtype=tf.int64))
 
     def restore_encoded(content):
         image, error = decode_image(content, max_pixels)

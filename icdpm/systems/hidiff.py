@@ -17,8 +17,6 @@ from icdpm.tiles.windows import divide, scaled
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 
-# Of the config's seed: the noise that the chain starts with where pictures are restored.
-_RESTORING = 3
 # Of tiles, in pixels: over twice as many they fade into each other.
 _MARGIN = 64
 # Side of the windows in which the condition encoder sees a picture that is restored in tiles.
@@ -211,7 +209,7 @@ class HIDiff(System):
 
     def _start_of_chain(self, count):
         shape = [self.config.prior.side**2, self.config.prior.width]
-        start = random.normal(tf.constant([self.config.seed, _RESTORING], tf.int64), shape)
+        start = random.normal(tf.constant([self.config.seed, random.RandomDomain.RESTORATION], tf.int64), shape)
         return tf.repeat(start[None], count, axis=0)
 
     def conditions(self, blurry):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 
 
 class TrainingStep:
@@ -48,7 +48,7 @@ class TrainingStep:
 
     def test_step(self, batch):
         """The losses of {'blurry', 'sharp', 'index', …} without what is only on in training; the same numbers at every call."""
-        seeds = example_seeds([self.config.seed, 1], batch["index"])
+        seeds = example_seeds([self.config.seed, RandomDomain.VALIDATION_LOSSES], batch["index"])
         return {f"{name}_loss": loss for name, loss in self.losses(batch, seeds, training=False).items()}
 
     def _accumulated_gradients(self, batch, weights):
@@ -57,7 +57,7 @@ class TrainingStep:
         variables = self.trainable_variables
 
         def gradients_of(part):
-            seeds = example_seeds([self.config.seed, 0], part["index"])
+            seeds = example_seeds([self.config.seed, RandomDomain.TRAINING_LOSSES], part["index"])
             with tf.GradientTape() as tape:
                 losses = self.losses(part, seeds, training=True)
                 loss = _total(losses, weights)

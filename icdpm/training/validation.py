@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
 
 
@@ -88,7 +88,7 @@ class Validation:
     def measure(self, batch):
         """{'losses': {name: [1]}, 'restored': images, 'inside': the system's pictures} of a batch, with the present weights."""
         blurry = batch["blurry"]
-        seeds = example_seeds([self.system.config.seed, 2], batch["index"])
+        seeds = example_seeds([self.system.config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
         losses = self.system.test_step(batch)
         conditions = self.system.conditions_of_pairs(batch)
         return {

@@ -1,5 +1,8 @@
 """Random numbers: their distribution, and that they are the same however they are computed."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,6 +11,21 @@ from icdpm.diffusion import random
 
 def seeds(first, last, base=(0, 0)):
     return random.example_seeds(base, tf.range(first, last, dtype=tf.int64))
+
+
+def test_domains_keep_their_numbers():
+    """Weights and restored images that were made before follow from them."""
+    expected = {"TRAINING_LOSSES": 0, "VALIDATION_LOSSES": 1, "VALIDATION_SAMPLES": 2, "RESTORATION": 3}
+    assert {each.name: each.value for each in random.RandomDomain} == expected
+    np.testing.assert_array_equal(seeds(0, 3, (7, random.RandomDomain.RESTORATION)), seeds(0, 3, (7, 3)))
+
+
+def test_no_base_seed_has_a_bare_number():
+    root = Path(__file__).parents[2]
+    files = [path for folder in ("icdpm", "datasets", "experiments") for path in (root / folder).rglob("*.py")]
+    bare = re.compile(r"example_seeds\(\[[^\[\]]*, \d+\]|\[[\w.]*seed, \d+\]", re.IGNORECASE)
+    assert bare.search("example_seeds([self.config.seed, 0], index)") and bare.search("tf.constant([seed, 3], tf.int64)")
+    assert not [str(path) for path in files if bare.search(path.read_text())]
 
 
 def test_distributions():

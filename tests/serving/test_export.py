@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.photos.formats import FORMATS
 from icdpm.photos.photo import Photo
@@ -65,7 +65,7 @@ def python_mean(system, settings, image):
     """The mean of the samples in [0, 1], as Python draws them."""
     padded = pad_to_multiple(to_values(image), system.factor)[None]
     guidance = system.compiled_conditions(padded)
-    seeds = example_seeds([SEED, 3], tf.range(SAMPLES, dtype=tf.int64))
+    seeds = example_seeds([SEED, RandomDomain.RESTORATION], tf.range(SAMPLES, dtype=tf.int64))
     blurry, guidance = tf.nest.map_structure(lambda x: tf.repeat(x, SAMPLES, axis=0), (padded, guidance))
     mean = system.draw(blurry, guidance, system.plan(settings), seeds).numpy().mean(axis=0, dtype=np.float64)
     return ((mean + 1) / 2)[: image.shape[0], : image.shape[1]].astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.systems.config import check_config, default_config
 from icdpm.systems.registry import make_system
 from icdpm.systems.weights import load_fitting_weights, named_variables, save_weights
@@ -25,7 +25,7 @@ def both(batch):
 
 def gradients(system, batch, name):
     with tf.GradientTape() as tape:
-        loss = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)[name]
+        loss = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)[name]
     found = tape.gradient(loss, system.trainable_variables)
     return {v.name.split("/")[0] for v, g in zip(system.trainable_variables, found) if g is not None and np.abs(g).max() > 0}
 
@@ -41,7 +41,7 @@ def test_each_loss_trains_its_own(config, both):
 def test_the_two_losses_pull_apart(config, both):
     """A step down the discriminators' loss makes the features easier to tell apart, one down the other harder."""
     system = make_system(config)
-    seeds = example_seeds([0, 0], both["index"])
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], both["index"])
 
     def losses():
         return {name: float(loss) for name, loss in system.losses(both, seeds, training=True).items()}
@@ -66,7 +66,7 @@ def test_the_two_losses_pull_apart(config, both):
 
 
 def test_validation_needs_no_target(config, batch):
-    losses = make_system(config).losses(batch, example_seeds([0, 0], batch["index"]), training=False)
+    losses = make_system(config).losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=False)
     assert set(losses) == {"guidance", "noise"}
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from icdpm.configs import load_config
 from icdpm.diffusion.parametrisations import ResidualNoisePrediction
 from icdpm.diffusion.process import diffuse
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.networks.flops import convolution_flops
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import check_config, default_config
@@ -33,7 +33,7 @@ def config():
 def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
     system = make_system(config)
     with tf.GradientTape() as tape:
-        losses = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)
+        losses = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
     assert list(losses) == ["noise"]
     for variable, gradient in zip(system.trainable_variables, tape.gradient(losses["noise"], system.trainable_variables)):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.name

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.configs import config_names, load_config
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.networks import in_strips
 from icdpm.restoration.memory import choose_tiling, tile_memory
@@ -48,7 +48,7 @@ def micro(source="diffused", **prior):
 
 def losses_and_gradients(system, batch):
     with tf.GradientTape() as tape:
-        losses = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)
+        losses = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
         total = tf.add_n(list(losses.values()))
     return losses, tape.gradient(total, system.trainable_variables)
 
@@ -112,7 +112,7 @@ def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
 
 
 def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
-    seeds = example_seeds([0, 0], batch["index"])
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
     losses = [float(second.losses(batch, s, training=True)["prior"]) for s in (seeds, seeds, seeds + 1)]
     assert losses[0] == losses[1] != losses[2]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.samplers import make_plan
 from icdpm.systems.config import check_config, config_to_json
 from icdpm.systems.registry import make_system
@@ -73,7 +73,7 @@ def trained_plainly():
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_all_its_weights(name, micro_config, batch):
     system, _ = compiled_system(changed(micro_config, **VARIANTS[name]))
-    seeds = example_seeds([0, 0], batch["index"])
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
     with tf.GradientTape() as tape:
         losses = system.losses(batch, seeds, training=True)
         loss = tf.add_n(list(losses.values()))
@@ -94,14 +94,15 @@ def test_input_channels_of_the_variants(micro_config):
 def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
     system, _ = compiled_system(micro_config)
     with tf.GradientTape() as tape:
-        noise_loss = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)["noise"]
+        seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+        noise_loss = system.losses(batch, seeds, training=True)["noise"]
     network = system.guidance_networks["1"]
     gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
     assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
 
 
 def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, batch):
-    seeds = example_seeds([0, 0], batch["index"])
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
     plain, even = (make_system(changed(micro_config, diffusion__blur_exponent=exponent)) for exponent in (0.0, 0.5))
     even.set_weights(plain.get_weights())
     difference = batch["blurry"] - batch["sharp"]
@@ -121,7 +122,7 @@ def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, bat
 
 def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
     system = make_system(changed(micro_config, guidance__noise_std=0.5))
-    seeds = example_seeds([0, 0], batch["index"])
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
     noisy, other = (system.conditions(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
     plain, again = (system.conditions(batch["blurry"])["1"][1].numpy() for _ in range(2))
     np.testing.assert_array_equal(plain, again)
@@ -216,7 +217,7 @@ def test_average_follows_the_weights(micro_config, batch):
 def test_a_sample_follows_its_own_seed(micro_system, batch):
     system = micro_system
     plan = make_plan("ancestral", 3, 0.9)
-    seeds = example_seeds([5, 3], batch["index"])
+    seeds = example_seeds([5, RandomDomain.RESTORATION], batch["index"])
 
     def sample(rows):
         blurry = batch["blurry"][rows]
@@ -231,6 +232,6 @@ def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_system, bat
     system = micro_system
     steps = []
     guidance = system.compiled_conditions(batch["blurry"])
-    seeds = example_seeds([0, 3], batch["index"])
+    seeds = example_seeds([0, RandomDomain.RESTORATION], batch["index"])
     system.draw(batch["blurry"], guidance, make_plan("ancestral", 7, 0.9), seeds, on_evaluation=lambda: steps.append(1))
     assert len(steps) == 7

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.samplers import make_plan
 from icdpm.photos.values import to_values
 from icdpm.systems.config import check_config
@@ -14,7 +14,7 @@ from icdpm.tiles.picture import Picture
 from icdpm.tiles.windows import divide
 
 HEIGHT, WIDTH = 96, 126
-SEEDS = example_seeds([3, 3], tf.range(2, dtype=tf.int64))
+SEEDS = example_seeds([3, RandomDomain.RESTORATION], tf.range(2, dtype=tf.int64))
 PLANS = {
     "ancestral": make_plan("ancestral", 5, 0.5),
     "second order": make_plan("dpmpp_2m", 5, 0.5),

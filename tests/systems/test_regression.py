@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import check_config, default_config
@@ -27,7 +27,7 @@ def config():
 def test_the_loss_is_the_distance_of_the_estimate(config, batch, loss, distance):
     config.regression.loss = loss
     system = make_system(config)
-    losses = system.losses(batch, example_seeds([0, 0], batch["index"]), training=True)
+    losses = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
     expected = distance(system.estimate(batch["blurry"]).numpy() - batch["sharp"].numpy()).mean()
     assert list(losses) == ["regression"] and float(losses["regression"]) == pytest.approx(expected, rel=1e-5)
 

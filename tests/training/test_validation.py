@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.random import example_seeds
+from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
 from icdpm.systems.registry import make_system
 from icdpm.systems.weights import set_weights
@@ -37,7 +37,7 @@ def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, 
     set_weights(other, averaged_weights(trained))
     expected = {name: float(loss) for name, loss in other.test_step(batch).items()}
     assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-5)
-    seeds = example_seeds([micro_config.seed, 2], batch["index"])
+    seeds = example_seeds([micro_config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
     conditions = other.compiled_conditions(batch["blurry"])
     drawn = other.draw(batch["blurry"], conditions, other.plan(other.settings()), seeds)
     restored, sharp = (np.clip(np.round((x.numpy() + 1.0) * 127.5), 0, 255).astype(np.uint8) for x in (drawn, batch["sharp"]))

@@ -12,7 +12,7 @@ from icdpm.errors import IcdpmError
 from icdpm.storage import RemotePath, storage_path
 from icdpm_datasets.order import VISIT, shuffled_index
 from icdpm_datasets.pairs import load_crop
-from icdpm_datasets.pipeline import training_dataset
+from icdpm_datasets.pipeline import AUGMENTATION, training_dataset
 from icdpm_datasets.prepare.published_set import is_partial, prepare_published
 from icdpm_datasets.published import builder as builder_module
 from icdpm_datasets.published.recorded import RecordedPairs
@@ -107,7 +107,8 @@ def test_an_example_follows_from_the_seed_and_its_number(pairs):
             assert examples[step]["index"][place] == number
             visit = (step + place * VISIT // BATCH) // VISIT
             index = int(shuffled_index(tf.constant(visit * BATCH + place, tf.int64), len(pairs), SEED))
-            key = tf.random.experimental.stateless_fold_in(tf.constant([SEED, 1], tf.int64), tf.constant(number, tf.int64))
+            base = tf.constant([SEED, AUGMENTATION], tf.int64)
+            key = tf.random.experimental.stateless_fold_in(base, tf.constant(number, tf.int64))
             bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32).numpy()
             for side, expected in zip(("blurry", "sharp"), load_crop(pairs, index, CROP, bits.astype(np.int64))):
                 np.testing.assert_array_equal(np.rint((examples[step][side][place] + 1) * 127.5), expected)
