@@ -22,9 +22,9 @@ MODELS = {
 NOTES = [
     "Baseline: no prior. Single-Guide: one prior at every scale. Split-Training: the second stage trains the diffusion alone, "
     "and the transformer keeps the weights of the first. HI-Diff: priors of three scales, trained jointly.",
-    "The published HI-Diff-2 has the parameters and FLOPs of this table's HI-Diff, and 33.28 dB instead of 32.24 dB: the "
-    "published ablation was trained less than the published models, which the slides do not describe. These configs have the "
-    "models' recipe, so that at paper scale 33.28 dB is the value to expect.",
+    "The published HI-Diff-2 has the parameters and FLOPs of this table's HI-Diff, and 33.28 dB instead of 32.24 dB, so the "
+    "published ablation differs from the published models in its training, which the slides do not describe. These configs "
+    "have the recipe of the published models.",
 ]
 
 
