@@ -9,6 +9,8 @@ from icdpm.files import write_atomically
 
 _GAP = 8
 _HEADING = 28
+# Characters that Pillow's font lacks.
+_ABSENT = str.maketrans({"×": "x", "−": "-", "ç": "c"})
 
 
 def write_gallery(path, columns, rows, caption=""):
@@ -24,13 +26,13 @@ def write_gallery(path, columns, rows, caption=""):
     widths = [max((row[i].shape[1] for row in rows if row[i] is not None), default=0) for i in range(len(columns))]
     heights = [max(picture.shape[0] for picture in row if picture is not None) for row in rows]
     breadth = sum(widths) + _GAP * (len(columns) + 1)
-    lines = [part for line in caption.splitlines() for part in _broken(line, breadth - 2 * _GAP, font)]
+    lines = [part for line in caption.translate(_ABSENT).splitlines() for part in _broken(line, breadth - 2 * _GAP, font)]
     size = (breadth, _HEADING + sum(heights) + _GAP * (len(rows) + 1) + _HEADING * len(lines))
     sheet = PIL.Image.new("RGB", size, "white")
     draw = PIL.ImageDraw.Draw(sheet)
     lefts = np.cumsum([_GAP, *(width + _GAP for width in widths)])
     for left, heading in zip(lefts, columns):
-        draw.text((left, _GAP // 2), heading, "black", font)
+        draw.text((left, _GAP // 2), heading.translate(_ABSENT), "black", font)
     top = _HEADING + _GAP
     for row, height in zip(rows, heights):
         for left, picture in zip(lefts, row):

@@ -18,6 +18,7 @@ from icdpm.evaluation.pairing import BLURRY, pictures_below
 from icdpm.evaluation.pictures import FilePicture
 from icdpm.metrics.luma import matlab_gray
 from icdpm_experiments.gallery import write_gallery
+from icdpm_experiments.pairs import UNBLURRED
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.runs import beside_others
@@ -55,6 +56,8 @@ def run(runs, restored):
     files = {name: list(_in_order(Path(folder), pairs)) for name, folder in folders.items()}
     rows = []
     for index, name in enumerate(pairs.names):
+        if values[BLURRY][index] > UNBLURRED:
+            continue
         blurry, sharp = pairs.load(index)
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
         numbers = picture_numbers(blurry, sharp, FilePicture(files["Ours"][index]).read())
@@ -84,6 +87,7 @@ def run(runs, restored):
             f"darkest first; the first {min(_LISTED, len(rows))} of {len(rows)} are listed, failures.png shows {len(shown)}. "
             "gray: mean gray value of the blurry picture, of 255. saturated: percent of its pixels with a channel of "
             f"{SATURATED} or more. returned: percent of the mean gradient that blur took and that Ours brings back.",
+            f"Left out as not blurred (more than {UNBLURRED:g} dB): {len(pairs) - len(rows)} of {len(pairs)}.",
             *darkness_notes(rows),
         ],
         restored={name: without_home(str(folder)) for name, folder in restored.items()},
@@ -123,26 +127,26 @@ def ranked(rows):
 
 
 def what_failed(row, gains):
-    """Phrases that describe a picture's scene and result, from its measured numbers; none where nothing failed.
+    """Phrases on what failed in a picture, and in which light, from its measured numbers; none where nothing failed.
 
     Args:
       row: with the numbers of `picture_numbers` and 'gain Ours'.
       gains: of all methods, dB.
     """
-    phrases = []
-    if row["gray"] < DARK:
-        phrases.append("low light with light streaks" if row["saturated"] >= STREAKS else "low light")
+    failures = []
     if row["gain Ours"] < 0:
-        phrases.append("worse than the input")
+        failures.append("worse than the input")
     elif row["gain Ours"] < NO_GAIN:
-        phrases.append("no gain")
+        failures.append("no gain")
     if max(gains) < NO_GAIN and len(gains) > 1:
-        phrases.append("all methods fail")
+        failures.append("all methods fail")
     if row["returned"] < RETURNED:
-        phrases.append("blur remains")
+        failures.append("blur remains")
     elif row["returned"] > 100 + RETURNED:
-        phrases.append("structure that the sharp picture does not have")
-    return phrases
+        failures.append("structure that the sharp picture does not have")
+    if failures and row["gray"] < DARK:
+        failures.append("in low light with light streaks" if row["saturated"] >= STREAKS else "in low light")
+    return failures
 
 
 def darkness_notes(rows):

@@ -65,23 +65,22 @@ _REALBLUR = ("UNet", "MPRNet", "DeblurGAN-v2", "Restormer", "UFormer", "DvSR")
 _REDS = ("MPRNet", "HINet", "DeblurGAN-v2", "Restormer", "UFormer")
 _HIDE = _GOPRO = ("MPRNet", "MIMO-UNet+", "SAPHNet", "Restormer", "UFormer", "DvSR")
 
-# Crops at the paper's scale: those of HI-Diff's own repository have scene050/blur_6 and GOPR0410_11_00/000205. A box stands
-# where the picture was at hand when it was chosen.
+# HI-Diff's own repository shows scene050/blur_6 and GOPR0410_11_00/000205. A crop at the paper's scale has a box where the
+# picture was at hand when it was chosen. Figure 6's caption names three methods; it may show others too.
 FIGURES = {
-    # Captions name DeblurGAN-v2, DvSR and UFormer in Figure 6.
     "fig1": Figure(
         "Figure 1: out-of-domain deblurring, RealBlur-J",
         "realblur_j",
         ("MPRNet", "UFormer", "DeblurGAN-v2"),
         ("scene050/blur_6",),
-        ("text_03=112,40,128,128",),
+        ("text_02=0,24,128,128",),
     ),
     "fig6": Figure(
         "Figure 6: out-of-domain deblurring, RealBlur-J",
         "realblur_j",
         ("DeblurGAN-v2", "DvSR", "UFormer"),
         ("scene230/blur_7", "scene205/blur_7", "scene097/blur_7"),
-        ("text_00=64,0,128,128", "text_02=0,24,128,128", "night_00=96,0,128,128"),
+        ("text_00=0,0,128,128", "text_01=64,32,128,128", "night_00=96,0,128,128"),
     ),
 }
 # Of each set four figures with one crop each: number, crop at the paper's scale, crop at the micro scale.
@@ -95,7 +94,7 @@ _ONE_CROP = {
     ("HIDE", "hide", _HIDE): (
         (15, "1fromGOPR0950=400,260,256,256", "architecture_00=64,64,128,128"),
         (16, "1fromGOPR1096.MP4=370,100,256,256", "architecture_01=80,0,128,128"),
-        (17, "109fromGOPR1096.MP4=780,200,256,256", "architecture_02=128,16,128,128"),
+        (17, "109fromGOPR1096.MP4=780,140,256,256", "architecture_02=128,16,128,128"),
         (18, "110fromGOPR1087.MP4=880,110,256,256", "architecture_03=100,30,128,128"),
     ),
     ("GoPro", "gopro", _GOPRO): (
@@ -106,8 +105,8 @@ _ONE_CROP = {
     ),
     ("RealBlur-J", "realblur_j", _REALBLUR): (
         (23, "scene015/blur_7", "text_00=0,128,128,128"),
-        (24, "scene101/blur_7", "text_01=64,32,128,128"),
-        (25, "scene218/blur_7", "text_03=0,100,128,128"),
+        (24, "scene101/blur_7", "text_01=0,128,128,128"),
+        (25, "scene218/blur_7", "text_02=128,0,128,128"),
         (26, "scene047/blur_7", "night_00=96,96,128,128"),
     ),
 }
@@ -121,7 +120,7 @@ FIGURES["hidiff-realblur"] = Figure(
     "realblur_j",
     ("DBGAN", "MIMO-UNet+", "MPRNet", "Restormer", "Stripformer"),
     ("scene050/blur_6", "scene230/blur_7"),
-    ("text_03=112,40,128,128", "text_00=64,0,128,128"),
+    ("text_02=0,24,128,128", "text_00=0,128,128,128"),
     HIDIFF,
 )
 _PHOTO_METHODS = ("DBGAN", "DMPHN", "MIMO-UNet+", "MPRNet", "Restormer", "Stripformer")

@@ -181,15 +181,17 @@ def test_failures_are_ranked_by_gain_and_darkness(runs, tmp_path, monkeypatch):
     pairs.blurry, pairs.sharp = pairs.blurry.copy(), pairs.sharp.copy()
     for side in (pairs.blurry, pairs.sharp):
         side[3] //= 8  # the darkest
+    pairs.blurry[5] = pairs.sharp[5]
     monkeypatch.setattr(StandInRuns, "SHARE", {"table2_b": 0.0, "table2_f": 0.5})
     failures.run(runs, {})
     content = content_of("failures")
-    assert content["rows"][0]["picture"] == "pair_3" and len(content["rows"]) == 6
-    assert content["rows"][0]["what failed"].startswith("low light")
+    assert content["rows"][0]["picture"] == "pair_3" and len(content["rows"]) == 5
+    assert content["rows"][0]["gray"] < 64 < min(row["gray"] for row in content["rows"][1:])
     assert content["rows"][0]["gain icDPM"] == 0 < content["rows"][0]["gain Ours"]
     assert PIL.Image.open("results/failures.png").size[0] == 4 * 64 + 5 * 8
     text = Path("results/failures.md").read_text()
-    assert "Ours gains" in text and "on the darkest quarter (1 of 6)" in text
+    assert "Ours gains" in text and "on the darkest quarter (1 of 5)" in text
+    assert "Left out as not blurred (more than 40 dB): 1 of 6." in text
 
 
 def test_the_rank_is_the_sum_of_two_places():
@@ -201,11 +203,12 @@ def test_the_rank_is_the_sum_of_two_places():
 @pytest.mark.parametrize(
     ("numbers", "gains", "phrases"),
     [
-        ((30, 0.0, 50.0, 0.5), (0.5,), ["low light"]),
+        ((30, 0.0, 10.0, 0.5), (0.5,), ["blur remains", "in low light"]),
+        ((30, 2.0, 50.0, 0.5), (0.5,), []),
         (
             (30, 2.0, 10.0, -0.2),
             (-0.3, -0.2),
-            ["low light with light streaks", "worse than the input", "all methods fail", "blur remains"],
+            ["worse than the input", "all methods fail", "blur remains", "in low light with light streaks"],
         ),
         ((120, 2.0, 10.0, 0.05), (0.4, 0.05), ["no gain", "blur remains"]),
         ((120, 0.0, 160.0, 0.4), (0.4,), ["structure that the sharp picture does not have"]),
