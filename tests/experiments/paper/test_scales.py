@@ -24,6 +24,8 @@ def test_a_micro_variant_has_its_structure(variant):
     assert all(micro.guidance[field] == paper.guidance[field] for field in ("scales", "color", "route"))
     assert (micro.optimizer.noise_loss_ramp == 0) == (paper.optimizer.noise_loss_ramp == 0)
     assert micro.run.steps < 1000 and paper.run.steps == 1_000_000
+    # Any CPU has float32; the paper's recipe stays as it is.
+    assert micro.precision == "float32" and paper.precision == "mixed_bfloat16"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
