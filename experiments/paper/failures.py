@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 from scipy import stats
 
 from icdpm.evaluation.names import pair_name
@@ -23,12 +22,13 @@ from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.runs import beside_others
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.paper.visual_comparison import MADE, as_flag
+from icdpm_experiments.paper.visual_comparison import MADE, as_flag, cut
+from icdpm_experiments.report.cards import worst_place
 from icdpm_experiments.results import FOLDER, SCALE_NOTES, make_command, markdown_table, without_home, write_results
 
 SHOWN = 4  # as many as Figs. 27 to 30
 _LISTED = 20  # rows of the Markdown table; the JSON has all pictures
-_SIDE = 384  # pixels: longest side of a picture in the figure
+_SIDE = 160  # pixels: of the part of a picture that is shown
 # Thresholds of `what_failed`, chosen by this project.
 DARK = 64.0  # mean gray value, of 255, below which a scene counts as dark
 SATURATED = 250  # value of a channel from which a pixel counts as saturated
@@ -69,8 +69,9 @@ def run(runs, restored):
     for row in rows[:SHOWN]:
         index = pairs.names.index(row["picture"])
         blurry, sharp = pairs.load(index)
-        versions = [blurry, *(FilePicture(each[index]).read() for each in files.values()), sharp]
-        shown.append([_reduced(picture) for picture in versions])
+        versions = {"blurry": blurry, **{name: FilePicture(each[index]).read() for name, each in files.items()}, "sharp": sharp}
+        box = worst_crop(versions["Ours"], sharp)
+        shown.append([cut(picture, box) for picture in versions.values()])
     headings = ["blurry", *folders, "sharp"]
     picture = FOLDER / "failures.png"
     write_gallery(picture, headings, shown, _caption(rows[:SHOWN], label, runs.scale))
@@ -84,7 +85,8 @@ def run(runs, restored):
         table=markdown_table(rows[:_LISTED]),
         notes=[
             f"Gains in dB PSNR. Ranked by the sum of two places: in the gain of Ours, least first, and in brightness, "
-            f"darkest first; the first {min(_LISTED, len(rows))} of {len(rows)} are listed, failures.png shows {len(shown)}. "
+            f"darkest first; the first {min(_LISTED, len(rows))} of {len(rows)} are listed; "
+            f"failures.png shows the part of {len(shown)} in which Ours differs most from the sharp picture. "
             "gray: mean gray value of the blurry picture, of 255. saturated: percent of its pixels with a channel of "
             f"{SATURATED} or more. returned: percent of the mean gradient that blur took and that Ours brings back.",
             f"Left out as not blurred (more than {UNBLURRED:g} dB): {len(pairs) - len(rows)} of {len(pairs)}.",
@@ -168,15 +170,18 @@ def _in_order(folder, pairs):
     return (files[pair_name(name)] for name in pairs.names)
 
 
-def _reduced(picture):
-    """A picture made smaller by a whole factor, by averaging, until its longer side fits the figure."""
-    factor = -(-max(picture.shape[:2]) // _SIDE)
-    return np.asarray(PIL.Image.fromarray(picture).reduce(factor)) if factor > 1 else picture
+def worst_crop(restored, sharp):
+    """The box (left, top, width, height), at most `_SIDE` a side, where a restored picture differs most from the sharp one."""
+    height, width = sharp.shape[:2]
+    sides = min(_SIDE, width), min(_SIDE, height)
+    middle = worst_place(restored, sharp, min(sides))
+    corner = (min(max(0, at - side // 2), most - side) for at, side, most in zip(middle, sides, (width, height)))
+    return *corner, *sides
 
 
 def _caption(rows, label, scale):
     """Lines below the figure: what failed in each of its rows."""
-    lines = [f"Failure cases of {label}, from top to bottom."]
+    lines = [f"Failure cases of {label}, from top to bottom, where Ours differs most from the sharp picture."]
     for row in rows:
         failed = row["what failed"] or "nothing failed"
         lines.append(f"{row['picture']}: gain {row['gain Ours']:+.2f} dB, mean gray {row['gray']:.0f}: {failed}.")

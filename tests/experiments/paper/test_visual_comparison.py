@@ -220,6 +220,15 @@ def test_what_failed_follows_from_the_numbers(numbers, gains, phrases):
     assert failures.what_failed(row, gains) == phrases
 
 
+def test_the_worst_part_lies_within_the_picture():
+    sharp = np.zeros((200, 300, 3), np.uint8)
+    restored = sharp.copy()
+    restored[180:, 290:] = 255
+    left, top, width, height = failures.worst_crop(restored, sharp)
+    assert (width, height) == (160, 160) and 290 - 160 < left <= 300 - 160 and top == 200 - 160
+    assert failures.worst_crop(restored[:90, :70], sharp[:90, :70]) == (0, 0, 70, 90)
+
+
 def test_what_blur_took_and_what_came_back(random_pairs):
     blurry, sharp = random_pairs.load(0)
     assert failures.picture_numbers(blurry, sharp, blurry)["returned"] == 0
