@@ -2,7 +2,7 @@
 
 The strengths are those that one network is trained for in DnCNN (Zhang et al., TIP 2017, arXiv 1608.03981: blind denoising and
 DnCNN-3) and, for the resolution, Meta-SR (Hu et al., CVPR 2019, arXiv 1903.00875). All ranges include weak degradations, and a
-small part of the examples is not degraded, so that a model learns to keep clean images.
+small part of the training crops is not degraded, so that a model learns to keep clean images.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from PIL import Image
 from icdpm_datasets.pairs import corner_of
 from icdpm_datasets.shaken import ShakenPhotos
 
-_CLEAN = 0.05  # fraction of the pairs
+_CLEAN = 0.05  # fraction of the training crops; of whole pairs none, since their PSNR would be infinite
 _NOISE = (0.0, 55.0)  # standard deviation of the noise, of 255 (DnCNN, §IV-A)
 _QUALITY = (5, 99)  # libjpeg's quality (DnCNN-3)
 _BLOCK = 16  # px, side of a coding unit of a JPEG file with halved chroma resolution
@@ -40,19 +40,16 @@ class DegradedImages(ShakenPhotos):
         """Returns the pair (degraded, clean) at `index`, uint8 [H, W, 3]; the name determines the degradation."""
         name = self.names[index]
         photo = self._photo(name)
-        return self._pair(np.random.default_rng([self._STREAM, zlib.crc32(name.encode())]), photo, (0, 0), photo.shape[:2])
+        rng = np.random.default_rng([self._STREAM, zlib.crc32(name.encode())])
+        return self._degrade(rng, photo, (0, 0), photo.shape[:2]), photo
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns a training crop as `icdpm_datasets.pairs.load_crop` does; all of `bits` determine the degradation."""
         photo = self._photo(self.names[index])
-        return self._pair(np.random.default_rng(bits), photo, corner_of(bits, photo.shape[:2], crop), (crop, crop))
-
-    def _pair(
-        self, rng: np.random.Generator, photo: np.ndarray, corner: tuple[int, int], size: tuple[int, int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        (top, left), (height, width) = corner, size
-        clean = photo[top : top + height, left : left + width].copy()  # a view would keep the whole image in memory
-        return (clean if rng.random() < _CLEAN else self._degrade(rng, photo, corner, size)), clean
+        rng = np.random.default_rng(bits)
+        top, left = corner = corner_of(bits, photo.shape[:2], crop)
+        clean = photo[top : top + crop, left : left + crop].copy()  # a view would keep the whole image in memory
+        return (clean if rng.random() < _CLEAN else self._degrade(rng, photo, corner, (crop, crop))), clean
 
     def _degrade(
         self, rng: np.random.Generator, photo: np.ndarray, corner: tuple[int, int], size: tuple[int, int]

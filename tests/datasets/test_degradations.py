@@ -32,7 +32,7 @@ def photos(tmp_path, picture):
 
 @pytest.fixture
 def always(monkeypatch):
-    """Every pair is degraded."""
+    """Every crop is degraded."""
     monkeypatch.setattr(degradations, "_CLEAN", 0.0)
 
 
@@ -41,7 +41,7 @@ def bits_of(seed):
 
 
 @pytest.mark.parametrize("kind, tolerance", [(CompressedImages, 0), (DownscaledImages, 2)])
-def test_a_crop_is_degraded_as_the_whole_image_would_be(photos, monkeypatch, kind, tolerance):
+def test_a_crop_is_degraded_as_the_whole_image_would_be(photos, monkeypatch, always, kind, tolerance):
     monkeypatch.setattr(degradations, "_FILTERS", SMOOTH_FILTERS)
     source = kind(photos)
     for index, seed in itertools.product(range(2), range(12)):
@@ -49,8 +49,9 @@ def test_a_crop_is_degraded_as_the_whole_image_would_be(photos, monkeypatch, kin
         degraded, clean = source.load_crop(index, 32, bits)
         photo = source._photo(source.names[index])
         top, left = corner_of(bits, photo.shape[:2], 32)
-        whole, same = source._pair(np.random.default_rng(bits), photo, (0, 0), photo.shape[:2])
-        np.testing.assert_array_equal(same, photo)
+        rng = np.random.default_rng(bits)
+        rng.random()  # decides whether the crop stays clean
+        whole = source._degrade(rng, photo, (0, 0), photo.shape[:2])
         np.testing.assert_array_equal(clean, photo[top : top + 32, left : left + 32])
         assert degraded.shape == (32, 32, 3) and degraded.dtype == np.uint8
         assert np.abs(degraded.astype(int) - whole[top : top + 32, left : left + 32]).max() <= tolerance
@@ -135,11 +136,13 @@ def test_whole_pairs_stay_the_same(photos, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS.values())
-def test_some_pairs_are_clean(photos, kind):
+def test_some_crops_are_clean_and_no_whole_pair_is(photos, monkeypatch, kind):
     source = kind(photos)
     pairs = [load_crop(source, 1, 32, bits_of(seed)) for seed in range(400)]
     clean = np.mean([np.array_equal(*pair) for pair in pairs])
     assert 0.02 < clean < 0.15  # factors and deviations close to their least change nothing either
+    monkeypatch.setattr(degradations, "_CLEAN", 1.0)
+    assert not np.array_equal(*source.load(1))  # its PSNR, and the mean over a test split, would be infinite
 
 
 def test_a_mixture_has_all_of_them(photos):
