@@ -1,16 +1,43 @@
-"""The Keras that this project is written for: Keras 2, which lies in TensorFlow 2.15, and beside later ones as tf_keras.
+"""The Keras of the installed TensorFlow, and the few places where Keras 2 and Keras 3 differ.
 
     from icdpm.keras import keras
 
-It is chosen by TensorFlow's version and not by TF_USE_LEGACY_KERAS, which would change the Keras of the whole process: one's
-own Keras 3 beside this stays what it is.
+TensorFlow 2.15 (Python 3.9 to 3.11) brings Keras 2, TensorFlow 2.20 and later (Python 3.12 and later) Keras 3. No other module
+asks which one it is.
 """
 
 import tensorflow as tf
 
-if tf.__version__.startswith("2.15."):
-    keras = tf.keras
-else:
-    import tf_keras as keras
+KERAS_3 = not tf.__version__.startswith("2.15.")
+if KERAS_3:
+    import keras
 
-__all__ = ["keras"]
+    if keras.backend.backend() != "tensorflow":
+        raise ImportError(
+            f"icdpm needs the TensorFlow backend of Keras. Received: {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow"
+        )
+else:
+    keras = tf.keras
+
+__all__ = ["KERAS_3", "add_float32_weight", "keras", "optimizer_arguments", "tf_variable", "variable_name"]
+
+
+def tf_variable(variable) -> tf.Variable:
+    """Returns the `tf.Variable` that holds the values of a variable of a Keras layer or optimizer."""
+    return variable.value if KERAS_3 and not isinstance(variable, tf.Variable) else variable
+
+
+def variable_name(variable) -> str:
+    """Returns the path of a variable within its model, such as 'unet/stem/kernel'."""
+    return variable.path if KERAS_3 else variable.name.split(":")[0]
+
+
+def add_float32_weight(layer, name: str, shape, initializer):
+    """Adds a weight to a layer that stays float32 under a mixed-precision policy."""
+    autocast = {"autocast": False} if KERAS_3 else {"experimental_autocast": False}
+    return layer.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", **autocast)
+
+
+def optimizer_arguments(learning_rate) -> dict:
+    """Returns the arguments by which the constructor of Keras' base class of optimizers takes a learning rate, if it does."""
+    return {"learning_rate": learning_rate} if KERAS_3 else {}

@@ -7,6 +7,7 @@ import pytest
 
 from icdpm.configs import load_config
 from icdpm.networks.guidance import GuidanceNetwork
+from icdpm.networks.layers import take_each
 from icdpm.systems.icdpm import guided_level
 from icdpm.systems.unets import make_unet
 
@@ -49,9 +50,7 @@ def test_training_has_the_recipe_s_numbers(config, drawings):
 
 
 def test_the_guidance_network_has_the_blocks_that_are_drawn(config, drawings):
-    network = GuidanceNetwork(
-        config.guidance.channels, "float32", outputs=1, middle_blocks=config.guidance.middle_blocks, name="guidance"
-    )
+    network = GuidanceNetwork(config.guidance.channels, middle_blocks=config.guidance.middle_blocks)
     drawn = re.findall(r"\b([ed]\d)\[\"block, (\d+)\"\]", drawings[1])
     encoder = [(f"e{index}", str(block.filters)) for index, block in enumerate(network.encoder)]
     decoder = [(f"d{3 - index}", str(block.filters)) for index, block in enumerate(network.decoder)]
@@ -66,9 +65,11 @@ def test_the_unet_has_the_blocks_that_are_drawn(config, drawings):
     guided_levels = [guided_level(config, k) for k in config.guidance.scales]
     unet = make_unet(config.unet, "float32", guided_levels=guided_levels)
     drawing = drawings[2]
-    stored = 1 + sum(map(len, unet.encoder)) + len(unet.down)
-    assert stored == sum(map(len, unet.decoder)) and f"{stored} in all" in README.read_text()
-    for level, (encoder, decoder) in enumerate(zip(unet.encoder, unet.decoder)):
+    stored = 1 + len(unet.encoder) + len(unet.down)
+    assert stored == len(unet.decoder) and f"{stored} in all" in README.read_text()
+    count, levels = config.unet.encoder_blocks, len(config.unet.multipliers)
+    blocks = zip(take_each(unet.encoder, [count] * levels), take_each(unet.decoder, [count + 1] * levels))
+    for level, (encoder, decoder) in enumerate(blocks):
         kind = "guided blocks" if level in guided_levels else "blocks"
         assert all((block.guidance is not None) == (level in guided_levels) for block in encoder)
         assert f'encoder level {level}, {SIZES[level]}: {len(encoder)} {kind}, {encoder[0].filters}"' in drawing

@@ -2,18 +2,12 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
 from icdpm.networks.activations import swish
+from icdpm.networks.layers import Block, convolution, dense
 from icdpm.networks.resampling import average_pool, repeat_pixels
 
 
-def convolution(filters, size, dtype, name, zero=False):
-    """A `size`×`size` convolution with bias that keeps height and width; `zero` starts it at zero."""
-    initializer = "zeros" if zero else "glorot_uniform"
-    return keras.layers.Conv2D(filters, size, padding="same", kernel_initializer=initializer, dtype=dtype, name=name)
-
-
-class ResidualBlock(keras.layers.Layer):
+class ResidualBlock(Block):
     """swish, 3×3 conv, (+ Dense(noise embedding)), (+ 3×3 conv(guidance)), swish, (dropout), 3×3 conv; plus the skip.
 
     No normalisation: the block is fully convolutional and its output at a pixel depends on a bounded neighbourhood only.
@@ -36,7 +30,7 @@ class ResidualBlock(keras.layers.Layer):
         self.dropout = dropout
         self.convolution_1 = convolution(filters, 3, dtype, "convolution_1")
         self.convolution_2 = convolution(filters, 3, dtype, "convolution_2", zero=zero_last)
-        self.embedding = keras.layers.Dense(filters, dtype=dtype, name="embedding") if embedded else None
+        self.embedding = dense(filters, dtype, "embedding") if embedded else None
         self.guidance = convolution(filters, 3, dtype, "guidance") if guided else None
         self.skip = None
 

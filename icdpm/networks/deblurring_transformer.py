@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from icdpm.keras import keras
 from icdpm.networks.in_strips import FEATURES
+from icdpm.networks.layers import Network
 from icdpm.networks.linear_maps import convolution
 from icdpm.networks.prior_scales import PriorScales
 from icdpm.networks.transformer_level import TransformerLevel
@@ -17,7 +18,8 @@ _UNTOLD = ((0, None),) * 4
 _GRAPH = 16 * 2**20
 
 
-class DeblurringTransformer(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class DeblurringTransformer(Network):
     """Four levels of transformer blocks, down by pixel-unshuffle and up by pixel-shuffle; the picture is added at the end.
 
     Level l works at 1/2^l of the resolution with 2^l·channels features. The decoder's first level and the refinement after it
@@ -29,7 +31,6 @@ class DeblurringTransformer(keras.layers.Layer):
       heads: of the four levels.
       refinement_blocks: after the decoder.
       expansion: of the feed-forward networks.
-      dtype: Keras policy; the output is always float32.
       guide: 'hierarchical': z1 is integrated at the first level and in the refinement, z2 at the second and third, and z3
         modulates the fourth; 'single': z1 is integrated at every level; 'none'.
       tokens, prior_width: shape of the prior.
@@ -37,6 +38,7 @@ class DeblurringTransformer(keras.layers.Layer):
         patches. Stem and head are then of all pixels of a patch.
       zero_last: whether all that is added to features starts at zero, and the head too, so that the restored picture starts
         as the blurry one: for short training.
+      name, dtype: see `Network`; the output is always float32.
     """
 
     def __init__(
@@ -46,15 +48,28 @@ class DeblurringTransformer(keras.layers.Layer):
         heads,
         refinement_blocks,
         expansion,
-        dtype,
         *,
         guide,
-        tokens,
-        prior_width,
+        tokens=16,
+        prior_width=256,
         patch=1,
         zero_last=False,
+        name="transformer",
+        dtype="float32",
     ):
-        super().__init__(name="transformer", dtype=dtype, autocast=False)
+        arguments = {
+            "channels": channels,
+            "blocks": tuple(blocks),
+            "heads": tuple(heads),
+            "refinement_blocks": refinement_blocks,
+            "expansion": expansion,
+            "guide": guide,
+            "tokens": tokens,
+            "prior_width": prior_width,
+            "patch": patch,
+            "zero_last": zero_last,
+        }
+        super().__init__(name, dtype, **arguments)
         self.channels = channels
         self.expansion = expansion
         self.patch = patch

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.networks import layers
 
 
 class Discriminator(keras.layers.Layer):
@@ -15,7 +16,7 @@ class Discriminator(keras.layers.Layer):
     def __init__(self, channels, name):
         super().__init__(name=name, dtype="float32")
         self.convolutions = [
-            keras.layers.Conv2D(filters, 3, padding="same", dtype="float32", name=f"convolution_{number}")
+            layers.convolution(filters, 3, "float32", f"convolution_{number}")
             for number, filters in enumerate((channels, channels, 1))
         ]
 

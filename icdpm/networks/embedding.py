@@ -4,11 +4,11 @@ import math
 
 import tensorflow as tf
 
-from icdpm.keras import keras
 from icdpm.networks.activations import swish
+from icdpm.networks.layers import Block, dense
 
 
-class NoiseLevelEmbedding(keras.layers.Layer):
+class NoiseLevelEmbedding(Block):
     """√γ → sinusoidal features of width `channels` → Dense → swish → Dense → swish, of width 4·`channels`.
 
     The network is told the continuous noise level itself (WaveGrad, Chen et al. 2020; SR3, Saharia et al. 2021), not a step
@@ -24,8 +24,8 @@ class NoiseLevelEmbedding(keras.layers.Layer):
         super().__init__(name=name, dtype=dtype, autocast=False)
         self.channels = channels
         self.scale = scale
-        self.dense_1 = keras.layers.Dense(4 * channels, dtype=dtype, name="dense_1")
-        self.dense_2 = keras.layers.Dense(4 * channels, dtype=dtype, name="dense_2")
+        self.dense_1 = dense(4 * channels, dtype, "dense_1")
+        self.dense_2 = dense(4 * channels, dtype, "dense_2")
 
     def call(self, noise_level):
         """noise_level: √γ, float32 [batch] in [0, 1]. Returns [batch, 4·channels] in the compute dtype."""

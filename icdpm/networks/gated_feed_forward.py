@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
+from icdpm.networks.layers import Block
 from icdpm.networks.linear_maps import convolution, depthwise_convolution
 from icdpm.networks.modulation import PriorModulation
 
 
-class GatedFeedForward(keras.layers.Layer):
+class GatedFeedForward(Block):
     """Two branches of a 1×1 and a 3×3 depthwise convolution; GELU of the one times the other, and a 1×1 convolution.
 
     Args:

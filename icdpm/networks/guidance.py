@@ -3,10 +3,12 @@
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.networks.blocks import ResidualBlock, convolution
+from icdpm.networks.blocks import ResidualBlock
+from icdpm.networks.layers import Network, convolution
 
 
-class GuidanceNetwork(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class GuidanceNetwork(Network):
     """H and R of eq. 2: a U-shaped residual network without resampling and without noise level.
 
     3×3 stem; one residual block at each width; middle blocks; one residual block at each width again, from the widest,
@@ -19,11 +21,22 @@ class GuidanceNetwork(keras.layers.Layer):
       multipliers: widths over C.
       middle_blocks: residual blocks between the two halves.
       zero_last: see `ResidualBlock`.
-      dtype: Keras policy; the regression output is always float32.
+      name, dtype: see `Network`; the regression output is always float32.
     """
 
-    def __init__(self, channels, dtype, *, outputs, multipliers=(1, 2, 3, 4), middle_blocks=2, zero_last=True, name):
-        super().__init__(name=name, dtype=dtype, autocast=False)
+    def __init__(
+        self,
+        channels,
+        *,
+        outputs=1,
+        multipliers=(1, 2, 3, 4),
+        middle_blocks=2,
+        zero_last=True,
+        name="guidance",
+        dtype="float32",
+    ):
+        arguments = {"outputs": outputs, "multipliers": tuple(multipliers), "middle_blocks": middle_blocks}
+        super().__init__(name, dtype, channels=channels, **arguments, zero_last=zero_last)
 
         def block(filters, block_name):
             return ResidualBlock(filters, dtype, block_name, zero_last=zero_last)

@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
 from icdpm.networks.layer_norm import LayerNorm
+from icdpm.networks.layers import Block
 from icdpm.networks.linear_maps import linear
 
 
-class HierarchicalIntegration(keras.layers.Layer):
+class HierarchicalIntegration(Block):
     """Cross-attention of pixels to the tokens of a prior, added to the features.
 
     softmax(q·kᵀ/√(channels of a head))·v with queries of the normalised pixels, keys and values of the normalised tokens.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
+from icdpm.keras import add_float32_weight, keras
 
 _EPSILON = 1e-6
 
@@ -45,8 +45,8 @@ class LayerNorm(keras.layers.Layer):
     """
 
     def build(self, input_shape):
-        self.scale = self.add_weight("scale", [input_shape[-1]], initializer="ones", experimental_autocast=False)
-        self.bias = self.add_weight("bias", [input_shape[-1]], initializer="zeros", experimental_autocast=False)
+        self.scale = add_float32_weight(self, "scale", [input_shape[-1]], "ones")
+        self.bias = add_float32_weight(self, "bias", [input_shape[-1]], "zeros")
         super().build(input_shape)
 
     def call(self, x):

@@ -1,10 +1,10 @@
 """What tells the bottleneck's attention and feed-forward networks of the prior (HI-Diff's z3)."""
 
-from icdpm.keras import keras
+from icdpm.networks.layers import Block
 from icdpm.networks.linear_maps import linear
 
 
-class PriorModulation(keras.layers.Layer):
+class PriorModulation(Block):
     """x·W₁z3 + W₂z3: each channel scaled and shifted by what the one token of the coarsest prior says.
 
     Args:

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
-from icdpm.networks.blocks import convolution
+from icdpm.keras import add_float32_weight, keras
 from icdpm.networks.layer_norm import layer_norm
+from icdpm.networks.layers import Block, Normal, VarianceScaling, convolution, dense, depthwise_convolution
 
 
 @tf.custom_gradient
@@ -39,12 +39,9 @@ class ScaledProjection(keras.layers.Layer):
         self.zero = zero
 
     def build(self, input_shape):
-        def weight(name, shape, initializer):
-            return self.add_weight(name, shape, initializer=initializer, experimental_autocast=False)
-
-        self.kernel = weight("kernel", [1, 1, input_shape[-1], self.filters], "glorot_uniform")
-        self.bias = weight("bias", [self.filters], "zeros")
-        self.scale = weight("scale", [self.filters], "zeros" if self.zero else "ones")
+        self.kernel = add_float32_weight(self, "kernel", [1, 1, input_shape[-1], self.filters], VarianceScaling())
+        self.bias = add_float32_weight(self, "bias", [self.filters], "zeros")
+        self.scale = add_float32_weight(self, "scale", [self.filters], "zeros" if self.zero else "ones")
         super().build(input_shape)
 
     def call(self, x):
@@ -53,7 +50,7 @@ class ScaledProjection(keras.layers.Layer):
         return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"), bias)
 
 
-class NAFBlock(keras.layers.Layer):
+class NAFBlock(Block):
     """Two branches, each added to what came before it and of the same width.
 
     Layer norm, (+ Dense(noise embedding)), (+ 3×3 conv(guidance)), 1×1 conv to twice the width, depthwise 3×3 conv, gate,
@@ -77,14 +74,11 @@ class NAFBlock(keras.layers.Layer):
         super().__init__(name=name, dtype=dtype)
         self.filters = filters
         self.dropout = dropout
-        self.embedding = keras.layers.Dense(filters, dtype=dtype, name="embedding") if embedded else None
+        self.embedding = dense(filters, dtype, "embedding") if embedded else None
         self.guidance = convolution(filters, 3, dtype, "guidance") if guided else None
         self.expansion_1 = convolution(2 * filters, 1, dtype, "expansion_1")
         # An output sees nine inputs; Keras' own initial values would be made for nine times as many as there are channels.
-        initializer = keras.initializers.RandomNormal(stddev=1 / 3)
-        self.depthwise = keras.layers.DepthwiseConv2D(
-            3, padding="same", depthwise_initializer=initializer, dtype=dtype, name="depthwise"
-        )
+        self.depthwise = depthwise_convolution(3, dtype, "depthwise", initializer=Normal(stddev=1 / 3))
         self.projection_1 = ScaledProjection(filters, dtype, "projection_1", zero_last)
         self.expansion_2 = convolution(2 * filters, 1, dtype, "expansion_2")
         self.projection_2 = ScaledProjection(filters, dtype, "projection_2", zero_last)

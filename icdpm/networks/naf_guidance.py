@@ -3,11 +3,12 @@
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.networks.blocks import convolution
+from icdpm.networks.layers import Network, convolution
 from icdpm.networks.naf import NAFBlock
 
 
-class NAFGuidanceNetwork(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class NAFGuidanceNetwork(Network):
     """H and R of eq. 2: 3×3 stem, NAF blocks of one width, and a 3×3 convolution that regresses the clean image.
 
     The last block's output is the guidance feature h_k. There is no resampling, so nothing calls for other widths.
@@ -19,11 +20,11 @@ class NAFGuidanceNetwork(keras.layers.Layer):
       outputs: 1 (gray targets) or 3 (RGB targets).
       blocks: number of blocks.
       zero_last: see `NAFBlock`.
-      dtype: Keras policy; the regression output is always float32.
+      name, dtype: see `Network`; the regression output is always float32.
     """
 
-    def __init__(self, channels, dtype, *, outputs, blocks, zero_last=True, name):
-        super().__init__(name=name, dtype=dtype, autocast=False)
+    def __init__(self, channels, *, outputs=1, blocks, zero_last=True, name="guidance", dtype="float32"):
+        super().__init__(name, dtype, channels=channels, outputs=outputs, blocks=blocks, zero_last=zero_last)
         self.channels = channels
         self.stem = convolution(channels, 3, dtype, "stem")
         self.blocks = [NAFBlock(channels, dtype, f"block_{i}", zero_last=zero_last) for i in range(blocks)]

@@ -3,12 +3,13 @@
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.networks.blocks import convolution
 from icdpm.networks.embedding import NoiseLevelEmbedding
+from icdpm.networks.layers import Network, convolution, take_each
 from icdpm.networks.naf import NAFBlock
 
 
-class NAFUNet(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class NAFUNet(Network):
     """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
 
     Level l works at 1/(patch·2^l) of the resolution with multipliers[l]·channels features. Between levels lie a 2×2
@@ -16,7 +17,7 @@ class NAFUNet(keras.layers.Layer):
     encoder ends with is added to what its decoder begins with: their widths are equal, and an addition costs next to nothing
     where concatenation would need a convolution at each level, the first above all.
 
-    Called, and to be called, as `icdpm.networks.unet.DenoisingUNet` is.
+    Called, and to be called, as `icdpm.networks.unet.UNet` is.
 
     Args:
       channels: base width C.
@@ -31,13 +32,12 @@ class NAFUNet(keras.layers.Layer):
       embedded: whether it is conditioned on a noise level.
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout, zero_last: see `NAFBlock`; `zero_last` also of the head.
-      dtype: Keras policy; the output is always float32.
+      name, dtype: see `Network`; the output is always float32.
     """
 
     def __init__(
         self,
         channels,
-        dtype,
         *,
         multipliers,
         blocks,
@@ -50,8 +50,22 @@ class NAFUNet(keras.layers.Layer):
         dropout=0.0,
         zero_last=True,
         name="unet",
+        dtype="float32",
     ):
-        super().__init__(name=name, dtype=dtype, autocast=False)
+        arguments = {
+            "channels": channels,
+            "multipliers": tuple(multipliers),
+            "blocks": tuple(blocks),
+            "guided_levels": tuple(guided_levels),
+            "shared_projection": shared_projection,
+            "outputs": outputs,
+            "patch": patch,
+            "embedded": embedded,
+            "embedding_scale": embedding_scale,
+            "dropout": dropout,
+            "zero_last": zero_last,
+        }
+        super().__init__(name, dtype, **arguments)
         widths = [channels * multiplier for multiplier in multipliers]
         lowest = len(widths) - 1
 
@@ -59,20 +73,22 @@ class NAFUNet(keras.layers.Layer):
             options = {"embedded": embedded, "guided": guided, "dropout": dropout, "zero_last": zero_last}
             return [NAFBlock(widths[level], dtype, f"{part}_{level}_{i}", **options) for i in range(count)]
 
-        def resampling(filters, size, stride, block_name):
-            return keras.layers.Conv2D(filters, size, strides=stride, use_bias=False, dtype=dtype, name=block_name)
+        def resampling(filters, size, block_name):
+            return convolution(filters, size, dtype, block_name, bias=False, strides=size)
 
         self.guided_levels = tuple(guided_levels)
-        own_projections = () if shared_projection else self.guided_levels
+        own, shared = ((), self.guided_levels) if shared_projection else (self.guided_levels, ())
         self.patch = patch
+        self.encoder_counts, self.decoder_counts = tuple(blocks[: lowest + 1]), tuple(reversed(blocks[lowest + 1 :]))
         self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype) if embedded else None
         self.stem = convolution(channels, 3, dtype, "stem")
-        self.encoder = [stack("encoder", level, blocks[level], level in own_projections) for level in range(lowest + 1)]
-        shared = self.guided_levels if shared_projection else ()
+        # Flat lists, level by level: Keras saves lists of layers, but not lists of lists.
+        encoder = [stack("encoder", level, count, level in own) for level, count in enumerate(self.encoder_counts)]
+        self.encoder = sum(encoder, [])
         self.projections = {str(level): convolution(widths[level], 3, dtype, f"guidance_{level}") for level in shared}
-        self.down = [resampling(widths[level + 1], 2, 2, f"down_{level}") for level in range(lowest)]
-        self.up = [resampling(4 * widths[level], 1, 1, f"up_{level}") for level in range(lowest)]
-        self.decoder = [stack("decoder", level, blocks[2 * lowest - level]) for level in range(lowest)]
+        self.down = [resampling(widths[level + 1], 2, f"down_{level}") for level in range(lowest)]
+        self.up = [resampling(4 * widths[level], 1, f"up_{level}") for level in range(lowest)]
+        self.decoder = sum((stack("decoder", level, count) for level, count in enumerate(self.decoder_counts)), [])
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
@@ -88,10 +104,10 @@ class NAFUNet(keras.layers.Layer):
         Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
         """
         reach = 1  # the head
-        for blocks in self.decoder:
-            reach = -(-(reach + NAFBlock.reach * len(blocks)) // 2)
-        for level, blocks in reversed(list(enumerate(self.encoder))):
-            reach += NAFBlock.reach * len(blocks)
+        for count in self.decoder_counts:
+            reach = -(-(reach + NAFBlock.reach * count) // 2)
+        for level, count in reversed(list(enumerate(self.encoder_counts))):
+            reach += NAFBlock.reach * count
             if level > 0:
                 reach *= 2
         reach = self.patch * (reach + 1)  # the stem
@@ -106,10 +122,10 @@ class NAFUNet(keras.layers.Layer):
         """
         maps = 8 if "0" in self.projections else 7
         size = maps * tf.as_dtype(self.compute_dtype).size + 2 * tf.float32.size
-        return self.encoder[0][0].filters * size / self.patch**2 + 128
+        return self.encoder[0].filters * size / self.patch**2 + 128
 
-    def call(self, x, noise_level, guidance=None, dropout_seed=None):
-        """One evaluation; arguments and result as of `icdpm.networks.unet.DenoisingUNet.call`."""
+    def call(self, x, noise_level=None, guidance=None, dropout_seed=None):
+        """One evaluation; arguments and result as of `icdpm.networks.unet.UNet.call`."""
         embedding = None if self.embedding is None else self.embedding(noise_level)
         number = 0
 
@@ -125,7 +141,7 @@ class NAFUNet(keras.layers.Layer):
             x = tf.nn.space_to_depth(x, self.patch)
         features = self.stem(tf.cast(x, self.compute_dtype))
         stored = []
-        for level, blocks in enumerate(self.encoder):
+        for level, blocks in enumerate(take_each(self.encoder, self.encoder_counts)):
             level_guidance = guidance[level] if level in self.guided_levels else None
             if str(level) in self.projections:
                 level_guidance = self.projections[str(level)](level_guidance)
@@ -133,7 +149,7 @@ class NAFUNet(keras.layers.Layer):
             if level < len(self.down):
                 stored.append(features)
                 features = self.down[level](features)
-        for up, blocks in reversed(list(zip(self.up, self.decoder))):
+        for up, blocks in reversed(list(zip(self.up, take_each(self.decoder, self.decoder_counts)))):
             features = apply(blocks, tf.nn.depth_to_space(up(features), 2) + stored.pop())
         output = self.head(features)
         return tf.nn.depth_to_space(output, self.patch) if self.patch > 1 else output

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
+from icdpm.keras import add_float32_weight, keras
+from icdpm.networks.layers import Network
 from icdpm.networks.linear_maps import linear
 from icdpm.networks.token_mixer import TokenMixer
 
@@ -11,7 +12,8 @@ _FIRST_TIME_SCALE = 1e-3
 _TIME_PERIOD = 50.0
 
 
-class MixerDenoiser(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class MixerDenoiser(Network):
     """A linear map of [tokens, time, condition], mixers, and a linear map to the width of a token (the GoPro model's).
 
     Args:
@@ -21,8 +23,10 @@ class MixerDenoiser(keras.layers.Layer):
       token_expansion, channel_expansion: see `TokenMixer`.
     """
 
-    def __init__(self, tokens, width, hidden, blocks, token_expansion, channel_expansion, name="denoiser"):
-        super().__init__(name=name, dtype="float32")
+    def __init__(self, tokens, width, hidden, blocks, token_expansion, channel_expansion, name="denoiser", dtype="float32"):
+        arguments = {"tokens": tokens, "width": width, "hidden": hidden, "blocks": blocks}
+        expansions = {"token_expansion": token_expansion, "channel_expansion": channel_expansion}
+        super().__init__(name, dtype, **arguments, **expansions)
         self.first = linear(hidden, "float32", "first")
         self.mixers = [
             TokenMixer(tokens, hidden, token_expansion, channel_expansion, name=f"mixer_{number}") for number in range(blocks)
@@ -31,7 +35,7 @@ class MixerDenoiser(keras.layers.Layer):
 
     def build(self, input_shape):
         initializer = keras.initializers.Constant(_FIRST_TIME_SCALE)
-        self.time_scale = self.add_weight("time_scale", [1], initializer=initializer)
+        self.time_scale = add_float32_weight(self, "time_scale", [1], initializer)
         super().build(input_shape)
 
     def call(self, noisy, condition, step):
@@ -49,7 +53,8 @@ class MixerDenoiser(keras.layers.Layer):
         return tf.nn.gelu(self.last(x))
 
 
-class PerceptronDenoiser(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class PerceptronDenoiser(Network):
     """Linear maps of [condition, time, token], each token by itself (the RealBlur models').
 
     Args:
@@ -57,8 +62,8 @@ class PerceptronDenoiser(keras.layers.Layer):
       layers: linear maps after the first.
     """
 
-    def __init__(self, width, layers, name="denoiser"):
-        super().__init__(name=name, dtype="float32")
+    def __init__(self, width, layers, name="denoiser", dtype="float32"):
+        super().__init__(name, dtype, width=width, layers=layers)
         self.maps = [linear(width, "float32", f"map_{number}") for number in range(layers + 1)]
 
     def call(self, noisy, condition, step):

@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
 from icdpm.networks.layer_norm import LayerNorm
+from icdpm.networks.layers import Block
 from icdpm.networks.linear_maps import linear
 
 
-class TokenMixer(keras.layers.Layer):
+class TokenMixer(Block):
     """x + perceptron over the tokens of norm(x), then x + perceptron over the channels of norm(x); both with one GELU.
 
     Args:

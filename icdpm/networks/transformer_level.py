@@ -1,14 +1,14 @@
 """One level of HI-Diff's transformer: what tells it of the prior, and its blocks."""
 
-from icdpm.keras import keras
 from icdpm.networks.gated_feed_forward import GatedFeedForward
 from icdpm.networks.in_strips import in_strips, is_of_known_size, sum_over_strips
 from icdpm.networks.integration import HierarchicalIntegration
 from icdpm.networks.layer_norm import LayerNorm
+from icdpm.networks.layers import Block
 from icdpm.networks.transposed_attention import TransposedAttention
 
 
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(Block):
     """x + attention(norm(x)), then x + feed-forward(norm(x)).
 
     Args:
@@ -37,7 +37,7 @@ class TransformerBlock(keras.layers.Layer):
         return in_strips(lambda strip: strip + self.feed_forward(self.norm_2(strip), token), x, halo=1)
 
 
-class TransformerLevel(keras.layers.Layer):
+class TransformerLevel(Block):
     """Blocks of one width at one resolution, told of the prior in one of two ways, or not at all.
 
     Args:

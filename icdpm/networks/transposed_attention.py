@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from icdpm.keras import keras
+from icdpm.keras import add_float32_weight
+from icdpm.networks.layers import Block
 from icdpm.networks.linear_maps import convolution, depthwise_convolution
 from icdpm.networks.modulation import PriorModulation
 
@@ -10,7 +11,7 @@ from icdpm.networks.modulation import PriorModulation
 _SMALLEST_NORM = 1e-12
 
 
-class TransposedAttention(keras.layers.Layer):
+class TransposedAttention(Block):
     """Attention of channels to channels: its map is channels × channels, however many pixels there are.
 
     Queries, keys and values are 1×1 convolutions followed by 3×3 depthwise ones. Every channel of queries and keys, over all
@@ -34,7 +35,7 @@ class TransposedAttention(keras.layers.Layer):
         self.project_out = convolution(channels, 1, dtype, "project_out", zero=zero_last)
 
     def build(self, input_shape):
-        self.temperature = self.add_weight("temperature", [self.heads, 1, 1], initializer="ones", experimental_autocast=False)
+        self.temperature = add_float32_weight(self, "temperature", [self.heads, 1, 1], "ones")
         super().build(input_shape)
 
     def call(self, x, token=None):

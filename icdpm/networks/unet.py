@@ -4,11 +4,13 @@ import tensorflow as tf
 
 from icdpm.keras import keras
 from icdpm.networks.activations import swish
-from icdpm.networks.blocks import ResidualBlock, convolution
+from icdpm.networks.blocks import ResidualBlock
 from icdpm.networks.embedding import NoiseLevelEmbedding
+from icdpm.networks.layers import Network, convolution, take_each
 
 
-class DenoisingUNet(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="icdpm")
+class UNet(Network):
     """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
 
     Encoder: `encoder_blocks` residual blocks a level; decoder: one more a level, each concatenating one stored encoder
@@ -31,13 +33,12 @@ class DenoisingUNet(keras.layers.Layer):
       embedded: whether it is conditioned on a noise level; a network that regresses at once is not.
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout, zero_last: see `ResidualBlock`.
-      dtype: Keras policy; the output is always float32.
+      name, dtype: see `Network`; the output is always float32.
     """
 
     def __init__(
         self,
         channels,
-        dtype,
         *,
         multipliers=(1, 2, 3, 4),
         encoder_blocks=3,
@@ -51,8 +52,23 @@ class DenoisingUNet(keras.layers.Layer):
         dropout=0.0,
         zero_last=True,
         name="unet",
+        dtype="float32",
     ):
-        super().__init__(name=name, dtype=dtype, autocast=False)
+        arguments = {
+            "channels": channels,
+            "multipliers": tuple(multipliers),
+            "encoder_blocks": encoder_blocks,
+            "middle_blocks": middle_blocks,
+            "guided_levels": tuple(guided_levels),
+            "shared_projection": shared_projection,
+            "outputs": outputs,
+            "patch": patch,
+            "embedded": embedded,
+            "embedding_scale": embedding_scale,
+            "dropout": dropout,
+            "zero_last": zero_last,
+        }
+        super().__init__(name, dtype, **arguments)
 
         def block(filters, block_name, **kind):
             return ResidualBlock(filters, dtype, block_name, embedded=embedded, dropout=dropout, zero_last=zero_last, **kind)
@@ -60,19 +76,19 @@ class DenoisingUNet(keras.layers.Layer):
         widths = [channels * multiplier for multiplier in multipliers]
         levels = range(len(widths))
         self.guided_levels = tuple(guided_levels)
-        own_projections = () if shared_projection else self.guided_levels
+        own, shared = ((), self.guided_levels) if shared_projection else (self.guided_levels, ())
         self.patch = patch
+        self.blocks_per_level = encoder_blocks
         self.embedding = NoiseLevelEmbedding(channels, embedding_scale, dtype) if embedded else None
         self.stem = convolution(channels, 3, dtype, "stem")
+        # Flat lists, level by level: Keras saves lists of layers, but not lists of lists.
         self.encoder = [
-            [block(widths[level], f"encoder_{level}_{i}", guided=level in own_projections) for i in range(encoder_blocks)]
-            for level in levels
+            block(widths[level], f"encoder_{level}_{i}", guided=level in own) for level in levels for i in range(encoder_blocks)
         ]
-        shared = self.guided_levels if shared_projection else ()
         self.projections = {str(level): convolution(widths[level], 3, dtype, f"guidance_{level}") for level in shared}
         self.down = [block(widths[level], f"down_{level}", resample="down") for level in levels[:-1]]
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
-        self.decoder = [[block(widths[level], f"decoder_{level}_{i}") for i in range(encoder_blocks + 1)] for level in levels]
+        self.decoder = [block(widths[level], f"decoder_{level}_{i}") for level in levels for i in range(encoder_blocks + 1)]
         self.up = [block(widths[level], f"up_{level}", resample="up") for level in levels[1:]]
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
@@ -89,13 +105,14 @@ class DenoisingUNet(keras.layers.Layer):
         Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
         """
         reach = 1  # the head
-        for level, blocks in enumerate(self.decoder):
+        levels, count = range(len(self.down) + 1), self.blocks_per_level
+        for level in levels:
             if level > 0:
                 reach = -(-(reach + 2) // 2)  # both convolutions of `up` lie above the level
-            reach += 2 * len(blocks)
+            reach += 2 * (count + 1)
         reach += 2 * len(self.middle)
-        for level, blocks in reversed(list(enumerate(self.encoder))):
-            reach += 2 * len(blocks)
+        for level in reversed(levels):
+            reach += 2 * count
             if level > 0:
                 reach = 2 * (reach + 2)  # both convolutions of `down` lie at the level
         reach = self.patch * (reach + 1)  # the stem
@@ -107,12 +124,12 @@ class DenoisingUNet(keras.layers.Layer):
 
         At the first level: the stored features, and those of the widest block, four times over.
         """
-        encoder, decoder = (blocks[0][0].filters for blocks in (self.encoder, self.decoder))
+        encoder, decoder = (blocks[0].filters for blocks in (self.encoder, self.decoder))
         widest = decoder + (self.up[0].filters if self.up else encoder)
-        stored = encoder * (len(self.encoder[0]) + 1)
+        stored = encoder * (self.blocks_per_level + 1)
         return (stored + 4 * widest) * tf.as_dtype(self.compute_dtype).size / self.patch**2 + 128
 
-    def call(self, x, noise_level, guidance=None, dropout_seed=None):
+    def call(self, x, noise_level=None, guidance=None, dropout_seed=None):
         """One evaluation.
 
         Args:
@@ -138,7 +155,8 @@ class DenoisingUNet(keras.layers.Layer):
             x = tf.nn.space_to_depth(x, self.patch)
         features = self.stem(tf.cast(x, self.compute_dtype))
         stored = [features]
-        for level, blocks in enumerate(self.encoder):
+        levels, count = range(len(self.down) + 1), self.blocks_per_level
+        for level, blocks in enumerate(take_each(self.encoder, [count for _ in levels])):
             level_guidance = guidance[level] if level in self.guided_levels else None
             if str(level) in self.projections:
                 level_guidance = self.projections[str(level)](level_guidance)
@@ -150,8 +168,9 @@ class DenoisingUNet(keras.layers.Layer):
                 stored.append(features)
         for block in self.middle:
             features = apply(block, features)
-        for level in reversed(range(len(self.decoder))):
-            for block in self.decoder[level]:
+        decoder = list(take_each(self.decoder, [count + 1 for _ in levels]))
+        for level in reversed(levels):
+            for block in decoder[level]:
                 features = apply(block, tf.concat([features, stored.pop()], axis=-1))
             if level > 0:
                 features = apply(self.up[level - 1], features)

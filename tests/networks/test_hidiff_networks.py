@@ -21,7 +21,7 @@ def normal(*shape, seed=0):
 
 
 def transformer(guide, dtype="float32"):
-    return DeblurringTransformer(8, (1, 1, 1, 1), (1, 2, 4, 8), 1, 2.0, dtype, guide=guide, tokens=4, prior_width=6)
+    return DeblurringTransformer(8, (1, 1, 1, 1), (1, 2, 4, 8), 1, 2.0, guide=guide, tokens=4, prior_width=6, dtype=dtype)
 
 
 def test_first_weights_are_uniform_within_the_root_of_the_inputs():
@@ -90,7 +90,7 @@ def test_integration_adds_to_each_pixel_by_itself():
 
 @pytest.mark.parametrize("kind, channels", [("gelu", 6), ("leaky_relu", 3)])
 def test_the_latent_encoder_gives_tokens_at_any_size(kind, channels):
-    encoder = LatentEncoder(kind, 4, 1, 4, 16, 0.5, 4.0, "mixed_bfloat16", "encoder")
+    encoder = LatentEncoder(kind, 4, 1, 4, 16, dtype="mixed_bfloat16")
     for size in ((8, 8), (24, 40)):
         tokens = encoder(normal(2, *size, channels))
         assert tokens.shape == (2, 16, 16) and tokens.dtype == tf.float32

@@ -18,7 +18,7 @@ def normal(*shape, seed=0):
 
 
 def small_unet(dtype="float32", **options):
-    return NAFUNet(8, dtype, multipliers=(1, 2, 3), blocks=(1, 2, 1, 1, 1), zero_last=False, **options)
+    return NAFUNet(8, dtype=dtype, multipliers=(1, 2, 3), blocks=(1, 2, 1, 1, 1), zero_last=False, **options)
 
 
 def stock_layer_norm(x):
@@ -127,8 +127,9 @@ def test_a_shared_projection_is_one_for_all_blocks_of_a_level():
 
 def test_blocks_of_each_level_are_as_many_as_asked_for():
     unet = small_unet()
-    assert [len(blocks) for blocks in unet.encoder] == [1, 2, 1] and [len(blocks) for blocks in unet.decoder] == [1, 1]
-    assert [blocks[0].filters for blocks in unet.encoder] == [8, 16, 24]
+    assert [block.name for block in unet.encoder] == ["encoder_0_0", "encoder_1_0", "encoder_1_1", "encoder_2_0"]
+    assert [block.name for block in unet.decoder] == ["decoder_0_0", "decoder_1_0"]
+    assert [block.filters for block in unet.encoder] == [8, 16, 16, 24]
 
 
 def test_unet_of_patches_in_bfloat16():
@@ -155,7 +156,7 @@ def test_unet_is_equivariant_to_shifts_by_its_factor():
 
 
 def test_guidance_network_keeps_the_resolution():
-    network = NAFGuidanceNetwork(4, "mixed_bfloat16", outputs=1, blocks=2, name="guidance_1")
+    network = NAFGuidanceNetwork(4, blocks=2, dtype="mixed_bfloat16")
     features, regression = network(tf.constant(normal(2, 7, 9, 1)))
     assert features.shape == (2, 7, 9, 4) and features.dtype == tf.bfloat16
     assert regression.shape == (2, 7, 9, 1) and regression.dtype == tf.float32

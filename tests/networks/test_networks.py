@@ -11,9 +11,9 @@ from icdpm.networks.blocks import ResidualBlock
 from icdpm.networks.embedding import NoiseLevelEmbedding
 from icdpm.networks.flops import convolution_flops
 from icdpm.networks.guidance import GuidanceNetwork
+from icdpm.networks.layers import zero_weights
 from icdpm.networks.resampling import average_pool, repeat_pixels
-from icdpm.networks.unet import DenoisingUNet
-from icdpm.systems.weights import to_be_loaded
+from icdpm.networks.unet import UNet
 
 
 def normal(*shape, seed=0):
@@ -25,7 +25,7 @@ def parameters(*layers):
 
 
 def small_unet(**options):
-    return DenoisingUNet(8, "float32", multipliers=(1, 2, 3), encoder_blocks=1, zero_last=False, **options)
+    return UNet(8, multipliers=(1, 2, 3), encoder_blocks=1, zero_last=False, **options)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [(tf.float32, 1e-6), (tf.bfloat16, 0.02)])
@@ -88,7 +88,7 @@ def test_unet_listens_to_guidance_and_noise_level():
 def test_a_shared_projection_is_one_for_all_blocks_of_a_level():
     """With one convolution in each block, all alike, it is the same network."""
     options = {"multipliers": (1, 2), "encoder_blocks": 2, "zero_last": False, "guided_levels": (1,)}
-    shared, own = (DenoisingUNet(8, "float32", shared_projection=sharing, **options) for sharing in (True, False))
+    shared, own = (UNet(8, shared_projection=sharing, **options) for sharing in (True, False))
     inputs = tf.constant(normal(2, 16, 24, 6)), tf.constant([0.3, 0.3]), {1: tf.constant(normal(2, 8, 12, 5))}
     result, _ = shared(*inputs), own(*inputs)
     named = {variable.name: variable for variable in shared.variables}
@@ -148,7 +148,7 @@ def test_weights_do_not_depend_on_image_size():
 
 
 def test_guidance_network_keeps_the_resolution():
-    network = GuidanceNetwork(4, "mixed_bfloat16", outputs=1, name="guidance_1")
+    network = GuidanceNetwork(4, dtype="mixed_bfloat16")
     features, regression = network(tf.constant(normal(2, 7, 9, 1)))
     assert features.shape == (2, 7, 9, 4) and features.dtype == tf.bfloat16
     assert regression.shape == (2, 7, 9, 1) and regression.dtype == tf.float32
@@ -171,15 +171,15 @@ TABLE_11 = [
 )
 def test_table_11(guidance_channels, channels, count, flops, shared):
     guided_levels = (1, 2, 3) if guidance_channels else ()
-    unet = DenoisingUNet(channels, "float32", guided_levels=guided_levels, shared_projection=shared)
+    unet = UNet(channels, guided_levels=guided_levels, shared_projection=shared)
     scales = (1, 2, 3) if guidance_channels else ()
-    guides = {k: GuidanceNetwork(guidance_channels, "float32", outputs=1, name=f"guidance_{k}") for k in scales}
+    guides = {k: GuidanceNetwork(guidance_channels, name=f"guidance_{k}") for k in scales}
 
     def step(x, noise_level, gray):
         features = {k: guide(average_pool(gray, 2**k))[0] for k, guide in guides.items()}
         return unet(x, noise_level, features)
 
     shapes = [tf.TensorSpec([1, 720, 1280, 6]), tf.TensorSpec([1]), tf.TensorSpec([1, 720, 1280, 1])]
-    with to_be_loaded():  # no random numbers, which nobody looks at
+    with zero_weights():  # no random numbers, which nobody looks at
         assert convolution_flops(step, *shapes) == flops
     assert parameters(unet, *guides.values()) == count

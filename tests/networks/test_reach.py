@@ -8,7 +8,7 @@ from icdpm.keras import keras
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.naf_guidance import NAFGuidanceNetwork
 from icdpm.networks.naf_unet import NAFUNet
-from icdpm.networks.unet import DenoisingUNet
+from icdpm.networks.unet import UNet
 
 
 def furthest(network, call, shape, window):
@@ -29,9 +29,8 @@ def furthest(network, call, shape, window):
     "multipliers, encoder_blocks, middle_blocks, patch", [((1,), 1, 1, 1), ((1, 2), 2, 0, 2), ((1, 1, 2), 1, 1, 1)]
 )
 def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
-    unet = DenoisingUNet(
+    unet = UNet(
         2,
-        "float32",
         multipliers=multipliers,
         encoder_blocks=encoder_blocks,
         middle_blocks=middle_blocks,
@@ -46,7 +45,7 @@ def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
 )
 def test_of_the_denoiser_of_naf_blocks(multipliers, blocks, patch):
     # Layer norm makes nothing of channels that are all the same, as the others' are here: these keep their random weights.
-    check(NAFUNet(4, "float32", multipliers=multipliers, blocks=blocks, patch=patch, zero_last=False))
+    check(NAFUNet(4, multipliers=multipliers, blocks=blocks, patch=patch, zero_last=False))
 
 
 def check(unet):
@@ -60,8 +59,8 @@ def check(unet):
 @pytest.mark.parametrize(
     "network",
     [
-        GuidanceNetwork(2, "float32", outputs=1, middle_blocks=1, zero_last=False, name="guidance"),
-        NAFGuidanceNetwork(4, "float32", outputs=1, blocks=3, zero_last=False, name="guidance"),
+        GuidanceNetwork(2, middle_blocks=1, zero_last=False, name="guidance"),
+        NAFGuidanceNetwork(4, blocks=3, zero_last=False, name="guidance"),
     ],
 )
 def test_of_a_guidance_network(network):
