@@ -3,16 +3,27 @@
 import json
 import shutil
 
+import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, reason_of
 from icdpm.files import make_folder_atomically, remove_folder, write_atomically
+from icdpm.keras import tf_variable
 from icdpm.storage import is_remote
-from icdpm.systems.weights import named_variables, save_weights
+from icdpm.systems.weights import averaged_weights, named_variables, read_arrays, save_weights
 from icdpm.systems.workdir import MARKER, best_file, checkpoint_folder, checkpoint_steps, read_best
-from icdpm.training.optimizer import averaged_weights
 
-# What TensorFlow raises for files that were cut, depending on where.
+_STATE = "state.npz"
+# Where checkpoints of before there was state.npz hold the state: TensorFlow's keys, by the number of the weight.
+_OLD_STATE = "state"
+_OLD_KEYS = {
+    "weights": "weights/{}/.ATTRIBUTES/VARIABLE_VALUE",
+    "m": "weights/{}/.OPTIMIZER_SLOT/optimizer/awg_optimizer/m/.ATTRIBUTES/VARIABLE_VALUE",
+    "v": "weights/{}/.OPTIMIZER_SLOT/optimizer/awg_optimizer/v/.ATTRIBUTES/VARIABLE_VALUE",
+    "average": "weights/{}/.OPTIMIZER_SLOT/optimizer/average/.ATTRIBUTES/VARIABLE_VALUE",
+}
+_OLD_ITERATIONS = "optimizer/iter/.ATTRIBUTES/VARIABLE_VALUE"
+# What TensorFlow and NumPy raise for files that were cut, depending on where.
 _DAMAGE = (AssertionError, ValueError, TypeError, LookupError, RuntimeError, OSError, tf.errors.OpError)
 
 
@@ -24,7 +35,7 @@ class Checkpoints:
 
     Args:
       workdir: the run's folder.
-      system: a system whose optimizer is made by `make_optimizer`.
+      system: an `ImageRestorer` that is compiled with the config's own optimizer.
       keep: how many of the latest are kept; the best is kept besides.
     """
 
@@ -32,7 +43,6 @@ class Checkpoints:
         self.workdir = workdir
         self.system = system
         self.keep = keep
-        self._state = tf.train.Checkpoint(weights=list(named_variables(system).values()), optimizer=system.optimizer)
 
     def save(self, step):
         """Writes the checkpoint of this step, unless it is there, and removes those no longer kept."""
@@ -44,7 +54,7 @@ class Checkpoints:
             self._clear_leftovers(folder)
             try:
                 with make_folder_atomically(folder, marker=MARKER) as temporary:
-                    self._state.write(str(temporary / "state"))
+                    np.savez(temporary / _STATE, **{name: each.numpy() for name, each in training_state(self.system).items()})
                     save_weights(temporary / MARKER, averaged_weights(self.system))
             except (OSError, tf.errors.OpError) as error:
                 raise IcdpmError(f"cannot write the checkpoint {folder}: {reason_of(error)}") from error
@@ -78,7 +88,7 @@ class Checkpoints:
         return json.loads(best_file(self.workdir).read_text())[name]
 
     def restore_latest(self):
-        """Sets system and optimiser to the latest checkpoint, if there is one; returns its step, else 0.
+        """Sets model and optimizer to the latest checkpoint, if there is one; returns its step, else 0.
 
         Raises:
           IcdpmError: the checkpoint cannot be read.
@@ -88,9 +98,40 @@ class Checkpoints:
             return 0
         folder = checkpoint_folder(self.workdir, steps[-1])
         try:
-            self._state.read(str(folder / "state")).assert_consumed()
-        except _DAMAGE as error:
+            state = training_state(self.system)
+            arrays = _read_state(folder)
+            if arrays.keys() != state.keys():
+                raise LookupError(f"it lacks or has {sorted(arrays.keys() ^ state.keys())[0]}")
+            for name, variable in state.items():
+                variable.assign(arrays[name])
+        except (*_DAMAGE, IcdpmError) as error:
             raise IcdpmError(
                 f"the checkpoint {folder} is damaged ({reason_of(error)}); delete that folder to continue from the one before"
             ) from error
         return steps[-1]
+
+
+def training_state(system):
+    """Returns {name: `tf.Variable`} of all that training needs: weights, moments, averages and the number of steps.
+
+    The names are those of the weights after 'weights/', 'm/', 'v/' and 'average/', and do not depend on the version of Keras.
+    """
+    optimizer, weights = system.optimizer, named_variables(system)
+    state = {f"weights/{name}": variable for name, variable in weights.items()}
+    kinds = {"m": optimizer.first_moments, "v": optimizer.second_moments, "average": optimizer.averages}
+    for number, name in enumerate(list(weights)[: len(optimizer.averages)]):  # the trained weights come first
+        state |= {f"{kind}/{name}": variables[number] for kind, variables in kinds.items()}
+    return {**state, "iterations": tf_variable(optimizer.iterations)}
+
+
+def _read_state(folder):
+    """{name: array} of a checkpoint, as `training_state` names them."""
+    if (folder / _STATE).exists():
+        return read_arrays(folder / _STATE)
+    reader = tf.train.load_checkpoint(str(folder / _OLD_STATE))
+    keys = reader.get_variable_to_shape_map()
+    names = list(read_arrays(folder / MARKER))  # in the order in which the weights were numbered
+    arrays = {"iterations": reader.get_tensor(_OLD_ITERATIONS)}
+    for kind, key in _OLD_KEYS.items():
+        arrays |= {f"{kind}/{name}": reader.get_tensor(key.format(i)) for i, name in enumerate(names) if key.format(i) in keys}
+    return arrays

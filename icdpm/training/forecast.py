@@ -1,14 +1,16 @@
 """What a run will take, before it is begun: parameters, operations, memory, input, hours."""
 
 import dataclasses
+import functools
 
 import tensorflow as tf
 
 from icdpm.networks.footprint import footprint
-from icdpm.systems.registry import make_system
+from icdpm.networks.layers import zero_weights
+from icdpm.systems.registry import build_model
 from icdpm.systems.stages import in_words, stages_of
-from icdpm.systems.weights import to_be_loaded
-from icdpm.training.optimizer import make_optimizer
+from icdpm.systems.training_step import gradients_of, validation_losses
+from icdpm.systems.weights import named_variables
 
 _GIB = 2**30
 
@@ -80,22 +82,22 @@ def forecast(config, replicas):
     """
     config = config.copy_and_resolve_references()
     parts, config.optimizer.accumulation = config.optimizer.accumulation, 1
-    with to_be_loaded():
-        system = make_system(config)
-    system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
+    with zero_weights():
+        system = build_model(config)
+    system.compile()
     stages = stages_of(config)
-    trained = sum(_bytes(variable) for variable in system.trainable_variables)
+    trained = sum(_bytes(variable) for variable in system.trainable_tensors)
     flops, working = [], []
     for stage in stages:
         share = max(stage.batch // (replicas * parts), 1)
-        count, held = footprint(system.gradients, batch_of(system, share, stage.crop))
+        count, held = footprint(functools.partial(gradients_of, system), batch_of(system, share, stage.crop))
         flops.append(count * stage.batch // share)
         # Parts of a batch add up to gradients that are kept besides.
         working.append(held + (trained if parts > 1 else 0))
     run, crop = config.run, max(stage.crop for stage in stages)
     return Forecast(
-        parameters=sum(variable.shape.num_elements() for variable in system.trainable_variables),
-        weights=sum(_bytes(variable) for variable in system.variables),
+        parameters=sum(variable.shape.num_elements() for variable in system.trainable_tensors),
+        weights=sum(_bytes(variable) for variable in named_variables(system).values()),
         state=3 * trained,
         working=max(working),
         step_flops=tuple(flops),
@@ -113,7 +115,7 @@ def _flops_of_restoring(system, crop):
     images = batch["blurry"]
     told = tf.function(system.conditions, autograph=False).get_concrete_function(images).structured_outputs
     told = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), told)
-    losses, _ = footprint(system.test_step, batch)
+    losses, _ = footprint(functools.partial(validation_losses, system), batch)
     conditions, _ = footprint(system.conditions, images)
     evaluation, _ = footprint(system.denoise, images, images, tf.TensorSpec([1]), told)
     return losses + conditions + system.plan(system.settings()).steps * evaluation

@@ -1,8 +1,10 @@
 """Steps of a run, several to a call, and what they say: on the device until somebody looks."""
 
+import functools
+
 import tensorflow as tf
 
-from icdpm.systems.training_step import mean_over_replicas
+from icdpm.systems.training_step import gradients_of, mean_over_replicas, take_step, update
 
 
 class Steps:
@@ -12,7 +14,7 @@ class Steps:
     graph is the same, and so are the weights.
 
     Args:
-      system: a system whose optimizer is made by `make_optimizer`.
+      system: an `ImageRestorer` that is compiled with the config's own optimizer.
       strategy: of `make_strategy`.
       dataset: the stage's distributed batches.
       compiled: whether XLA compiles the step. Of one replica that is one function. Of several it is two, with the mean over the
@@ -21,7 +23,7 @@ class Steps:
 
     def __init__(self, system, strategy, dataset, compiled):
         self._strategy = strategy
-        self._step = _compiled_step(system, strategy) if compiled else system.train_step
+        self._step = _compiled_step(system, strategy) if compiled else functools.partial(take_step, system)
         self._batches = iter(dataset)
         self._names = ()
         self._take = tf.function(self._take_in_graph, autograph=False)
@@ -67,10 +69,10 @@ class Numbers:
 
 def _compiled_step(system, strategy):
     if strategy.num_replicas_in_sync == 1:
-        return tf.function(system.train_step, jit_compile=True, autograph=False)
-    gradients = tf.function(system.gradients, jit_compile=True, autograph=False)
-    update = tf.function(system.update, jit_compile=True, autograph=False)
-    return lambda batch: update(*mean_over_replicas(*gradients(batch)))
+        return tf.function(functools.partial(take_step, system), jit_compile=True, autograph=False)
+    gradients = tf.function(functools.partial(gradients_of, system), jit_compile=True, autograph=False)
+    updated = tf.function(functools.partial(update, system), jit_compile=True, autograph=False)
+    return lambda batch: updated(*mean_over_replicas(*gradients(batch)))
 
 
 def next_stop(step, run, stage_stop):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import storage_path
-from icdpm.systems.registry import make_system, system_class
+from icdpm.systems.registry import build_model, system_class
 from icdpm.systems.stages import largest_crop, stages_of
 from icdpm.systems.weights import load_fitting_weights
 from icdpm.systems.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
@@ -17,7 +17,6 @@ from icdpm.training.guards import FiniteGuard, StopOnSignal
 from icdpm.training.lock import locked
 from icdpm.training.loop import Numbers, Steps, is_due, next_stop
 from icdpm.training.notes import changed_data, changed_fields, note_config, note_data
-from icdpm.training.optimizer import make_optimizer
 from icdpm.training.progress import Progress
 from icdpm.training.quiet import compile_something_quietly
 from icdpm.training.strategy import is_chief
@@ -81,8 +80,8 @@ def train(
 
         # Model and optimiser.
         with strategy.scope():
-            system = make_system(config)
-            if start_from:  # before the optimiser is made, whose averages begin with the weights
+            system = build_model(config)
+            if start_from:  # before the optimizer is built, whose averages start from the weights
                 said = load_fitting_weights(
                     weights_file(start_from, choose_step(start_from)),
                     system,
@@ -91,8 +90,7 @@ def train(
                 )
                 if chief:
                     print(said)
-            optimizer = make_optimizer(config.optimizer, system.trainable_variables)
-            system.compile(optimizer=optimizer)
+            system.compile()
         checkpoints = Checkpoints(workdir, system, config.run.keep_checkpoints)
 
         # Continue where the latest checkpoint ends.

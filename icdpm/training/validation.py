@@ -1,22 +1,22 @@
 """What a run's averaged weights reach on pictures that it does not train on."""
 
-import contextlib
-
 import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
+from icdpm.systems.sampling import sample_in_graph
+from icdpm.systems.training_step import validation_losses
 
 
 class Validation:
     """Losses, one restoration a picture, its PSNR and its colour drift, always with the same random numbers.
 
-    All replicas take part, each with pictures of its own, and in the precision of the step. It is the run's own system that is
-    measured, whose weights and averages change places for the time: there is no other.
+    All replicas take part, each with pictures of its own, and in the precision of the step. The run's own model is measured,
+    whose weights and averages change places for the time.
 
     Args:
-      system: a system whose optimizer is made by `make_optimizer`.
+      system: an `ImageRestorer` that is compiled with the config's own optimizer.
       strategy: of `make_strategy`.
       batches: list of {'blurry', 'sharp', 'index'} arrays, the same for every worker.
     """
@@ -27,7 +27,6 @@ class Validation:
         self._strategy = strategy
         self._plan = system.plan(system.settings())
         self._measure = tf.function(self._measure_on_replicas, autograph=False)
-        self._swap = tf.function(lambda: strategy.run(self._swap_on_replica), autograph=False)
 
     def run(self):
         """Measures the averaged weights; every worker has to.
@@ -38,7 +37,7 @@ class Validation:
           pictures: float32 [pictures, height, width, 3] in [0, 1], each blurry | the system's pictures | restored | sharp).
         """
         rows, pictures = [], []
-        with self._strategy.scope(), self._averaged():
+        with self._strategy.scope(), self.system.averages():
             for part, made in self._measured_parts():
                 pictures.append(_strip(part, made["inside"], made["restored"]))
                 losses = {name: float(values[0]) for name, values in made["losses"].items()}
@@ -47,21 +46,6 @@ class Validation:
                     rows.append([psnr(restored, sharp), psnr(blurry, sharp), *drift, *losses.values()])
         names = ["psnr", "psnr_blurry", "error_red", "error_green", "error_blue", *losses]
         return dict(zip(names, np.mean(rows, axis=0).tolist())), np.concatenate(pictures)
-
-    @contextlib.contextmanager
-    def _averaged(self):
-        """Within it the weights are the averages; afterwards they are what they were, bit for bit."""
-        self._swap()
-        try:
-            yield
-        finally:
-            self._swap()
-
-    def _swap_on_replica(self):
-        done = []
-        for variable in self.system.trainable_variables:
-            with tf.control_dependencies(done):  # one after the other: no copy of them all
-                done = self.system.optimizer.swap(variable)
 
     def _measured_parts(self):
         """(a part of a batch, what `_measure` made of it) for all parts of all batches, as arrays."""
@@ -89,11 +73,11 @@ class Validation:
         """{'losses': {name: [1]}, 'restored': images, 'inside': the system's pictures} of a batch, with the present weights."""
         blurry = batch["blurry"]
         seeds = example_seeds([self.system.config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
-        losses = self.system.test_step(batch)
+        losses = validation_losses(self.system, batch)
         conditions = self.system.conditions_of_pairs(batch)
         return {
             "losses": {name: loss[None] for name, loss in losses.items()},
-            "restored": self.system.draw_in_graph(blurry, conditions, self._plan, seeds),
+            "restored": sample_in_graph(self.system, blurry, conditions, self._plan, seeds),
             "inside": self.system.pictures(conditions),
         }
 
