@@ -122,9 +122,9 @@ def prepared_runs(tmp_path_factory, write_config):
 @pytest.fixture(scope="session")
 def micro_system():
     """An untrained system of micro_config. Tests leave its weights as they are."""
-    from icdpm.systems.registry import make_system
+    from icdpm.systems.registry import build_model
 
-    return make_system(_micro_config())
+    return build_model(_micro_config())
 
 
 @pytest.fixture(scope="session")

@@ -132,7 +132,7 @@ def test_an_interrupt_is_one_line(command):
 
 
 def test_tensorflow_and_what_is_built_on_it_are_quiet(command):
-    done = command("--photo=a", "--failure=import icdpm.training.addons, tensorflow_datasets")
+    done = command("--photo=a", "--failure=import tensorflow_addons, tensorflow_datasets")
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
 
 

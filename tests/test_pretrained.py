@@ -39,7 +39,7 @@ def copied(tmp_path):
 def test_its_config_of_an_earlier_version_means_what_it_did(restorer):
     """Later fields are absent in its file and hold what was done before; its weights are loaded by their names."""
     written = json.loads((pretrained.WORKDIR / "config.json").read_text())["guidance"]
-    guidance = restorer.system.config.guidance
+    guidance = restorer.config.guidance
     later = {name: guidance[name] for name in ("projection", "noise_at_inference") if name not in written}
     assert later == {"projection": "block", "noise_at_inference": False} and guidance.route == written["route"] == "latent"
 
@@ -50,9 +50,9 @@ def deblur(folder, *arguments):
 
 
 def test_its_presets_are_its_own(restorer):
-    chosen = {name: restorer.system.settings(name) for name in ("fast", "balanced")}
+    chosen = {name: restorer.settings(name) for name in ("fast", "balanced")}
     assert chosen["balanced"].evaluations == 1  # more do not pay: results/presets.md
-    assert set(restorer.system.own_presets) == set(chosen)
+    assert set(restorer.own_presets) == set(chosen)
     assert "not for this model" in (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
 
 
@@ -115,17 +115,17 @@ def test_truncated_weights_restore_nothing(copied, share, tmp_path):
 def test_a_flipped_byte_anywhere_is_noticed(copied, restorer):
     _, weights = copied
     content = weights.read_bytes()
-    before = restorer.system.get_weights()
+    before = restorer.get_weights()
     for place in np.random.default_rng(0).integers(len(content), size=12).tolist():
         damaged = bytearray(content)
         damaged[place] ^= 0x10
         weights.write_bytes(damaged)
         try:
-            load_weights(weights, restorer.system)
+            load_weights(weights, restorer)
         except IcdpmError as error:
             assert "is damaged" in str(error) or "another configuration" in str(error)
         # What changes no number, such as a date in the archive, does no harm.
-        for ours, theirs in zip(restorer.system.get_weights(), before):
+        for ours, theirs in zip(restorer.get_weights(), before):
             np.testing.assert_array_equal(ours, theirs)
 
 

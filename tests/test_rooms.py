@@ -30,12 +30,14 @@ KNOWS = {
     "configs": GROUND | {"systems"},
     "icdpm_experiments": set(ROOMS[:-1]) - {"commands"},
 }
+# Methods of every model that import what is built on models, when they are called.
+WHEN_CALLED = {"icdpm/systems/system.py": {"icdpm.restoration.api.restore_any"}}
 WITHOUT_TENSORFLOW = ("photos", "albums")
 # What Keras 3 has no more, or has otherwise, and the one module that may use it.
 OF_KERAS_2 = {
     r"\btf\.keras\b|\btf_keras\b|^(from|import) keras\b": "icdpm/keras.py",
-    r"\boptimizers\.legacy\b|\btensorflow_addons\b": "icdpm/training/addons.py",
-    r"\b(v|variable|kernel|weight|average)\.name\b": "icdpm/systems/weights.py",
+    r"\boptimizers\.legacy\b|\btensorflow_addons\b": None,
+    r"\b(v|variable|kernel|weight|average)\.name\b": "icdpm/keras.py",
     r"\._dtype_policy\b": None,
     r"\.submodules\b": None,
 }
@@ -57,9 +59,11 @@ def room_of(module):
 
 
 def imported(path):
+    when_called = WHEN_CALLED.get(str(path.relative_to(ROOT)), ())
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            names = (f"{node.module}.{name.name}" for name in node.names)
+            yield from (name for name in names if name not in when_called)
         elif isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
 

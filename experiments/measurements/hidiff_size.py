@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.networks.flops import multiply_adds
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm_experiments.paper.hidiff_ablation import MODELS as ABLATION_MODELS
 from icdpm_experiments.paper.published_hidiff import ABLATION, MODEL_SIZES
 from icdpm_experiments.results import print_table, write_results
@@ -36,7 +36,7 @@ def count(config):
     """(parameters, multiply-adds of one restoration at 256×256, those of its chain's denoiser) of a config's model."""
     config.precision = "float32"
     config.prior.latent_encoder = False
-    system = make_system(config)
+    system = build_model(config)
 
     def restored(blurry):
         return system.denoise(blurry, blurry, None, system.conditions(blurry))
@@ -44,7 +44,7 @@ def count(config):
     chain = 0
     if system.condition_encoder is not None:
         tokens = tf.TensorSpec([1, config.prior.side**2, config.prior.width])
-        step = multiply_adds(lambda noisy, condition: system.denoiser(noisy, condition, 1), tokens, tokens)
+        step = multiply_adds(lambda noisy, condition: system.denoiser(noisy, condition, step=1), tokens, tokens)
         chain = config.chain.steps * sum(step.values())
     parameters = sum(variable.shape.num_elements() for variable in system.variables)
     return parameters, sum(multiply_adds(restored, _IMAGE).values()), chain

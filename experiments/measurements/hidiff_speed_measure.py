@@ -7,11 +7,15 @@ the second stage on a batch of 4. PRECISION: float32 or bfloat16. The last line 
 """
 
 import contextlib
+import functools
 import json
 import sys
 import time
 
 import numpy as np
+
+from icdpm.systems.sampling import sample
+from icdpm.systems.training_step import take_step
 
 BATCH = 4
 
@@ -19,10 +23,10 @@ BATCH = 4
 def main(whose, what, precision, height, width, repeats, reference, *changes):
     """Measures and prints."""
     from icdpm.configs import load_config
-    from icdpm.systems.registry import make_system
+    from icdpm.systems.registry import build_model
 
     policy = "mixed_bfloat16" if whose == "ours" and precision == "bfloat16" else "float32"
-    system = make_system(load_config("hidiff_gopro", [f"precision={policy}", *changes]))
+    system = build_model(load_config("hidiff_gopro", [f"precision={policy}", *changes]))
     shape = [BATCH if what == "train" else 1, int(height), int(width), 3]
     pictures = np.random.default_rng(0).uniform(0.0, 1.0, [2, *shape]).astype(np.float32)
     if whose == "ours":
@@ -41,14 +45,13 @@ def main(whose, what, precision, height, width, repeats, reference, *changes):
 def _ours(system, what, pictures):
     import tensorflow as tf
 
-    from icdpm.training.optimizer import make_optimizer
 
     blurry, sharp = tf.constant(2.0 * pictures - 1.0)
     if what == "restore":
         plan = system.plan(system.settings())
-        return lambda: system.draw(blurry, system.compiled_conditions(blurry), plan, tf.zeros([1, 2], tf.int64)).numpy()
-    system.compile(optimizer=make_optimizer(system.config.optimizer, system.trainable_variables))
-    step = tf.function(system.train_step, autograph=False)
+        return lambda: sample(system, blurry, system.compiled_conditions(blurry), plan, tf.zeros([1, 2], tf.int64)).numpy()
+    system.compile()
+    step = tf.function(functools.partial(take_step, system), autograph=False)
     batch = {"blurry": blurry, "sharp": sharp, "index": tf.range(BATCH, dtype=tf.int64)}
     return lambda: step(batch)["loss"].numpy()
 

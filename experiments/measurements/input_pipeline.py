@@ -7,6 +7,7 @@ Each pipeline runs in a process of its own on the same frames and the same two c
 no release for Python 3.12 and later, and is left out there.
 """
 
+import functools
 import tempfile
 import time
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
 from icdpm.errors import IcdpmError
+from icdpm.systems.training_step import take_step
 from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.measurements.input_measure import BATCH, CORES, CROP
 from icdpm_experiments.paper.published import TABLE11
@@ -102,18 +104,17 @@ def _tiny_need():
     import tensorflow as tf
 
     from icdpm.configs import load_config
-    from icdpm.systems.registry import make_system
-    from icdpm.training.optimizer import make_optimizer
+    from icdpm.systems.registry import build_model
     from icdpm.training.quiet import compile_something_quietly
 
     compile_something_quietly()
     config = load_config("tiny")
-    system = make_system(config)
-    system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
+    system = build_model(config)
+    system.compile()
     batch, crop = config.data.batch, config.data.crop
     blurry, sharp = tf.random.uniform([2, batch, crop, crop, 3], -1.0, 1.0)
     examples = {"blurry": blurry, "sharp": sharp, "index": tf.range(batch, dtype=tf.int64)}
-    step = tf.function(system.train_step, autograph=False)
+    step = tf.function(functools.partial(take_step, system), autograph=False)
     step(examples)
     started = time.perf_counter()
     for _ in range(_STEPS):

@@ -99,7 +99,7 @@ def priors_along_chain(system, blurry):
 
     def network(noisy, step):
         priors.append(noisy)
-        return system.denoiser(noisy, condition, step)
+        return system.denoiser(noisy, condition, step=step)
 
     last = system.chain.follow(network, system._start_of_chain(1))
     return [*priors, last]

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.networks.flops import convolution_flops
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm_experiments.paper.published import TABLE11
 from icdpm_experiments.results import print_table, write_results
 
@@ -20,7 +20,7 @@ NOTES = [
 
 def count(config):
     """Parameters and FLOPs of one evaluation at 720×1280, with what is computed once a picture, of a config's model."""
-    system = make_system(config)
+    system = build_model(config)
 
     def step(x_gamma, blurry, gamma):
         return system.denoise(x_gamma, blurry, gamma, system.conditions(blurry))

@@ -40,7 +40,7 @@ flags.DEFINE_integer("seed", 0, "Seed of the samples: the same one gives the sam
 
 
 def given_changes():
-    """What the flags change of a model's settings, as `icdpm.systems.system.System.settings` takes it."""
+    """What the flags change of a model's settings, as `icdpm.systems.system.ImageRestorer.settings` takes it."""
     return {name: FLAGS[name].value for name in ("preset", *SETTINGS)}
 
 

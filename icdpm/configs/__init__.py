@@ -28,7 +28,12 @@ def load_config(name, changes=()):
     Raises:
       IcdpmError: no such file, a file that fails, an unknown field or a wrong value.
     """
-    config = check_config(_get_config(_FOLDER / f"{name}.py" if str(name) in config_names() else Path(name)))
+    return change_config(_get_config(_FOLDER / f"{name}.py" if str(name) in config_names() else Path(name)), changes)
+
+
+def change_config(config, changes=()):
+    """The checked config that a config becomes by changes, which are as of `load_config`."""
+    config = check_config(config)
     for change in changes:
         _make(change, config)
     return check_config(config)

@@ -14,6 +14,7 @@ from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
 from icdpm.restoration.moments import Moments
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.result import Restored, to_inside
+from icdpm.systems.sampling import sample_in_tiles, unpadded_pictures
 from icdpm.tiles.picture import Picture
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
@@ -78,6 +79,7 @@ def restore(
         the model gives numbers that are not finite.
       MemoryError: there is less memory than it takes.
     """
+    system.check_process()
     samples = settings.samples
     if spread and samples < 2:
         raise IcdpmError("one sample has no spread; draw two or more")
@@ -112,7 +114,7 @@ def restore(
     if keep_inside:
         # Conditions that are not maps are those of the whole picture already.
         whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, Strips) else each, conditions)
-        inside = to_inside(system.pictures_of_size(whole, picture.height, height, width), image)
+        inside = to_inside(unpadded_pictures(system, whole, picture.height, height, width), image)
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     moments = Moments(image.shape, spread) if samples > 1 else None
@@ -120,7 +122,7 @@ def restore(
     for first in range(0, samples, at_once):
         some = seeds[first : first + at_once]
         share = len(some) / tiling.count
-        drawn = system.draw_in_tiles(picture, conditions, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
+        drawn = sample_in_tiles(system, picture, conditions, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
         for rows in strip_rows(slice(0, height), width):
             for number, values in enumerate(np.asarray(drawn.window(rows, slice(0, width))), first):
                 if not np.isfinite(values).all():

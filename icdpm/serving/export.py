@@ -12,6 +12,7 @@ from icdpm.serving.model_card import model_card
 from icdpm.serving.signatures import all_signatures
 from icdpm.serving.warmup import WARMUP_FILE, import_messages, write_warmup
 from icdpm.systems.config import config_to_json
+from icdpm.systems.weights import named_variables
 from icdpm.systems.workdir import choose_step, load, weights_file
 
 _WEIGHTS = "variables/variables.data-00000-of-00001"
@@ -29,7 +30,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
       output: a new folder; for TensorFlow Serving its name is the model's version, a number: MODELS/icdpm/1.
       checkpoint, precision: see `icdpm.systems.workdir.load`.
       seed, max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
-      **changes: preset and settings of `System.settings`, for `serving_default` and `restore`.
+      **changes: preset and settings of `ImageRestorer.settings`, for `serving_default` and `restore`.
 
     Raises:
       IcdpmError: there is something at `output`, or no such workdir or checkpoint, or no averaged weights in it; or
@@ -79,7 +80,7 @@ def _trace(system, settings, presets, seed, max_pixels):
 def _save(folder, system, signatures, extra):
     # The Keras model itself would be saved with graphs of each of its layers.
     module = tf.Module(name="icdpm")
-    module.weights = list(system.variables)
+    module.weights = list(named_variables(system).values())
     tf.saved_model.save(module, str(folder), signatures=signatures)
     (folder / WARMUP_FILE).parent.mkdir()
     write_warmup(folder / WARMUP_FILE, signatures, extra)

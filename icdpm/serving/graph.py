@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from icdpm.graphs.padding import pad_in_graph
 from icdpm.restoration.restore import PIXELS_AT_ONCE
+from icdpm.systems.sampling import sample_in_graph
 
 
 def restore_in_graph(system, image, plan, seeds):
@@ -27,7 +28,7 @@ def restore_in_graph(system, image, plan, seeds):
         some = seeds[first : first + at_once]
         count = tf.shape(some)[0]
         told = tf.nest.map_structure(lambda features: tf.repeat(features, count, axis=0), conditions)
-        drawn = system.draw_in_graph(tf.repeat(padded, count, axis=0), told, plan, some)
+        drawn = sample_in_graph(system, tf.repeat(padded, count, axis=0), told, plan, some)
         return first + count, total + tf.reduce_sum(tf.cast(drawn, tf.float64), axis=0)
 
     start = [tf.constant(0), tf.zeros_like(padded[0], tf.float64)]

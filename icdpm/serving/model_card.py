@@ -17,7 +17,7 @@ def model_card(*, workdir, step, system, signatures, extra, settings, presets, s
     Args:
       workdir, step: the run and the checkpoint that the weights are from.
       system: what is exported.
-      signatures: {name: concrete function}, of which `extra` are the system's own (`System.extra_signatures`).
+      signatures: {name: concrete function}, of which `extra` are the system's own (`ImageRestorer.extra_signatures`).
       settings, presets, seed, max_pixels: of `icdpm.serving.signatures.all_signatures`.
       checksums: {file: SHA-256 of the weights in it}.
     """

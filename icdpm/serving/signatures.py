@@ -7,6 +7,7 @@ from icdpm.graphs.checks import check_images, check_layout
 from icdpm.graphs.padding import pad_in_graph
 from icdpm.serving.graph import restore_in_graph
 from icdpm.serving.images import decode_image, encode_like, to_rgb
+from icdpm.systems.sampling import unpadded_pictures
 
 
 def all_signatures(system, settings, presets, seed, max_pixels):
@@ -91,7 +92,7 @@ def pictures_signature(system, max_pixels):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         padded = pad_in_graph(blurry, system.factor)
         _, height, width, _ = tf.unstack(tf.shape(blurry))
-        return system.pictures_of_size(system.compiled_conditions(padded), tf.shape(padded)[1], height, width)
+        return unpadded_pictures(system, system.compiled_conditions(padded), tf.shape(padded)[1], height, width)
 
     return pictures.get_concrete_function()
 

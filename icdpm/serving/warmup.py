@@ -32,7 +32,7 @@ def write_warmup(path, signatures, extra):
     Args:
       path: of the file; its folder must be there.
       signatures: {name: concrete function} of `icdpm.serving.signatures`, and
-      extra: `System.extra_signatures`, which are among them.
+      extra: `ImageRestorer.extra_signatures`, which are among them.
     """
     predict_pb2, prediction_log_pb2 = import_messages()
     with tf.io.TFRecordWriter(str(path)) as writer:

@@ -3,11 +3,13 @@
 import ml_collections
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.networks.discriminator import Discriminator
 from icdpm.systems.icdpm import ICDPM
 from icdpm.systems.rules import Rules
 
 
+@keras.saving.register_keras_serializable(package="icdpm")
 class AlignedICDPM(ICDPM):
     """A guided icDPM, further trained so that its features h_k of another domain's pictures look like those of its own.
 
@@ -27,19 +29,21 @@ class AlignedICDPM(ICDPM):
         config.alignment.weight = 0.01  # of the loss against the discriminators (assumed)
         config.alignment.channels = 64  # of the discriminators (assumed)
 
-    def __init__(self, config):
-        super().__init__(config)
-        channels = config.alignment.channels
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        channels = self.config.alignment.channels
         self.discriminators = {k: Discriminator(channels, f"discriminator_{k}") for k in self.guidance_networks}
 
-    def call(self, blurry):
-        for k, (features, _) in self.conditions(blurry).items():
+    def build_networks(self, blank):
+        for k, (features, _) in self.conditions(blank).items():
             self.discriminators[k](tf.cast(features, tf.float32))
-        return super().call(blurry)
+        super().build_networks(blank)
 
-    def losses(self, batch, seeds, training):
+    loss_names = (*ICDPM.loss_names, "discriminator", "alignment")
+
+    def compute_losses(self, batch, seeds, training):
         """icDPM's two and, in training, those of the discriminators and of the guidance networks against them."""
-        losses = super().losses(batch, seeds, training)
+        losses = super().compute_losses(batch, seeds, training)
         if not training:
             return losses
         source, target = (self._features(batch[key]) for key in ("blurry", "target"))

@@ -1,4 +1,4 @@
-"""The config of a run: every choice that a paper leaves open has a name here or in its system (`System.add_fields`)."""
+"""The config of a run: every choice that a paper leaves open has a name here or in its system (`ImageRestorer.add_fields`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def default_config(system=_FIRST_SYSTEM):
     icdpm/configs/README.md lists them.
 
     Args:
-      system: a name of `icdpm.systems.registry`, or package.module:Class of a `System` of one's own.
+      system: a name of `icdpm.systems.registry`, or package.module:Class of an `ImageRestorer` of one's own.
 
     Raises:
       IcdpmError: there is no such system.

@@ -14,7 +14,7 @@ from icdpm.diffusion.schedules import linear_betas, signal_levels
 from icdpm.errors import IcdpmError
 from icdpm.systems.rules import Rules
 from icdpm.systems.settings import SAMPLING_PRESETS, SamplingSettings
-from icdpm.systems.system import System
+from icdpm.systems.system import ImageRestorer
 
 # Purposes of the random numbers of a training example; each folds its own number into the example's seed.
 _STEP, _LEVEL, _NOISE, _DROPOUT = range(4)
@@ -29,10 +29,10 @@ _FEW_STEPS = "this model was trained for few steps (diffusion.parametrisation {}
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
 
-class DiffusionSystem(System):
+class DiffusionSystem(ImageRestorer):
     """A network that is shown x_γ and the blurry image, and whose output is turned into x̂ by a parametrisation.
 
-    A system of this kind says, besides its own fields, `network_output` and `losses`, of which one is `noise_loss`.
+    A system of this kind says, besides its own fields, `network_output` and `compute_losses`, of which one is `noise_loss`.
 
     Attributes:
       parametrisation: of `icdpm.diffusion.parametrisations`.
@@ -74,9 +74,9 @@ class DiffusionSystem(System):
         except IcdpmError as error:
             raise IcdpmError(f"the config section sampling: {error}") from error
 
-    def __init__(self, config):
-        super().__init__(config)
-        diffusion = config.diffusion
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        diffusion = self.config.diffusion
         self.parametrisation = make_parametrisation(diffusion.parametrisation, diffusion.residual_std)
         self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
 
@@ -124,6 +124,10 @@ class DiffusionSystem(System):
             settings.sampler, settings.steps, settings.max_noise_variance, settings.schedule, settings.eta
         )
 
+    def one_evaluation_settings(self):
+        """Returns the settings of one evaluation where nearly all is noise, as the preset 'fast' has them."""
+        return self._changed_settings(self.config, dict(SAMPLING_PRESETS["fast"].changes))
+
     def start(self, noise, blurry, conditions, gamma):
         return self.parametrisation.start(noise(), self.anchor(blurry, conditions), gamma)
 
@@ -139,7 +143,7 @@ class DiffusionSystem(System):
         """The mean distance of the network's output from its target, at γ ~ p_γ (continuous noise levels).
 
         Args:
-          batch, seeds, training: as of `losses`.
+          batch, seeds, training: as of `compute_losses`.
           conditions: of the batch.
         """
         blurry, sharp = batch["blurry"], batch["sharp"]

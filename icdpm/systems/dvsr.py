@@ -2,10 +2,12 @@
 
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.systems.diffusion_system import DiffusionSystem
 from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 
+@keras.saving.register_keras_serializable(package="icdpm")
 class DvSR(DiffusionSystem):
     """An initial predictor g(y), and a denoiser that draws the residual x − g(y) by diffusion, conditioned on y.
 
@@ -41,8 +43,9 @@ class DvSR(DiffusionSystem):
     def size_factor(cls, config):
         return max(unet_factor(config.unet), unet_factor(config.predictor))
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        config = self.config
         self.predictor = make_unet(config.predictor, config.precision, embedded=False, name="predictor")
         self.unet = make_unet(config.unet, config.precision)
 
@@ -75,6 +78,8 @@ class DvSR(DiffusionSystem):
         seen = self.parametrisation.network_input(x_gamma, conditions["prediction"], gamma[:, None, None, None])
         return self.unet(tf.concat([seen, blurry], axis=-1), tf.sqrt(gamma), dropout_seed=dropout_seed)
 
-    def losses(self, batch, seeds, training):
+    loss_names = ("noise",)
+
+    def compute_losses(self, batch, seeds, training):
         """One loss, which trains both networks."""
         return {"noise": self.noise_loss(batch, self.conditions(batch["blurry"]), seeds, training)}

@@ -7,12 +7,13 @@ from icdpm.diffusion import random
 from icdpm.diffusion.mean_chain import MeanChain
 from icdpm.diffusion.schedules import linear_betas, quadratic_betas
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
 from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.latent_encoder import LatentEncoder
 from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
 from icdpm.systems.rules import Rules
-from icdpm.systems.system import System
+from icdpm.systems.system import ImageRestorer
 from icdpm.tiles.windows import divide, scaled
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
@@ -23,7 +24,8 @@ _MARGIN = 64
 _ENCODED_AT_ONCE = 1024
 
 
-class HIDiff(System):
+@keras.saving.register_keras_serializable(package="icdpm")
+class HIDiff(ImageRestorer):
     """A transformer that restores a picture in one pass, told of it by a prior of a few tokens that a small diffusion predicts.
 
     It is trained in two stages. In the first the prior is what a latent encoder says of the sharp picture and the blurry one
@@ -140,8 +142,9 @@ class HIDiff(System):
         if not config.prior.latent_encoder:
             raise IcdpmError("with prior.latent_encoder False a HI-Diff cannot be trained: nothing says what the prior is")
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        config = self.config
         prior, transformer = config.prior, config.transformer
         tokens = prior.side**2
         self.transformer = DeblurringTransformer(
@@ -150,7 +153,7 @@ class HIDiff(System):
             transformer.heads,
             transformer.refinement_blocks,
             transformer.expansion,
-            config.precision,
+            dtype=config.precision,
             guide="none" if prior.source == "none" else transformer.guide,
             tokens=tokens,
             prior_width=prior.width,
@@ -164,9 +167,6 @@ class HIDiff(System):
             self.denoiser = _denoiser(config.denoiser, tokens, prior.width)
             betas = _SPACINGS[config.chain.spacing](config.chain.steps, config.chain.beta_start, config.chain.beta_end)
             self.chain = MeanChain(betas, config.chain.predicts)
-            if self.latent_encoder is not None:
-                self.latent_encoder.trainable = False
-            self.transformer.trainable = prior.joint
 
     def _encoder(self, name):
         encoder, prior = self.config.encoder, self.config.prior
@@ -178,7 +178,7 @@ class HIDiff(System):
             prior.width,
             encoder.token_expansion,
             encoder.channel_expansion,
-            self.config.precision,
+            dtype=self.config.precision,
             name=name,
         )
 
@@ -205,7 +205,7 @@ class HIDiff(System):
         return self._follow_chain(self.condition_encoder(_to_unit(blurry)), start)
 
     def _follow_chain(self, condition, start):
-        return self.chain.follow(lambda noisy, step: self.denoiser(noisy, condition, step), start)
+        return self.chain.follow(lambda noisy, step: self.denoiser(noisy, condition, step=step), start)
 
     def _start_of_chain(self, count):
         shape = [self.config.prior.side**2, self.config.prior.width]
@@ -256,15 +256,25 @@ class HIDiff(System):
     def denoise(self, x, blurry, gamma, conditions):
         return tf.clip_by_value(2.0 * self.estimate(blurry, conditions.get("prior")) - 1.0, -1.0, 1.0)
 
-    def call(self, blurry):
-        """As of `System`; the latent encoder is touched too."""
+    def build_networks(self, blank):
         if self.latent_encoder is not None:
-            self.encoded_prior(blurry, blurry)
-        return super().call(blurry)
+            self.encoded_prior(blank, blank)
+        super().build_networks(blank)
+        if self.config.prior.source == "diffused":  # only now: Keras 3 marks the weights that there are
+            if self.latent_encoder is not None:
+                self.latent_encoder.trainable = False
+            self.transformer.trainable = self.config.prior.joint
 
     # Training.
 
-    def losses(self, batch, seeds, training):
+    @property
+    def loss_names(self):
+        prior = self.config.prior
+        if prior.source != "diffused":
+            return ("deblurring",)
+        return ("prior", "deblurring") if prior.joint else ("prior",)
+
+    def compute_losses(self, batch, seeds, training):
         """L1 of the images in [0, 1] and, in the second stage, of the prior; of Split-Training the prior's alone."""
         blurry, sharp, prior = batch["blurry"], batch["sharp"], self.config.prior
         if prior.source == "none":

@@ -9,7 +9,7 @@ import numpy as np
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.systems.config import check_config, config_to_json
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import config_file, data_file, weights_file
 from icdpm.torch_file import read_tensors
@@ -99,7 +99,7 @@ def prepare_published(config, source, workdir):
     networks, unused = _read(source)
     config = check_config(config)
     config.prior.latent_encoder = "latent_encoder" in networks
-    system = make_system(config)
+    system = build_model(config)
     values = converted(networks, system, source)
     with write_atomically(data_file(workdir)) as temporary:
         told = {"training": [f"as the published weights in {source.name} were, which says no more"], "validation": []}

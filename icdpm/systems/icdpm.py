@@ -5,14 +5,15 @@ import tensorflow as tf
 
 from icdpm.diffusion import random
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.naf_guidance import NAFGuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
 from icdpm.systems.diffusion_system import FIRST_FREE_PURPOSE, DiffusionSystem
 from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signature
+from icdpm.systems.keras_model import images_of
 from icdpm.systems.ramps import linear_ramp
 from icdpm.systems.rules import Rules
-from icdpm.systems.system import images_of
 from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
@@ -23,6 +24,7 @@ _GUIDANCE = FIRST_FREE_PURPOSE
 _INFERENCE = 4
 
 
+@keras.saving.register_keras_serializable(package="icdpm")
 class ICDPM(DiffusionSystem):
     """A denoising UNet whose encoder is told the scene's coarse structure by guidance networks.
 
@@ -92,9 +94,9 @@ class ICDPM(DiffusionSystem):
     def size_factor(cls, config):
         return max([unet_factor(config.unet), *(2**k for k in config.guidance.scales)])
 
-    def __init__(self, config):
-        super().__init__(config)
-        guidance = config.guidance
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        config, guidance = self.config, self.config.guidance
         self.guidance_networks = {str(k): self._guidance_network(f"guidance_{k}") for k in guidance.scales}
         guided = [guided_level(config, k) for k in guidance.scales] if guidance.route != "input" else ()
         shared = guidance.projection == "scale"
@@ -104,9 +106,10 @@ class ICDPM(DiffusionSystem):
         """One of the UNet's kind of block."""
         guidance = self.config.guidance
         options = {"outputs": self._structure_channels, "zero_last": self.config.unet.zero_last, "name": name}
+        options["dtype"] = self.config.precision
         if self.config.unet.block == "naf":
-            return NAFGuidanceNetwork(guidance.channels, self.config.precision, blocks=guidance.middle_blocks, **options)
-        return GuidanceNetwork(guidance.channels, self.config.precision, middle_blocks=guidance.middle_blocks, **options)
+            return NAFGuidanceNetwork(guidance.channels, blocks=guidance.middle_blocks, **options)
+        return GuidanceNetwork(guidance.channels, middle_blocks=guidance.middle_blocks, **options)
 
     @property
     def _structure_channels(self):
@@ -180,18 +183,19 @@ class ICDPM(DiffusionSystem):
     def has_pictures(self):
         return bool(self.guidance_networks)
 
-    def made(self):
-        super().made()
+    def build(self, input_shape=None):
+        if self.built:
+            return
+        super().build(input_shape)
         structures = images_of(self._structure_channels)
         self._compiled_structure = tf.function(self.structure, input_signature=[images_of(3)], autograph=False)
         self._compiled_guidance_networks = {
             k: tf.function(network.call, input_signature=[structures], autograph=False)
             for k, network in self.guidance_networks.items()
         }
-        return self
 
     def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
-        """As of `System`, but exact: at low resolution margins of all of the networks' reach cost little."""
+        """As of `ImageRestorer`, but exact: at low resolution margins of all of the networks' reach cost little."""
         height, width, factor = picture.height, picture.width, self.factor
         structures = {}
         for rows in strip_rows(slice(0, height // factor), width * factor):
@@ -235,7 +239,9 @@ class ICDPM(DiffusionSystem):
 
     # Training.
 
-    def losses(self, batch, seeds, training):
+    loss_names = ("guidance", "noise")
+
+    def compute_losses(self, batch, seeds, training):
         """The two losses of §3.3: guidance, the mean squared error averaged over the scales (0 if unguided), and noise."""
         conditions = self.conditions(batch["blurry"], seeds if training else None)
         return {

@@ -19,7 +19,7 @@ def system_class(name):
     """The class of a system.
 
     Args:
-      name: one of `SYSTEMS`, or package.module:Class of anybody's `icdpm.systems.system.System`.
+      name: one of `SYSTEMS`, or package.module:Class of anybody's `icdpm.systems.system.ImageRestorer`.
 
     Raises:
       IcdpmError: there is no such system, or its module fails.
@@ -32,25 +32,27 @@ def system_class(name):
     except (ImportError, AttributeError, ValueError) as error:
         raise IcdpmError(f"the system {name} cannot be imported ({error}); is its package installed?") from error
     # Not at the top: systems are made of configs, which look here what they are of.
-    from icdpm.systems.system import System
+    from icdpm.systems.system import ImageRestorer
 
-    if not isinstance(found, type) or not issubclass(found, System):
-        raise IcdpmError(f"the system {name} is not a class of icdpm.systems.system.System")
+    if not isinstance(found, type) or not issubclass(found, ImageRestorer):
+        raise IcdpmError(f"the system {name} is not a class of icdpm.systems.system.ImageRestorer")
     return found
 
 
-def make_system(config):
-    """The system of a checked config with new weights, in float32, which follow the config's seed.
+def build_model(config):
+    """Returns the model of a checked config with new weights, in float32, which follow the config's seed.
 
     Raises:
       IcdpmError: the machine cannot hold it.
     """
     try:
-        return system_class(config.system)(config).made()
+        model = system_class(config.system)(config)
+        model.build()
+        return model
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise IcdpmError(f"the config {config.name!r} asks for networks that are too large for this machine") from error
 
 
 def settings_of(config, preset=None, **changes):
-    """The settings of a restoration by a model of a config (`System.settings_of`); no model is made for it."""
+    """The settings of a restoration by a model of a config (`ImageRestorer.settings_of`); no model is made for it."""
     return system_class(config.system).settings_of(config, preset, **changes)

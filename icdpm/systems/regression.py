@@ -3,14 +3,16 @@
 import ml_collections
 import tensorflow as tf
 
+from icdpm.keras import keras
 from icdpm.systems.rules import Rules
-from icdpm.systems.system import System
+from icdpm.systems.system import ImageRestorer
 from icdpm.systems.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
 
-class Regression(System):
+@keras.saving.register_keras_serializable(package="icdpm")
+class Regression(ImageRestorer):
     """A UNet that is trained for the mean sharp image, or its median, and gives it at once."""
 
     title = "a regression"
@@ -32,8 +34,9 @@ class Regression(System):
     def size_factor(cls, config):
         return unet_factor(config.unet)
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        config = self.config
         self.unet = make_unet(config.unet, config.precision, embedded=False)
 
     @property
@@ -56,7 +59,9 @@ class Regression(System):
     def denoise(self, x, blurry, gamma, conditions):
         return tf.clip_by_value(self.estimate(blurry), -1.0, 1.0)
 
-    def losses(self, batch, seeds, training):
+    loss_names = ("regression",)
+
+    def compute_losses(self, batch, seeds, training):
         """One loss: the mean distance of the estimate from the sharp images."""
         dropout_seed = tf.cast(seeds[0], tf.int32) if training and self.config.unet.dropout else None
         distance = _DISTANCES[self.config.regression.loss]

@@ -153,6 +153,10 @@ class Preset:
     changes: dict
     warning: str = ""
 
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return {"purpose": self.purpose, "changes": dict(self.changes), "warning": self.warning}
+
     def __str__(self):
         """What it is for, and is not."""
         return f"{self.purpose}; {self.warning}" if self.warning else self.purpose

@@ -1,11 +1,12 @@
-"""What a system is: all that training, restoration, evaluation, export, serving and the page ask of one.
+"""The base class of all models.
 
-Everything outside `icdpm.systems` speaks to this class and to nothing else of a system. A system of one's own is a class
-derived from it, named by `config.system` as package.module:Class. It has to say
+Everything outside `icdpm.systems` uses this class and nothing else of a model. A model of one's own is a class derived from it,
+named by `config.system` as package.module:Class. It defines
 
-    add_fields, bytes_per_pixel, losses, denoise
+    add_fields, bytes_per_pixel, loss_names, compute_losses, denoise
 
-and may say more: what is not said is that of a system which answers at once, at any size, and sees only what it is shown.
+and may define more: the defaults are those of a model that answers with one evaluation, at any size, and depends on nothing but
+the pixels that it is shown.
 """
 
 from __future__ import annotations
@@ -14,41 +15,136 @@ import tensorflow as tf
 
 from icdpm.diffusion.samplers import ONE_EVALUATION
 from icdpm.errors import IcdpmError
-from icdpm.keras import keras
-from icdpm.systems.drawing import Drawing
+from icdpm.keras import tf_variable
+from icdpm.systems import sampling
+from icdpm.systems.keras_model import PairModel
 from icdpm.systems.rules import Rules
 from icdpm.systems.settings import Settings, with_preset
-from icdpm.systems.training_step import TrainingStep
 
 
-class System(TrainingStep, Drawing, keras.Model):
-    """Networks, how they are trained, and how they restore a picture.
+class ImageRestorer(PairModel):
+    """Base class for image-restoration models: networks, their training, and how they restore an image.
 
-    Images are float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `factor`.
+    A Keras model: `fit` takes pairs (blurry, sharp), `predict` restores blurry images, `save` and `keras.models.load_model`
+    keep all of it. Images are float32 [batch, height, width, 3] in [−1, 1].
+
+        model = icdpm.build("table2_c", ["unet.channels=8"])
+        model.compile()
+        model.fit(pairs, validation_data=held_out, epochs=10)
+        restored = model.predict(blurry)
+
+    Methods below the line "Defined by subclasses" expect height and width divisible by `factor`.
 
     Args:
-      config: a config checked by `icdpm.systems.config.check_config`. Make systems by `icdpm.systems.registry.make_system`:
-        the constructor makes layers only, no weights.
+      config, own_presets, name: see `PairModel`. The constructor makes layers only; `icdpm.build` also builds their weights.
 
     Attributes:
-      title: what messages call such a system.
-      description: what it is, in a sentence or two for those who are handed a trained one.
-      rules: what the fields of its config may hold.
-      wants_target: whether it is trained with unlabelled pictures of another domain besides: batches have 'target' too.
-      own_presets: {name: Preset} that were measured for this very model, which go before those of its kind.
+      title: the model's name in messages.
+      description: one or two sentences for those who receive a trained model.
+      rules: the values that the fields of its config may hold.
+      wants_target: whether its batches need 'target' too: unlabelled images of another domain.
     """
 
-    title = "this system"
+    title = "this model"
     description = "A network that deblurs images."
     rules = Rules()
     wants_target = False
-    own_presets = {}
 
-    def __init__(self, config):
-        super().__init__(name="system", dtype=config.precision)
-        self.config = config
+    # Restoring images of any kind and size.
 
-    # Its config.
+    def restore(self, image, preset=None, **options):
+        """Restores a blurry image.
+
+        Args:
+          image: path of an image file; or an array, [height, width, 3] sRGB or [height, width] gray: uint8, uint16, or float in
+            [0, 1] (which is restored in 16 bits).
+          preset: a name in `all_presets`; None: the sampling settings of the config, one sample. A preset that does not suit
+            the model warns.
+          **options: settings of the model (`settings`), such as steps and samples, which replace those of the preset; and
+            seed: a whole number from 0 (the default); the same seed gives the same result.
+            match_color: whether drift of colour is removed (`icdpm.photos.drift`); False by default.
+            tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
+
+        Returns:
+          The mean of the samples, an array of the image's shape and dtype (float32 for floats). The result for a file is
+          upright and without its alpha channel.
+
+        Raises:
+          IcdpmError: the image or an option is invalid.
+        """
+        from icdpm.restoration.api import restore_any
+
+        return restore_any(self, image, preset, **options).pixels
+
+    def sample(self, image, preset=None, **options):
+        """Restores a blurry image and returns all samples, two or more, and their spread.
+
+        Args:
+          image, preset, **options: see `restore`.
+
+        Returns:
+          An `icdpm.restoration.result.Restored`: `pixels` is the result of `restore`, `spread` the standard deviation of the
+          samples at each pixel, in 8-bit steps, and `samples` holds each of them.
+
+        Raises:
+          IcdpmError: as `restore`; or there is only one sample.
+        """
+        from icdpm.restoration.api import restore_any
+
+        return restore_any(self, image, preset, spread=True, keep_samples=True, **options)
+
+    # Settings.
+
+    @classmethod
+    def settings_of(cls, config, preset=None, **changes):
+        """Returns the settings by which a model of a config restores, with some of them changed.
+
+        Args:
+          config: the config.
+          preset: a name in `presets`, or None.
+          **changes: settings, which replace the preset's; None leaves one as it is.
+
+        Returns:
+          An `icdpm.systems.settings.Settings`.
+
+        Raises:
+          IcdpmError: a setting or a value that this model does not have.
+        """
+        return cls._settings_among(cls.presets(config), config, preset, changes)
+
+    @classmethod
+    def _settings_among(cls, presets, config, preset, changes):
+        given = {name: value for name, value in changes.items() if value is not None}
+        return cls._changed_settings(config, with_preset(presets, preset, given))
+
+    def settings(self, preset=None, **changes):
+        """Returns `settings_of` this model's config, with `all_presets`."""
+        return self._settings_among(self.all_presets, self.config, preset, changes)
+
+    @property
+    def all_presets(self):
+        """{name: Preset}: `presets` of its config, replaced by its own."""
+        return {**self.presets(self.config), **self.own_presets}
+
+    # Sizes.
+
+    @property
+    def factor(self):
+        """Height and width of an image must be divisible by this number."""
+        return self.size_factor(self.config)
+
+    @property
+    def trainable_tensors(self):
+        """The `tf.Variable`s of the trained weights."""
+        return [tf_variable(each) for each in self.trainable_variables]
+
+    @property
+    def condition_bytes_per_pixel(self):
+        """Memory that the conditions hold through a restoration, for each pixel of the image."""
+        maps = [each for each in self.condition_maps if each is not None]
+        return sum(max(3, channels) * dtype.size / scale**2 for scale, channels, dtype in maps)
+
+    # Defined by subclasses.
 
     @classmethod
     def add_fields(cls, config):
@@ -67,7 +163,7 @@ class System(TrainingStep, Drawing, keras.Model):
 
     @classmethod
     def check_restores(cls, config):
-        """Raises IcdpmError where a model of a config is there for others to start from, and cannot restore."""
+        """Raises IcdpmError where a model of a config cannot restore and only serves others to start from."""
 
     @classmethod
     def size_factor(cls, config):
@@ -75,11 +171,6 @@ class System(TrainingStep, Drawing, keras.Model):
         return 1
 
     # Its size.
-
-    @property
-    def factor(self):
-        """Height and width of an image must be divisible by this number."""
-        return self.size_factor(self.config)
 
     @property
     def reach(self):
@@ -109,60 +200,37 @@ class System(TrainingStep, Drawing, keras.Model):
         return 0
 
     @property
-    def condition_bytes_per_pixel(self):
-        """Memory that the conditions hold through a restoration, for each pixel of the picture."""
-        maps = [each for each in self._condition_maps if each is not None]
-        return sum(max(3, channels) * dtype.size / scale**2 for scale, channels, dtype in maps)
+    def loss_names(self):
+        """Names of the losses that `compute_losses` returns in training."""
+        raise NotImplementedError(f"{type(self).__name__}.loss_names")
 
-    # Training.
-
-    def losses(self, batch, seeds, training):
-        """The losses of a batch of pairs.
+    def compute_losses(self, batch, seeds, training):
+        """Computes the losses of a batch of pairs.
 
         Args:
-          batch: {'blurry', 'sharp'} and, where the system wants it, 'target'.
+          batch: {'blurry', 'sharp'} and, where `wants_target`, 'target'.
           seeds: int64 [batch, 2]; all random numbers of an example follow from its seed.
-          training: whether what is only for training, such as dropout, is on.
+          training: whether parts that are for training only, such as dropout, are on.
 
         Returns:
           {name: float32 scalar}.
         """
-        raise NotImplementedError(f"{type(self).__name__}.losses")
+        raise NotImplementedError(f"{type(self).__name__}.compute_losses")
 
     def loss_weights(self, step):
-        """{name: weight} of the losses at a step (int64 scalar); those that are not named have weight 1."""
+        """Returns {name: weight} of the losses at a step (int64 scalar); losses without an entry have weight 1."""
         return {}
-
-    # Restoring.
-
-    @classmethod
-    def settings_of(cls, config, preset=None, **changes):
-        """How a picture is restored by a model of a config: what that says, with some of it changed.
-
-        Args:
-          config: the config.
-          preset: a name in `presets`, or None.
-          **changes: settings, which go before the preset's; None leaves one as it is.
-
-        Returns:
-          An `icdpm.systems.settings.Settings`.
-
-        Raises:
-          IcdpmError: a setting or a value that this system does not have.
-        """
-        return cls._settings_among(cls.presets(config), config, preset, changes)
-
-    @classmethod
-    def _settings_among(cls, presets, config, preset, changes):
-        given = {name: value for name, value in changes.items() if value is not None}
-        return cls._changed_settings(config, with_preset(presets, preset, given))
 
     @classmethod
     def _changed_settings(cls, config, changes):
         if changes:
             name = next(iter(changes))
-            raise IcdpmError(f"{cls.title} gives one answer for a picture, at once: it has no {name} to choose")
+            raise IcdpmError(f"{cls.title} restores with one evaluation and has no setting {name!r}")
         return Settings()
+
+    def one_evaluation_settings(self):
+        """Returns the settings of a restoration by one evaluation of the network, which `test_step` measures."""
+        return self.settings()
 
     @classmethod
     def presets(cls, config):
@@ -216,60 +284,20 @@ class System(TrainingStep, Drawing, keras.Model):
     @property
     def has_pictures(self):
         """Whether `pictures` gives any."""
-        return type(self).pictures is not System.pictures
+        return type(self).pictures is not ImageRestorer.pictures
 
     def extra_signatures(self, max_pixels):
         """Further signatures of the exported model: a list of `icdpm.systems.signatures.Signature`."""
         return []
 
-    # What follows is common to all systems, as are `TrainingStep` and `Drawing`.
+    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+        """Computes `conditions` of a large image tile by tile; see `icdpm.systems.sampling.conditions_in_tiles`."""
+        return sampling.conditions_in_tiles(self, picture, tiling, on_tile)
 
-    def call(self, blurry):
-        """One evaluation at γ = 0.5 of the blurry image itself: touches every weight. Use `draw` to restore.
+    def build_networks(self, blank):
+        """Evaluates every network once, which builds its weights.
 
-        A system with networks that restoring does not use touches them here too.
+        Args:
+          blank: float32 [1, factor, factor, 3].
         """
-        return self.denoise(blurry, blurry, tf.fill([tf.shape(blurry)[0]], 0.5), self.conditions(blurry))
-
-    def settings(self, preset=None, **changes):
-        """`settings_of` this system's config, with `all_presets`."""
-        return self._settings_among(self.all_presets, self.config, preset, changes)
-
-    @property
-    def all_presets(self):
-        """{name: Preset}: `presets` of its config, with its own in their place."""
-        return {**self.presets(self.config), **self.own_presets}
-
-    def made(self):
-        """This system, once its weights and graphs are there; the weights follow the config's seed.
-
-        Each graph is one for images of any number and size: graphs made for one size round otherwise, and what becomes of a
-        picture would depend on those before it.
-        """
-        keras.utils.set_random_seed(self.config.seed)
-        blank = tf.zeros([1, self.factor, self.factor, 3])
-        self.call(blank)
-        conditions = self.conditions(blank)
-        # None in place of what is no map.
-        self._condition_maps = tuple(
-            (self.factor // x.shape[1], x.shape[-1], x.dtype) if x.shape.rank == 4 else None
-            for x in tf.nest.flatten(conditions)
-        )
-        images = images_of(3)
-        told = tf.nest.map_structure(_any_number_of, conditions)
-        self.compiled_conditions = tf.function(self.conditions, input_signature=[images], autograph=False)
-        inputs = [images, images, tf.TensorSpec([None]), told]
-        self.compiled_denoise = tf.function(self.denoise, input_signature=inputs, autograph=False)
-        return self
-
-
-def images_of(channels, dtype=tf.float32):
-    """The TensorSpec of a batch of images or maps of any size."""
-    return tf.TensorSpec([None, None, None, channels], dtype)
-
-
-def _any_number_of(condition):
-    """The TensorSpec of conditions: of maps of any size, or of what is of the whole picture."""
-    if condition.shape.rank == 4:
-        return images_of(condition.shape[-1], condition.dtype)
-    return tf.TensorSpec([None, *condition.shape[1:]], condition.dtype)
+        self.denoise(blank, blank, tf.fill([1], 0.5), self.conditions(blank))

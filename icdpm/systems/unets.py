@@ -7,7 +7,7 @@ import ml_collections
 
 from icdpm.errors import IcdpmError
 from icdpm.networks.naf_unet import NAFUNet
-from icdpm.networks.unet import DenoisingUNet
+from icdpm.networks.unet import UNet
 from icdpm.systems.rules import Rules
 
 
@@ -60,7 +60,7 @@ def unet_factor(fields):
 
 
 def make_unet(fields, precision, **options):
-    """The network of a section; options as of `icdpm.networks.unet.DenoisingUNet`."""
+    """The network of a section; options as of `icdpm.networks.unet.UNet`."""
     options |= {
         "multipliers": fields.multipliers,
         "patch": fields.patch,
@@ -69,9 +69,9 @@ def make_unet(fields, precision, **options):
         "zero_last": fields.zero_last,
     }
     if fields.block == "naf":
-        return NAFUNet(fields.channels, precision, blocks=fields.blocks, **options)
+        return NAFUNet(fields.channels, dtype=precision, blocks=fields.blocks, **options)
     counts = {"encoder_blocks": fields.encoder_blocks, "middle_blocks": fields.middle_blocks}
-    return DenoisingUNet(fields.channels, precision, **counts, **options)
+    return UNet(fields.channels, dtype=precision, **counts, **options)
 
 
 def tile_margin(fields, reach, factor):

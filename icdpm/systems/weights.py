@@ -1,30 +1,29 @@
 """Weights of a system as one file: a NumPy archive with an array for each variable, under the variable's name."""
 
-import contextlib
 import io
 import zipfile
 import zlib
 
 import numpy as np
-import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.keras import tf_variable, variable_name
 from icdpm.storage import storage_path
 
 
 def named_variables(system):
-    """{name such as 'unet/stem/kernel': variable} of all of a system's variables: those that are trained, then the others.
+    """Returns {name such as 'unet/stem/kernel': `tf.Variable`} of all weights: those that are trained, then the others.
 
     Raises:
       IcdpmError: two have one name.
     """
     named = {}
     for variable in [*system.trainable_variables, *system.non_trainable_variables]:
-        name = variable.name.split(":")[0]
+        name = variable_name(variable).removeprefix(f"{system.name}/")
         if name in named:
             raise IcdpmError(f"two variables of the system are called {name!r}: give its layers names of their own")
-        named[name] = variable
+        named[name] = tf_variable(variable)
     return named
 
 
@@ -40,8 +39,19 @@ def save_weights(path, values, dtype=np.float32):
         np.savez(temporary, **{name: np.asarray(value, dtype) for name, value in values.items()})
 
 
-def read_weights(path):
-    """{name: float32 array} of a file of `save_weights`.
+def averaged_weights(system):
+    """Returns {name: array} of all weights: the moving averages of those that are trained, the others as they are.
+
+    Args:
+      system: an `ImageRestorer` that is compiled with the config's own optimizer.
+    """
+    optimizer, weights = system.optimizer, named_variables(system)
+    averages = dict(zip(weights, optimizer.averages))  # the trained weights come first
+    return {name: averages.get(name, variable).numpy() for name, variable in weights.items()}
+
+
+def read_arrays(path):
+    """Returns {name: array} of a NumPy archive, here or in a bucket, in the order of the file.
 
     Raises:
       IcdpmError: the file is missing or damaged.
@@ -51,25 +61,22 @@ def read_weights(path):
         raise IcdpmError(f"there is no weights file {path}")
     try:
         with np.load(io.BytesIO(path.read_bytes())) as archive:
-            arrays = {name: archive[name].astype(np.float32) for name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise IcdpmError(f"the weights file {path} is damaged ({error}); copy it again or train again") from error
+
+
+def read_weights(path):
+    """Returns {name: float32 array} of a file of `save_weights`.
+
+    Raises:
+      IcdpmError: the file is missing or damaged.
+    """
+    arrays = {name: array.astype(np.float32) for name, array in read_arrays(path).items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise IcdpmError(f"the weights file {path} is damaged ({name} has numbers that are not finite); copy it again")
     return arrays
-
-
-@contextlib.contextmanager
-def to_be_loaded():
-    """Variables that are made within begin with zeros: drawing random values for what is then loaded takes half a second."""
-
-    def made_of_zeros(make, **said):
-        shape, dtype = said.get("shape"), said["dtype"]
-        return make(**said) if shape is None else make(**{**said, "initial_value": lambda: tf.zeros(shape, dtype)})
-
-    with tf.variable_creator_scope(made_of_zeros):
-        yield
 
 
 def load_weights(path, system):
@@ -115,7 +122,7 @@ def load_fitting_weights(path, system, config_name, partial=False):
             f"nothing in {path} fits: no variable of the model has a name and shape that are there; the config of these "
             f"weights is {config_name}"
         )
-    trained = {variable.ref() for variable in system.trainable_variables}
+    trained = {variable.ref() for variable in system.trainable_tensors}
     begun = sum(variables[name].ref() in trained for name in fitting)
     if not partial and 2 * begun < len(trained) and 2 * len(fitting) < len(arrays):
         raise IcdpmError(

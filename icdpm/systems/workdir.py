@@ -5,7 +5,7 @@ WORKDIR/data.json                             what it was trained and validated 
 WORKDIR/presets.json                          presets that are its own, where they were measured (`own_presets`)
 WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name (in a bucket: as soon as it has weights.npz)
     weights.npz                               the averaged (EMA) weights: all that restoring needs; written last
-    state.index, state.data-…                 weights, averages, optimiser and step: all that training needs
+    state.npz                                 weights, averages, optimizer and step: all that training needs
 WORKDIR/checkpoints/best.json                 the step of the best validation, and its numbers
 WORKDIR/tensorboard/                          scalars and pictures
 """
@@ -14,11 +14,12 @@ import json
 import re
 
 from icdpm.errors import IcdpmError
+from icdpm.networks.layers import zero_weights
 from icdpm.storage import is_remote, or_closed, storage_path
 from icdpm.systems.config import config_from_json
 from icdpm.systems.own_presets import read_own_presets
-from icdpm.systems.registry import make_system, system_class
-from icdpm.systems.weights import load_weights, to_be_loaded
+from icdpm.systems.registry import build_model, system_class
+from icdpm.systems.weights import load_weights
 
 # The file of a checkpoint that is written last.
 MARKER = "weights.npz"
@@ -148,8 +149,8 @@ def load(workdir, checkpoint="latest", precision=None):
     system_class(config.system).check_restores(config)
     if precision is not None:
         config.precision = precision
-    with to_be_loaded():
-        system = make_system(config)
+    with zero_weights():
+        system = build_model(config)
     load_weights(path, system)
     system.own_presets = read_own_presets(presets_file(workdir), system)
     return system

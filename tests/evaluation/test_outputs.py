@@ -7,7 +7,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import pair_with_source
 from icdpm.restoration.restore import restore
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_picture_that_fails_does_not_stop_the_rest(system, pairs, tmp_path, mo
 def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config, tmp_path):
     settings = system.settings()
     write_outputs(system, pairs, settings, 0, tmp_path)
-    trained = make_system(micro_config)
+    trained = build_model(micro_config)
     trained.set_weights([array + 1 for array in system.get_weights()])
     for other, changed, seed, words in [
         (system, system.settings(samples=2), 0, "restored with other samples;"),

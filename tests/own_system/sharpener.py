@@ -1,4 +1,4 @@
-"""A system of one's own: a few convolutions that say what is to be added to the blurry image.
+"""A model of one's own: a few convolutions whose output is added to the blurry image.
 
 Its config, in a file of its own:
 
@@ -21,10 +21,12 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.systems.system import System
+from icdpm.networks.layers import convolution
+from icdpm.systems.system import ImageRestorer
 
 
-class Sharpener(System):
+@keras.saving.register_keras_serializable(package="sharpener")
+class Sharpener(ImageRestorer):
     title = "a sharpener"
     description = "A few convolutions that say what is to be added to the blurry image."
 
@@ -34,11 +36,12 @@ class Sharpener(System):
         config.sharpener.channels = 8
         config.sharpener.layers = 3
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, **options):
+        super().__init__(config, **options)
+        config = self.config
         widths = [config.sharpener.channels] * (config.sharpener.layers - 1) + [3]
         self.convolutions = [
-            keras.layers.Conv2D(width, 3, padding="same", dtype=config.precision, name=f"convolution_{number}")
+            convolution(width, 3, config.precision, f"convolution_{number}")
             for number, width in enumerate(widths)
         ]
 
@@ -52,10 +55,12 @@ class Sharpener(System):
 
     def denoise(self, x, blurry, gamma, conditions):
         features = blurry
-        for number, convolution in enumerate(self.convolutions):
-            features = convolution(tf.nn.relu(features) if number else features)
+        for number, layer in enumerate(self.convolutions):
+            features = layer(tf.nn.relu(features) if number else features)
         return tf.clip_by_value(blurry + tf.cast(features, tf.float32), -1.0, 1.0)
 
-    def losses(self, batch, seeds, training):
+    loss_names = ("charbonnier",)
+
+    def compute_losses(self, batch, seeds, training):
         restored = self.denoise(None, batch["blurry"], None, {})
         return {"charbonnier": tf.reduce_mean(tf.sqrt(tf.square(restored - batch["sharp"]) + 1e-6))}

@@ -125,8 +125,8 @@ def test_tiles_give_the_whole(folder, workdir, restored, run):
 
 def test_it_has_no_samples_to_ask_for(folder, workdir, run_each):
     cases = [
-        ("--samples=3", "a sharpener gives one answer for a picture, at once: it has no samples to choose"),
-        ("--sampler=ddim", "it has no sampler to choose"),
+        ("--samples=3", "a sharpener restores with one evaluation and has no setting 'samples'"),
+        ("--sampler=ddim", "has no setting 'sampler'"),
         ("--preset=fast", "it has no presets"),
         ("--spread", "--spread needs --samples=2 or more: one sample has no spread"),
     ]

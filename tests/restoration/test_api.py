@@ -10,20 +10,19 @@ import pytest
 import icdpm
 from icdpm.errors import IcdpmError
 from icdpm.photos.drift import match_color
-from icdpm.restoration.api import Restorer
 from icdpm.restoration.restore import restore
 from icdpm.systems.icdpm import ICDPM
 
 
 @pytest.fixture
 def restorer(micro_system):
-    return Restorer(micro_system)
+    return micro_system
 
 
 @pytest.fixture
 def idle(micro_config):
-    """One without weights: what is wrong is said before any is asked."""
-    return Restorer(ICDPM(micro_config))
+    """A model without weights: errors come before any are needed."""
+    return ICDPM(micro_config)
 
 
 def picture(*shape, seed=0):

@@ -11,7 +11,7 @@ from icdpm.errors import IcdpmError
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling, tile_memory
 from icdpm.restoration.restore import restore
 from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 
 GIB = 2**30
 
@@ -72,7 +72,7 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
 def test_a_system_without_a_margin_takes_no_tiles(micro_config, monkeypatch):
     monkeypatch.setattr(ICDPM, "reach", None)
     monkeypatch.setattr(ICDPM, "margin", None)
-    system = make_system(micro_config)
+    system = build_model(micro_config)
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     assert restore(system, image, system.settings()).pixels.shape == image.shape
     with pytest.raises(IcdpmError, match="an icDPM sees all of a picture at once: it takes no tiles"):

@@ -8,7 +8,7 @@ import pytest
 from icdpm.errors import IcdpmError
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.settings import SamplingSettings
 
 SETTINGS = SamplingSettings("ancestral", 3, 0.9)
@@ -81,8 +81,8 @@ def test_photos_before_it_do_not_matter(micro_config):
     image = picture(21, 30)
     for precision in ("float32", "mixed_bfloat16"):
         micro_config.precision = precision
-        alone = restore(make_system(micro_config), image, SETTINGS).pixels
-        system = make_system(micro_config)
+        alone = restore(build_model(micro_config), image, SETTINGS).pixels
+        system = build_model(micro_config)
         for number, (height, width) in enumerate([(16, 16), (30, 64)]):
             restore(system, picture(height, width), dataclasses.replace(SETTINGS, samples=number + 1))
         np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, alone)
@@ -122,7 +122,7 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
     config.diffusion.parametrisation = "preconditioned_noise"
     image = np.full((64, 64, 3), (60, 120, 200), np.uint8)
     image[20:40, 30:50] = (200, 40, 90)
-    restored = restore(make_system(config), image, SamplingSettings("ancestral", 10, 0.9, samples=16)).pixels
+    restored = restore(build_model(config), image, SamplingSettings("ancestral", 10, 0.9, samples=16)).pixels
     difference = restored.astype(float) - image
     assert np.abs(difference.mean(axis=(0, 1))).max() < 0.5
     assert np.abs(difference).mean() < 10
@@ -132,7 +132,7 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
 
 @pytest.mark.parametrize("samples", [1, 2])
 def test_numbers_that_are_not_finite_do_not_become_a_picture(micro_config, samples):
-    system = make_system(micro_config)
+    system = build_model(micro_config)
     restore(system, picture(16, 16), SamplingSettings("ancestral", 1, 0.9))
     variable = system.trainable_variables[-1]
     variable.assign(np.full(variable.shape, np.nan))

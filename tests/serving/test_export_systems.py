@@ -11,7 +11,7 @@ from icdpm.serving.export import export
 from icdpm.serving.exported import ExportedModel
 from icdpm.serving.trained import TrainedModel
 from icdpm.systems.config import check_config, config_to_json, default_config
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import config_file, weights_file
 
@@ -31,7 +31,7 @@ def workdir(request, tmp_path):
     config.data.crop = 16
     config = check_config(config)
     config_file(tmp_path).write_text(config_to_json(config))
-    save_weights(weights_file(tmp_path, 6), named_variables(make_system(config)))
+    save_weights(weights_file(tmp_path, 6), named_variables(build_model(config)))
     return tmp_path
 
 

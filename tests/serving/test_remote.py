@@ -14,7 +14,7 @@ SEED, SAMPLES = 5, 3
 RUN = """
 import sys
 
-MISSING = ("tensorflow", "tensorflow_addons", "tensorflow_datasets", "keras", "tf_keras", "ml_collections", "skimage")
+MISSING = ("tensorflow", "tensorflow_addons", "tensorflow_datasets", "keras", "ml_collections", "skimage")
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.systems.config import check_config, default_config
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.weights import load_fitting_weights, named_variables, save_weights
 
 
@@ -25,13 +25,14 @@ def both(batch):
 
 def gradients(system, batch, name):
     with tf.GradientTape() as tape:
-        loss = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)[name]
+        seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+        loss = system.compute_losses(batch, seeds, training=True)[name]
     found = tape.gradient(loss, system.trainable_variables)
     return {v.name.split("/")[0] for v, g in zip(system.trainable_variables, found) if g is not None and np.abs(g).max() > 0}
 
 
 def test_each_loss_trains_its_own(config, both):
-    system = make_system(config)
+    system = build_model(config)
     assert gradients(system, both, "discriminator") == {"discriminator_1"}
     assert gradients(system, both, "alignment") == {"guidance_1"}
     assert gradients(system, both, "guidance") == {"guidance_1"}
@@ -40,16 +41,16 @@ def test_each_loss_trains_its_own(config, both):
 
 def test_the_two_losses_pull_apart(config, both):
     """A step down the discriminators' loss makes the features easier to tell apart, one down the other harder."""
-    system = make_system(config)
+    system = build_model(config)
     seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], both["index"])
 
     def losses():
-        return {name: float(loss) for name, loss in system.losses(both, seeds, training=True).items()}
+        return {name: float(loss) for name, loss in system.compute_losses(both, seeds, training=True).items()}
 
     @tf.function(autograph=False)
     def step(name, rate):
         with tf.GradientTape() as tape:
-            loss = system.losses(both, seeds, training=True)[name]
+            loss = system.compute_losses(both, seeds, training=True)[name]
         for variable, gradient in zip(system.trainable_variables, tape.gradient(loss, system.trainable_variables)):
             if gradient is not None:
                 variable.assign_sub(rate * gradient)
@@ -66,16 +67,17 @@ def test_the_two_losses_pull_apart(config, both):
 
 
 def test_validation_needs_no_target(config, batch):
-    losses = make_system(config).losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=False)
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    losses = build_model(config).compute_losses(batch, seeds, training=False)
     assert set(losses) == {"guidance", "noise"}
 
 
 def test_it_begins_with_a_trained_icdpm(config, micro_config, tmp_path):
-    trained = make_system(micro_config)
+    trained = build_model(micro_config)
     save_weights(tmp_path / "weights.npz", named_variables(trained))
     config.seed = 7
-    system = make_system(config)
-    said = load_fitting_weights(tmp_path / "weights.npz", system)
+    system = build_model(config)
+    said = load_fitting_weights(tmp_path / "weights.npz", system, "micro")
     assert "; new: discriminator_1/convolution_0/kernel" in said and "left there" not in said
     for name, variable in named_variables(trained).items():
         np.testing.assert_array_equal(named_variables(system)[name], variable)

@@ -64,7 +64,7 @@ def test_json_round_trip():
         ("optimizer.learning_rate", float("inf"), "positive"),
         ("system", "pix2pix", "there is no system 'pix2pix'; there are icdpm"),
         ("system", "no_such_package:Model", "cannot be imported"),
-        ("system", "icdpm.errors:IcdpmError", "is not a class of icdpm.systems.system.System"),
+        ("system", "icdpm.errors:IcdpmError", "is not a class of icdpm.systems.system.ImageRestorer"),
     ],
 )
 def test_wrong_values_are_named(field, value, said):

@@ -9,10 +9,10 @@ from icdpm.diffusion.parametrisations import ResidualNoisePrediction
 from icdpm.diffusion.process import diffuse
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.networks.flops import convolution_flops
+from icdpm.networks.layers import zero_weights
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import check_config, default_config
-from icdpm.systems.registry import make_system
-from icdpm.systems.weights import to_be_loaded
+from icdpm.systems.registry import build_model
 from icdpm_experiments.paper.published import TABLE11
 
 
@@ -31,9 +31,9 @@ def config():
 
 
 def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
-    system = make_system(config)
+    system = build_model(config)
     with tf.GradientTape() as tape:
-        losses = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+        losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
     assert list(losses) == ["noise"]
     for variable, gradient in zip(system.trainable_variables, tape.gradient(losses["noise"], system.trainable_variables)):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.name
@@ -43,7 +43,7 @@ def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
 
 def test_the_network_sees_the_noisy_residual(config, batch, monkeypatch):
     """What Whang et al. write: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ), against ε."""
-    system = make_system(config)
+    system = build_model(config)
     noise = tf.constant(np.random.default_rng(0).normal(size=batch["sharp"].shape), tf.float32)
     gamma = tf.constant([0.9, 0.5, 0.1, 0.01])
     level = gamma[:, None, None, None]
@@ -84,7 +84,7 @@ def test_diffusing_the_residual_is_diffusing_the_image(config):
 
 
 def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
-    system = make_system(config)
+    system = build_model(config)
     calls, compiled = [], system.compiled_conditions
     monkeypatch.setattr(system, "compiled_conditions", lambda blurry: calls.append(1) or compiled(blurry))
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
@@ -94,7 +94,7 @@ def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
 
 
 def test_tiles_with_all_of_the_reach_give_the_whole(config):
-    system = make_system(config)
+    system = build_model(config)
     image = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
     whole = restore(system, image, system.settings()).pixels
     exact = restore(system, image, system.settings(), tile=2 * system.reach + 8, margin=system.reach).pixels
@@ -103,8 +103,8 @@ def test_tiles_with_all_of_the_reach_give_the_whole(config):
 
 def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
     """About 26 M parameters in the predictor (C = 64), about 7 M in the denoiser (C = 32): Table 11's UNets."""
-    with to_be_loaded():
-        system = make_system(load_config("dvsr"))
+    with zero_weights():
+        system = build_model(load_config("dvsr"))
     sizes = {network.name: sum(int(np.prod(v.shape)) for v in network.variables) for network in (system.unet, system.predictor)}
     assert sizes == {"unet": 6_926_403, "predictor": 26_065_027}
 

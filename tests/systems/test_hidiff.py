@@ -18,7 +18,7 @@ from icdpm.restoration.restore import restore
 from icdpm.serving import trained
 from icdpm.systems import hidiff
 from icdpm.systems.config import check_config, config_to_json, default_config
-from icdpm.systems.registry import make_system, system_class
+from icdpm.systems.registry import build_model, system_class
 from icdpm.systems.weights import load_fitting_weights, named_variables, save_weights
 from icdpm.systems.workdir import config_file, load, weights_file
 from icdpm.tiles.picture import Picture
@@ -48,14 +48,14 @@ def micro(source="diffused", **prior):
 
 def losses_and_gradients(system, batch):
     with tf.GradientTape() as tape:
-        losses = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+        losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
         total = tf.add_n(list(losses.values()))
     return losses, tape.gradient(total, system.trainable_variables)
 
 
 @pytest.fixture(scope="module")
 def second():
-    return make_system(micro())
+    return build_model(micro())
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def second():
     ],
 )
 def test_what_each_stage_trains(source, options, names, trained, batch):
-    system = make_system(micro(source, **options))
+    system = build_model(micro(source, **options))
     losses, gradients = losses_and_gradients(system, batch)
     assert set(losses) == names and all(float(loss) > 0 for loss in losses.values())
     assert {variable.name.partition("/")[0] for variable in system.trainable_variables} == trained
@@ -79,7 +79,7 @@ def test_what_each_stage_trains(source, options, names, trained, batch):
 
 
 def test_images_are_in_the_unit_range_of_the_paper(batch):
-    system = make_system(micro("none"))
+    system = build_model(micro("none"))
     losses, _ = losses_and_gradients(system, batch)
     estimate = system.estimate(batch["blurry"], None).numpy()
     expected = np.abs(estimate - (batch["sharp"].numpy() + 1) / 2).mean()
@@ -92,7 +92,7 @@ def test_images_are_in_the_unit_range_of_the_paper(batch):
 def test_for_short_training_it_starts_as_the_blurry_picture(batch):
     config = micro("none")
     config.transformer.update(patch=2, zero_last=True)
-    system = make_system(check_config(config))
+    system = build_model(check_config(config))
     assert system.factor == 16
     losses, gradients = losses_and_gradients(system, batch)
     np.testing.assert_array_equal(system.estimate(batch["blurry"], None), batch["blurry"] / 2 + 0.5)
@@ -113,12 +113,12 @@ def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
 
 def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
     seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
-    losses = [float(second.losses(batch, s, training=True)["prior"]) for s in (seeds, seeds, seeds + 1)]
+    losses = [float(second.compute_losses(batch, s, training=True)["prior"]) for s in (seeds, seeds, seeds + 1)]
     assert losses[0] == losses[1] != losses[2]
 
 
 def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
-    system = make_system(micro("encoded"))
+    system = build_model(micro("encoded"))
     expected = system.encoded_prior(batch["blurry"], batch["sharp"])
     np.testing.assert_array_equal(system.conditions_of_pairs(batch)["prior"], expected)
     assert np.abs(expected - system.conditions(batch["blurry"])["prior"]).max() > 1e-4
@@ -126,13 +126,13 @@ def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
 
 def test_samples_and_samplers_are_refused(second):
     for option in ({"samples": 2}, {"sampler": "ddim"}, {"steps": 5}):
-        with pytest.raises(IcdpmError, match=f"a HI-Diff gives one answer .* it has no {next(iter(option))}"):
+        with pytest.raises(IcdpmError, match=f"one evaluation and has no setting .{next(iter(option))}"):
             second.settings(**option)
 
 
 def test_strips_give_what_all_at_once_gives(monkeypatch):
     monkeypatch.setattr(in_strips, "FEATURES", 4 * 24 * 5)
-    system = make_system(micro())
+    system = build_model(micro())
     picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
     conditions = system.compiled_conditions(picture)
     in_strips_of_few_rows = system.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
@@ -179,7 +179,8 @@ def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
     monkeypatch.setattr(trained, "load", lambda workdir, checkpoint: second)
     served = trained.TrainedModel("a workdir").restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
-    system = Shown(micro()).made()
+    system = Shown(micro())
+    system.build()
     inside = restore(system, image, system.settings(), keep_inside=True).inside
     np.testing.assert_array_equal(inside["half"], image[::2, ::2])
 
@@ -200,9 +201,9 @@ import numpy as np
 from icdpm.restoration import memory
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import config_from_json
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.tiles.windows import divide
-system = make_system(config_from_json(sys.argv[1]))
+system = build_model(config_from_json(sys.argv[1]))
 height, width = 384, 768
 image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 restore(system, image, system.settings())
@@ -226,7 +227,7 @@ def test_memory_is_what_it_is_said_to_be(peak_memory):
 def test_only_the_second_stage_restores(source, tmp_path):
     config = micro(source)
     config_file(tmp_path).write_text(config_to_json(config))
-    save_weights(weights_file(tmp_path, 6), named_variables(make_system(config)))
+    save_weights(weights_file(tmp_path, 6), named_variables(build_model(config)))
     if source == "diffused":
         assert load(tmp_path).config.name == "micro_diffused"
     else:
@@ -248,9 +249,9 @@ def test_the_second_stage_begins_with_the_first(micro_config):
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_the_second_stage_finds_enough_in_the_first(joint, tmp_path):
-    first = make_system(micro("encoded"))
+    first = build_model(micro("encoded"))
     save_weights(tmp_path / "weights.npz", named_variables(first))
-    said = load_fitting_weights(tmp_path / "weights.npz", make_system(micro(joint=joint)), "micro_encoded")
+    said = load_fitting_weights(tmp_path / "weights.npz", build_model(micro(joint=joint)), "micro_encoded")
     assert said.startswith(f"{len(named_variables(first))} of ") and "left there" not in said
 
 

@@ -16,7 +16,7 @@ from icdpm.configs import load_config
 from icdpm.errors import IcdpmError
 from icdpm.systems import hidiff_published
 from icdpm.systems.hidiff_published import prepare_published
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.weights import named_variables, set_weights
 from icdpm.systems.workdir import load, read_data
 
@@ -60,7 +60,7 @@ NUMBERS = {
 
 def seeded(name, changes):
     """A recipe's system with weights that follow from their names, larger than first ones: all parts count."""
-    system = make_system(load_config(name, ["precision=float32", *changes]))
+    system = build_model(load_config(name, ["precision=float32", *changes]))
     values = {}
     for key, variable in named_variables(system).items():
         drawn = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(variable.shape)
@@ -154,7 +154,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_published_number_has_one_place(name, folder, tmp_path):
     config = load_config(name, TINY)
-    system = make_system(config)
+    system = build_model(config)
     files = published(system)
     assert sum(map(len, files.values())) == len(named_variables(system))
     said = prepare_published(config, folder(files), tmp_path / "workdir")
@@ -169,7 +169,7 @@ def test_every_published_number_has_one_place(name, folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def gopro_files():
-    return published(make_system(load_config("hidiff_gopro", TINY)))
+    return published(build_model(load_config("hidiff_gopro", TINY)))
 
 
 def test_without_the_latent_encoder_it_restores_only(gopro_files, folder, tmp_path):

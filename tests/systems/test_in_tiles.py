@@ -8,7 +8,8 @@ from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.samplers import make_plan
 from icdpm.photos.values import to_values
 from icdpm.systems.config import check_config
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
+from icdpm.systems.sampling import sample, sample_in_tiles
 from icdpm.tiles import strips
 from icdpm.tiles.picture import Picture
 from icdpm.tiles.windows import divide
@@ -35,15 +36,15 @@ def picture():
 
 
 def whole(system, picture, plan):
-    """`System.draw`, which knows no tiles."""
+    """`ImageRestorer.draw`, which knows no tiles."""
     blurry = tf.repeat(to_values(picture)[None], 2, axis=0)
-    return system.draw(blurry, system.compiled_conditions(blurry), plan, SEEDS).numpy()
+    return sample(system, blurry, system.compiled_conditions(blurry), plan, SEEDS).numpy()
 
 
 def tiled(system, picture, plan, tile, margin):
     tiling = divide(HEIGHT, WIDTH, tile, margin, system.factor)
     conditions = system.conditions_in_tiles(Picture(picture), tiling)
-    samples = system.draw_in_tiles(Picture(picture), conditions, plan, SEEDS, tiling)
+    samples = sample_in_tiles(system, Picture(picture), conditions, plan, SEEDS, tiling)
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
 
@@ -59,7 +60,7 @@ def tiled(system, picture, plan, tile, margin):
 def test_exact_margins_give_the_whole(block, blocks, guidance, config, picture):
     config.unet.block, config.unet.blocks = block, blocks
     config.guidance.update(guidance)
-    system = make_system(check_config(config))
+    system = build_model(check_config(config))
     reach = system.reach
     for name, plan in PLANS.items():
         expected = whole(system, picture, plan)
@@ -72,7 +73,7 @@ def test_exact_margins_give_the_whole(block, blocks, guidance, config, picture):
 
 
 def test_strips_do_not_matter(config, picture, monkeypatch):
-    system, plan = make_system(config), PLANS["second order with noise"]
+    system, plan = build_model(config), PLANS["second order with noise"]
     _, expected = tiled(system, picture, plan, 72, 8)
     monkeypatch.setattr(strips, "_PIXELS", 7 * WIDTH)
     _, samples = tiled(system, picture, plan, 72, 8)
@@ -80,7 +81,7 @@ def test_strips_do_not_matter(config, picture, monkeypatch):
 
 
 def test_the_error_falls_with_the_margin(config, picture):
-    system, plan = make_system(config), PLANS["ancestral"]
+    system, plan = build_model(config), PLANS["ancestral"]
     expected = whole(system, picture, plan)
     errors = [np.abs(tiled(system, picture, plan, 48 + 2 * margin, margin)[1] - expected).mean() for margin in (0, 4, 8)]
     assert errors[0] > 1e-3 and errors[0] > 3 * errors[1] > 9 * errors[2] > 0
@@ -101,7 +102,7 @@ def test_the_error_falls_with_the_margin(config, picture):
 def test_every_guidance_can_be_tiled(config, fields):
     config.guidance.update(fields)
     config.unet.multipliers = (1, 1, 1, 1)
-    system = make_system(check_config(config))
+    system = build_model(check_config(config))
     picture = np.random.default_rng(0).integers(0, 256, (720, 200, 3), dtype=np.uint8)
     tiles = []
     tiling = divide(720, 200, 4 * system.factor, system.factor, system.factor)

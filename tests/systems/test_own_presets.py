@@ -8,11 +8,12 @@ import pytest
 import icdpm
 from icdpm.configs import load_config
 from icdpm.errors import IcdpmError
+from icdpm.networks.layers import zero_weights
 from icdpm.systems.config import config_to_json
 from icdpm.systems.own_presets import read_own_presets, write_own_presets
-from icdpm.systems.registry import make_system, system_class
+from icdpm.systems.registry import build_model, system_class
 from icdpm.systems.settings import SAMPLING_PRESETS
-from icdpm.systems.weights import named_variables, save_weights, to_be_loaded
+from icdpm.systems.weights import named_variables, save_weights
 from icdpm.systems.workdir import config_file, load, presets_file, weights_file
 
 KNEE = {"sampler": "ancestral", "schedule": "log_snr", "steps": 1, "max_noise_variance": 0.995, "samples": 2}
@@ -22,7 +23,7 @@ KNEE = {"sampler": "ancestral", "schedule": "log_snr", "steps": 1, "max_noise_va
 def workdir(tmp_path, micro_config):
     micro_config.diffusion.parametrisation = "preconditioned_estimate"
     config_file(tmp_path).write_text(config_to_json(micro_config))
-    save_weights(weights_file(tmp_path, 6), named_variables(make_system(micro_config)))
+    save_weights(weights_file(tmp_path, 6), named_variables(build_model(micro_config)))
     return tmp_path
 
 
@@ -77,9 +78,9 @@ def test_a_file_that_is_not_there_holds_none(tmp_path):
 
 
 def test_what_is_to_be_loaded_begins_with_zeros(micro_config, workdir):
-    with to_be_loaded():
-        system = make_system(micro_config)
+    with zero_weights():
+        system = build_model(micro_config)
     assert len(system.variables) > 20 and not any(np.any(array) for array in system.get_weights())
-    assert any(np.any(array) for array in make_system(micro_config).get_weights())
-    for loaded, random in zip(load(workdir).get_weights(), make_system(micro_config).get_weights()):
+    assert any(np.any(array) for array in build_model(micro_config).get_weights())
+    for loaded, random in zip(load(workdir).get_weights(), build_model(micro_config).get_weights()):
         np.testing.assert_array_equal(loaded, random)

@@ -8,7 +8,7 @@ from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.restoration.restore import restore
 from icdpm.systems.config import check_config, default_config
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 
 
 @pytest.fixture
@@ -26,21 +26,21 @@ def config():
 @pytest.mark.parametrize("loss, distance", [("l1", np.abs), ("l2", np.square)])
 def test_the_loss_is_the_distance_of_the_estimate(config, batch, loss, distance):
     config.regression.loss = loss
-    system = make_system(config)
-    losses = system.losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+    system = build_model(config)
+    losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
     expected = distance(system.estimate(batch["blurry"]).numpy() - batch["sharp"].numpy()).mean()
     assert list(losses) == ["regression"] and float(losses["regression"]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_it_starts_as_the_blurry_image_where_it_is_residual(config, batch):
     config.unet.zero_last = True
-    np.testing.assert_array_equal(make_system(config).estimate(batch["blurry"]), batch["blurry"])
+    np.testing.assert_array_equal(build_model(config).estimate(batch["blurry"]), batch["blurry"])
     config.regression.residual = False
-    assert not np.any(make_system(config).estimate(batch["blurry"]))
+    assert not np.any(build_model(config).estimate(batch["blurry"]))
 
 
 def test_one_pass_whatever_x_and_gamma_are(config, batch):
-    system = make_system(config)
+    system = build_model(config)
     assert system.settings().evaluations == 1 and not system.presets(config)
     pairs = ((0.0, 0.1), (9.0, 1.0))
     one, other = (system.denoise(tf.fill([4, 16, 16, 3], x), batch["blurry"], tf.fill([4], g), {}) for x, g in pairs)
@@ -49,7 +49,7 @@ def test_one_pass_whatever_x_and_gamma_are(config, batch):
 
 
 def test_it_is_restored_in_tiles(config):
-    system = make_system(config)
+    system = build_model(config)
     image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
     steps = []
     whole = restore(system, image, system.settings(), on_step=steps.append).pixels
@@ -62,5 +62,5 @@ def test_it_is_restored_in_tiles(config):
 
 def test_samples_are_refused(config):
     for option in ({"samples": 2}, {"sampler": "ddim"}, {"steps": 5}):
-        with pytest.raises(IcdpmError, match=f"a regression gives one answer .* it has no {next(iter(option))}"):
-            make_system(config).settings(**option)
+        with pytest.raises(IcdpmError, match=f"one evaluation and has no setting .{next(iter(option))}"):
+            build_model(config).settings(**option)

@@ -35,10 +35,10 @@ def test_a_schedule_wants_its_own_start(system):
     assert system.settings(schedule="linear_beta").max_noise_variance == 0.9
 
 
-def test_eta_is_of_ddim_alone(micro_config, system):
+def test_eta_is_of_ddim_alone(system):
     with pytest.raises(IcdpmError, match="dpmpp_2m has no eta"):
         system.settings(sampler="dpmpp_2m", eta=0.5)
-    micro_config.sampling.sampler, micro_config.sampling.eta = "ddim", 0.5
+    system.config.sampling.sampler, system.config.sampling.eta = "ddim", 0.5
     assert system.settings().eta == 0.5
     assert system.settings(sampler="ancestral").eta == 0.0
 

@@ -1,5 +1,6 @@
 """Checkpoints: whole or damaged, and never something between."""
 
+import functools
 import shutil
 
 import numpy as np
@@ -7,18 +8,18 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
+from icdpm.systems.training_step import take_step
 from icdpm.systems.weights import named_variables
 from icdpm.systems.workdir import checkpoint_folder
-from icdpm.training.checkpoints import Checkpoints
-from icdpm.training.optimizer import make_optimizer
+from icdpm.training.checkpoints import _OLD_ITERATIONS, _OLD_KEYS, Checkpoints, training_state
 
 
 def compiled(config, freeze=()):
-    system = make_system(config)
+    system = build_model(config)
     for layer in freeze:
         system.guidance_networks[layer].trainable = False
-    system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
+    system.compile()
     return system
 
 
@@ -52,7 +53,7 @@ def test_without_the_damaged_one_the_one_before_is_next(saved):
     workdir, system = saved
     checkpoints = Checkpoints(workdir, system, keep=3)
     checkpoints.save(6)
-    (checkpoint_folder(workdir, 6) / "state.index").write_bytes(b"")
+    (checkpoint_folder(workdir, 6) / "state.npz").write_bytes(b"")
     with pytest.raises(IcdpmError, match="step-000000006"):
         checkpoints.restore_latest()
     shutil.rmtree(checkpoint_folder(workdir, 6))
@@ -61,7 +62,7 @@ def test_without_the_damaged_one_the_one_before_is_next(saved):
 
 def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
     system = compiled(micro_config, freeze="1")
-    tf.function(system.train_step, autograph=False)(batch)
+    tf.function(functools.partial(take_step, system), autograph=False)(batch)
     expected = {name: variable.numpy() for name, variable in named_variables(system).items()}
     Checkpoints(tmp_path, system, keep=3).save(1)
     micro_config.seed = 5
@@ -69,3 +70,24 @@ def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
     assert Checkpoints(tmp_path, other, keep=3).restore_latest() == 1
     for name, variable in named_variables(other).items():
         np.testing.assert_array_equal(variable, expected[name], err_msg=name)
+
+
+def test_a_checkpoint_of_before_state_npz_is_read(saved, micro_config, batch):
+    """Its keys are those of TensorFlow's checkpoints of weights in a list and of Keras' legacy optimizers."""
+    workdir, system = saved
+    tf.function(functools.partial(take_step, system), autograph=False)(batch)
+    Checkpoints(workdir, system, keep=3).save(6)
+    folder = checkpoint_folder(workdir, 6)
+    state = {name: variable.numpy() for name, variable in training_state(system).items()}
+    old = {_OLD_ITERATIONS: state["iterations"]}
+    for number, name in enumerate(named_variables(system)):
+        old |= {key.format(number): state[f"{kind}/{name}"] for kind, key in _OLD_KEYS.items() if f"{kind}/{name}" in state}
+    part, names = str(workdir / "part"), list(old)
+    tf.raw_ops.SaveV2(prefix=part, tensor_names=names, shape_and_slices=[""] * len(old), tensors=list(old.values()))
+    tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=[part], destination_prefix=str(folder / "state"))
+    (folder / "state.npz").unlink()
+    micro_config.seed = 5
+    other = compiled(micro_config)
+    assert Checkpoints(workdir, other, keep=3).restore_latest() == 6
+    for name, variable in training_state(other).items():
+        np.testing.assert_array_equal(variable, state[name], err_msg=name)

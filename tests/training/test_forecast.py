@@ -9,37 +9,38 @@ import pytest
 import tensorflow as tf
 
 from icdpm.networks.footprint import footprint
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.stages import stages_of
 from icdpm.training.forecast import Forecast, forecast
 
 # TensorFlow counts what its allocator hands out where that is this one.
 ALLOCATOR = {"TF_CPU_ALLOCATOR_USE_BFC": "true", "TF_CPU_BFC_MEM_LIMIT_IN_MB": "2000"}
 MEASURED = """
+import functools
 import json
 import tensorflow as tf
 from icdpm.configs import load_config
 from icdpm.networks.footprint import footprint
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
+from icdpm.systems.training_step import gradients_of
 from icdpm.training.forecast import batch_of
-from icdpm.training.optimizer import make_optimizer
 
 memory = tf.config.experimental
 tf.config.threading.set_inter_op_parallelism_threads(1)
 config = load_config("tiny", ["unet.multipliers=(1, 2)", "guidance.scales=(1,)"])
-system = make_system(config)
-system.compile(optimizer=make_optimizer(config.optimizer, system.trainable_variables))
+system = build_model(config)
+system.compile()
 specs = batch_of(system, 8, 32)
 batch = {key: tf.zeros(spec.shape, spec.dtype) for key, spec in specs.items()}
-step = tf.function(system.gradients, autograph=False)
+step = tf.function(functools.partial(gradients_of, system), autograph=False)
 held = memory.get_memory_info("CPU:0")["current"]
 memory.reset_memory_stats("CPU:0")
 step(batch)
 peak = memory.get_memory_info("CPU:0")["peak"] - held
-graph = tf.function(system.gradients, autograph=False).get_concrete_function(specs).graph
+graph = tf.function(functools.partial(gradients_of, system), autograph=False).get_concrete_function(specs).graph
 options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
 counted = tf.compat.v1.profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops
-print("SEEN", json.dumps([footprint(system.gradients, specs), [counted, peak]]))
+print("SEEN", json.dumps([footprint(functools.partial(gradients_of, system), specs), [counted, peak]]))
 """
 
 
@@ -73,7 +74,7 @@ def test_memory_of_a_few_operations():
 def test_a_run_of_stages_on_many_replicas(micro_config):
     micro_config.data.update({"progressive_steps": (4,), "progressive_crops": (32,), "progressive_batches": (2,)})
     alone, shared = forecast(micro_config, 1), forecast(micro_config, 2)
-    system = make_system(micro_config)
+    system = build_model(micro_config)
     assert alone.parameters == sum(v.shape.num_elements() for v in system.trainable_variables)
     assert (alone.weights, alone.state) == (4 * alone.parameters, 12 * alone.parameters)
     # 2 crops of 32×32 are twice as many pixels as 4 of 16×16.

@@ -36,14 +36,8 @@ def arguments(folder, workdir, *flags, config="regression"):
 
 
 def weights(folder, workdir, step, part="weights"):
-    if part == "weights":
-        with np.load(folder / workdir / f"checkpoints/step-{step:09d}/weights.npz") as archive:
-            return {name: archive[name] for name in archive.files}
-    import tensorflow as tf
-
-    reader = tf.train.load_checkpoint(str(folder / workdir / f"checkpoints/step-{step:09d}/state"))
-    names = reader.get_variable_to_shape_map()
-    return {name: reader.get_tensor(name) for name in names if "OBJECT_GRAPH" not in name and "save_counter" not in name}
+    with np.load(folder / workdir / f"checkpoints/step-{step:09d}/{part}.npz") as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def assert_same(first, second):
@@ -164,8 +158,8 @@ def test_a_damaged_config_or_checkpoint_is_named(folder, trained, run_each):
     for workdir in ("checkpoint", "config"):
         shutil.copytree(trained, folder / workdir)
     checkpoint = folder / "checkpoint/checkpoints/step-000000002"
-    index = checkpoint / "state.index"
-    index.write_bytes(index.read_bytes()[: index.stat().st_size // 2])
+    state = checkpoint / "state.npz"
+    state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
     config_file(folder / "config").write_text("{")
     flags = ["--set=run.steps=2"]
     runs = run_each("train", [arguments(folder, workdir, *flags) for workdir in ("checkpoint", "config")])

@@ -1,30 +1,34 @@
 """Validation: of the averages, by the run's own system, in parts that replicas share."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.registry import make_system
-from icdpm.systems.weights import set_weights
-from icdpm.training.optimizer import averaged_weights, make_optimizer
+from icdpm.systems.registry import build_model
+from icdpm.systems.sampling import sample
+from icdpm.systems.training_step import take_step, validation_losses
+from icdpm.systems.weights import averaged_weights, set_weights
+from icdpm.training.checkpoints import training_state
 from icdpm.training.validation import Validation, _parts
 
 
 @pytest.fixture
 def trained(micro_config, batch):
     """A system after a few steps."""
-    system = make_system(micro_config)
-    system.compile(optimizer=make_optimizer(micro_config.optimizer, system.trainable_variables))
-    step = tf.function(system.train_step, autograph=False)
+    system = build_model(micro_config)
+    system.compile()
+    step = tf.function(functools.partial(take_step, system), autograph=False)
     for _ in range(3):
         step(batch)
     return system
 
 
 def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, micro_config, batch):
-    state = [*trained.variables, *trained.optimizer.weights, *trained.optimizer._optimizer.weights]
+    state = training_state(trained).values()
     before = [each.numpy() for each in state]
     made = []
     with tf.variable_creator_scope(lambda make, **said: made.append(said) or make(**said)):
@@ -33,13 +37,13 @@ def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, 
     assert not made
     for variable, values in zip(state, before):
         assert variable.numpy().tobytes() == values.tobytes()
-    other = make_system(micro_config)
+    other = build_model(micro_config)
     set_weights(other, averaged_weights(trained))
-    expected = {name: float(loss) for name, loss in other.test_step(batch).items()}
+    expected = {name: float(loss) for name, loss in validation_losses(other, batch).items()}
     assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     seeds = example_seeds([micro_config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
     conditions = other.compiled_conditions(batch["blurry"])
-    drawn = other.draw(batch["blurry"], conditions, other.plan(other.settings()), seeds)
+    drawn = sample(other, batch["blurry"], conditions, other.plan(other.settings()), seeds)
     restored, sharp = (np.clip(np.round((x.numpy() + 1.0) * 127.5), 0, 255).astype(np.uint8) for x in (drawn, batch["sharp"]))
     assert numbers["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in zip(restored, sharp)]), abs=1e-3)
     # blurry | the regression | restored | sharp

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.configs import load_config
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.workdir import load
 from icdpm_experiments.measurements import tile_margins
 
@@ -22,7 +22,7 @@ def test_with_the_whole_reach_as_margin_tiles_are_the_whole(micro_workdir, monke
 def test_tiles_of_a_system_that_sees_everything_are_compared_too(monkeypatch):
     monkeypatch.setattr(tile_margins, "CORE", 32)
     changes = ["transformer.channels=8", "precision=float32", "encoder.blocks=1"]
-    system = make_system(load_config("hidiff_tiny", changes))
+    system = build_model(load_config("hidiff_tiny", changes))
     # Untrained its head is zero: it would give the blurry picture whatever the tiles.
     system.transformer.head.kernel.assign(tf.random.stateless_normal(system.transformer.head.kernel.shape, [0, 1]) / 30)
     photo = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)

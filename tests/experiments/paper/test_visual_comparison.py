@@ -14,7 +14,7 @@ from icdpm.photos.values import to_values
 from icdpm.photos.writing import write_picture
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.systems.config import check_config, default_config
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.published.sets import PUBLISHED
 from icdpm_experiments.gallery import write_gallery
@@ -247,7 +247,7 @@ def test_the_strip_follows_the_chain_to_the_restored_picture(runs, monkeypatch):
     config.encoder.channels = config.denoiser.hidden = 8
     config.encoder.blocks = config.denoiser.blocks = 1
     config.chain.steps = 3
-    system = make_system(check_config(config))
+    system = build_model(check_config(config))
     monkeypatch.setattr(StandInRuns, "system", lambda self, variant: system, raising=False)
     blurry = runs.scale.test_pairs("gopro").load(2)[0][:60, :50]
     priors, outputs = reverse_chain.outputs_along_chain(system, blurry)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.registry import make_system
+from icdpm.systems.registry import build_model
 from icdpm.systems.settings import SamplingSettings
 from icdpm_experiments.sweeping import sweep
 from icdpm_experiments.sweeping.journal import Journal
@@ -60,7 +60,7 @@ def test_means_over_pictures_and_samples(system, pairs, metrics, tmp_path, capsy
 
 def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_path, monkeypatch):
     """Killed in the second picture of the second setting, and in the midst of writing what the first has measured."""
-    system = make_system(micro_config)
+    system = build_model(micro_config)
     done, stop_after = [], [4]
 
     def restore(system, blurry, settings, *, seed, **_):
