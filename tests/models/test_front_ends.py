@@ -1,0 +1,73 @@
+"""Every model through every front end: train, restore whole and in tiles, evaluate, export, serve, Python."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_models import MODELS, small_config
+
+import icdpm
+from icdpm.errors import IcdpmError
+from icdpm.evaluation.outputs import write_outputs
+from icdpm.restoration.restore import restore
+from icdpm.serving.export import export
+from icdpm.serving.exported import ExportedModel
+from icdpm.serving.trained import TrainedModel
+from icdpm.systems.workdir import load
+from icdpm.training.run import train
+
+RESTORING = [name for name in MODELS if name != "hidiff_stage1"]
+
+
+@pytest.fixture(scope="module")
+def workdir_of(tmp_path_factory):
+    """Function (model, pairs) -> the workdir of a run of two steps; made once."""
+    made = {}
+
+    def workdir_of(name, pairs):
+        if name not in made:
+            options = {}
+            if name == "hidiff":
+                options["start_from"] = workdir_of("hidiff_stage1", pairs)
+            if name == "aligned_icdpm":
+                options["target_pairs"] = pairs
+            made[name] = tmp_path_factory.mktemp(name) / "run"
+            assert not train(small_config(name), made[name], pairs, pairs, tf.distribute.get_strategy(), **options)
+        return made[name]
+
+    return workdir_of
+
+
+def image(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", RESTORING)
+def test_a_trained_model_goes_through_every_front_end(name, workdir_of, random_pairs, tmp_path):
+    workdir = workdir_of(name, random_pairs)
+    model = icdpm.load(workdir)
+    photo = image(21, 30)
+    whole = model.restore(photo)
+    assert whole.shape == photo.shape and whole.dtype == np.uint8
+
+    tall = image(40, 2 * model.margin + 6 * model.factor)
+    tile = 2 * model.margin + 2 * model.factor
+    tiled = restore(model, tall, model.settings(), tile=tile, keep_inside=True)
+    at_once = restore(model, tall, model.settings(), keep_inside=True)
+    assert tiled.pixels.shape == tall.shape and bool(tiled.inside) == bool(at_once.inside) == model.has_pictures
+
+    write_outputs(model, random_pairs, model.settings(), 0, tmp_path / "restored")
+    assert sorted(path.stem for path in (tmp_path / "restored").glob("*.png")) == sorted(random_pairs.names)
+
+    presets = []
+    served = TrainedModel(workdir)
+    preset = next(iter(served.presets))
+    assert served.restore(photo, preset, lambda *_: presets.append(1)).pixels.shape == photo.shape and presets
+
+    export(workdir, tmp_path / "model")
+    answer = ExportedModel(tmp_path / "model").restore(photo, "default", lambda *_: None)
+    np.testing.assert_array_equal(answer.pixels, restore(model, photo, model.settings()).pixels)
+
+
+def test_the_first_stage_of_hidiff_cannot_restore_and_says_so(workdir_of, random_pairs):
+    with pytest.raises(IcdpmError, match="cannot restore"):
+        load(workdir_of("hidiff_stage1", random_pairs))

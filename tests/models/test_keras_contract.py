@@ -1,0 +1,342 @@
+"""What a Keras user expects of a model, of every model, beside Keras 2 and Keras 3."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_models import MODELS, small_config
+
+import icdpm
+from icdpm.errors import IcdpmError
+from icdpm.keras import KERAS_3, keras
+from icdpm.systems.registry import build_model
+from icdpm.systems.weights import named_variables
+
+HERE = Path(__file__).parent
+
+
+def images(count=4, height=16, width=16, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, (count, height, width, 3)).astype(np.float32)
+
+
+def pairs(name, count=8):
+    """A dataset of (blurry, sharp), or of dicts where the model needs a third image."""
+    blurry, sharp = images(count), images(count, seed=1)
+    data = {"blurry": blurry, "sharp": sharp, "target": sharp[::-1]} if name == "aligned_icdpm" else (blurry, sharp)
+    return tf.data.Dataset.from_tensor_slices(data).batch(4)
+
+
+def built(name, precision="float32", **changes):
+    config = small_config(name, precision)
+    config.update(changes)
+    return build_model(config)
+
+
+def loaded(path):
+    return keras.models.load_model(path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_trains_restores_and_comes_back(name, tmp_path):
+    model = built(name)
+    lines = []
+    model.summary(print_fn=lambda line, **_: lines.append(line))
+    parameters = sum(int(np.prod(variable.shape)) for variable in model.variables)
+    assert f"{parameters}" in "".join(lines).replace(",", "")
+    assert isinstance(model, keras.Model) and model.metrics and model.losses == []
+
+    model.compile()
+    history = model.fit(pairs(name), validation_data=pairs(name), epochs=2, verbose=0).history
+    assert {"loss", "val_loss", "val_psnr", *(f"{loss}_loss" for loss in model.loss_names)} <= history.keys()
+    assert all(np.isfinite(values).all() and len(values) == 2 for values in history.values())
+    assert int(model.optimizer.iterations) == 4 and model.optimizer.averages_in_use
+
+    blurry = images(3, 19, 13, seed=2)
+    restored = model.predict(blurry, batch_size=2, verbose=0)
+    assert restored.shape == blurry.shape and restored.dtype == np.float32 and np.abs(restored).max() <= 1
+    np.testing.assert_array_equal(model.predict(tf.data.Dataset.from_tensor_slices(blurry).batch(2), verbose=0), restored)
+    # Not in a graph, and in another batch, TensorFlow rounds otherwise.
+    np.testing.assert_allclose(model(blurry[1:2]), restored[1:2], atol=1e-4)
+
+    model.save(tmp_path / "model.keras")
+    again = loaded(tmp_path / "model.keras")
+    assert type(again) is type(model) and again.get_config() == model.get_config()
+    np.testing.assert_array_equal(again.predict(blurry, batch_size=2, verbose=0), restored)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = type(model).from_config(model.get_config())
+    for variable in named_variables(other).values():
+        variable.assign(tf.zeros_like(variable))
+    other.load_weights(tmp_path / "model.weights.h5")
+    assert named_variables(other).keys() == named_variables(model).keys()
+    for one, two in zip(named_variables(other).values(), named_variables(model).values()):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_config_comes_back_as_it_was(name):
+    model = built(name)
+    again = type(model).from_config(model.get_config())
+    assert again.get_config() == model.get_config() and type(again).from_config(again.get_config()).config == model.config
+    assert named_variables(again).keys() == named_variables(model).keys()
+    for one, other in zip(named_variables(again).values(), named_variables(model).values()):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_trains_and_restores_in_bfloat16(name):
+    model = built(name, "mixed_bfloat16")
+    model.compile()
+    assert np.isfinite(model.fit(pairs(name, 4), epochs=1, verbose=0).history["loss"]).all()
+    restored = model.predict(images(1, 19, 13), verbose=0)
+    assert restored.shape == (1, 19, 13, 3) and restored.dtype == np.float32 and np.abs(restored).max() <= 1
+    for variable in named_variables(model).values():
+        assert variable.dtype == tf.float32
+
+
+@pytest.mark.parametrize("name", ["icdpm", "hidiff"])
+def test_fit_repeats(name):
+    first, second = (built(name) for _ in range(2))
+    for model in (first, second):
+        model.compile()
+        model.fit(pairs(name), epochs=1, verbose=0)
+    for one, other in zip(named_variables(first).values(), named_variables(second).values()):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["icdpm", "hidiff"])
+def test_networks_are_models_of_their_own(name):
+    model = built(name)
+    networks = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    assert len(networks) >= 2
+    for network in networks:
+        network.summary(print_fn=lambda *_, **__: None)
+        again = type(network).from_config(network.get_config())
+        assert again.get_config() == network.get_config()
+    unet = model.unet if name == "icdpm" else None
+    if unet is not None:
+        again = type(unet).from_config(unet.get_config())
+        inputs = tf.zeros([1, 16, 16, 6]), tf.zeros([1]), {1: tf.zeros([1, 8, 8, 4])}
+        again(*inputs)
+        assert [tuple(v.shape) for v in again.variables] == [tuple(v.shape) for v in unet.variables]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", keras.optimizers.Adam(1e-3, clipnorm=1.0)])
+def test_any_optimizer_of_keras_trains(optimizer):
+    model = built("icdpm")
+    model.compile(optimizer=optimizer)
+    before = model.get_weights()
+    history = model.fit(pairs("icdpm"), validation_data=pairs("icdpm"), epochs=1, verbose=0).history
+    assert np.isfinite(history["val_loss"]).all()
+    assert any((one != other).any() for one, other in zip(before, model.get_weights()))
+
+
+@pytest.mark.skipif(KERAS_3, reason="tensorflow-addons is for TensorFlow 2.15")
+@pytest.mark.parametrize("kind", ["AdamW", "MovingAverage"])
+def test_optimizers_of_tensorflow_addons_train(kind):
+    import tensorflow_addons as tfa
+
+    adam = tfa.optimizers.AdamW(weight_decay=1e-4, learning_rate=1e-3)
+    model = built("icdpm")
+    model.compile(optimizer=adam if kind == "AdamW" else tfa.optimizers.MovingAverage(keras.optimizers.legacy.Adam(1e-3)))
+    assert np.isfinite(model.fit(pairs("icdpm"), epochs=1, verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("options", [{"steps_per_execution": 2}, {"jit_compile": True}], ids=str)
+def test_compiled_and_several_steps_at_once_are_the_same_run(options):
+    plain, other = (built("icdpm") for _ in range(2))
+    plain.compile()
+    other.compile(**options)
+    for model in (plain, other):
+        model.fit(pairs("icdpm"), epochs=1, verbose=0)
+    for one, two in zip(plain.get_weights(), other.get_weights()):
+        np.testing.assert_allclose(one, two, atol=2e-4)
+
+
+def test_accumulation_divides_a_batch():
+    config = small_config("icdpm")
+    config.optimizer.accumulation = 2
+    model = build_model(config)
+    model.compile()
+    assert np.isfinite(model.fit(pairs("icdpm"), epochs=1, verbose=0).history["loss"]).all()
+
+
+def test_bytes_are_images_too():
+    levels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    model = built("regression")
+    values = levels.astype(np.float32) / np.float32(127.5) - 1
+    np.testing.assert_array_equal(model.predict(levels, verbose=0), model.predict(values, verbose=0))
+    model.compile()
+    assert np.isfinite(model.fit(levels, levels, epochs=1, verbose=0).history["loss"]).all()
+
+
+def test_a_batch_without_sharp_images_is_named():
+    model = built("regression")
+    model.compile()
+    with pytest.raises(IcdpmError, match="no 'sharp'"):
+        model.train_step((tf.zeros([4, 16, 16, 3]),))
+
+
+def test_predict_is_restore_with_the_seed_of_the_config():
+    model = built("icdpm")
+    levels = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
+    restored = np.round((model.predict(levels[None], verbose=0)[0].astype(np.float64) + 1) * 127.5)
+    np.testing.assert_array_equal(restored, model.restore(levels, seed=model.config.seed))
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a run as a crash does, after an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_callbacks_of_keras(tmp_path):
+    model = built("icdpm")
+    model.compile()
+    best = keras.callbacks.ModelCheckpoint(str(tmp_path / "best.keras"), monitor="val_psnr", mode="max", save_best_only=True)
+    callbacks = [
+        keras.callbacks.TensorBoard(str(tmp_path / "logs"), write_graph=False),
+        best,
+        keras.callbacks.EarlyStopping(monitor="val_loss", patience=0, min_delta=1e9),
+        keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    history = model.fit(pairs("icdpm"), validation_data=pairs("icdpm"), epochs=5, callbacks=callbacks, verbose=0).history
+    assert len(history["loss"]) == 2  # stopped early
+    assert list((tmp_path / "logs").rglob("events*")) and "val_psnr" in (tmp_path / "log.csv").read_text()
+    assert np.isfinite(loaded(tmp_path / "best.keras").predict(images(1), verbose=0)).all()
+
+
+def test_backup_and_restore_resumes_at_the_epoch_and_ends_as_if_unbroken(tmp_path):
+    unbroken = built("icdpm")
+    unbroken.compile()
+    unbroken.fit(pairs("icdpm"), epochs=3, verbose=0)
+
+    backup = [keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))]
+    broken = built("icdpm")
+    broken.compile()
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(pairs("icdpm"), epochs=3, callbacks=[*backup, Stop(2)], verbose=0)
+    resumed = built("icdpm")
+    resumed.compile()
+    history = resumed.fit(pairs("icdpm"), epochs=3, callbacks=backup, verbose=0).history
+    assert len(history["loss"]) == 1
+    for one, other in zip(unbroken.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_saved_model_goes_on_training_where_it_was(tmp_path):
+    model = built("icdpm")
+    model.compile()
+    model.fit(pairs("icdpm"), epochs=1, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = loaded(tmp_path / "model.keras")
+    for each in (model, again):
+        each.fit(pairs("icdpm"), epochs=1, verbose=0)
+    for one, other in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_that_is_not_compiled_is_saved_too(tmp_path):
+    model = built("regression")
+    model.save(tmp_path / "model.keras")
+    again = loaded(tmp_path / "model.keras")
+    for one, other in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_nothing_global_is_changed():
+    states = random.getstate(), np.random.get_state()[1].tolist(), keras.backend.floatx(), keras.backend.image_data_format()
+    built("icdpm")
+    icdpm.load()
+    now = random.getstate(), np.random.get_state()[1].tolist(), keras.backend.floatx(), keras.backend.image_data_format()
+    assert now == states
+
+
+def in_process(code, **environment):
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent / 'own_system'}", **environment}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_channels_first_in_keras_json_changes_nothing(tmp_path):
+    (tmp_path / "keras.json").write_text(
+        '{"image_data_format": "channels_first", "floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow"}'
+    )
+    code = """
+import numpy as np
+from icdpm.keras import keras
+from icdpm.systems.registry import build_model
+from small_models import small_config
+print(keras.backend.image_data_format())
+for name in ("icdpm", "hidiff"):
+    print(np.sum(build_model(small_config(name)).predict(np.zeros([1, 16, 16, 3], np.float32), verbose=0), dtype=np.float64))
+"""
+    changed, plain = in_process(code, KERAS_HOME=str(tmp_path)), in_process(code)
+    assert changed.split()[0] == "channels_first" and plain.split()[0] == "channels_last"
+    assert changed.split()[1:] == plain.split()[1:]
+
+
+FIT_ON_REPLICAS = """
+import sys
+import numpy as np
+import tensorflow as tf
+devices = int(sys.argv[1]) if len(sys.argv) > 1 else DEVICES
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)])
+from icdpm.systems.registry import build_model
+from small_models import small_config
+with strategy.scope():
+    model = build_model(small_config("icdpm"))
+    model.compile(optimizer=OPTIMIZER)
+rng = np.random.default_rng(0)
+blurry, sharp = (rng.uniform(-1, 1, (8, 16, 16, 3)).astype(np.float32) for _ in range(2))
+data = tf.data.Dataset.from_tensor_slices((blurry, sharp)).batch(4, drop_remainder=True)
+history = model.fit(data, validation_data=data, epochs=2, verbose=0).history
+print("LOSSES", *history["loss"], *history["val_loss"])
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["None", "'sgd'"])
+def test_fit_on_two_replicas_is_fit_on_one(optimizer):
+    def losses(devices):
+        code = FIT_ON_REPLICAS.replace("DEVICES", str(devices)).replace("OPTIMIZER", optimizer)
+        return np.array(in_process(code).split("LOSSES")[1].split(), np.float64)
+
+    np.testing.assert_allclose(losses(2), losses(1), rtol=2e-4)
+
+
+def test_a_fork_of_the_process_is_told_to_load_its_own():
+    code = """
+import os, sys
+import numpy as np
+from icdpm.errors import IcdpmError
+from icdpm.systems.registry import build_model
+from small_models import small_config
+model = build_model(small_config("regression"))
+child = os.fork()
+if not child:
+    levels, values = np.zeros([8, 8, 3], np.uint8), np.zeros([1, 8, 8, 3], np.float32)
+    for use in (lambda: model.restore(levels), lambda: model.predict(values)):
+        try:
+            use()
+        except IcdpmError as error:
+            assert "load the model in the child process" in str(error)
+        else:
+            os._exit(1)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    in_process(code)
