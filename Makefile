@@ -32,7 +32,7 @@ OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
 .PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-hidiff-tiny bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
-  bench-guided wheel-check test-stacks stack-check clean
+  bench-guided wheel-check test-keras test-stacks stack-check clean
 
 help:  ## list these targets
 	@awk -F ':.*  ## ' '/^[a-z0-9-]+:.*  ## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -144,6 +144,9 @@ bench-export: $(READY)  ## an exported model beside the Python path: load, first
 
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
 	@bash tests/wheel_check.sh
+
+test-keras: $(READY)  ## what a Keras user expects of every model: build, fit, predict, save, load
+	@$(PYTEST) tests/models
 
 test-stacks: $(READY)  ## run the tests beside both TensorFlows, and stack-check (a second environment, in .venv-other)
 	@$(MAKE) --no-print-directory test

@@ -22,8 +22,7 @@ REQUIREMENTS = [
     "tensorflow==2.15.1" + OLD,
     "tensorflow-addons==0.23.0" + OLD,
     "tensorflow>=2.20,<2.22" + NEW,
-    # Keras 2, which TensorFlow has no more. Its releases go with TensorFlow's, and pip takes a pair.
-    "tf_keras>=2.20,<2.22" + NEW,
+    "keras>=3.10,<4" + NEW,
     # TensorFlow 2.21 brings it no more.
     "tensorboard>=2.20" + NEW,
     # 4.9.3 is the last tensorflow-datasets for Python 3.9.

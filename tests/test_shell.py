@@ -24,7 +24,7 @@ def test_what_breaks_when_newer_is_pinned(pin):
     assert f'{pin}; python_version < "3.12"' in metadata.requires("icdpm")
 
 
-@pytest.mark.parametrize("pin", ["tensorflow<2.22,>=2.20", "tf_keras<2.22,>=2.20", "tensorflow-serving-api<2.22,>=2.20"])
+@pytest.mark.parametrize("pin", ["tensorflow<2.22,>=2.20", "keras<4,>=3.10", "tensorflow-serving-api<2.22,>=2.20"])
 def test_what_has_been_tried_is_asked_for(pin):
     assert f'{pin}; python_version >= "3.12"' in metadata.requires("icdpm")
 
