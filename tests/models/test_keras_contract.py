@@ -87,7 +87,7 @@ def test_a_config_comes_back_as_it_was(name):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["icdpm", "naf", "hidiff", "own"])
 def test_a_model_trains_and_restores_in_bfloat16(name):
     model = built(name, "mixed_bfloat16")
     model.compile()
