@@ -53,7 +53,8 @@ def test_operations_and_memory_are_those_measured():
     assert counted[0] == pytest.approx(measured[0], rel=0.2)
     # Without AVX-512 convolutions take workspace of their own, which is not counted.
     assert counted[1] <= 1.2 * measured[1]
-    if "avx512f" in Path("/proc/cpuinfo").read_text():
+    cpu = Path("/proc/cpuinfo")
+    if cpu.exists() and "avx512f" in cpu.read_text():
         assert counted[1] >= 0.8 * measured[1]
 
 
