@@ -38,7 +38,7 @@ RETURNED = 25.0  # percent of the lost gradient below which blur counts as remai
 
 
 def restorings(scale):
-    """What the ranking needs restored."""
+    """Returns the models whose restorations the ranking needs."""
     return restorings_by(MADE.values(), scale, [OUT_OF_DOMAIN])
 
 

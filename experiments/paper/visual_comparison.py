@@ -198,7 +198,7 @@ def parse_crop(text):
 
 
 def restorings(scale, figure):
-    """What the figure needs restored."""
+    """Returns the models whose restorations the figure needs."""
     entry = FIGURES[figure]
     return restorings_by(entry.made.values(), scale, [entry.dataset], pictures=len(entry.crops(scale)))
 

@@ -1,4 +1,4 @@
-"""What Keras hands to a step, as batches of pairs; and the numbers that Keras shows of it."""
+"""Batches of pairs from the data of a Keras step, and trackers of its losses."""
 
 from __future__ import annotations
 
