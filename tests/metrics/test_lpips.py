@@ -42,7 +42,8 @@ def test_is_symmetric_and_zero_of_equal_pictures(random_lpips, ramp):
     *_, distance = random_lpips
     noisy, sharp = ramp(40, 33)
     assert distance(noisy, sharp) == pytest.approx(distance(sharp, noisy), rel=1e-6)
-    assert distance(sharp, sharp) == 0
+    # Both pictures are in one batch, whose parts a CPU may round differently.
+    assert distance(sharp, sharp) == pytest.approx(0, abs=1e-9)
 
 
 def test_equals_pytorch(random_lpips, ramp):
