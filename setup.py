@@ -70,7 +70,9 @@ EXTRAS = {
         *("pytest", "pytest-xdist", "dill", "importlib_resources", "selenium", "kubernetes-validate"),
         *(*ALIGN, *PLOTS, REPORT, *BUCKETS, *S3_SERVER),
     ],
-    "lint": ["ruff==0.17.5"],
+    "lint": ["ruff==0.17.5", "mypy==1.18.2"],
+    # What `make docs` builds the API reference with.
+    "docs": ["pdoc==15.0.4"],
     # What the experiments' plots are drawn with.
     "plots": PLOTS,
     # What `make report` turns results/*.md into a page with.

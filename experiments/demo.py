@@ -63,7 +63,7 @@ def train_briefly(test):
 
 def restore_all(restorer, pairs):
     """[{'picture', 'blurry', 'sharp', 'sample', 'mean'}] of the pairs and of scikit-image's motion-blurred clock."""
-    from icdpm.photos.reading import read_picture
+    from icdpm.images.reading import read_picture
     from icdpm.progress import progress_bar
     from icdpm_datasets.photos import clock_motion_path
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing
 
 if typing.TYPE_CHECKING:
-    from icdpm.systems.system import ImageRestorer
+    from icdpm.models.system import ImageRestorer
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ def build(config, changes: typing.Sequence[str] = ()) -> ImageRestorer:
     """
     # TensorFlow takes seconds to import, and not everything in this package needs it.
     from icdpm.configs import change_config, load_config
-    from icdpm.systems.registry import build_model
+    from icdpm.models.registry import build_model
 
     if hasattr(config, "items"):
         return build_model(change_config(config.copy_and_resolve_references(), changes))
@@ -57,6 +57,6 @@ def load(workdir: str | None = None, checkpoint: str | int = "latest") -> ImageR
       icdpm.errors.IcdpmError: no such workdir or checkpoint, or damaged weights.
     """
     from icdpm import pretrained
-    from icdpm.systems import workdir as runs
+    from icdpm.models import workdir as runs
 
     return runs.load(pretrained.WORKDIR if workdir is None else workdir, checkpoint)

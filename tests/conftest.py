@@ -24,7 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # A config file of a config; its JSON is filled in.
 CONFIG = """
-from icdpm.systems.config import config_from_json
+from icdpm.models.config import config_from_json
 def get_config():
     return config_from_json({text!r})
 """
@@ -95,7 +95,7 @@ def regression_config():
 @pytest.fixture(scope="session")
 def write_config():
     """Function (file, config) that makes a config file."""
-    from icdpm.systems.config import config_to_json
+    from icdpm.models.config import config_to_json
 
     return lambda file, config: file.write_text(CONFIG.format(text=config_to_json(config)))
 
@@ -122,7 +122,7 @@ def prepared_runs(tmp_path_factory, write_config):
 @pytest.fixture(scope="session")
 def micro_system():
     """An untrained system of micro_config. Tests leave its weights as they are."""
-    from icdpm.systems.registry import build_model
+    from icdpm.models.registry import build_model
 
     return build_model(_micro_config())
 
@@ -130,9 +130,9 @@ def micro_system():
 @pytest.fixture(scope="session")
 def micro_workdir(micro_system, tmp_path_factory):
     """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
-    from icdpm.systems.config import config_to_json
-    from icdpm.systems.weights import named_variables, save_weights
-    from icdpm.systems.workdir import config_file, weights_file
+    from icdpm.models.config import config_to_json
+    from icdpm.models.weights import named_variables, save_weights
+    from icdpm.models.workdir import config_file, weights_file
 
     folder = tmp_path_factory.mktemp("run") / "micro"
     folder.mkdir()
@@ -142,7 +142,7 @@ def micro_workdir(micro_system, tmp_path_factory):
 
 
 def _micro_config():
-    from icdpm.systems.config import check_config
+    from icdpm.models.config import check_config
 
     config = _small_config("icdpm")
     config.guidance.scales = (1,)
@@ -155,7 +155,7 @@ def _micro_config():
 
 
 def _regression_config():
-    from icdpm.systems.config import check_config
+    from icdpm.models.config import check_config
 
     config = _small_config("regression")
     config.unet.middle_blocks = 1
@@ -163,7 +163,7 @@ def _regression_config():
 
 
 def _small_config(system):
-    from icdpm.systems.config import default_config
+    from icdpm.models.config import default_config
 
     config = default_config(system)
     config.name = "micro"

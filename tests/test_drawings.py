@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from icdpm.configs import load_config
+from icdpm.models.icdpm import guided_level
+from icdpm.models.unets import make_unet
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.layers import take_each
-from icdpm.systems.icdpm import guided_level
-from icdpm.systems.unets import make_unet
 
 README = Path(__file__).parents[1] / "icdpm/README.md"
 SIZES = ("1/1", "1/2", "1/4", "1/8")

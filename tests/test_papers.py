@@ -11,8 +11,8 @@ import icdpm
 from icdpm import pretrained
 from icdpm.configs import config_names
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS
-from icdpm.systems.registry import SYSTEMS
-from icdpm.systems.workdir import read_config
+from icdpm.models.registry import SYSTEMS
+from icdpm.models.workdir import read_config
 from icdpm_datasets.published.sets import PUBLISHED
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_every_recipe_is_told_and_no_other():
     ("paper", "names"),
     [
         ("icdpm/metrics/README.md", [*PAIR_METRICS, *SINGLE_METRICS, *SET_METRICS]),
-        ("icdpm/systems/README.md", list(SYSTEMS)),
+        ("icdpm/models/README.md", list(SYSTEMS)),
         ("datasets/README.md", [name for each in PUBLISHED for name in each.benchmarks]),
     ],
 )

@@ -15,8 +15,8 @@ import icdpm
 from icdpm import pretrained
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.weights import load_weights
-from icdpm.systems.workdir import checkpoint_steps, load, weights_file
+from icdpm.models.weights import load_weights
+from icdpm.models.workdir import checkpoint_steps, load, weights_file
 from icdpm_datasets.source import open_source
 from icdpm_experiments.pairs import blurred
 

@@ -7,13 +7,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.albums.album import work_through
-from icdpm.albums.jobs import plan_jobs
-from icdpm.albums.selection import select_photos
+from icdpm.batch.album import work_through
+from icdpm.batch.jobs import plan_jobs
+from icdpm.batch.selection import select_photos
 from icdpm.errors import IcdpmError
 from icdpm.files import make_folder_atomically, mirrored_folder, remove_folder, write_atomically
-from icdpm.photos.drift import drift_of
-from icdpm.photos.reading import read_picture
+from icdpm.images.drift import drift_of
+from icdpm.images.reading import read_picture
 from icdpm.restoration.result import Restored
 from icdpm.storage import RemotePath, is_remote, storage_path
 
@@ -135,8 +135,8 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
 
 
 def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, regression_config, random_pairs):
+    from icdpm.models.workdir import best_file, checkpoint_folder, checkpoint_steps, load
     from icdpm.serving.export import export
-    from icdpm.systems.workdir import best_file, checkpoint_folder, checkpoint_steps, load
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
 

@@ -78,7 +78,7 @@ def _measure(path, workdir, folder, height, width):
 def _difference(folder, height, width):
     import numpy as np
 
-    from icdpm.photos.reading import read_picture
+    from icdpm.images.reading import read_picture
 
     pixels = [read_picture(folder / f"{path}-{height}-{width}.png").astype(int) for path in PATHS]
     return int(np.abs(pixels[0] - pixels[1]).max())

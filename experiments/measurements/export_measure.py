@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.announcements import quieten_tensorflow
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.photo import Photo
-from icdpm.photos.reading import decode_photo
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo
+from icdpm.images.writing import encode_photo
 
 _REPEATED = 3
 
 
 def load_python(workdir):
     """A function of the bytes of a PNG file, as icdpm-deblur restores it."""
+    from icdpm.models.workdir import load
     from icdpm.restoration.restore import restore
-    from icdpm.systems.workdir import load
 
     system = load(workdir, precision="float32")
     settings = system.settings()

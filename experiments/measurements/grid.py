@@ -27,7 +27,7 @@ def main(argv):
     refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
-    from icdpm.systems.workdir import load
+    from icdpm.models.workdir import load
     from icdpm_experiments.measurements.grid_plot import grid_rows, write_grid
     from icdpm_experiments.paper.table10 import grid_settings
     from icdpm_experiments.sweeping.journal import Journal

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from icdpm.systems.hidiff_published import converted
-from icdpm.systems.weights import named_variables
+from icdpm.models.hidiff_published import converted
+from icdpm.models.weights import named_variables
 
 
 class _Registry:
@@ -30,7 +30,7 @@ class Reference:
 
     Args:
       folder: a copy of the repository zhengchen1999/HI-Diff.
-      system: an `icdpm.systems.hidiff.HIDiff` of the second stage.
+      system: an `icdpm.models.hidiff.HIDiff` of the second stage.
     """
 
     def __init__(self, folder, system):

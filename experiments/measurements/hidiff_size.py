@@ -6,8 +6,8 @@ HI-Diff's are counted from the models' own weights and graphs; other methods' ar
 import tensorflow as tf
 
 from icdpm.configs import load_config
+from icdpm.models.registry import build_model
 from icdpm.networks.flops import multiply_adds
-from icdpm.systems.registry import build_model
 from icdpm_experiments.paper.hidiff_ablation import MODELS as ABLATION_MODELS
 from icdpm_experiments.paper.published_hidiff import ABLATION, MODEL_SIZES
 from icdpm_experiments.results import print_table, write_results

@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 
-from icdpm.systems.sampling import sample
-from icdpm.systems.training_step import take_step
+from icdpm.models.sampling import sample
+from icdpm.models.training_step import take_step
 
 BATCH = 4
 
@@ -23,7 +23,7 @@ BATCH = 4
 def main(whose, what, precision, height, width, repeats, reference, *changes):
     """Measures and prints."""
     from icdpm.configs import load_config
-    from icdpm.systems.registry import build_model
+    from icdpm.models.registry import build_model
 
     policy = "mixed_bfloat16" if whose == "ours" and precision == "bfloat16" else "float32"
     system = build_model(load_config("hidiff_gopro", [f"precision={policy}", *changes]))

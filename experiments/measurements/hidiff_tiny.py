@@ -75,8 +75,8 @@ def _gains(workdir, pairs):
     import numpy as np
 
     from icdpm.metrics.psnr import psnr
+    from icdpm.models.workdir import load
     from icdpm.restoration.restore import restore
-    from icdpm.systems.workdir import load
 
     system = load(workdir)
     gains = []

@@ -18,7 +18,7 @@ from absl import flags
 
 from icdpm.command_line import refuse_arguments, run_command
 from icdpm.errors import IcdpmError
-from icdpm.systems.training_step import take_step
+from icdpm.models.training_step import take_step
 from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.measurements.input_measure import BATCH, CORES, CROP
 from icdpm_experiments.paper.published import TABLE11
@@ -104,7 +104,7 @@ def _tiny_need():
     import tensorflow as tf
 
     from icdpm.configs import load_config
-    from icdpm.systems.registry import build_model
+    from icdpm.models.registry import build_model
     from icdpm.training.quiet import compile_something_quietly
 
     compile_something_quietly()

@@ -27,7 +27,7 @@ def main(argv):
     """Measures, writes the table and the workdir's presets."""
     refuse_arguments(argv)
     from icdpm import pretrained
-    from icdpm.systems.workdir import load, presets_file
+    from icdpm.models.workdir import load, presets_file
     from icdpm_experiments.pairs import blurred
     from icdpm_experiments.results import print_table, write_results
     from icdpm_experiments.sweeping.journal import Journal

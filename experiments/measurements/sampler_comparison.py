@@ -1,6 +1,6 @@
 """Samplers against each other: quality by the number of times that the network is evaluated."""
 
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.plots import Panel, write_plot
 from icdpm_experiments.results import FOLDER, print_table, write_results
 from icdpm_experiments.sweeping.sweep import OF_MEAN

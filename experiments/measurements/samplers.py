@@ -26,7 +26,7 @@ def main(argv):
     """Parses, measures, writes table and plot."""
     refuse_arguments(argv)
     from icdpm import pretrained
-    from icdpm.systems.workdir import load
+    from icdpm.models.workdir import load
     from icdpm_experiments.measurements.sampler_comparison import comparison_rows, comparison_settings, write_samplers
     from icdpm_experiments.pairs import blurred
     from icdpm_experiments.sweeping.journal import Journal

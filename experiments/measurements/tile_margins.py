@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from icdpm.models.settings import SamplingSettings
 from icdpm.restoration.restore import restore
-from icdpm.systems.settings import SamplingSettings
 from icdpm.tiles.windows import divide
 from icdpm_experiments.measurements.tile_sizes import CORE, SAMPLERS, STEPS, WIDTH
 

@@ -29,7 +29,7 @@ def main(argv):
     """Parses, measures, writes tables and picture."""
     refuse_arguments(argv)
     from icdpm import pretrained
-    from icdpm.systems.workdir import load
+    from icdpm.models.workdir import load
     from icdpm_experiments.gallery import write_gallery
     from icdpm_experiments.measurements.deblur_runs import measure_runs
     from icdpm_experiments.measurements.tile_margins import measure_margins, settings_of
@@ -88,7 +88,7 @@ def _of_the_reach(system, rows):
 
 def _photo():
     """The photo, uint8 [HEIGHT, WIDTH, 3]."""
-    from icdpm.photos.reading import read_picture
+    from icdpm.images.reading import read_picture
     from icdpm_datasets.photos import photo
 
     if FLAGS.photo is None:

@@ -28,7 +28,7 @@ def main(argv):
     refuse_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
-    from icdpm.systems.workdir import choose_step, load, weights_file
+    from icdpm.models.workdir import choose_step, load, weights_file
     from icdpm_datasets.source import open_source
     from icdpm_experiments.packaged_model.model_rows import measured_rows, settings_by_name
     from icdpm_experiments.pairs import CentralCrops, SharpPairs, blurred

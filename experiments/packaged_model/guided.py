@@ -96,7 +96,7 @@ def _of_differences():
 
 def _in_words(compared):
     """What is compared, from {model: runs}."""
-    from icdpm.systems.workdir import read_config, read_data
+    from icdpm.models.workdir import read_config, read_data
     from icdpm_experiments.packaged_model.guided_gains import CONFIGS, STEPS, STEPS_OF_SAME_COMPUTE
 
     if FLAGS.guided:

@@ -7,8 +7,8 @@ import numpy as np
 from icdpm.evaluation.bootstrap import mean_with_interval
 from icdpm.evaluation.choice import choose_metrics
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.registry import settings_of
-from icdpm.systems.workdir import choose_step, load
+from icdpm.models.registry import settings_of
+from icdpm.models.workdir import choose_step, load
 from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
 

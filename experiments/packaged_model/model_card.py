@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 
-from icdpm.systems.workdir import checkpoint_steps, load, presets_file, read_data, weights_file
+from icdpm.models.workdir import checkpoint_steps, load, presets_file, read_data, weights_file
 from icdpm_experiments.packaged_model.learning_curve import read_curve
 from icdpm_experiments.plots import Panel, write_plot
 from icdpm_experiments.results import FOLDER, markdown_table
@@ -82,7 +82,7 @@ def _joined(runs, steps):
 
 
 def presets_in_words(folder):
-    """Which settings the model's presets stand for and why, by what was measured (`icdpm.systems.own_presets`)."""
+    """Which settings the model's presets stand for and why, by what was measured (`icdpm.models.own_presets`)."""
     noted = json.loads(presets_file(folder).read_text())
     rows, pairs = noted["measured"]["rows"], noted["measured"]["pairs"]
     best = max(rows, key=lambda row: row["gain"])

@@ -8,10 +8,9 @@ import numpy as np
 
 from icdpm.files import make_folder_atomically
 from icdpm.metrics.psnr import psnr
-from icdpm.restoration.restore import restore
-from icdpm.systems.config import config_to_json
-from icdpm.systems.weights import read_weights, save_weights
-from icdpm.systems.workdir import (
+from icdpm.models.config import config_to_json
+from icdpm.models.weights import read_weights, save_weights
+from icdpm.models.workdir import (
     checkpoint_steps,
     config_file,
     data_file,
@@ -21,6 +20,7 @@ from icdpm.systems.workdir import (
     read_data,
     weights_file,
 )
+from icdpm.restoration.restore import restore
 from icdpm_experiments.packaged_model.model_card import write_model_card
 from icdpm_experiments.pairs import blurred
 from icdpm_experiments.sweeping.journal import Journal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from icdpm.evaluation.choice import choose_metrics
-from icdpm.systems.stages import stages_of
+from icdpm.models.stages import stages_of
 from icdpm_experiments.paper.table11 import count
 
 # TPU v3, which the paper trained on: one core's peak in bf16.

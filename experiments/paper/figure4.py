@@ -1,7 +1,7 @@
 """Figure 4: out-of-domain pictures without and with guidance, and what the guidance regresses at each scale."""
 
+from icdpm.images.reading import read_picture
 from icdpm.metrics.psnr import PROTOCOL, psnr
-from icdpm.photos.reading import read_picture
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import middle
 from icdpm_experiments.paper.cost import restorings_by

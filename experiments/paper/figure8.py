@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icdpm.photos.reading import read_picture
+from icdpm.images.reading import read_picture
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import middle
 from icdpm_experiments.paper.cost import restorings_by

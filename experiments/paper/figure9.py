@@ -1,6 +1,6 @@
 """Figure 9: a trained model further trained with its guidance features aligned with another domain's, and without."""
 
-from icdpm.photos.reading import read_picture
+from icdpm.images.reading import read_picture
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import middle
 from icdpm_experiments.paper.comparison import row_of, write_comparison

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from icdpm.photos.values import to_pixels, to_values
+from icdpm.images.values import to_pixels, to_values
 from icdpm.restoration.pixels import pad_to_multiple
 
 

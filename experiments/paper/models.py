@@ -6,7 +6,7 @@ and its Model. The variant is the name of a config, of whatever system.
 
 from typing import NamedTuple
 
-from icdpm.systems.registry import settings_of
+from icdpm.models.registry import settings_of
 
 AVERAGED = 8  # samples of the paper's "-SA" (assumed)
 # Variants of different tables that are one and the same model. The published values of Table 8 (e) and Table 2 (c) disagree:

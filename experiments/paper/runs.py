@@ -19,7 +19,7 @@ from icdpm.evaluation.choice import choose_metrics
 from icdpm.evaluation.measure import measure, measure_picture
 from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
-from icdpm.systems.workdir import checkpoint_steps, load
+from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.run import train
 from icdpm_experiments.paper.models import FINE_TUNED, SAME, SECOND_STAGES, TRAINED_ON
 from icdpm_experiments.paper.scales import IN_DOMAIN

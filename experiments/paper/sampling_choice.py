@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.paper.cost import Restoring, restorings_by, sweep_of
 
 # What a point is chosen by: the first metric that is available, and whether its least or its greatest mean is the best.

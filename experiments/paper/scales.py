@@ -6,7 +6,7 @@ is that of its results' names, and `given` what its make command takes besides: 
 """
 
 from icdpm.configs import load_config
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.source import open_source

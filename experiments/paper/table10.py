@@ -1,7 +1,7 @@
 """Table 10: the settings of the sampler that the paper searched."""
 
 from icdpm.diffusion.schedules import linear_beta
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.settings import SamplingSettings
 
 STEPS = (20, 30, 50, 100, 200, 500, 1000)
 MAX_NOISE_VARIANCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)

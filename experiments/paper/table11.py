@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.configs import load_config
+from icdpm.models.registry import build_model
 from icdpm.networks.flops import convolution_flops
-from icdpm.systems.registry import build_model
 from icdpm_experiments.paper.published import TABLE11
 from icdpm_experiments.results import print_table, write_results
 

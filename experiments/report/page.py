@@ -78,7 +78,7 @@ def picture_section(name, count, data_dir, missing):
       missing: a list to which sentences are added about what cannot be shown.
     """
     # Only here, as they bring TensorFlow.
-    from icdpm.photos.reading import read_picture
+    from icdpm.images.reading import read_picture
     from icdpm_experiments.paper.scales import make_scale
     from icdpm_experiments.report.cards import card
 

@@ -5,8 +5,8 @@ import numpy as np
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.bootstrap import mean_with_interval
 from icdpm.evaluation.measure import measure_picture
-from icdpm.systems.own_presets import write_own_presets
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.own_presets import write_own_presets
+from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.sweeping.metrics import available_metrics
 from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
 

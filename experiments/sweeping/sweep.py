@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from icdpm.albums.one_by_one import one_by_one
+from icdpm.batch.one_by_one import one_by_one
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.measure import measure_picture
 from icdpm.progress import print_above

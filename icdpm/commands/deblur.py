@@ -25,7 +25,7 @@ import sys
 
 from absl import app, flags
 
-from icdpm.albums.shards import read_shard
+from icdpm.batch.shards import read_shard
 from icdpm.command_line import run_command
 from icdpm.commands import settings_flags
 from icdpm.errors import IcdpmError
@@ -99,8 +99,8 @@ def main(argv):
         raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
     if FLAGS.shard and "-" in argv[1:]:
         raise app.UsageError("--shard divides files, not standard input")
-    from icdpm.albums.jobs import plan_jobs
-    from icdpm.albums.selection import select_photos
+    from icdpm.batch.jobs import plan_jobs
+    from icdpm.batch.selection import select_photos
 
     selection = select_photos(argv[1:], leave_out=FLAGS.output)
     photos, notices = selection.photos, selection.left_out
@@ -154,7 +154,7 @@ def _shard():
 def _by_model():
     """(how many samples are drawn of a photo, what restores jobs as `restore_album` does) with a model of this machine."""
     from icdpm import pretrained
-    from icdpm.albums.album import restore_album
+    from icdpm.batch.album import restore_album
     from icdpm.restoration.devices import restorers
 
     system, each = restorers(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)

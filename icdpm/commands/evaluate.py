@@ -124,7 +124,7 @@ def _pairs(output):
         return pair_with_source(named_folders(FLAGS.restored), source)
     from icdpm import pretrained
     from icdpm.evaluation.outputs import write_outputs
-    from icdpm.systems.workdir import load
+    from icdpm.models.workdir import load
 
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
     folders = named_folders([*FLAGS.restored, model])

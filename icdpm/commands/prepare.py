@@ -86,7 +86,7 @@ def main(argv):
         print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))
     elif job in ("weights/hidiff_gopro", "weights/hidiff_realblur"):
         from icdpm.configs import load_config
-        from icdpm.systems.hidiff_published import prepare_published as prepare_hidiff
+        from icdpm.models.hidiff_published import prepare_published as prepare_hidiff
 
         print(prepare_hidiff(load_config(job.partition("/")[2]), FLAGS.source, FLAGS.output))
     elif job.partition("/")[0] == "weights":

@@ -6,7 +6,7 @@ import sys
 from absl import app, flags
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.settings import SAMPLING_PRESETS, SamplingSettings
+from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings
 
 FLAGS = flags.FLAGS
 _SAMPLING = "Of models that draw samples: "
@@ -40,7 +40,7 @@ flags.DEFINE_integer("seed", 0, "Seed of the samples: the same one gives the sam
 
 
 def given_changes():
-    """What the flags change of a model's settings, as `icdpm.systems.system.ImageRestorer.settings` takes it."""
+    """What the flags change of a model's settings, as `icdpm.models.system.ImageRestorer.settings` takes it."""
     return {name: FLAGS[name].value for name in ("preset", *SETTINGS)}
 
 

@@ -8,7 +8,7 @@ import importlib.util
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import check_config
+from icdpm.models.config import check_config
 
 _FOLDER = Path(__file__).parent
 

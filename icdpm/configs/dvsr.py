@@ -4,7 +4,7 @@ Each step evaluates the denoiser alone, whose FLOPs are those of Table 11 (a). T
 crops, rates and noise schedule are icDPM's.
 """
 
-from icdpm.systems.config import default_config
+from icdpm.models.config import default_config
 
 
 def get_config():

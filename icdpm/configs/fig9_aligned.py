@@ -6,7 +6,7 @@ The paper says neither how long nor with what rate, discriminators and weight; a
 """
 
 from icdpm.configs.table2_c import get_config as base_config
-from icdpm.systems.config import default_config
+from icdpm.models.config import default_config
 
 
 def get_config():

@@ -6,7 +6,7 @@ The published recipe: patches grow from 128 to 384 pixels while batches shrink f
 the official README starts four, so a step has 64 images at first and 8 at the end.
 """
 
-from icdpm.systems.config import default_config
+from icdpm.models.config import default_config
 
 
 def get_config():

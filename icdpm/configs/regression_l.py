@@ -3,7 +3,7 @@
 The paper says nothing of its size or training; all of it is assumed.
 """
 
-from icdpm.systems.config import default_config
+from icdpm.models.config import default_config
 
 
 def get_config():

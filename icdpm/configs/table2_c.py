@@ -5,7 +5,7 @@
 The paper trains it on 32 TPU v3 cores with the batch of 256; on fewer or smaller devices raise optimizer.accumulation.
 """
 
-from icdpm.systems.config import default_config
+from icdpm.models.config import default_config
 
 
 def get_config():

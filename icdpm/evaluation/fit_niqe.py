@@ -1,6 +1,6 @@
 """NIQE's pristine model from one's own sharp photos."""
 
-from icdpm.albums.selection import select_photos
+from icdpm.batch.selection import select_photos
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.pictures import FilePicture
 from icdpm.metrics.pristine_model import fit_pristine_model, save_pristine_model

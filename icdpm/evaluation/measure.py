@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.albums.interrupts import held_interrupts
+from icdpm.batch.interrupts import held_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
 from icdpm.evaluation.choice import Choice

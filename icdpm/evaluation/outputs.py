@@ -7,10 +7,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from icdpm.albums.one_by_one import one_by_one
+from icdpm.batch.one_by_one import one_by_one
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.photos.writing import write_picture
+from icdpm.images.writing import write_picture
 from icdpm.restoration.restore import restore
 from icdpm_datasets.console import listed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.names import pair_name
 from icdpm.evaluation.pictures import FilePicture, LoadedOnce, SourcePicture, difference
-from icdpm.photos.formats import SUFFIXES
+from icdpm.images.formats import SUFFIXES
 from icdpm_datasets.console import listed
 from icdpm_datasets.published.sets import PUBLISHED
 

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.reading import read_photo
+from icdpm.images.reading import read_photo
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 

@@ -6,8 +6,8 @@ import os
 import warnings
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.drift import match_restored
-from icdpm.photos.reading import read_photo
+from icdpm.images.drift import match_restored
+from icdpm.images.reading import read_photo
 from icdpm.restoration.pixels import as_kind_of, as_pixels
 from icdpm.restoration.restore import DEFAULT_MAX_MEMORY, restore
 
@@ -28,7 +28,7 @@ def restore_any(
     on_step=None,
     **changes,
 ):
-    """Restores an image file or an array; see `icdpm.systems.system.ImageRestorer.restore` and `.sample`.
+    """Restores an image file or an array; see `icdpm.models.system.ImageRestorer.restore` and `.sample`.
 
     Returns:
       An `icdpm.restoration.result.Restored` whose arrays are of the image's kind.

@@ -4,8 +4,8 @@ import functools
 
 import tensorflow as tf
 
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
-from icdpm.systems.workdir import load
 
 
 def restorers(workdir, checkpoint="latest"):

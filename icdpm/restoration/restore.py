@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.photos.values import to_channels, to_levels
+from icdpm.images.values import to_channels, to_levels
+from icdpm.models.sampling import sample_in_tiles, unpadded_pictures
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
 from icdpm.restoration.moments import Moments
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.result import Restored, to_inside
-from icdpm.systems.sampling import sample_in_tiles, unpadded_pictures
 from icdpm.tiles.picture import Picture
 from icdpm.tiles.strips import Strips, strip_rows
 from icdpm.tiles.windows import divide
@@ -54,7 +54,7 @@ def restore(
     The same arguments give the same bytes. Sample i is the same however many are drawn, together or one after the other.
 
     Args:
-      system: a trained system (`icdpm.systems.workdir.load`).
+      system: a trained system (`icdpm.models.workdir.load`).
       image: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width], of any size.
       settings: of `system.settings`.
       seed: a whole number.

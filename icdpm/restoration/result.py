@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from icdpm.photos.values import to_levels
+from icdpm.images.values import to_levels
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,10 @@ import urllib.parse
 import urllib.request
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.photo import Photo
-from icdpm.photos.reading import decode_photo
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo
+from icdpm.images.writing import encode_photo
 
 # What a server answers that is busy or not ready yet.
 _TRY_AGAIN = (429, 502, 503, 504)

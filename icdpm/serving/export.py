@@ -7,13 +7,13 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError, reason_of
 from icdpm.files import make_folder_atomically
+from icdpm.models.config import config_to_json
+from icdpm.models.weights import named_variables
+from icdpm.models.workdir import choose_step, load, weights_file
 from icdpm.progress import progress_bar
 from icdpm.serving.model_card import model_card
 from icdpm.serving.signatures import all_signatures
 from icdpm.serving.warmup import WARMUP_FILE, import_messages, write_warmup
-from icdpm.systems.config import config_to_json
-from icdpm.systems.weights import named_variables
-from icdpm.systems.workdir import choose_step, load, weights_file
 
 _WEIGHTS = "variables/variables.data-00000-of-00001"
 # {name of a preset: what it is for}, for those who show them to people.
@@ -28,7 +28,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
     Args:
       workdir: folder of a training run.
       output: a new folder; for TensorFlow Serving its name is the model's version, a number: MODELS/icdpm/1.
-      checkpoint, precision: see `icdpm.systems.workdir.load`.
+      checkpoint, precision: see `icdpm.models.workdir.load`.
       seed, max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
       **changes: preset and settings of `ImageRestorer.settings`, for `serving_default` and `restore`.
 

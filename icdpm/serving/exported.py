@@ -10,11 +10,11 @@ import tensorflow as tf
 from tensorflow.python.eager.cancellation import CancellationManager
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.photo import Photo
-from icdpm.photos.reading import decode_photo
-from icdpm.photos.values import to_values
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo
+from icdpm.images.values import to_values
+from icdpm.images.writing import encode_photo
 from icdpm.restoration.result import Restored, to_inside
 from icdpm.serving.export import PRESETS_FILE
 

@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from icdpm.graphs.padding import pad_in_graph
+from icdpm.models.sampling import sample_in_graph
 from icdpm.restoration.restore import PIXELS_AT_ONCE
-from icdpm.systems.sampling import sample_in_graph
 
 
 def restore_in_graph(system, image, plan, seeds):

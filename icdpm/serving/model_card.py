@@ -6,9 +6,9 @@ import json
 import tensorflow as tf
 
 import icdpm
+from icdpm.models.stages import in_words
+from icdpm.models.workdir import best_file, read_best, read_data
 from icdpm.serving.signatures import input_specs
-from icdpm.systems.stages import in_words
-from icdpm.systems.workdir import best_file, read_best, read_data
 
 
 def model_card(*, workdir, step, system, signatures, extra, settings, presets, seed, max_pixels, checksums):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from icdpm.albums.spread import encode_spread
-from icdpm.photos.formats import FORMATS, format_called
-from icdpm.photos.photo import Photo
-from icdpm.photos.writing import encode_photo
+from icdpm.batch.spread import encode_spread
+from icdpm.images.formats import FORMATS, format_called
+from icdpm.images.photo import Photo
+from icdpm.images.writing import encode_photo
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,9 +5,9 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.graphs.checks import check_images, check_layout
 from icdpm.graphs.padding import pad_in_graph
+from icdpm.models.sampling import unpadded_pictures
 from icdpm.serving.graph import restore_in_graph
 from icdpm.serving.images import decode_image, encode_like, to_rgb
-from icdpm.systems.sampling import unpadded_pictures
 
 
 def all_signatures(system, settings, presets, seed, max_pixels):

@@ -1,7 +1,7 @@
 """The model of a training run, as the page uses it."""
 
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
-from icdpm.systems.workdir import load
 
 # The preset of systems that have none.
 _ONLY = "default"
@@ -11,7 +11,7 @@ class TrainedModel:
     """A trained system that restores pictures with presets.
 
     Args:
-      workdir, checkpoint: see `icdpm.systems.workdir.load`.
+      workdir, checkpoint: see `icdpm.models.workdir.load`.
 
     Attributes:
       presets: {name: what it is for}; where the system has none, one way that is its own.

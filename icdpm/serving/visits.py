@@ -11,10 +11,10 @@ from pathlib import Path
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.formats import format_called
-from icdpm.photos.photo import Photo
-from icdpm.photos.reading import decode_photo, read_file, read_header
-from icdpm.photos.writing import check_fits
+from icdpm.images.formats import format_called
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo, read_file, read_header
+from icdpm.images.writing import check_fits
 from icdpm.restoration.result import Restored
 from icdpm.serving.waiting_line import WaitingLine
 

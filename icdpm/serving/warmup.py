@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.photo import Photo
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.writing import encode_photo
 
 # Where TensorFlow Serving looks in a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"

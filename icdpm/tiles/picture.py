@@ -1,6 +1,6 @@
 """A picture as networks take it, made of the integers of its file only where it is looked at."""
 
-from icdpm.photos.values import to_values
+from icdpm.images.values import to_values
 
 
 class Picture:

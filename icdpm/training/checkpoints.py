@@ -9,9 +9,9 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError, reason_of
 from icdpm.files import make_folder_atomically, remove_folder, write_atomically
 from icdpm.keras import tf_variable
+from icdpm.models.weights import averaged_weights, named_variables, read_arrays, save_weights
+from icdpm.models.workdir import MARKER, best_file, checkpoint_folder, checkpoint_steps, read_best
 from icdpm.storage import is_remote
-from icdpm.systems.weights import averaged_weights, named_variables, read_arrays, save_weights
-from icdpm.systems.workdir import MARKER, best_file, checkpoint_folder, checkpoint_steps, read_best
 
 _STATE = "state.npz"
 # Where checkpoints of before there was state.npz hold the state: TensorFlow's keys, by the number of the weight.

@@ -5,12 +5,12 @@ import functools
 
 import tensorflow as tf
 
+from icdpm.models.registry import build_model
+from icdpm.models.stages import in_words, stages_of
+from icdpm.models.training_step import gradients_of, validation_losses
+from icdpm.models.weights import named_variables
 from icdpm.networks.footprint import footprint
 from icdpm.networks.layers import zero_weights
-from icdpm.systems.registry import build_model
-from icdpm.systems.stages import in_words, stages_of
-from icdpm.systems.training_step import gradients_of, validation_losses
-from icdpm.systems.weights import named_variables
 
 _GIB = 2**30
 

@@ -5,7 +5,7 @@ import signal
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.weights import named_variables
+from icdpm.models.weights import named_variables
 from icdpm.training.progress import loss_names
 
 

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from icdpm.systems.training_step import gradients_of, mean_over_replicas, take_step, update
+from icdpm.models.training_step import gradients_of, mean_over_replicas, take_step, update
 
 
 class Steps:

@@ -4,8 +4,8 @@ import json
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.systems.config import config_to_json
-from icdpm.systems.workdir import choose_step, config_file, data_file, read_config, read_data
+from icdpm.models.config import config_to_json
+from icdpm.models.workdir import choose_step, config_file, data_file, read_config, read_data
 
 _BEFORE = "before, in"
 

@@ -6,11 +6,11 @@ import functools
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.models.registry import build_model, system_class
+from icdpm.models.stages import largest_crop, stages_of
+from icdpm.models.weights import load_fitting_weights
+from icdpm.models.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.storage import storage_path
-from icdpm.systems.registry import build_model, system_class
-from icdpm.systems.stages import largest_crop, stages_of
-from icdpm.systems.weights import load_fitting_weights
-from icdpm.systems.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.training.callbacks import Best, Note, Save, Scalars, Validate
 from icdpm.training.checkpoints import Checkpoints
 from icdpm.training.guards import FiniteGuard, StopOnSignal
@@ -44,7 +44,7 @@ def train(
 
     Args:
       config: a checked config; it must be the workdir's if that has one.
-      workdir: folder of the run (`icdpm.systems.workdir`).
+      workdir: folder of the run (`icdpm.models.workdir`).
       training_pairs, validation_pairs: `icdpm_datasets.source.PairSource`s.
       strategy: of `make_strategy`.
       start_from: workdir of another run, with whose latest averaged weights this one begins as far as they fit; None: with

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.sampling import sample_in_graph
-from icdpm.systems.training_step import validation_losses
+from icdpm.models.sampling import sample_in_graph
+from icdpm.models.training_step import validation_losses
 
 
 class Validation:

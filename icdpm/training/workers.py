@@ -6,7 +6,7 @@ import zlib
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import config_to_json
+from icdpm.models.config import config_to_json
 
 # What TensorFlow raises in the others once a worker has ended; it takes ten seconds to notice.
 _LOST = (

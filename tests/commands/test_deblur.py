@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.systems.workdir import config_file
+from icdpm.models.workdir import config_file
 
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
 

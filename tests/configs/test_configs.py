@@ -8,8 +8,8 @@ import pytest
 import icdpm
 from icdpm.configs import config_names, load_config
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import default_config
-from icdpm.systems.registry import SYSTEMS
+from icdpm.models.config import default_config
+from icdpm.models.registry import SYSTEMS
 
 
 def test_every_config_loads_under_its_own_name():
@@ -65,7 +65,7 @@ def test_lines_that_are_marked_are_found():
 
 def test_the_list_of_assumed_values_is_that_of_the_marked_fields():
     package = Path(icdpm.__file__).parent
-    sources = [path.read_text() for folder in ("systems", "configs") for path in (package / folder).glob("*.py")]
+    sources = [path.read_text() for folder in ("models", "configs") for path in (package / folder).glob("*.py")]
     marked = set().union(*map(assumed_in, sources))
     known = {field for system in SYSTEMS for field in fields_of(default_config(system))}
     assert marked <= known
@@ -106,7 +106,7 @@ def test_changes_from_the_command_line():
         ("x = 1", "get_config"),
         ("import nothing_of_this_name", "nothing_of_this_name"),
         ("def get_config(): return 3", "it must give the config"),
-        ("from icdpm.systems.config import default_config as get_config\nx = get_config()\nx.tub = 3", "tub"),
+        ("from icdpm.models.config import default_config as get_config\nx = get_config()\nx.tub = 3", "tub"),
         ("def get_config(): return {'tub': 3}", "'tub'"),
     ],
 )

@@ -6,8 +6,8 @@ import pytest
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import pair_with_source
+from icdpm.models.registry import build_model
 from icdpm.restoration.restore import restore
-from icdpm.systems.registry import build_model
 
 
 @pytest.fixture

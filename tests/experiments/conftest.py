@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.photos.writing import write_picture
+from icdpm.images.writing import write_picture
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """Small configs of every kind of model, for the tests that all models share."""
 
-from icdpm.systems.config import check_config, default_config
+from icdpm.models.config import check_config, default_config
 
 MODELS = ("icdpm", "naf", "dvsr", "regression", "aligned_icdpm", "hidiff_stage1", "hidiff", "own")
 

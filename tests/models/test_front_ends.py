@@ -8,11 +8,11 @@ from small_models import MODELS, small_config
 import icdpm
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.outputs import write_outputs
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
 from icdpm.serving.exported import ExportedModel
 from icdpm.serving.trained import TrainedModel
-from icdpm.systems.workdir import load
 from icdpm.training.run import train
 
 RESTORING = [name for name in MODELS if name != "hidiff_stage1"]

@@ -14,8 +14,8 @@ from small_models import MODELS, small_config
 import icdpm
 from icdpm.errors import IcdpmError
 from icdpm.keras import KERAS_3, keras
-from icdpm.systems.registry import build_model
-from icdpm.systems.weights import named_variables
+from icdpm.models.registry import build_model
+from icdpm.models.weights import named_variables
 
 HERE = Path(__file__).parent
 
@@ -277,7 +277,7 @@ def test_channels_first_in_keras_json_changes_nothing(tmp_path):
     code = """
 import numpy as np
 from icdpm.keras import keras
-from icdpm.systems.registry import build_model
+from icdpm.models.registry import build_model
 from small_models import small_config
 print(keras.backend.image_data_format())
 for name in ("icdpm", "hidiff"):
@@ -296,7 +296,7 @@ devices = int(sys.argv[1]) if len(sys.argv) > 1 else DEVICES
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)])
-from icdpm.systems.registry import build_model
+from icdpm.models.registry import build_model
 from small_models import small_config
 with strategy.scope():
     model = build_model(small_config("icdpm"))
@@ -323,7 +323,7 @@ def test_a_fork_of_the_process_is_told_to_load_its_own():
 import os, sys
 import numpy as np
 from icdpm.errors import IcdpmError
-from icdpm.systems.registry import build_model
+from icdpm.models.registry import build_model
 from small_models import small_config
 model = build_model(small_config("regression"))
 child = os.fork()

@@ -2,7 +2,7 @@
 
 Its config, in a file of its own:
 
-    from icdpm.systems.config import default_config
+    from icdpm.models.config import default_config
 
     def get_config():
         config = default_config("sharpener:Sharpener")
@@ -21,8 +21,8 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.models.system import ImageRestorer
 from icdpm.networks.layers import convolution
-from icdpm.systems.system import ImageRestorer
 
 
 @keras.saving.register_keras_serializable(package="sharpener")

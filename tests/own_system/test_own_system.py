@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 from processes import of_command, wait_until
 
-from icdpm.systems.workdir import checkpoint_steps
+from icdpm.models.workdir import checkpoint_steps
 
 HERE = Path(__file__).parent
 CONFIG = """
-from icdpm.systems.config import default_config
+from icdpm.models.config import default_config
 
 def get_config():
     config = default_config("sharpener:Sharpener")

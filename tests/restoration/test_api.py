@@ -9,9 +9,9 @@ import pytest
 
 import icdpm
 from icdpm.errors import IcdpmError
-from icdpm.photos.drift import match_color
+from icdpm.images.drift import match_color
+from icdpm.models.icdpm import ICDPM
 from icdpm.restoration.restore import restore
-from icdpm.systems.icdpm import ICDPM
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import functools, sys, threading
 import numpy as np, PIL.Image, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from icdpm.albums.album import restore_album
-from icdpm.albums.jobs import plan_jobs
-from icdpm.albums.selection import select_photos
+from icdpm.batch.album import restore_album
+from icdpm.batch.jobs import plan_jobs
+from icdpm.batch.selection import select_photos
 from icdpm.restoration.devices import restorers, restorers_on
 
 workdir, photos = sys.argv[1:]

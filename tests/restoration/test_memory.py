@@ -8,10 +8,10 @@ import pytest
 
 from icdpm.diffusion.samplers import make_plan
 from icdpm.errors import IcdpmError
+from icdpm.models.icdpm import ICDPM
+from icdpm.models.registry import build_model
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling, tile_memory
 from icdpm.restoration.restore import restore
-from icdpm.systems.icdpm import ICDPM
-from icdpm.systems.registry import build_model
 
 GIB = 2**30
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
+from icdpm.models.registry import build_model
+from icdpm.models.settings import SamplingSettings
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
-from icdpm.systems.registry import build_model
-from icdpm.systems.settings import SamplingSettings
 
 SETTINGS = SamplingSettings("ancestral", 3, 0.9)
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
+from icdpm.models.settings import SAMPLING_PRESETS as PRESETS
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.serving.client import Server
-from icdpm.systems.settings import SAMPLING_PRESETS as PRESETS
-from icdpm.systems.workdir import load
 
 SEED, SAMPLES = 5, 3
 

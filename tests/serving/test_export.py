@@ -17,22 +17,22 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.photo import Photo
-from icdpm.photos.reading import decode_photo
-from icdpm.photos.values import to_values
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo
+from icdpm.images.values import to_values
+from icdpm.images.writing import encode_photo
+from icdpm.models.icdpm_signatures import denoising_signature, guidance_signature
+from icdpm.models.registry import build_model
+from icdpm.models.sampling import sample
+from icdpm.models.settings import SAMPLING_PRESETS as PRESETS
+from icdpm.models.workdir import config_file, data_file, load
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
 from icdpm.serving.images import decode_image, to_rgb
 from icdpm.serving.signatures import all_signatures, input_specs, restoration_signatures
 from icdpm.serving.warmup import WARMUP_FILE
-from icdpm.systems.icdpm_signatures import denoising_signature, guidance_signature
-from icdpm.systems.registry import build_model
-from icdpm.systems.sampling import sample
-from icdpm.systems.settings import SAMPLING_PRESETS as PRESETS
-from icdpm.systems.workdir import config_file, data_file, load
 
 SEED, MAX_PIXELS, SAMPLES = 5, 40_000, 3
 SIZES = [(64, 48), (37, 51), (1, 3)]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.models.config import check_config, config_to_json, default_config
+from icdpm.models.registry import build_model
+from icdpm.models.weights import named_variables, save_weights
+from icdpm.models.workdir import config_file, weights_file
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
 from icdpm.serving.exported import ExportedModel
 from icdpm.serving.trained import TrainedModel
-from icdpm.systems.config import check_config, config_to_json, default_config
-from icdpm.systems.registry import build_model
-from icdpm.systems.weights import named_variables, save_weights
-from icdpm.systems.workdir import config_file, weights_file
 
 
 @pytest.fixture(params=["dvsr", "regression", "aligned_icdpm"])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.serving.exported import ExportedModel
-from icdpm.systems.workdir import load
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from icdpm.photos.reading import read_picture
+from icdpm.images.reading import read_picture
 from icdpm_experiments.measurements.export_measure import measure
 
 

@@ -18,11 +18,11 @@ import PIL.ImageCms
 import pytest
 from processes import free_ports
 
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.reading import read_photo
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.reading import read_photo
+from icdpm.images.writing import encode_photo
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
-from icdpm.systems.workdir import load
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="no Gradio: the page is tested where icdpm[serve] is installed"

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import PIL.Image
 
-from icdpm.photos.reading import read_photo
+from icdpm.images.reading import read_photo
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
-from icdpm.systems.workdir import load
 
 SEED, SAMPLES = 5, 3
 RUN = """

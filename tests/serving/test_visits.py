@@ -10,15 +10,15 @@ import pytest
 import tifffile
 
 from icdpm.errors import IcdpmError, NotEnoughMemory
-from icdpm.photos.formats import FORMATS
-from icdpm.photos.photo import Photo
-from icdpm.photos.reading import decode_photo
-from icdpm.photos.writing import encode_photo
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo
+from icdpm.images.writing import encode_photo
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.restoration.result import Restored
 from icdpm.serving.outcome_files import write_outcome
 from icdpm.serving.visits import Cancelled, Visits
-from icdpm.systems.workdir import load
 
 
 def noise(height=40, width=50, dtype=np.uint8, shape=(3,)):

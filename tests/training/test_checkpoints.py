@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.registry import build_model
-from icdpm.systems.training_step import take_step
-from icdpm.systems.weights import named_variables
-from icdpm.systems.workdir import checkpoint_folder
+from icdpm.models.registry import build_model
+from icdpm.models.training_step import take_step
+from icdpm.models.weights import named_variables
+from icdpm.models.workdir import checkpoint_folder
 from icdpm.training.checkpoints import _OLD_ITERATIONS, _OLD_KEYS, Checkpoints, training_state
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from icdpm.models.registry import build_model
+from icdpm.models.stages import stages_of
 from icdpm.networks.footprint import footprint
-from icdpm.systems.registry import build_model
-from icdpm.systems.stages import stages_of
 from icdpm.training.forecast import Forecast, forecast
 
 # TensorFlow counts what its allocator hands out where that is this one.
@@ -22,8 +22,8 @@ import json
 import tensorflow as tf
 from icdpm.configs import load_config
 from icdpm.networks.footprint import footprint
-from icdpm.systems.registry import build_model
-from icdpm.systems.training_step import gradients_of
+from icdpm.models.registry import build_model
+from icdpm.models.training_step import gradients_of
 from icdpm.training.forecast import batch_of
 
 memory = tf.config.experimental

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.registry import build_model
-from icdpm.systems.training_step import take_step
-from icdpm.systems.weights import read_arrays
-from icdpm.systems.workdir import checkpoint_folder, checkpoint_steps
+from icdpm.models.registry import build_model
+from icdpm.models.training_step import take_step
+from icdpm.models.weights import read_arrays
+from icdpm.models.workdir import checkpoint_folder, checkpoint_steps
 from icdpm.training import run
 from icdpm.training.checkpoints import training_state
 from icdpm.training.loop import is_due, next_stop

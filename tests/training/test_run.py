@@ -12,7 +12,7 @@ import pytest
 from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.workdir import checkpoint_steps, config_file, load, read_data
+from icdpm.models.workdir import checkpoint_steps, config_file, load, read_data
 from icdpm.training.notes import changed_data, note_config, note_data
 
 
@@ -329,7 +329,7 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
 def test_features_are_aligned_with_the_pictures_of_another_domain(
     folder, micro_workdir, micro_config, write_config, run_each
 ):
-    from icdpm.systems.config import check_config, default_config
+    from icdpm.models.config import check_config, default_config
 
     config = default_config("aligned_icdpm")
     config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.registry import build_model
-from icdpm.systems.sampling import sample
-from icdpm.systems.training_step import take_step, validation_losses
-from icdpm.systems.weights import averaged_weights, set_weights
+from icdpm.models.registry import build_model
+from icdpm.models.sampling import sample
+from icdpm.models.training_step import take_step, validation_losses
+from icdpm.models.weights import averaged_weights, set_weights
 from icdpm.training.checkpoints import training_state
 from icdpm.training.validation import Validation, _parts
 

@@ -12,7 +12,7 @@ import pytest
 from processes import free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
-from icdpm.systems.workdir import checkpoint_folder, checkpoint_steps
+from icdpm.models.workdir import checkpoint_folder, checkpoint_steps
 from icdpm.training import meeting
 from icdpm.training.meeting import meet, read_tf_config
 

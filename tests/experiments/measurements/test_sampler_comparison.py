@@ -4,7 +4,7 @@ import json
 
 import PIL.Image
 
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.measurements import sampler_comparison
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.configs import load_config
-from icdpm.systems.registry import build_model
-from icdpm.systems.workdir import load
+from icdpm.models.registry import build_model
+from icdpm.models.workdir import load
 from icdpm_experiments.measurements import tile_margins
 
 

@@ -12,8 +12,8 @@ from processes import completed
 
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
+from icdpm.models.workdir import load, read_config, read_data, weights_file
 from icdpm.restoration.restore import restore
-from icdpm.systems.workdir import load, read_config, read_data, weights_file
 from icdpm_datasets.source import open_source
 from icdpm_experiments.packaged_model import guided_gains
 from icdpm_experiments.packaged_model.guided_gains import GUIDED, SAME_COMPUTE, SAME_STEPS, rows_of_set

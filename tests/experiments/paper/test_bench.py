@@ -10,12 +10,12 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
+from icdpm.images.reading import read_picture
+from icdpm.images.writing import write_picture
 from icdpm.metrics.psnr import psnr
 from icdpm.metrics.ssim import ssim
 from icdpm.metrics.ssim_matlab_rgb import ssim_matlab_rgb
-from icdpm.photos.reading import read_picture
-from icdpm.photos.writing import write_picture
-from icdpm.systems.workdir import load, read_config
+from icdpm.models.workdir import load, read_config
 from icdpm.training.strategy import make_strategy
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper import (
@@ -68,7 +68,7 @@ class OneModelScale:
         return "none"
 
     def grid(self):
-        from icdpm.systems.settings import SamplingSettings
+        from icdpm.models.settings import SamplingSettings
 
         return [SamplingSettings("ancestral", 1, 0.9), SamplingSettings("ancestral", 2, 0.8)]
 

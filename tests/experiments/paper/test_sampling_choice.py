@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from icdpm.systems.settings import SamplingSettings, Settings
+from icdpm.models.settings import SamplingSettings, Settings
 from icdpm_experiments.paper import hidiff, table8, table9
 from icdpm_experiments.paper.comparison import one_setting_note
 from icdpm_experiments.paper.cost import Restoring

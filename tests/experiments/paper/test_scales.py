@@ -4,7 +4,7 @@ import pytest
 
 from icdpm.configs import config_names, load_config
 from icdpm.errors import IcdpmError
-from icdpm.systems.config import check_config
+from icdpm.models.config import check_config
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments.paper import hidiff_ablation
 from icdpm_experiments.paper.models import SECOND_STAGES

@@ -9,12 +9,12 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
+from icdpm.images.values import to_values
+from icdpm.images.writing import write_picture
 from icdpm.metrics.psnr import psnr
-from icdpm.photos.values import to_values
-from icdpm.photos.writing import write_picture
+from icdpm.models.config import check_config, default_config
+from icdpm.models.registry import build_model
 from icdpm.restoration.pixels import pad_to_multiple
-from icdpm.systems.config import check_config, default_config
-from icdpm.systems.registry import build_model
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.published.sets import PUBLISHED
 from icdpm_experiments.gallery import write_gallery

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.photos.writing import write_picture
+from icdpm.images.writing import write_picture
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.paper.scales import MicroScale
 from icdpm_experiments.report.cards import data_url, worst_place

@@ -6,9 +6,9 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
+from icdpm.models.settings import SamplingSettings
+from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
-from icdpm.systems.settings import SamplingSettings
-from icdpm.systems.workdir import load
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.sweeping import knee
 from icdpm_experiments.sweeping.journal import Journal

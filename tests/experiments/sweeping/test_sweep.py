@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from icdpm.metrics.psnr import psnr
-from icdpm.systems.registry import build_model
-from icdpm.systems.settings import SamplingSettings
+from icdpm.models.registry import build_model
+from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.sweeping import sweep
 from icdpm_experiments.sweeping.journal import Journal
 from icdpm_experiments.sweeping.metrics import available_metrics

@@ -1,0 +1,252 @@
+"""Many photos: what fails alone, what is written, and nothing half-written."""
+
+import contextlib
+import dataclasses
+import os
+import resource
+import signal
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.batch.album import restore_album
+from icdpm.batch.jobs import plan_jobs
+from icdpm.batch.selection import Selected, select_photos
+from icdpm.images.formats import FORMATS
+from icdpm.images.reading import read_photo, read_picture
+from icdpm.images.writing import write_picture
+from icdpm.progress import _Bar
+from icdpm.restoration.result import Restored
+
+STEPS, SAMPLES = 2, 3
+
+
+def instant(pixels, *, on_step, keep_samples=False, spread=False):
+    """Restoring without a network: gives photos as they are, and counts steps as `restore` does.
+
+    Sample i of three is brighter by i - 1 steps.
+    """
+    for _ in range(STEPS):
+        on_step(SAMPLES)
+    samples = [(pixels.clip(1, 254) + np.array(i, pixels.dtype)) - np.array(1, pixels.dtype) for i in range(SAMPLES)]
+    return Restored(
+        pixels,
+        samples=samples if keep_samples else None,
+        spread=np.full(pixels.shape, 3.0, np.float32) if spread else None,
+    )
+
+
+def restore_all(jobs, restore=instant, **options):
+    return restore_album(jobs, restore, evaluations=STEPS * SAMPLES, **options)
+
+
+def gradient(height=20, width=30):
+    return np.linspace(0, 255, height * width * 3).astype(np.uint8).reshape(height, width, 3)
+
+
+def plan(folder, out, **options):
+    photos = [Selected(path, path.relative_to(folder), alone=False) for path in sorted(folder.rglob("*.*"))]
+    return plan_jobs(photos, str(out), **options)[0]
+
+
+def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos, capfd):
+    """The walk of all bad input, in one batch with two good photos, on a folder that is not there yet."""
+    folder = next(iter(bad_photos)).parent
+    write_picture(folder / "0 gut.png", gradient())
+    write_picture(folder / "ｚ/zuletzt ü.png", gradient())
+    bad = [path for path in bad_photos if path.suffix != ".gif"]
+    paths = [folder / "0 gut.png", *bad, folder / "ｚ/zuletzt ü.png"]
+    photos = [Selected(path, path.relative_to(folder), alone=False) for path in paths]
+    out = tmp_path / "neuer Ordner" / "out"
+    jobs, planned_failures = plan_jobs(photos, str(out))
+    notices, failures = restore_all(jobs)
+    assert notices == planned_failures == [] and len(failures) == len(bad)
+    for path, message in zip(bad, failures):
+        assert message.startswith(str(path)) and bad_photos[path] in message and "\n" not in message
+    made = [path.relative_to(out) for path in out.rglob("*") if not path.is_dir()]
+    assert sorted(made) == [Path("0 gut.png"), Path("ｚ/zuletzt ü.png")]
+    shown = capfd.readouterr().err
+    assert "Traceback" not in shown and f"| {len(jobs) * 6}/{len(jobs) * 6} steps" in shown
+
+
+def test_a_step_of_a_large_photo_counts_for_more(tmp_path, monkeypatch):
+    write_picture(tmp_path / "in/1 small.png", gradient(20, 30))
+    write_picture(tmp_path / "in/2 large.png", gradient(60, 90))
+    (tmp_path / "in/3 none.png").write_bytes(b"")
+    done = []
+    update = _Bar.update
+    monkeypatch.setattr(_Bar, "update", lambda bar, count: done.append((count, bar.total)) or update(bar, count))
+    _, failures = restore_all(plan(tmp_path / "in", tmp_path / "out"))
+    assert len(failures) == 1
+    steps = [count for count, _ in done if count > 1e-9]
+    # Of 3 photos with 6 evaluations each: 9 parts in 10 are the large one's.
+    assert steps[:4] == pytest.approx([0.1 * 9, 0.1 * 9, 0.9 * 9, 0.9 * 9]) and done[0][1] == pytest.approx(18)
+
+
+def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_picture(folder / "1.png", gradient())
+    (folder / "2.png").symlink_to("2.png")
+    (folder / "3.png").symlink_to("1.png")
+    (folder / "4.png").symlink_to("none.png")
+    jobs, _ = plan_jobs(select_photos([str(folder)]).photos, str(out))
+    _, failures = restore_all(jobs)
+    assert failures == [f"{folder / name} is a link that leads nowhere" for name in ("2.png", "4.png")]
+    assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
+    assert (out / "1.png").read_bytes() == (out / "3.png").read_bytes()
+
+
+def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    write_picture(folder / "large.png", noise)
+    write_picture(folder / "small.png", gradient())
+    out.mkdir()
+    (out / "large.png").write_bytes(b"old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        _, failures = restore_all(plan(folder, out, overwrite=True))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert failures == [f"cannot write {out / 'large.png'}: File too large"]
+    assert sorted(path.name for path in out.iterdir()) == ["large.png", "small.png"]
+    assert (out / "large.png").read_bytes() == b"old"
+    np.testing.assert_array_equal(read_picture(out / "small.png"), gradient())
+
+
+@pytest.mark.parametrize("moment, made", [("restoring", ["1.png"]), ("writing", ["1.png", "2.png"])])
+def test_an_interrupt_leaves_whole_photos_only(tmp_path, monkeypatch, moment, made):
+    """While the second photo is restored, where a library swallows it, or written."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name in ("1.png", "2.png", "3.png"):
+        write_picture(folder / name, gradient())
+    jobs = plan(folder, out)
+    original = os.fsync if moment == "writing" else instant
+    calls = []
+
+    def interrupt_the_second(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            # What TensorFlow may do with it.
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        return original(*arguments, **options)
+
+    restore = instant if moment == "writing" else interrupt_the_second
+    if moment == "writing":
+        monkeypatch.setattr("os.fsync", interrupt_the_second)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        restore_all(jobs, restore)
+    assert sorted(path.name for path in out.iterdir()) == made
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_interrupt_is_not_held_back(tmp_path):
+    write_picture(tmp_path / "in" / "1.png", gradient())
+
+    def interrupted_twice(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the second must raise")
+
+    with pytest.raises(KeyboardInterrupt):
+        restore_all(plan(tmp_path / "in", tmp_path / "out"), interrupted_twice)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    for name, side in (("1.png", 10), ("2.png", 20), ("3.png", 10)):
+        write_picture(folder / name, gradient(side, side))
+
+    def limited(pixels, **options):
+        if pixels.shape[0] > 10:
+            raise MemoryError
+        return instant(pixels, **options)
+
+    _, failures = restore_all(plan(folder, out), limited)
+    assert failures == [f"{folder / '2.png'} needs more memory than there is; restore a smaller copy"]
+    assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
+
+
+def test_each_kind_stays_what_it_is_and_notices_are_gathered(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    alpha = PIL.Image.fromarray(gradient()).convert("RGBA")
+    alpha.putpixel((3, 4), (1, 2, 3, 4))
+    folder.mkdir()
+    alpha.save(folder / "alpha.png")
+    alpha.convert("L").save(folder / "gray.jpg")
+    PIL.Image.new("CMYK", (9, 8)).save(folder / "print.jpg")
+    write_picture(folder / "deep.tif", gradient().astype(np.uint16) * 257)
+    notices, failures = restore_all(plan(folder, out))
+    assert failures == [] and len(notices) == 1 and "print.jpg was converted from CMYK" in notices[0]
+    with PIL.Image.open(out / "alpha.png") as restored:
+        assert restored.mode == "RGBA" and restored.getpixel((3, 4)) == (1, 2, 3, 4)
+    with PIL.Image.open(out / "gray.jpg") as restored:
+        assert restored.mode == "L"
+    assert read_picture(out / "deep.tif").dtype == np.uint16
+    # Alpha fits no JPEG: said before the photo is restored.
+    job = dataclasses.replace(plan(folder, out, overwrite=True)[0], target=out / "a.jpg", format=FORMATS["jpeg"])
+    assert "transparent parts" in restore_all([job])[1][0]
+    assert not (out / "a.jpg").exists()
+
+
+WANTED = {"compare": True, "spread": True, "kept_samples": 3}
+BESIDE = ["1.compare.png", "1.png", "1.sample-1.png", "1.sample-2.png", "1.sample-3.png", "1.spread.npy", "1.spread.png"]
+
+
+@pytest.mark.parametrize("kind", ["RGB", "gray, 16 bits", "transparent"])
+def test_what_is_wanted_besides_is_beside(tmp_path, kind):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = gradient()
+    if kind == "gray, 16 bits":
+        write_picture(folder / "1.png", picture[..., 0].astype(np.uint16) * 257)
+    else:
+        PIL.Image.fromarray(picture).convert("RGBA" if kind == "transparent" else "RGB").save(folder / "1.png")
+    notices, failures = restore_all(plan(folder, out, **WANTED), verbose=True)
+    assert failures == [] and sorted(path.name for path in out.iterdir()) == BESIDE
+    drift, scale = notices
+    assert drift.startswith(f"{folder / '1.png'}: mean error ") and drift.endswith("in 8-bit steps")
+    assert scale == f"in {out / '1.spread.png'} white is a standard deviation of 3 8-bit steps or more"
+    before, first, last, both = (
+        read_photo(path)
+        for path in (folder / "1.png", *(out / name for name in ("1.sample-1.png", "1.sample-3.png", "1.compare.png")))
+    )
+    assert first.pixels.dtype == both.pixels.dtype == before.pixels.dtype and first.is_gray == both.is_gray == before.is_gray
+    assert (first.alpha is None) == (both.alpha is None) == (before.alpha is None)
+    assert (last.pixels - first.pixels == 2).all()
+    np.testing.assert_array_equal(both.pixels[:, :30], before.pixels)
+    np.testing.assert_array_equal(both.pixels[:, -30:], before.pixels)
+    spread = np.load(out / "1.spread.npy")
+    assert spread.dtype == np.float32 and spread.shape == before.pixels.shape and (spread == 3).all()
+
+
+def test_a_photo_and_what_is_beside_it_are_written_together_or_not_at_all(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_picture(folder / "1.png", np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        # Enough for all but the array.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        _, failures = restore_all(plan(folder, out, **WANTED))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert failures == [f"cannot write {out / '1.spread.npy'}: File too large"] and not list(out.iterdir())
+
+
+def test_colours_are_matched_where_it_is_asked_for(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_picture(folder / "1.png", gradient() // 2)
+    moved = Restored(gradient() // 2 + np.uint8(9), samples=[gradient() // 2 + np.uint8(7)])
+    jobs = plan(folder, out, overwrite=True, kept_samples=1)
+    notices, _ = restore_all(jobs, lambda *_, **__: moved, verbose=True)
+    assert "red +9.00, green +9.00, blue +9.00" in notices[0]
+    notices, _ = restore_all(jobs, lambda *_, **__: moved, verbose=True, match_color=True)
+    assert "+9" not in notices[0]
+    for name in ("1.png", "1.sample-1.png"):
+        assert np.abs(read_picture(out / name) - (gradient() // 2).astype(int)).max() <= 1

@@ -1,0 +1,153 @@
+"""Where each restored photo goes, and what is beside it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from icdpm.batch.jobs import Job, plan_jobs
+from icdpm.batch.selection import Selected
+from icdpm.batch.shards import Shard
+from icdpm.errors import IcdpmError
+from icdpm.images.formats import FORMATS
+
+
+def named(path):
+    return Selected(Path(path), Path(Path(path).name), alone=True)
+
+
+def targets(photos, output, **options):
+    jobs, failures = plan_jobs(photos, str(output), **options)
+    assert not failures
+    return [job.target for job in jobs]
+
+
+def test_where_restored_photos_go(tmp_path):
+    photo, other = named("a/photo.jpg"), named("b/other.TIF")
+    found = Selected(Path("album/trip/photo.jpg"), Path("trip/photo.jpg"), alone=False)
+    out = tmp_path / "out"
+    assert targets([photo], out) == [out / "photo.jpg"]
+    assert targets([photo], tmp_path / "new.png") == [tmp_path / "new.png"]
+    assert targets([photo], f"{tmp_path}/v1.0/") == [tmp_path / "v1.0/photo.jpg"]
+    assert targets([photo, other], tmp_path / "v1.0") == [tmp_path / "v1.0/photo.jpg", tmp_path / "v1.0/other.TIF"]
+    assert targets([found], tmp_path / "new.png") == [tmp_path / "new.png/trip/photo.jpg"]
+    assert targets([photo, other, found, named("scan")], out, format_name="tiff") == [
+        out / "photo.tif",
+        out / "other.TIF",
+        out / "trip/photo.tif",
+        out / "scan.tif",
+    ]
+    stdin = Selected(None, Path(), alone=True)
+    assert plan_jobs([stdin], "-") == ([Job(None, None, None)], [])
+    assert plan_jobs([photo], "-", "webp") == ([Job(Path("a/photo.jpg"), None, FORMATS["webp"])], [])
+    assert targets([stdin], tmp_path / "new.png") == [tmp_path / "new.png"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_plans_that_cannot_be_are_refused_before_anything_is_made(tmp_path):
+    photo, namesake = named(tmp_path / "a/photo.jpg"), named(tmp_path / "b/photo.jpg")
+    stdin = Selected(None, Path(), alone=True)
+    (tmp_path / "file").touch()
+    for photos, output, options, said in [
+        ([photo, namesake], tmp_path / "out", {}, "would both be restored"),
+        ([photo, named("photo.png")], tmp_path / "out", {"format_name": "jpeg"}, "would both be restored"),
+        ([photo], tmp_path / "a", {}, "would be replaced"),
+        ([photo], tmp_path / "new.txt", {}, "choose one of these suffixes"),
+        ([photo], tmp_path / "new.png", {"format_name": "jpeg"}, "--format=jpeg"),
+        ([photo], tmp_path / "file", {}, "file is not a folder"),
+        ([photo], tmp_path / "file/deeper", {}, "file is not a folder"),
+        ([photo], tmp_path / "file/new.png", {}, "file is not a folder"),
+        ([photo, namesake], "-", {}, "takes one photo, not 2"),
+        ([stdin], tmp_path / "out", {}, "has no name to keep"),
+    ]:
+        with pytest.raises(IcdpmError, match=said):
+            plan_jobs(photos, str(output), **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write in any folder")
+def test_a_protected_folder_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(IcdpmError, match="write-protected"):
+        plan_jobs([named("photo.jpg")], str(tmp_path / "out"))
+
+
+def test_links_in_circles_have_a_place_like_any_photo(tmp_path):
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    assert targets([named(tmp_path / "circle.jpg")], tmp_path / "out") == [tmp_path / "out/circle.jpg"]
+    # A link to a photo that is read is the photo itself, as a place to write to.
+    (tmp_path / "photo.jpg").touch()
+    (tmp_path / "link.jpg").symlink_to("photo.jpg")
+    with pytest.raises(IcdpmError, match="photo.jpg would be replaced"):
+        plan_jobs([named(tmp_path / "photo.jpg")], str(tmp_path / "link.jpg"), overwrite=True)
+
+
+def test_what_is_there_stays_unless_asked_otherwise(tmp_path):
+    photos = [named("a/one.jpg"), named("a/two.jpg"), named("a/raw.dng")]
+    (tmp_path / "one.jpg").touch()
+    jobs, failures = plan_jobs(photos, str(tmp_path))
+    assert [job.target.name for job in jobs] == ["two.jpg"]
+    there, unknown = failures
+    assert "one.jpg is there already" in there and "--overwrite" in there
+    assert "raw.dng" in unknown and "--format" in unknown
+    jobs, failures = plan_jobs(photos, str(tmp_path), overwrite=True)
+    assert [job.target.name for job in jobs] == ["one.jpg", "two.jpg"] and failures == [unknown]
+
+
+def test_what_is_written_beside_a_photo(tmp_path):
+    photos, out = [named("a/photo.jpg"), named("a/v1.2.png")], tmp_path / "out"
+    (job, other), _ = plan_jobs(photos, str(out), compare=True, spread=True, kept_samples=2)
+    names = ["compare.png", "spread.png", "spread.npy"]
+    assert job.beside.paths == [
+        *(out / f"photo.{name}" for name in names),
+        out / "photo.sample-1.jpg",
+        out / "photo.sample-2.jpg",
+    ]
+    assert other.beside.comparison == out / "v1.2.compare.png"
+    (job,), _ = plan_jobs(photos[:1], str(out), "tiff", kept_samples=1)
+    assert job.beside.paths == [out / "photo.sample-1.tif"]
+    (job,), _ = plan_jobs(photos[:1], str(out))
+    assert job.beside.paths == []
+
+
+def test_what_is_beside_a_photo_replaces_nothing(tmp_path):
+    photo, twin, comparison = (named(tmp_path / name) for name in ("a/photo.jpg", "b/photo.png", "c/photo.compare.png"))
+    out = str(tmp_path / "out")
+    for other in (twin, comparison):
+        assert len(plan_jobs([photo, other], out)[0]) == 2
+        with pytest.raises(IcdpmError, match="photo.jpg and .* would both be restored to .*photo.compare.png"):
+            plan_jobs([photo, other], out, compare=True)
+    # A photo that is read is not written over, whatever --overwrite says.
+    for target, options in (("c/photo.png", {"compare": True}), ("c/photo.compare.png", {})):
+        with pytest.raises(IcdpmError, match="c/photo.compare.png would be replaced"):
+            plan_jobs([comparison], str(tmp_path / target), overwrite=True, **options)
+    (tmp_path / "photo.spread.npy").touch()
+    jobs, failures = plan_jobs([photo], str(tmp_path), spread=True)
+    assert jobs == [] and len(failures) == 1 and "photo.spread.npy is there already" in failures[0]
+    for options in ({}, {"compare": True}, {"spread": True, "overwrite": True}):
+        assert plan_jobs([photo], str(tmp_path), **options)[1] == []
+
+
+def test_an_interrupted_run_is_continued(tmp_path):
+    photos = [named("a/one.jpg"), named("a/two.jpg"), named("a/three.jpg")]
+    for name in ("one.jpg", "one.compare.png", "two.compare.png", "three.jpg"):
+        (tmp_path / name).touch()
+    jobs, failures = plan_jobs(photos, str(tmp_path), skip_existing=True)
+    assert [job.target.name for job in jobs] == ["two.jpg"] and failures == []
+    # What is not there whole is made again.
+    jobs, failures = plan_jobs(photos, str(tmp_path), skip_existing=True, compare=True)
+    assert [job.target.name for job in jobs] == ["two.jpg", "three.jpg"] and failures == []
+
+
+def test_shards_divide_the_jobs_and_tell_of_their_own_failures(tmp_path):
+    photos = [named(f"a/{number}.jpg") for number in range(20)] + [named(f"a/{number}.dng") for number in range(20)]
+    (tmp_path / "7.jpg").touch()
+    parts = [plan_jobs(photos, str(tmp_path), shard=Shard(number, 3)) for number in range(3)]
+    whole_jobs, whole_failures = plan_jobs(photos, str(tmp_path))
+    assert sorted(job.name for jobs, _ in parts for job in jobs) == sorted(job.name for job in whole_jobs)
+    assert sorted(failure for _, failures in parts for failure in failures) == sorted(whole_failures)
+    assert all(jobs and failures for jobs, failures in parts)
+    # Two photos that would become one file are wrong for every shard, whoever holds them.
+    for number in range(3):
+        with pytest.raises(IcdpmError, match="would both be restored"):
+            plan_jobs([*photos, named("b/3.jpg")], str(tmp_path), shard=Shard(number, 3))

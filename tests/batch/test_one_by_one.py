@@ -1,0 +1,106 @@
+"""The loop over many pictures."""
+
+import io
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from icdpm.batch.one_by_one import one_by_one
+from icdpm.errors import IcdpmError
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_failures_do_not_stop_the_rest():
+    done = []
+
+    def work(item, on_step):
+        if item == "b":
+            raise IcdpmError("b is broken")
+        if item == "c":
+            raise MemoryError
+        done.append(item)
+
+    assert one_by_one("abcd", work, name=lambda item: f"photo {item}") == [
+        "b is broken",
+        "photo c needs more memory than there is; restore a smaller copy",
+    ]
+    assert done == ["a", "d"]
+    with pytest.raises(ZeroDivisionError):
+        one_by_one("ab", lambda item, on_step: 1 / 0)
+    assert one_by_one([], work) == []
+
+
+def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    def work(item, on_step):
+        if item.endswith("told"):
+            for _ in range(4):
+                on_step(0.75)
+
+    one_by_one(["in/told", "in/silent"], work, steps=lambda item: 3 if item == "in/told" else 1.5, unit="step")
+    shown = stream.getvalue().split("\r")
+    assert any("2/2 silent:  67%|" in line and "| 3/4.5 steps [" in line for line in shown)
+    assert "2/2 silent: 100%|" in shown[-1] and "| 4.5/4.5 steps [" in shown[-1]
+
+
+@pytest.mark.parametrize("at_once, reached", [(False, ["a", "a: step"]), (True, ["a"])])
+def test_an_interrupt_waits_for_the_end_of_a_step_where_it_should(at_once, reached):
+    seen = []
+
+    def work(item, on_step):
+        seen.append(item)
+        signal.raise_signal(signal.SIGINT)
+        seen.append(f"{item}: step")
+        on_step(1)
+        seen.append("too late")
+
+    with pytest.raises(KeyboardInterrupt):
+        one_by_one("ab", work, at_once=at_once)
+    assert seen == reached
+
+
+def test_several_work_at_the_same_time_and_what_stops_one_stops_all():
+    both, done = threading.Barrier(2, timeout=30), []
+
+    def work(item, on_step):
+        if item in "ab":
+            both.wait()  # only passed by two at the same time
+        if item == "c":
+            raise IcdpmError("c is broken")
+        on_step(1)
+        done.append(item)
+
+    assert one_by_one("abcd", [work, work]) == ["c is broken"] and sorted(done) == ["a", "b", "d"]
+
+    def fail(item, on_step):
+        raise ZeroDivisionError
+
+    def wait_and_go_on(item, on_step):
+        time.sleep(0.2)
+        done.append(item)
+
+    done.clear()
+    with pytest.raises(ZeroDivisionError):
+        one_by_one("abcdef", [fail, wait_and_go_on])
+    assert len(done) <= 2
+
+    def interrupted(item, on_step):
+        both.wait()
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(0.5)
+        on_step(1)
+        done.append(item)
+
+    done.clear()
+    with pytest.raises(KeyboardInterrupt):
+        one_by_one("abcd", [interrupted, interrupted])
+    assert done == []

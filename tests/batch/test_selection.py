@@ -1,0 +1,121 @@
+"""Which files a command's arguments stand for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from icdpm.batch.selection import select_photos
+from icdpm.errors import IcdpmError
+
+
+@pytest.fixture
+def album(tmp_path):
+    names = ["a.jpg", "B.PNG", "notes.txt", ".hidden.jpg", "trip/c.tiff", "trip/deep/d.webp", "trip/deep/raw.dng"]
+    names += [".thumbnails/e.jpg", "out/a.jpg", "odd [1].png"]
+    for name in names:
+        path = tmp_path / "album" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "album"
+
+
+def places(*arguments, **options):
+    selection = select_photos([str(argument) for argument in arguments], **options)
+    assert all(photo.source is None or photo.source.is_file() for photo in selection.photos)
+    assert selection.left_out == []
+    return [str(photo.place) for photo in selection.photos], selection.ignored
+
+
+def test_a_folder_is_searched_and_mirrored(album):
+    found = ["B.PNG", "a.jpg", "odd [1].png", "trip/c.tiff", "trip/deep/d.webp"]
+    assert places(album, leave_out=album / "out") == (found, 2)
+    assert places(album)[0] == found[:3] + ["out/a.jpg"] + found[3:]
+    # A folder of restored photos around the photos is no reason to leave them out.
+    assert places(album / "trip", leave_out=album) == (["c.tiff", "deep/d.webp"], 1)
+
+
+def test_patterns_keep_what_lies_below_their_fixed_part(album):
+    assert places(album / "*.jpg") == (["a.jpg"], 0)
+    assert places(album / "*.*", leave_out=album)[0] == ["B.PNG", "a.jpg", "odd [1].png"]
+    found = ["B.PNG", "a.jpg", "odd [1].png", "trip/c.tiff", "trip/deep/d.webp"]
+    assert sorted(places(album / "**", leave_out=album / "out")[0]) == found
+    assert sorted(places(album / "**/*", leave_out=album / "out")[0]) == found
+    assert places(album / "tr*")[0] == ["trip/c.tiff", "trip/deep/d.webp"]
+    assert places(album / "*/c.*") == (["trip/c.tiff"], 0)
+
+
+def test_names_are_taken_as_they_stand(album):
+    assert places(album / "odd [1].png") == (["odd [1].png"], 0)
+    # It is said when it is read that one is no picture, or is not there.
+    selection = select_photos([str(album / "notes.txt"), "no such.jpg", "-"])
+    assert [photo.source for photo in selection.photos] == [album / "notes.txt", Path("no such.jpg"), None]
+    assert all(photo.alone for photo in selection.photos) and not selection.ignored
+
+
+def test_each_photo_is_taken_once(album):
+    assert places(album / "a.jpg", album / "*.jpg", album / "../album/a.jpg", album / "**/a.jpg", album / "**/*.jpg") == (
+        ["a.jpg", "out/a.jpg"],
+        0,
+    )
+
+
+def test_a_link_to_a_photo_is_a_photo_of_its_own_name(album):
+    (album / "again.jpg").symlink_to("a.jpg")
+    (album / "trip/c.jpg").symlink_to("../a.jpg")
+    assert places(album / "*.jpg") == (["a.jpg", "again.jpg"], 0)
+    assert places(album, leave_out=album / "out")[0][1:3] == ["a.jpg", "again.jpg"]
+    assert places(album / "trip/**/*.*p*") == (["c.jpg", "deep/d.webp"], 0)
+
+
+def test_links_in_circles_are_taken_by_their_names(album):
+    (album / "circle.jpg").symlink_to("circle.jpg")
+    (album / "nowhere.jpg").symlink_to("gone.jpg")
+    for argument in (album, album / "*.jpg", album / "circle.jpg"):
+        found = [photo.source.name for photo in select_photos([str(argument)], leave_out=album / "out").photos]
+        assert "circle.jpg" in found
+
+
+@pytest.mark.parametrize("pattern", ["", "**", "**/*", "**/*.jpg"])
+def test_links_to_folders_that_are_come_across_are_named(album, pattern):
+    """Two of them lead in circles, in which a search that followed them would double with each turn."""
+    (album / "trip/up").symlink_to("..")
+    (album / "trip/round").symlink_to(".")
+    (album / "linked").symlink_to("trip/deep")
+    selection = select_photos([str(album / pattern)])
+    assert all(photo.place.parent.name not in ("up", "round", "linked") for photo in selection.photos)
+    links = [album / "linked", album / "trip/round", album / "trip/up"]
+    expected = [f"{link} is a link to a folder and left out; name it to restore what is in it" for link in links]
+    assert sorted(selection.left_out) == expected
+    # Named, it is followed; where a pattern does not ask for it, nothing is said.
+    assert places(album / "linked") == (["d.webp"], 1) == places(album / "linked/*")
+    assert places(album / "*.jpg") == (["a.jpg"], 0)
+
+
+def test_a_folder_with_nothing_but_links_names_them(album):
+    (album / "links").mkdir()
+    (album / "links/up").symlink_to("..")
+    for argument in (album / "links", album / "links/*"):
+        with pytest.raises(IcdpmError, match="no picture was found; .*; .*links/up is a link to a folder and left out"):
+            select_photos([str(argument)])
+
+
+def test_an_empty_name_is_said_to_be_empty():
+    with pytest.raises(IcdpmError, match="the name of a photo is empty"):
+        select_photos(["a.jpg", ""])
+
+
+def test_nothing_found_is_an_error(album):
+    (album / "trip" / "c.tiff").unlink()
+    (album / "trip" / "deep" / "d.webp").unlink()
+    with pytest.raises(IcdpmError, match="no picture was found"):
+        places(album / "trip")
+    with pytest.raises(IcdpmError, match="no/\\*.jpg matches nothing"):
+        places("no/*.jpg")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may search any folder")
+def test_a_folder_that_cannot_be_searched_is_named(album):
+    (album / "trip").chmod(0)
+    with pytest.raises(IcdpmError, match="trip cannot be searched"):
+        places(album)

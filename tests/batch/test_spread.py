@@ -1,0 +1,38 @@
+"""The spread of samples as a picture."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.batch.spread import encode_array, encode_spread
+
+
+@pytest.mark.parametrize("value, white", [(0.0, 1), (0.7, 1), (4.5, 5), (32.0, 32)])
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3)])
+def test_what_white_is_is_said_and_true(value, white, shape):
+    content, scale = encode_spread(np.full(shape, value, np.float32))
+    steps = "1 8-bit step" if white == 1 else f"{white} 8-bit steps"
+    assert scale == f"white is a standard deviation of {steps} or more"
+    with PIL.Image.open(io.BytesIO(content)) as picture:
+        assert scale in picture.text["Description"]
+        assert (picture.mode, picture.size) == ("L", (6, 4))
+        np.testing.assert_array_equal(np.asarray(picture), round(255 * value / white))
+
+
+def test_a_few_outliers_do_not_darken_the_rest():
+    spread = np.full((100, 100), 3.0, np.float32)
+    spread[0, :40], spread[50:] = 90.0, 1.5
+    content, scale = encode_spread(spread)
+    assert "of 3 8-bit steps" in scale
+    shown = np.asarray(PIL.Image.open(io.BytesIO(content)))
+    assert shown[0, 0] == shown[1, 1] == 255 and shown[60, 0] == 128
+
+
+def test_an_array_is_bytes_of_their_own():
+    """A view of what is freed before it is written crashes some Pythons."""
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    content = encode_array(array)
+    assert isinstance(content, bytes)
+    np.testing.assert_array_equal(np.load(io.BytesIO(content)), array)

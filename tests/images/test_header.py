@@ -1,0 +1,107 @@
+"""What files say of their size, which is looked at before they are decoded."""
+
+import dataclasses
+import io
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from icdpm.errors import IcdpmError
+from icdpm.images import reading
+from icdpm.images.deep_png import encode_deep_png
+from icdpm.images.header import Header, header_of
+from icdpm.images.reading import decode_photo, read_photo, read_photo_from
+
+# What reading each of the files adds to the memory of a process.
+MEASURE = """
+import sys
+from icdpm.errors import IcdpmError
+from icdpm.images.reading import read_photo
+before = peak_memory()
+for path in sys.argv[1:]:
+    try:
+        read_photo(path)
+        print(path, "was read")
+    except IcdpmError as error:
+        print(error)
+print((peak_memory() - before) // 2**20)
+"""
+
+
+def test_bombs_are_refused_and_take_no_memory(tmp_path, bombs, peak_memory):
+    for name, content in bombs.items():
+        (tmp_path / name).write_bytes(content)
+    paths = [str(tmp_path / name) for name in bombs]
+    done = subprocess.run([sys.executable, "-c", peak_memory + MEASURE, *paths], capture_output=True, text=True, check=True)
+    *said, mebibytes = done.stdout.splitlines()
+    for path, sentence in zip(paths, said):
+        words = "million pixels, too many for a photo" if "too many" in path else "GiB when it is decoded, and a photo may take"
+        assert sentence.startswith(path) and words in sentence
+    assert int(mebibytes) < 50 and done.stderr == ""
+
+
+def test_a_large_picture_is_not_held_many_times_over(tmp_path, peak_memory):
+    """A WebP file of some 40 bytes, within all bounds: 64 million pixels of 4 bytes."""
+    PIL.Image.new("RGBA", (8000, 8000), (1, 2, 3, 200)).save(tmp_path / "large.webp", lossless=True, method=0)
+    program = [sys.executable, "-c", peak_memory + MEASURE, tmp_path / "large.webp"]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    said, mebibytes = done.stdout.splitlines()
+    assert said.endswith("was read") and int(mebibytes) < 2 * 8000 * 8000 * 4 / 2**20
+
+
+def test_a_small_picture_of_many_channels_is_still_read():
+    pixels = np.arange(20 * 30 * 16, dtype=np.uint16).reshape(20, 30, 16)
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric="rgb", extrasamples=["unspecified"] * 13, compression="zlib")
+    np.testing.assert_array_equal(decode_photo(file.getvalue(), "photo").pixels, pixels[..., :3])
+    assert header_of(file.getvalue()) == Header("TIFF", 30, 20, 16, 20 * 30 * 32)
+
+
+@pytest.mark.parametrize(
+    "mode, file_format, bits, of_a_pixel",
+    [
+        ("L", "PNG", 8, 1),
+        ("P", "GIF", 8, 4),
+        ("RGB", "JPEG", 8, 3),
+        ("RGBA", "WEBP", 8, 4),
+        ("CMYK", "TIFF", 8, 4),
+        ("RGB", "BMP", 8, 3),
+    ],
+)
+def test_bytes_of_each_kind(mode, file_format, bits, of_a_pixel):
+    file = io.BytesIO()
+    PIL.Image.new(mode, (7, 5)).save(file, file_format)
+    assert header_of(file.getvalue()) == Header(file_format, 7, 5, bits, 35 * of_a_pixel)
+
+
+def test_bytes_of_16_bits_and_of_tiles():
+    assert header_of(encode_deep_png(np.zeros((5, 7, 4), np.uint16), b"", b"")).decoded_bytes == 35 * 8
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((17, 5, 3), np.uint16), photometric="rgb", tile=(16, 32))
+    assert header_of(file.getvalue()).decoded_bytes == 32 * 32 * 6
+
+
+def test_the_largest_photos_are_let_through():
+    most_pixels = 2 * PIL.Image.MAX_IMAGE_PIXELS
+    largest = Header("PNG", most_pixels, 1, 16, most_pixels * 6)
+    largest.check_size("photo")
+    for change in ({"width": most_pixels + 1}, {"decoded_bytes": 2**30 + 1}):
+        with pytest.raises(IcdpmError, match="^photo says it "):
+            dataclasses.replace(largest, **change).check_size("photo")
+
+
+def test_a_file_too_large_to_be_a_photos_is_not_taken_into_memory(tmp_path):
+    with open(tmp_path / "large.png", "wb") as file:
+        file.truncate(2**31 + 1)  # a hole: it takes no room on the disk
+    with pytest.raises(IcdpmError, match="large.png is a file of more than 2 GiB"):
+        read_photo(tmp_path / "large.png")
+
+
+def test_a_stream_without_end_is_read_no_further_than_that(monkeypatch):
+    monkeypatch.setattr(reading, "_MOST_BYTES", 2**22)
+    with open("/dev/zero", "rb") as file, pytest.raises(IcdpmError, match="^standard input is a file of more than"):
+        read_photo_from(file, "standard input")

@@ -1,0 +1,25 @@
+"""Pixels to a network's values and back."""
+
+import numpy as np
+import pytest
+
+from icdpm.images.values import to_pixels, to_values
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(64, 256), (64, 256, 3)])
+def test_every_value_comes_back(dtype, shape):
+    most = np.iinfo(dtype).max
+    image = np.resize(np.linspace(0, most, 64 * 256).round(), shape).astype(dtype)
+    values = to_values(image)
+    assert values.shape == (64, 256, 3) and values.dtype == np.float32
+    assert values.min() == -1 and values.max() == 1
+    back = to_pixels(values.astype(np.float64), image)
+    assert back.dtype == dtype
+    np.testing.assert_array_equal(back, image)
+
+
+def test_what_is_out_of_range_is_clipped_and_gray_is_the_mean():
+    values = np.array([[[-1.2, 0.0, 1.2], [-2.0, -2.0, -2.0]]])
+    np.testing.assert_array_equal(to_pixels(values, np.zeros((1, 2, 3), np.uint8)), [[[0, 128, 255], [0, 0, 0]]])
+    np.testing.assert_array_equal(to_pixels(values, np.zeros((1, 2), np.uint16)), [[32768, 0]])

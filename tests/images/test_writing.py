@@ -1,0 +1,119 @@
+"""Photos through their files and back: what each format keeps, and what is said of the rest."""
+
+import dataclasses
+import io
+
+import numpy as np
+import PIL.Image
+import PIL.ImageCms
+import pytest
+import tifffile
+from PIL.ExifTags import IFD, Base
+
+from icdpm.errors import IcdpmError
+from icdpm.images.exif import read_exif
+from icdpm.images.formats import FORMATS
+from icdpm.images.photo import Photo
+from icdpm.images.reading import decode_photo
+from icdpm.images.writing import check_fits, encode_photo
+
+PROFILE = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+GRAY_PROFILE = PROFILE[:16] + b"GRAY" + PROFILE[20:]
+
+
+def pixels(gray, deep):
+    rows, columns = np.mgrid[0:24, 0:37]
+    image = np.stack([rows * 9, columns * 6, (rows + columns) * 4], axis=-1).astype(np.uint16)
+    image = image * 257 + 5 if deep else image.astype(np.uint8)
+    return np.ascontiguousarray(image[..., 0] if gray else image)
+
+
+def exif():
+    block = PIL.Image.Exif()
+    block[Base.Make] = "Maker"
+    block[Base.Orientation] = 1
+    block[IFD.Exif] = {Base.DateTimeOriginal: "2020:01:02 03:04:05", Base.ExposureTime: 0.02, Base.UserComment: b"\0\1"}
+    block[IFD.GPSInfo] = {1: "N", 2: (48.0, 8.0, 0.5)}
+    return block.tobytes()
+
+
+def photo(gray=False, deep=False, alpha=False, profile=PROFILE):
+    image = pixels(gray, deep)
+    most = np.iinfo(image.dtype).max
+    transparency = np.linspace(0, most, image[..., 0].size if image.ndim == 3 else image.size).astype(image.dtype)
+    transparency = transparency.reshape(image.shape[:2]) if alpha else None
+    return Photo(image, transparency, exif(), profile)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("name", ["png", "tiff"])
+def test_png_and_tiff_keep_everything(name, alpha, deep, gray):
+    given = photo(gray, deep, alpha)
+    assert check_fits(given, "photo", FORMATS[name]) == []
+    content = encode_photo(given, FORMATS[name])
+    back = decode_photo(content, "photo")
+    np.testing.assert_array_equal(back.pixels, given.pixels)
+    assert back.pixels.dtype == given.pixels.dtype and back.format == FORMATS[name].name
+    np.testing.assert_array_equal(back.alpha, given.alpha)
+    assert back.icc_profile == PROFILE and back.notices == ()
+    assert_same_exif(back.exif, given.exif)
+    if name == "tiff":
+        # Another reader sees the same.
+        assert tifffile.imread(io.BytesIO(content)).shape[:2] == given.pixels.shape[:2]
+
+
+def assert_same_exif(block, expected):
+    read, given = read_exif(block), read_exif(expected)
+    assert read[Base.Make] == given[Base.Make] and read.get(Base.Orientation, 1) == 1
+    for directory in (IFD.Exif, IFD.GPSInfo):
+        assert read.get_ifd(directory) == given.get_ifd(directory)
+
+
+def test_jpeg_and_webp_keep_metadata_and_jpeg_is_not_subsampled():
+    for name, gray_stays in [("jpeg", True), ("webp", False)]:
+        for gray in (False, True):
+            content = encode_photo(photo(gray), FORMATS[name])
+            back = decode_photo(content, "photo")
+            assert back.is_gray == (gray and gray_stays)
+            assert back.icc_profile == PROFILE
+            assert_same_exif(back.exif, exif())
+    with PIL.Image.open(io.BytesIO(encode_photo(photo(), FORMATS["jpeg"]))) as jpeg:
+        assert [component[1:3] for component in jpeg.layer] == [(1, 1)] * 3
+        assert max(jpeg.quantization[0]) <= 12  # quality 95
+    given = photo(alpha=True)
+    np.testing.assert_array_equal(decode_photo(encode_photo(given, FORMATS["webp"]), "photo").alpha, given.alpha)
+
+
+def test_what_a_format_cannot_hold_is_said_before_and_left_out():
+    opaque = dataclasses.replace(photo(), alpha=np.full((24, 37), 255, np.uint8))
+    long_exif = PIL.Image.Exif()
+    long_exif[Base.ImageDescription] = "x" * 70_000
+    cases = [
+        (photo(deep=True), "jpeg", ["the lower 8 of its 16 bits"]),
+        (photo(deep=True), "bmp", ["the lower 8 of its 16 bits", "its EXIF data", "its colour profile"]),
+        (opaque, "jpeg", ["its alpha, which is opaque everywhere"]),
+        (dataclasses.replace(photo(), exif=long_exif.tobytes()), "jpeg", ["its EXIF data"]),
+        (photo(gray=True, profile=GRAY_PROFILE), "webp", ["its colour profile"]),
+    ]
+    for given, name, left_out in cases:
+        file_format = FORMATS[name]
+        notices = [f"a.png is written as {file_format.name} without {what}" for what in left_out]
+        assert check_fits(given, "a.png", file_format) == notices
+        back = decode_photo(encode_photo(given, file_format), "a")
+        assert back.pixels.dtype == np.uint8 and back.pixels.shape == (24, 37, 3) and back.alpha is None
+    for given, name, said in [
+        (photo(alpha=True), "jpeg", "transparent parts, which JPEG cannot hold"),
+        (photo(alpha=True), "bmp", "transparent parts, which BMP cannot hold"),
+        (Photo(np.zeros((1, 20000), np.uint8)), "webp", "more than 16383 pixels"),
+        (Photo(np.zeros((70000, 1), np.uint8)), "jpeg", "more than 65500 pixels"),
+    ]:
+        with pytest.raises(IcdpmError, match=f"a.png has .*{said}.*choose"):
+            check_fits(given, "a.png", FORMATS[name])
+
+
+def test_16_bits_are_rounded_to_the_nearest_8():
+    deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    shallow = decode_photo(encode_photo(Photo(deep), FORMATS["bmp"]), "a").pixels
+    np.testing.assert_array_equal(shallow, (deep / 257).round())

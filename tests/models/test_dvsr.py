@@ -1,0 +1,118 @@
+"""DvSR: the diffusion of a residual, a prediction once a picture, one loss for both networks."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.configs import load_config
+from icdpm.diffusion.parametrisations import ResidualNoisePrediction
+from icdpm.diffusion.process import diffuse
+from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.models.config import check_config, default_config
+from icdpm.models.registry import build_model
+from icdpm.networks.flops import convolution_flops
+from icdpm.networks.layers import zero_weights
+from icdpm.restoration.restore import restore
+from icdpm_experiments.paper.published import TABLE11
+
+
+@pytest.fixture
+def config():
+    config = default_config("dvsr")
+    config.precision = "float32"
+    for section in (config.unet, config.predictor):
+        section.channels = 4
+        section.multipliers = (1, 2)
+        section.encoder_blocks = 1
+        section.zero_last = False
+    config.data.batch, config.data.crop = 4, 16
+    config.sampling.steps, config.sampling.max_noise_variance = 3, 0.9
+    return check_config(config)
+
+
+def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
+    system = build_model(config)
+    with tf.GradientTape() as tape:
+        losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+    assert list(losses) == ["noise"]
+    for variable, gradient in zip(system.trainable_variables, tape.gradient(losses["noise"], system.trainable_variables)):
+        assert gradient is not None and np.abs(gradient).max() > 0, variable.name
+    names = {variable.name.split("/")[0] for variable in system.trainable_variables}
+    assert names == {"predictor", "unet"}
+
+
+def test_the_network_sees_the_noisy_residual(config, batch, monkeypatch):
+    """What Whang et al. write: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ), against ε."""
+    system = build_model(config)
+    noise = tf.constant(np.random.default_rng(0).normal(size=batch["sharp"].shape), tf.float32)
+    gamma = tf.constant([0.9, 0.5, 0.1, 0.01])
+    level = gamma[:, None, None, None]
+    conditions = system.conditions(batch["blurry"])
+    seen = []
+    monkeypatch.setattr(system, "unet", lambda x, *rest, **named: seen.append(x) or x[..., :3])
+    system.network_output(diffuse(batch["sharp"], noise, level), batch["blurry"], gamma, conditions)
+    residual = batch["sharp"] - conditions["prediction"]
+    np.testing.assert_allclose(seen[0][..., :3], tf.sqrt(level) * residual + tf.sqrt(1 - level) * noise, atol=1e-5)
+    np.testing.assert_array_equal(seen[0][..., 3:], batch["blurry"])
+
+
+def test_diffusing_the_residual_is_diffusing_the_image(config):
+    """Ancestral sampling of r, added to g, and sampling of x by the parametrisation around g: the same."""
+    from icdpm.diffusion.loops import follow
+    from icdpm.diffusion.samplers import make_plan
+
+    rng = np.random.default_rng(1)
+    anchor, start = (tf.constant(rng.normal(size=[2, 4, 4, 3]), tf.float32) for _ in range(2))
+    noises = tf.constant(rng.normal(size=[8, 2, 4, 4, 3]), tf.float32)
+    plan, parametrisation = make_plan("ancestral", 8, 0.5), ResidualNoisePrediction()
+
+    def epsilon(residual):
+        return tf.tanh(residual)
+
+    def denoise_residual(r, gamma):
+        gamma = tf.cast(gamma, tf.float32)
+        return (r - tf.sqrt(1 - gamma) * epsilon(r)) / tf.sqrt(gamma)
+
+    def denoise_image(x, gamma):
+        gamma = tf.cast(gamma, tf.float32)
+        return parametrisation.image(epsilon(parametrisation.network_input(x, anchor, gamma)), x, anchor, gamma)
+
+    residual = follow(denoise_residual, start, lambda t: noises[t], plan)
+    begun = parametrisation.start(start, anchor, tf.cast(plan.gammas[-1], tf.float32))
+    image = follow(denoise_image, begun, lambda t: noises[t], plan)
+    np.testing.assert_allclose(image, anchor + residual, atol=2e-4)
+
+
+def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
+    system = build_model(config)
+    calls, compiled = [], system.compiled_conditions
+    monkeypatch.setattr(system, "compiled_conditions", lambda blurry: calls.append(1) or compiled(blurry))
+    image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
+    restored = restore(system, image, system.settings(samples=3), keep_inside=True, keep_samples=True)
+    assert calls == [1] and restored.inside["prediction"].shape == image.shape
+    assert np.abs(restored.samples[0].astype(int) - restored.samples[1]).mean() > 1
+
+
+def test_tiles_with_all_of_the_reach_give_the_whole(config):
+    system = build_model(config)
+    image = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
+    whole = restore(system, image, system.settings()).pixels
+    exact = restore(system, image, system.settings(), tile=2 * system.reach + 8, margin=system.reach).pixels
+    assert np.abs(whole.astype(int) - exact).max() <= 1
+
+
+def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
+    """About 26 M parameters in the predictor (C = 64), about 7 M in the denoiser (C = 32): Table 11's UNets."""
+    with zero_weights():
+        system = build_model(load_config("dvsr"))
+    sizes = {network.name: sum(int(np.prod(v.shape)) for v in network.variables) for network in (system.unet, system.predictor)}
+    assert sizes == {"unet": 6_926_403, "predictor": 26_065_027}
+
+    def step(x_gamma, blurry, gamma, prediction):
+        return system.denoise(x_gamma, blurry, gamma, {"prediction": prediction})
+
+    image = tf.TensorSpec([1, 720, 1280, 3])
+    flops = convolution_flops(step, image, image, tf.TensorSpec([1]), image)
+    assert flops == 1_199_230_156_800 == pytest.approx(TABLE11["a"][1], rel=0.03)
+    small = load_config("dvsr_s")
+    assert (small.predictor.channels, small.unet.channels) == (32, 16)

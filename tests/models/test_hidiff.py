@@ -1,0 +1,287 @@
+"""HI-Diff: its prior, its two stages, and what they refuse."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.configs import config_names, load_config
+from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.errors import IcdpmError
+from icdpm.models import hidiff
+from icdpm.models.config import check_config, config_to_json, default_config
+from icdpm.models.registry import build_model, system_class
+from icdpm.models.weights import load_fitting_weights, named_variables, save_weights
+from icdpm.models.workdir import config_file, load, weights_file
+from icdpm.networks import in_strips
+from icdpm.restoration.memory import choose_tiling, tile_memory
+from icdpm.restoration.pixels import pad_to_multiple
+from icdpm.restoration.restore import restore
+from icdpm.serving import trained
+from icdpm.tiles.picture import Picture
+from icdpm.tiles.windows import divide
+
+
+def micro(source="diffused", **prior):
+    config = default_config("hidiff")
+    config.name = f"micro_{source}"
+    config.precision = "float32"
+    config.transformer.channels = 4
+    config.transformer.blocks = (1, 1, 1, 1)
+    config.transformer.heads = (1, 1, 2, 2)
+    config.transformer.refinement_blocks = 1
+    config.prior.source = source
+    config.prior.side = 2
+    config.prior.width = 8
+    config.prior.update(prior)
+    config.encoder.channels = 4
+    config.encoder.blocks = 1
+    config.denoiser.hidden = 8
+    config.denoiser.blocks = 1
+    config.chain.steps = 3
+    config.data.batch, config.data.crop = 4, 16
+    return check_config(config)
+
+
+def losses_and_gradients(system, batch):
+    with tf.GradientTape() as tape:
+        losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+        total = tf.add_n(list(losses.values()))
+    return losses, tape.gradient(total, system.trainable_variables)
+
+
+@pytest.fixture(scope="module")
+def second():
+    return build_model(micro())
+
+
+@pytest.mark.parametrize(
+    "source, options, names, trained",
+    [
+        ("none", {}, {"deblurring"}, {"transformer"}),
+        ("encoded", {}, {"deblurring"}, {"transformer", "latent_encoder"}),
+        ("diffused", {}, {"deblurring", "prior"}, {"transformer", "condition_encoder", "denoiser"}),
+        ("diffused", {"joint": False}, {"prior"}, {"condition_encoder", "denoiser"}),
+    ],
+)
+def test_what_each_stage_trains(source, options, names, trained, batch):
+    system = build_model(micro(source, **options))
+    losses, gradients = losses_and_gradients(system, batch)
+    assert set(losses) == names and all(float(loss) > 0 for loss in losses.values())
+    assert {variable.name.partition("/")[0] for variable in system.trainable_variables} == trained
+    for variable, gradient in zip(system.trainable_variables, gradients):
+        assert gradient is not None and np.isfinite(gradient).all(), variable.name
+    networks = {name.partition("/")[0] for name in named_variables(system)}
+    assert networks - trained <= {"latent_encoder", "transformer"} and ("latent_encoder" in networks) == (source != "none")
+
+
+def test_images_are_in_the_unit_range_of_the_paper(batch):
+    system = build_model(micro("none"))
+    losses, _ = losses_and_gradients(system, batch)
+    estimate = system.estimate(batch["blurry"], None).numpy()
+    expected = np.abs(estimate - (batch["sharp"].numpy() + 1) / 2).mean()
+    assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(
+        system.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6
+    )
+
+
+def test_for_short_training_it_starts_as_the_blurry_picture(batch):
+    config = micro("none")
+    config.transformer.update(patch=2, zero_last=True)
+    system = build_model(check_config(config))
+    assert system.factor == 16
+    losses, gradients = losses_and_gradients(system, batch)
+    np.testing.assert_array_equal(system.estimate(batch["blurry"], None), batch["blurry"] / 2 + 0.5)
+    expected = np.mean(np.abs(batch["blurry"] - batch["sharp"])) / 2
+    assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
+    assert any(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
+def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
+    prior = second.conditions(batch["blurry"])["prior"]
+    assert prior.shape == (4, 4, 8)
+    np.testing.assert_allclose(second.conditions(batch["blurry"][1:2])["prior"], prior[1:2], atol=1e-4)
+    image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
+    pictures = [restore(second, image, second.settings()).pixels for _ in range(2)]
+    np.testing.assert_array_equal(*pictures)
+    assert pictures[0].shape == image.shape
+
+
+def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    losses = [float(second.compute_losses(batch, s, training=True)["prior"]) for s in (seeds, seeds, seeds + 1)]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
+    system = build_model(micro("encoded"))
+    expected = system.encoded_prior(batch["blurry"], batch["sharp"])
+    np.testing.assert_array_equal(system.conditions_of_pairs(batch)["prior"], expected)
+    assert np.abs(expected - system.conditions(batch["blurry"])["prior"]).max() > 1e-4
+
+
+def test_samples_and_samplers_are_refused(second):
+    for option in ({"samples": 2}, {"sampler": "ddim"}, {"steps": 5}):
+        with pytest.raises(IcdpmError, match=f"one evaluation and has no setting .{next(iter(option))}"):
+            second.settings(**option)
+
+
+def test_strips_give_what_all_at_once_gives(monkeypatch):
+    monkeypatch.setattr(in_strips, "FEATURES", 4 * 24 * 5)
+    system = build_model(micro())
+    picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
+    conditions = system.compiled_conditions(picture)
+    in_strips_of_few_rows = system.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
+    # Eager, sizes are known.
+    np.testing.assert_allclose(in_strips_of_few_rows, system.denoise(None, picture, None, conditions), atol=1e-5)
+
+
+def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatch):
+    monkeypatch.setattr(hidiff, "_ENCODED_AT_ONCE", 64)
+    rng = np.random.default_rng(0)
+    image = np.repeat(np.repeat(rng.integers(0, 256, (20, 28, 3), dtype=np.uint8), 8, axis=0), 8, axis=1)[:157, :221]
+    padded = Picture(pad_to_multiple(image, second.factor))
+    tiling = divide(padded.height, padded.width, 96, 16, 8, fades=True)
+    windows = []
+    prior = second.conditions_in_tiles(padded, tiling, on_tile=lambda: windows.append(1))["prior"]
+    whole = second.compiled_conditions(padded.window(slice(None)))["prior"]
+    assert len(windows) > 9 and np.abs(prior - whole).max() < 1e-4
+    one = restore(second, image, second.settings())
+    tiles = restore(second, image, second.settings(), tile=96, margin=16)
+    assert one.notices == () and tiles.pixels.shape == image.shape
+    assert re.match(r"restored in \d+ tiles of \d+×\d+ pixels that fade into each other: a HI-Diff sees all", *tiles.notices)
+    error = np.abs(tiles.pixels.astype(float) - one.pixels).mean()
+    assert 0 < error < 0.2 * np.abs(image.astype(float) - one.pixels).mean()
+
+
+class Shown(hidiff.HIDiff):
+    """A HI-Diff with a map among its conditions, besides the prior, which is an image of its inside."""
+
+    def conditions(self, blurry):
+        return {**super().conditions(blurry), "half": blurry[:, ::2, ::2]}
+
+    def pictures(self, conditions):
+        assert conditions["prior"].shape == (1, 4, 8)
+        return {"half": conditions["half"]}
+
+
+def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (45, 61, 3), dtype=np.uint8)
+    for tiles in ({}, {"tile": 48, "margin": 16}):
+        plain = restore(second, image, second.settings(), **tiles)
+        shown = restore(second, image, second.settings(), keep_inside=True, **tiles)
+        np.testing.assert_array_equal(shown.pixels, plain.pixels)
+        assert shown.inside == {}
+    monkeypatch.setattr(trained, "load", lambda workdir, checkpoint: second)
+    served = trained.TrainedModel("a workdir").restore(image, "default", lambda *_: None)
+    np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
+    system = Shown(micro())
+    system.build()
+    inside = restore(system, image, system.settings(), keep_inside=True).inside
+    np.testing.assert_array_equal(inside["half"], image[::2, ::2])
+
+
+def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
+    image = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
+    plan = second.plan(second.settings())
+    options = dict(margin=second.margin, samples=1, at_once=1, keep_samples=False, spread=False)
+    tiling = choose_tiling(second, image, plan, max_memory=2 * 2**30, **options)
+    assert tiling.count > 1 and tiling.fade == second.margin == 64
+    assert tile_memory(second, tiling) < 2 * 2**30
+    assert choose_tiling(second, image[:720, :1280], plan, max_memory=3 * 2**30, **options).count == 1
+
+
+MEASURED = """
+import sys
+import numpy as np
+from icdpm.restoration import memory
+from icdpm.restoration.restore import restore
+from icdpm.models.config import config_from_json
+from icdpm.models.registry import build_model
+from icdpm.tiles.windows import divide
+system = build_model(config_from_json(sys.argv[1]))
+height, width = 384, 768
+image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+restore(system, image, system.settings())
+plan = system.plan(system.settings())
+expected = memory.held_memory(system, image, plan, 1, False, False, 1)
+expected += memory.tile_memory(system, divide(height, width, width, 0))
+print(peak_memory(), expected)
+"""
+
+
+def test_memory_is_what_it_is_said_to_be(peak_memory):
+    config = micro()
+    config.transformer.channels = 16
+    run = subprocess.run([sys.executable, "-c", peak_memory + MEASURED, config_to_json(config)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    peak, expected = map(int, run.stdout.split())
+    assert 0.6 * expected < peak < 1.02 * expected
+
+
+@pytest.mark.parametrize("source", ["encoded", "diffused"])
+def test_only_the_second_stage_restores(source, tmp_path):
+    config = micro(source)
+    config_file(tmp_path).write_text(config_to_json(config))
+    save_weights(weights_file(tmp_path, 6), named_variables(build_model(config)))
+    if source == "diffused":
+        assert load(tmp_path).config.name == "micro_diffused"
+    else:
+        with pytest.raises(IcdpmError, match="after its first stage.* cannot restore; train the second stage"):
+            load(tmp_path)
+
+
+def test_the_second_stage_begins_with_the_first(micro_config):
+    check = system_class("hidiff").check_start
+    check(micro(), micro("encoded"))
+    check(micro(), micro())
+    check(micro("encoded"), None)
+    for start in (None, micro_config, micro("none"), micro(latent_encoder=False)):
+        with pytest.raises(IcdpmError, match="begins with the latent encoder of the first: name its workdir with --start_from"):
+            check(micro(), start)
+    with pytest.raises(IcdpmError, match="prior.latent_encoder False"):
+        check(micro(latent_encoder=False), micro("encoded"))
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_the_second_stage_finds_enough_in_the_first(joint, tmp_path):
+    first = build_model(micro("encoded"))
+    save_weights(tmp_path / "weights.npz", named_variables(first))
+    said = load_fitting_weights(tmp_path / "weights.npz", build_model(micro(joint=joint)), "micro_encoded")
+    assert said.startswith(f"{len(named_variables(first))} of ") and "left there" not in said
+
+
+@pytest.mark.parametrize(
+    "section, field, value, said",
+    [
+        ("transformer", "blocks", (1, 2), r"transformer.blocks is \(1, 2\); it must hold four numbers"),
+        ("transformer", "heads", (3, 1, 1, 1), "must divide into 3 heads|4-fold|into 3 heads"),
+        ("prior", "side", 3, "prior.side is 3; it must be even"),
+        ("prior", "source", "drawn", "encoded, diffused, none"),
+    ],
+)
+def test_fields_that_do_not_fit(section, field, value, said):
+    config = micro()
+    config[section][field] = value
+    with pytest.raises(IcdpmError, match=said):
+        check_config(config)
+
+
+def test_the_recipes():
+    names = [name for name in config_names() if name.startswith("hidiff_")]
+    configs = {name: load_config(name) for name in names}
+    for name, config in configs.items():
+        first = configs.get(f"{name}_stage1")
+        assert (config.prior.source == "encoded") == name.endswith("_stage1")
+        if first:  # what the second stage takes over has the same shape
+            assert first.transformer == config.transformer and first.encoder == config.encoder
+    gopro, realblur = configs["hidiff_gopro"], configs["hidiff_realblur"]
+    assert (gopro.chain.steps, gopro.chain.spacing, gopro.chain.predicts) == (8, "linear", "noise")
+    assert (realblur.chain.steps, realblur.chain.spacing, realblur.chain.predicts) == (16, "quadratic", "image")
+    optimizer = gopro.optimizer
+    assert (optimizer.learning_rate, optimizer.weight_decay, optimizer.gradient_clip) == (2e-4, 1e-4, 0.01)
+    assert (optimizer.learning_rate_shape, optimizer.learning_rate_end) == ("cosine", 1e-6)

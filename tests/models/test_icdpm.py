@@ -1,0 +1,241 @@
+"""The system: what its losses listen to, how its step is divided, how it samples."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.diffusion.samplers import make_plan
+from icdpm.models.config import check_config, config_to_json
+from icdpm.models.registry import build_model
+from icdpm.models.sampling import sample
+from icdpm.models.training_step import take_step
+from icdpm.models.weights import averaged_weights
+
+
+def changed(config, **fields):
+    config = config.copy_and_resolve_references()
+    with config.unlocked(), config.ignore_type():
+        for field, value in fields.items():
+            *section, leaf = field.split("__")
+            (config[section[0]] if section else config)[leaf] = value
+    return check_config(config)
+
+
+def compiled_system(config, jit_compile=False):
+    system = build_model(config)
+    system.compile()
+    return system, tf.function(functools.partial(take_step, system), jit_compile=jit_compile, autograph=False)
+
+
+def train(config, batch, steps=4, jit_compile=False):
+    """Losses and final weights of a few steps, each on examples of its own."""
+    system, step = compiled_system(config, jit_compile)
+    logs = []
+    for number in range(steps):
+        logs.append(step({**batch, "index": batch["index"] + 4 * number}))
+    return [{k: float(v) for k, v in log.items()} for log in logs], [v.numpy() for v in system.trainable_variables]
+
+
+def losses(logs):
+    return np.array([[log["guidance_loss"], log["noise_loss"], log["gradient_norm"]] for log in logs])
+
+
+VARIANTS = {
+    "guided": {},
+    "unguided": {"guidance__scales": ()},
+    "rgb": {"guidance__color": "rgb"},
+    "input": {"guidance__route": "input", "guidance__color": "rgb"},
+    "both": {"guidance__route": "both"},
+    "shared_projection": {"guidance__projection": "scale"},
+    "naf_shared_projection": {"guidance__projection": "scale", "unet__block": "naf", "unet__blocks": (2, 1, 1)},
+    "without_concatenation": {"unet__concat_blurry": False, "guidance__color": "rgb"},
+    "preconditioned": {"diffusion__parametrisation": "preconditioned_noise"},
+    "l2": {"diffusion__loss": "l2"},
+    "patched": {"unet__patch": 2, "diffusion__parametrisation": "preconditioned_estimate"},
+    "dropout": {"unet__dropout": 0.1},
+    "naf": {"unet__block": "naf", "unet__blocks": (1, 2, 1)},
+    "blur_exponent": {"diffusion__blur_exponent": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def trained_plainly():
+    """`train`, done once for each config: several tests hold theirs against the same."""
+    kept = {}
+
+    def trained(config, batch):
+        if (text := config_to_json(config)) not in kept:
+            kept[text] = train(config, batch)
+        return kept[text]
+
+    return trained
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_trains_all_its_weights(name, micro_config, batch):
+    system, _ = compiled_system(changed(micro_config, **VARIANTS[name]))
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    with tf.GradientTape() as tape:
+        losses = system.compute_losses(batch, seeds, training=True)
+        loss = tf.add_n(list(losses.values()))
+    assert np.isfinite(loss) and (float(losses["guidance"]) > 0) == (name != "unguided")
+    for variable, gradient in zip(system.trainable_variables, tape.gradient(loss, system.trainable_variables)):
+        assert gradient is not None and np.abs(gradient).max() > 0, variable.name
+
+
+def test_input_channels_of_the_variants(micro_config):
+    def inputs(**fields):
+        return build_model(changed(micro_config, **fields)).unet.stem.kernel.shape[2]
+
+    assert inputs() == 6 and inputs(unet__concat_blurry=False) == 3
+    assert inputs(guidance__route="input", guidance__color="rgb") == 9
+    assert inputs(guidance__route="both") == 7 and inputs(guidance__route="both", guidance__color="rgb") == 9
+
+
+def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
+    system, _ = compiled_system(micro_config)
+    with tf.GradientTape() as tape:
+        seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+        noise_loss = system.compute_losses(batch, seeds, training=True)["noise"]
+    network = system.guidance_networks["1"]
+    gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
+    assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
+
+
+def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, batch):
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    plain, even = (build_model(changed(micro_config, diffusion__blur_exponent=exponent)) for exponent in (0.0, 0.5))
+    even.set_weights(plain.get_weights())
+    difference = batch["blurry"] - batch["sharp"]
+    strengths = np.array([0.0, 0.03, 0.99, 8.99])  # in units of σ_r²
+    wanted = np.sqrt(strengths / np.mean(np.square(difference), axis=(1, 2, 3))) * micro_config.diffusion.residual_std
+    blurry = batch["sharp"] + difference * wanted.reshape(4, 1, 1, 1).astype(np.float32)
+
+    def loss_of(system, rows):
+        some = {"blurry": blurry[rows], "sharp": batch["sharp"][rows]}
+        return float(system.compute_losses(some, seeds[rows], training=False)["noise"])
+
+    each = [loss_of(even, slice(i, i + 1)) for i in range(4)]
+    ratios = [loss / loss_of(plain, slice(i, i + 1)) for i, loss in enumerate(each)]
+    np.testing.assert_allclose(ratios, [10, 5, 1, 1 / 3], rtol=1e-3)
+    assert loss_of(even, slice(0, 4)) == pytest.approx(np.mean(each), rel=1e-4)
+
+
+def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
+    system = build_model(changed(micro_config, guidance__noise_std=0.5))
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    noisy, other = (system.conditions(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
+    plain, again = (system.conditions(batch["blurry"])["1"][1].numpy() for _ in range(2))
+    np.testing.assert_array_equal(plain, again)
+    assert np.abs(noisy - plain).max() > 0.01 and np.abs(noisy - other).max() > 0.01
+
+
+def test_noise_at_inference_follows_the_seed_of_the_config(micro_config, batch):
+    noisy = build_model(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True))
+    without = build_model(changed(micro_config, guidance__noise_std=0.5))
+    other = build_model(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True, seed=1))
+    for system in (without, other):
+        system.set_weights(noisy.get_weights())
+    together = noisy.compiled_conditions(batch["blurry"])["1"][1].numpy()
+    np.testing.assert_array_equal(noisy.compiled_conditions(batch["blurry"])["1"][1], together)
+    np.testing.assert_allclose(noisy.compiled_conditions(batch["blurry"][2:3])["1"][1], together[2:3], atol=1e-5)
+    for system in (without, other):
+        assert np.abs(system.compiled_conditions(batch["blurry"])["1"][1] - together).max() > 0.01
+    noise = noisy._inference_noise(1, tf.constant([64, 80, 1]), 0, 64).numpy()
+    assert noise.shape == (1, 64, 80, 1) and abs(noise.mean()) < 0.03 and noise.std() == pytest.approx(0.5, rel=0.03)
+    np.testing.assert_array_equal(noisy._inference_noise(1, tf.constant([64, 80, 1]), 17, 40), noise[:, 17:40])
+    # Training keeps its own noise.
+    seeds = example_seeds([0, 0], batch["index"])
+    np.testing.assert_array_equal(*(each.conditions(batch["blurry"], seeds)["1"][1] for each in (noisy, without)))
+
+
+def test_both_routes_reach_the_output(micro_config, batch):
+    system = build_model(changed(micro_config, guidance__route="both"))
+    ((features, regression),) = system.conditions(batch["blurry"]).values()
+
+    def denoised(*guidance):
+        return system.denoise(batch["blurry"], batch["blurry"], tf.fill([4], 0.5), {"1": guidance}).numpy()
+
+    plain = denoised(features, regression)
+    assert np.abs(denoised(features + 1.0, regression) - plain).max() > 1e-4
+    assert np.abs(denoised(features, regression + 1.0) - plain).max() > 1e-4
+
+
+def test_structure_is_the_area_average_of_gray(micro_system, batch):
+    structure = micro_system.structure(batch["sharp"])["1"].numpy()
+    gray = batch["sharp"].numpy() @ np.array([0.2989, 0.587, 0.114], np.float32)
+    np.testing.assert_allclose(structure[..., 0], gray.reshape(4, 8, 2, 8, 2).mean(axis=(2, 4)), atol=1e-5)
+
+
+def test_ramps_and_learning_rate_of_the_steps(micro_config, batch, trained_plainly):
+    logs, _ = trained_plainly(micro_config, batch)
+    np.testing.assert_allclose([log["noise_weight"] for log in logs], [0, 1 / 3, 2 / 3, 1])
+    np.testing.assert_allclose([log["learning_rate"] for log in logs], [0, 5e-4, 1e-3, 1e-3])
+    for log in logs:
+        np.testing.assert_allclose(log["loss"], log["guidance_loss"] + log["noise_weight"] * log["noise_loss"], rtol=1e-5)
+
+
+def test_accumulation_takes_the_same_step(micro_config, batch, trained_plainly):
+    whole, weights = trained_plainly(micro_config, batch)
+    parts, weights_of_parts = train(changed(micro_config, optimizer__accumulation=2), batch)
+    np.testing.assert_allclose(losses(parts), losses(whole), rtol=1e-4)
+    for ours, theirs in zip(weights, weights_of_parts):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+def test_gradient_clip_bounds_the_step(micro_config, batch, trained_plainly):
+    free, _ = trained_plainly(micro_config, batch)
+    config = changed(micro_config, optimizer__gradient_clip=free[0]["gradient_norm"] / 10)
+    system, step = compiled_system(config)
+    assert float(step(batch)["gradient_norm"]) == pytest.approx(free[0]["gradient_norm"], rel=1e-5)
+    # Adam's first moment after one step is (1 − β₁) of the gradient that was applied.
+    moments = system.optimizer.first_moments
+    applied = float(tf.linalg.global_norm(moments)) / (1 - config.optimizer.beta_1)
+    assert applied == pytest.approx(config.optimizer.gradient_clip, rel=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["guided", "naf"])
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 0.1)])
+def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, variant, micro_config, batch, trained_plainly):
+    config = changed(micro_config, **VARIANTS[variant])
+    config.precision = precision
+    plain, _ = trained_plainly(config, batch)
+    compiled, _ = train(config, batch, jit_compile=True)
+    np.testing.assert_allclose(losses(compiled), losses(plain), rtol=tolerance)
+
+
+def test_average_follows_the_weights(micro_config, batch):
+    system, step = compiled_system(micro_config)
+    expected = [v.numpy().astype(np.float64) for v in system.trainable_variables]
+    for number in range(4):
+        step({**batch, "index": batch["index"] + 4 * number})
+        decay = min(micro_config.optimizer.ema_decay, (1 + number) / (10 + number))
+        expected = [decay * e + (1 - decay) * v.numpy() for e, v in zip(expected, system.trainable_variables)]
+    for ours, exact in zip(averaged_weights(system).values(), expected):
+        np.testing.assert_allclose(ours, exact, atol=1e-6)
+
+
+def test_a_sample_follows_its_own_seed(micro_system, batch):
+    system = micro_system
+    plan = make_plan("ancestral", 3, 0.9)
+    seeds = example_seeds([5, RandomDomain.RESTORATION], batch["index"])
+
+    def sampled(rows):
+        blurry = batch["blurry"][rows]
+        return sample(system, blurry, system.compiled_conditions(blurry), plan, seeds[rows]).numpy()
+
+    together = sampled(slice(0, 4))
+    np.testing.assert_allclose(together[2:3], sampled(slice(2, 3)), atol=1e-5)
+    assert together.min() >= -1 and together.max() <= 1
+
+
+def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_system, batch):
+    system = micro_system
+    steps = []
+    guidance = system.compiled_conditions(batch["blurry"])
+    seeds = example_seeds([0, RandomDomain.RESTORATION], batch["index"])
+    sample(system, batch["blurry"], guidance, make_plan("ancestral", 7, 0.9), seeds, on_evaluation=lambda: steps.append(1))
+    assert len(steps) == 7

@@ -1,0 +1,132 @@
+"""Weights: all variables, by name, whole; and those that fit."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icdpm.errors import IcdpmError
+from icdpm.keras import keras
+from icdpm.models.registry import build_model
+from icdpm.models.training_step import take_step
+from icdpm.models.weights import averaged_weights, load_fitting_weights, load_weights, named_variables, save_weights
+
+
+@pytest.fixture
+def system(micro_config):
+    return build_model(micro_config)
+
+
+@pytest.fixture
+def frozen(micro_config):
+    """A system whose guidance is frozen: its trainable variables are not all."""
+    system = build_model(micro_config)
+    system.guidance_networks["1"].trainable = False
+    return system
+
+
+def values_of(system):
+    return {name: variable.numpy() for name, variable in named_variables(system).items()}
+
+
+def test_frozen_variables_are_saved_and_come_back(frozen, micro_config, tmp_path):
+    assert 0 < len(frozen.trainable_variables) < len(frozen.variables) == len(named_variables(frozen))
+    save_weights(tmp_path / "weights.npz", named_variables(frozen))
+    micro_config.seed = 9
+    other = build_model(micro_config)
+    load_weights(tmp_path / "weights.npz", other)
+    expected = values_of(frozen)
+    for name, value in values_of(other).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_config, batch):
+    before = values_of(frozen)
+    frozen.compile()
+    step = tf.function(functools.partial(take_step, frozen), autograph=False)
+    for _ in range(3):
+        step(batch)
+    averages = averaged_weights(frozen)
+    assert averages.keys() == before.keys()
+    for name, value in averages.items():
+        assert np.array_equal(value, before[name]) == name.startswith("guidance_1"), name
+
+
+def test_two_variables_of_one_name_are_refused(system):
+    system.second = keras.layers.Dense(3, name="first")
+    system.third = keras.layers.Dense(3, name="first")
+    for layer in (system.second, system.third):
+        with tf.name_scope("first"):
+            layer.build([None, 3])
+    with pytest.raises(IcdpmError, match="two variables of the system are called 'first/kernel'"):
+        named_variables(system)
+
+
+def test_what_fits_is_taken_and_the_rest_is_told(system, micro_config, tmp_path):
+    path = tmp_path / "weights.npz"
+    saved = {name: np.full_like(value, 0.5) for name, value in values_of(system).items()}
+    saved["unet/stem/kernel"] = np.zeros([1, 1, 1, 1])
+    saved["another/kernel"] = np.zeros(3)
+    del saved["unet/head/bias"]
+    save_weights(path, saved)
+    before = values_of(system)
+    said = load_fitting_weights(path, system, "micro")
+    count = len(before)
+    assert said.startswith(f"{count - 2} of {count} variables begin with the weights of {path}; left there: ")
+    assert "unet/stem/kernel" in said.split("; new: ")[0] and "another/kernel" in said
+    assert set(said.split("; new: ")[1].split(", ")) == {"unet/stem/kernel", "unet/head/bias"}
+    for name, value in values_of(system).items():
+        is_new = name in ("unet/stem/kernel", "unet/head/bias")
+        np.testing.assert_array_equal(value, before[name] if is_new else 0.5, err_msg=name)
+
+
+def test_weights_of_which_nothing_fits_are_refused(system, tmp_path):
+    before = values_of(system)
+    save_weights(tmp_path / "weights.npz", {"another/kernel": np.zeros(3)})
+    for partial in (False, True):
+        with pytest.raises(IcdpmError, match="nothing in .*weights.npz fits.*the config of these weights is other"):
+            load_fitting_weights(tmp_path / "weights.npz", system, "other", partial=partial)
+    for name, value in values_of(system).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_weights_of_which_less_than_half_fit_are_refused_unless_wanted(frozen, tmp_path):
+    """Half of the trained variables, or half of the file's, is enough."""
+    path, before = tmp_path / "weights.npz", values_of(frozen)
+    trained = [name for name in before if not name.startswith("guidance_1")]
+    count = len(trained)
+    assert count == len(frozen.trainable_variables) < len(before)
+
+    def save(fitting, others):
+        others = {f"another_{number}/kernel": np.zeros(3) for number in range(others)}
+        save_weights(path, {**{name: np.full_like(before[name], 0.5) for name in fitting}, **others})
+
+    half = trained[: -(-count // 2)]
+    save(half, 3 * count)
+    assert f"{len(half)} of {len(before)} variables begin" in load_fitting_weights(path, frozen, "other")
+    save(half[:2], 2)
+    load_fitting_weights(path, frozen, "other")
+    # What is not trained does not count as such.
+    frozen_ones = [name for name in before if name not in trained]
+    save([*half[1:], *frozen_ones], 3 * count)
+    said = f"only {len(half) - 1} of {count} trained variables fit the weights of .*the config of these weights, other,.*"
+    earlier = values_of(frozen)
+    with pytest.raises(IcdpmError, match=f"{said}--start_from_partial"):
+        load_fitting_weights(path, frozen, "other")
+    for name, value in values_of(frozen).items():
+        np.testing.assert_array_equal(value, earlier[name])
+    load_fitting_weights(path, frozen, "other", partial=True)
+    np.testing.assert_array_equal(values_of(frozen)[frozen_ones[0]], 0.5)
+
+
+def test_a_file_that_was_cut_is_damaged(system, tmp_path):
+    path = tmp_path / "weights.npz"
+    save_weights(path, named_variables(system))
+    content = path.read_bytes()
+    for part in (0, 0.01, 0.3, 0.6, 0.9, 0.999):
+        path.write_bytes(content[: int(part * len(content))])
+        with pytest.raises(IcdpmError, match="weights.npz is damaged"):
+            load_weights(path, system)
+        with pytest.raises(IcdpmError, match="weights.npz is damaged"):
+            load_fitting_weights(path, system, "micro")
