@@ -7,7 +7,6 @@ from icdpm.diffusion import random
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
 from icdpm.models.diffusion_system import FIRST_FREE_PURPOSE, DiffusionSystem
-from icdpm.models.icdpm_signatures import denoising_signature, guidance_signature
 from icdpm.models.keras_model import images_of
 from icdpm.models.ramps import linear_ramp
 from icdpm.models.rules import Rules
@@ -262,10 +261,9 @@ class ICDPM(DiffusionSystem):
     # Exporting.
 
     def extra_signatures(self, max_pixels):
-        signatures = [denoising_signature(self, max_pixels)]
-        if self.config.guidance.scales:
-            signatures.append(guidance_signature(self, max_pixels))
-        return signatures
+        from icdpm.serving.icdpm_signatures import icdpm_signatures
+
+        return icdpm_signatures(self, max_pixels)
 
 
 def guided_level(config, scale):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.graphs.padding import pad_in_graph
 from icdpm.keras import keras
+from icdpm.networks.resampling import reflect_pad_to_multiple
 
 # Examples of one step have numbers below this one.
 _LARGEST_BATCH = 2**32
@@ -43,7 +43,7 @@ def as_batch(data, factor: int, wants_target: bool) -> dict:
     for name in wanted:
         images = to_values(batch[name])
         known = all(side is not None and side % factor == 0 for side in images.shape[1:3])
-        batch[name] = images if known else pad_in_graph(images, factor)
+        batch[name] = images if known else reflect_pad_to_multiple(images, factor)
     return {name: batch[name] for name in (*wanted, *({"index"} & batch.keys()))}
 
 

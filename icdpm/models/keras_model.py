@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.graphs.padding import pad_in_graph
 from icdpm.keras import keras
 from icdpm.models import keras_data
 from icdpm.models.config import check_config
@@ -18,6 +17,7 @@ from icdpm.models.sampling import sample_in_graph
 from icdpm.models.settings import Preset
 from icdpm.models.training_step import take_step, validation_losses
 from icdpm.networks.layers import initial_weights
+from icdpm.networks.resampling import reflect_pad_to_multiple
 
 
 class PairModel(keras.Model):
@@ -90,7 +90,7 @@ class PairModel(keras.Model):
         return self._restored(keras_data.to_values(blurry), self._plan)
 
     def _restored(self, blurry, plan, conditions=None):
-        padded = pad_in_graph(blurry, self.factor)
+        padded = reflect_pad_to_multiple(blurry, self.factor)
         conditions = self.compiled_conditions(padded) if conditions is None else conditions
         seed = example_seeds([self.config.seed, RandomDomain.RESTORATION], tf.zeros([1], tf.int64))
         seeds = tf.repeat(seed, tf.shape(blurry)[0], axis=0)

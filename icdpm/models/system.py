@@ -287,7 +287,7 @@ class ImageRestorer(PairModel):
         return type(self).pictures is not ImageRestorer.pictures
 
     def extra_signatures(self, max_pixels):
-        """Further signatures of the exported model: a list of `icdpm.models.signatures.Signature`."""
+        """Further signatures of the exported model: a list of `icdpm.serving.signatures.Signature`."""
         return []
 
     def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):

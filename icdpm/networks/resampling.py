@@ -1,4 +1,4 @@
-"""Changes of resolution by whole factors, in forms that XLA can compile together with their gradients."""
+"""Changes of resolution by whole factors, and padding, in forms that XLA can compile together with their gradients."""
 
 import tensorflow as tf
 
@@ -22,3 +22,28 @@ def repeat_pixels(x, factor):
     repeated = tf.reshape(spread, [batch, factor * height, factor * width, channels])
     static_height, static_width = (None if side is None else side * factor for side in x.shape[1:3])
     return tf.ensure_shape(repeated, [x.shape[0], static_height, static_width, channels])
+
+
+def reflect_pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
+    """Pads images by reflection at the bottom and right edges until height and width are divisible by `multiple`.
+
+    The numbers are those of `icdpm.restoration.pixels.pad_to_multiple`. Sides may be shorter than the padding.
+
+    Args:
+      images: float [batch, height, width, channels], of any size.
+      multiple: the common divisor of the padded height and width.
+
+    Returns:
+      The padded images.
+    """
+    height, width = tf.unstack(tf.shape(images)[1:3])
+    images = tf.gather(images, _reflected_indices(height, multiple), axis=1)
+    return tf.gather(images, _reflected_indices(width, multiple), axis=2)
+
+
+def _reflected_indices(length, multiple):
+    """Returns the source index of each pixel of a padded side: 0 … length − 1, then back and forth."""
+    indices = tf.range(length + -length % multiple)
+    # tf.pad reflects only once, which is not enough for sides shorter than the padding.
+    period = tf.maximum(2 * (length - 1), 1)
+    return tf.minimum(indices % period, period - indices % period)

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from icdpm.graphs.padding import pad_in_graph
 from icdpm.models.sampling import sample_in_graph
+from icdpm.networks.resampling import reflect_pad_to_multiple
 from icdpm.restoration.restore import PIXELS_AT_ONCE
 
 
@@ -19,7 +19,7 @@ def restore_in_graph(system, image, plan, seeds):
     Returns:
       float64 [height, width, 3] in [−1, 1].
     """
-    padded = pad_in_graph(image[None], system.factor)
+    padded = reflect_pad_to_multiple(image[None], system.factor)
     conditions = system.compiled_conditions(padded)
     at_once = tf.maximum(1, PIXELS_AT_ONCE // (tf.shape(padded)[1] * tf.shape(padded)[2]))
     samples = seeds.shape[0]

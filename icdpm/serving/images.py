@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from icdpm.graphs.checks import pixels_of, too_large
+from icdpm.serving.input_checks import pixels_of, too_large
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"

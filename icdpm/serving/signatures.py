@@ -1,13 +1,35 @@
 """The signatures of an exported model: what it can be asked for, and the graphs that answer."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
-from icdpm.graphs.checks import check_images, check_layout
-from icdpm.graphs.padding import pad_in_graph
 from icdpm.models.sampling import unpadded_pictures
+from icdpm.networks.resampling import reflect_pad_to_multiple
 from icdpm.serving.graph import restore_in_graph
 from icdpm.serving.images import decode_image, encode_like, to_rgb
+from icdpm.serving.input_checks import check_images, check_layout
+
+
+class Signature(NamedTuple):
+    """A signature.
+
+    Attributes:
+      name: what it is called by.
+      graph: a concrete function with named inputs that gives {name: tensor}.
+      words: a sentence of the model card.
+      example: function of an array of blurry images, float32 [batch, height, width, 3] in [−1, 1], that gives inputs which the
+        graph answers, {name: array}: what servers are warmed up with.
+    """
+
+    name: str
+    graph: Any
+    words: str
+    example: Callable
 
 
 def all_signatures(system, settings, presets, seed, max_pixels):
@@ -90,7 +112,7 @@ def pictures_signature(system, max_pixels):
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def pictures(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
-        padded = pad_in_graph(blurry, system.factor)
+        padded = reflect_pad_to_multiple(blurry, system.factor)
         _, height, width, _ = tf.unstack(tf.shape(blurry))
         return unpadded_pictures(system, system.compiled_conditions(padded), tf.shape(padded)[1], height, width)
 

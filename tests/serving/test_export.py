@@ -22,7 +22,6 @@ from icdpm.images.photo import Photo
 from icdpm.images.reading import decode_photo
 from icdpm.images.values import to_values
 from icdpm.images.writing import encode_photo
-from icdpm.models.icdpm_signatures import denoising_signature, guidance_signature
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
 from icdpm.models.settings import SAMPLING_PRESETS as PRESETS
@@ -30,6 +29,7 @@ from icdpm.models.workdir import config_file, data_file, load
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
+from icdpm.serving.icdpm_signatures import denoising_signature, guidance_signature
 from icdpm.serving.images import decode_image, to_rgb
 from icdpm.serving.signatures import all_signatures, input_specs, restoration_signatures
 from icdpm.serving.warmup import WARMUP_FILE

@@ -3,12 +3,20 @@
 import numpy as np
 import tensorflow as tf
 
-from icdpm.graphs.checks import check_finite, check_images, check_shape, check_that
-from icdpm.graphs.padding import pad_in_graph
-from icdpm.models.signatures import Signature
+from icdpm.networks.resampling import reflect_pad_to_multiple
+from icdpm.serving.input_checks import check_finite, check_images, check_shape, check_that
+from icdpm.serving.signatures import Signature
 
 # The outputs of a guidance network, in its order.
 _KINDS = ("features", "regression")
+
+
+def icdpm_signatures(model, max_pixels):
+    """Returns the additional signatures of an exported icDPM: `denoise` and, unless it is unguided, `guidance`."""
+    signatures = [denoising_signature(model, max_pixels)]
+    if model.config.guidance.scales:
+        signatures.append(guidance_signature(model, max_pixels))
+    return signatures
 
 
 def guidance_signature(system, max_pixels):
@@ -24,7 +32,7 @@ def guidance_signature(system, max_pixels):
     def guidance(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         outputs = {}
-        for k, (features, regression) in system.compiled_conditions(pad_in_graph(blurry, system.factor)).items():
+        for k, (features, regression) in system.compiled_conditions(reflect_pad_to_multiple(blurry, system.factor)).items():
             outputs |= {f"features_{k}": tf.cast(features, tf.float32), f"regression_{k}": regression}
         return outputs
 
@@ -58,7 +66,7 @@ def denoising_signature(system, max_pixels):
     @tf.function(autograph=False)
     def denoise(x_gamma, blurry, gamma, **guidance):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
-        shape, padded = tf.shape(blurry), pad_in_graph(blurry, factor)
+        shape, padded = tf.shape(blurry), reflect_pad_to_multiple(blurry, factor)
         x_gamma = check_finite(check_shape(x_gamma, "x_gamma", ["batch", "height", "width", 3], shape), "x_gamma")
         gamma = check_shape(gamma, "gamma", ["batch"], shape[:1])
         gamma = check_that(gamma, tf.reduce_all((gamma > 0.0) & (gamma <= 1.0)), "gamma must be in (0, 1]")
@@ -69,11 +77,11 @@ def denoising_signature(system, max_pixels):
             size = tf.concat([shape[:1], tf.shape(padded)[1:3] // scale, [channels]], axis=0)
             outputs.setdefault(k, {})[kind] = check_shape(guidance[name], name, layout, size)
         guide = {k: tuple(given.get(kind) for kind in _KINDS) for k, given in outputs.items()}
-        image = system.denoise(pad_in_graph(x_gamma, factor), padded, gamma, guide)
+        image = system.denoise(reflect_pad_to_multiple(x_gamma, factor), padded, gamma, guide)
         return {"images": image[:, : shape[1], : shape[2]]}
 
     def example(blurry):
-        conditions = system.compiled_conditions(pad_in_graph(tf.constant(blurry), factor))
+        conditions = system.compiled_conditions(reflect_pad_to_multiple(tf.constant(blurry), factor))
         guidance = {f"{kind}_{k}": np.float32(output) for (k, kind), output in used(conditions).items()}
         return {"x_gamma": blurry, "blurry": blurry, "gamma": np.full([len(blurry)], 0.5, np.float32), **guidance}
 
