@@ -21,7 +21,7 @@ def write_grid(rows, command, data, metrics, reasons):
       rows: of `grid_rows`, of one or several models.
       command: what makes them again.
       data: what was restored.
-      metrics: {name: PictureMetric} of what was measured.
+      metrics: {name: ImageMetric} of what was measured.
       reasons: {name: why it was not}.
     """
     print_table(rows)

@@ -86,7 +86,7 @@ def _gains(workdir, pairs):
 
 
 def _row(name, gains, minutes):
-    from icdpm.evaluation.bootstrap import mean_with_interval
+    from icdpm.evaluation.intervals import mean_with_interval
 
     mean, low, high = (round(float(value), 3) for value in mean_with_interval(gains))
     above = f"{(gains > 0).sum()} of {len(gains)}"

@@ -65,7 +65,7 @@ def write_samplers(rows, blurry, command, data, samples, metrics):
       command: what makes them again.
       data: what was restored.
       samples: how many samples of each picture.
-      metrics: {name: PictureMetric} of what was measured.
+      metrics: {name: ImageMetric} of what was measured.
     """
     print_table(rows)
     of_each = {"": "one sample"} if samples == 1 else {"": "one sample", OF_MEAN: f"the mean of {samples} samples"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.evaluation.bootstrap import mean_with_interval
-from icdpm.evaluation.choice import choose_metrics
+from icdpm.evaluation.intervals import mean_with_interval
+from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.metrics.psnr import psnr
 from icdpm.models.registry import settings_of
 from icdpm.models.workdir import choose_step, load
@@ -50,7 +50,7 @@ def measured_gains(dataset, pairs, model, runs):
     """
     journal = Journal(RUNS / "gains.jsonl")
     blurry = np.array([psnr(*pairs.load(index)) for index in range(len(pairs))])
-    metrics = choose_metrics(["psnr"]).of_pictures
+    metrics = select_metrics(["psnr"]).image_metrics
     gains = []
     for seed, (folder, step) in enumerate(runs):
         system = load(folder, step)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from icdpm.evaluation.bootstrap import mean_with_interval
-from icdpm.evaluation.choice import choose_metrics
+from icdpm.evaluation.intervals import mean_with_interval
 from icdpm.evaluation.measure import measure
-from icdpm.evaluation.outputs import write_outputs
+from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
+from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm_experiments.results import without_home
 
 
@@ -37,8 +37,8 @@ def measured_rows(system, label, source, settings, metrics, folder):
     for name, each in settings.items():
         print(f"{label}: {name}, {each.evaluations} evaluations", flush=True)
         folders[name] = folder / name
-        write_outputs(system, source, each, 0, folders[name])
-    measured = measure(pair_with_source(folders, source), choose_metrics(metrics), folder, workers=1)
+        restore_dataset(system, source, each, 0, folders[name])
+    measured = measure(pair_with_source(folders, source), select_metrics(metrics), folder, workers=1)
     rows = [_row(label, name, values, measured.values[BLURRY]["psnr"]) for name, values in measured.values.items()]
     return list(filter(None, rows)), {name: without_home(reason) for name, reason in measured.unavailable.items()}
 

@@ -1,6 +1,6 @@
 """Tables of measured values with the published ones beside them."""
 
-from icdpm.evaluation import bootstrap
+from icdpm.evaluation import intervals
 from icdpm_experiments.results import make_command, write_results
 
 NOTES = [
@@ -14,14 +14,14 @@ def row_of(row, dataset, metric, value, published):
 
 
 def mean_row(row, dataset, metric, mean):
-    """The same of an `icdpm.evaluation.bootstrap.Mean`, which the paper does not print; None: of nothing."""
+    """The same of an `icdpm.evaluation.intervals.Mean`, which the paper does not print; None: of nothing."""
     value, low, high = mean or (None, None, None)
     return {**row_of(row, dataset, metric, value, None), "low": low, "high": high}
 
 
 def differences_note(others):
     """The sentence that says what the columns of differences from some rows are."""
-    return f"psnr − {' and psnr − '.join(others)}: differences picture by picture, the {bootstrap.PROTOCOL}."
+    return f"psnr − {' and psnr − '.join(others)}: differences picture by picture, the {intervals.PROTOCOL}."
 
 
 def one_setting_note(models, scale) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from icdpm.evaluation.choice import choose_metrics
+from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.models.stages import stages_of
 from icdpm_experiments.paper.table11 import count
 
@@ -92,7 +92,7 @@ def announce(runs, restorings):
     """
     for dataset in dict.fromkeys(each.dataset for each in restorings):
         runs.scale.test_pairs(dataset)
-        choose_metrics(["psnr"], runs.scale.alignment(dataset))
+        select_metrics(["psnr"], runs.scale.alignment(dataset))
     if not all(runs.is_trained(each.variant) for each in restorings):
         runs.scale.training_pairs()
     print(describe(runs, restorings), flush=True)

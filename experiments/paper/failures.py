@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from icdpm.evaluation.names import pair_name
-from icdpm.evaluation.pairing import BLURRY, pictures_below
-from icdpm.evaluation.pictures import FilePicture
+from icdpm.evaluation.lazy_images import FileImage
+from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
 from icdpm.metrics.luma import matlab_gray
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import UNBLURRED
@@ -60,7 +59,7 @@ def run(runs, restored):
             continue
         blurry, sharp = pairs.load(index)
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
-        numbers = picture_numbers(blurry, sharp, FilePicture(files["Ours"][index]).read())
+        numbers = picture_numbers(blurry, sharp, FileImage(files["Ours"][index]).read())
         rows.append({"picture": name, "psnr blurry": round(float(values[BLURRY][index]), 4), **gains, **numbers})
     rows = ranked(rows)
     for row in rows:
@@ -69,7 +68,7 @@ def run(runs, restored):
     for row in rows[:SHOWN]:
         index = pairs.names.index(row["picture"])
         blurry, sharp = pairs.load(index)
-        versions = {"blurry": blurry, **{name: FilePicture(each[index]).read() for name, each in files.items()}, "sharp": sharp}
+        versions = {"blurry": blurry, **{name: FileImage(each[index]).read() for name, each in files.items()}, "sharp": sharp}
         box = worst_crop(versions["Ours"], sharp)
         shown.append([cut(picture, box) for picture in versions.values()])
     headings = ["blurry", *folders, "sharp"]
@@ -166,7 +165,7 @@ def darkness_notes(rows):
 
 def _in_order(folder, pairs):
     """The restored pictures of a folder in the order of a `PairSource`, whose measuring has checked that they are there."""
-    files = pictures_below(folder, "restored")
+    files = list_images(folder, "restored")
     return (files[pair_name(name)] for name in pairs.names)
 
 

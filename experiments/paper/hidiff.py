@@ -8,7 +8,7 @@ named as these are, as in --restored='MPRNet, trained on RealBlur=DIR'.
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.choice import ALIGNED_METRICS
+from icdpm.evaluation.metric_selection import ALIGNED_METRICS
 from icdpm_experiments.paper.comparison import row_of, write_comparison
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.bootstrap import mean_with_interval
-from icdpm.evaluation.choice import choose_metrics
-from icdpm.evaluation.measure import measure, measure_picture
-from icdpm.evaluation.outputs import write_outputs
+from icdpm.evaluation.intervals import mean_with_interval
+from icdpm.evaluation.measure import measure, measure_image
+from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
+from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.run import train
 from icdpm_experiments.paper.models import FINE_TUNED, SAME, SECOND_STAGES, TRAINED_ON
@@ -110,7 +110,7 @@ class Runs:
         words = re.sub(r"[^\w.]+", "-", str(settings))
         name = f"{workdir.name}-step{self._step(model.variant)}-{words}-mean{settings.samples}"
         folder = workdir / "restored" / dataset / name
-        write_outputs(system, pairs, settings, 0, folder)
+        restore_dataset(system, pairs, settings, 0, folder)
         return folder
 
     # Measuring.
@@ -133,7 +133,7 @@ class Runs:
             for (row, of_each), method in zip(values.items(), results.set_values)
         }
         choice = results.metrics
-        protocols = {_plain(name): metric.protocol for name, metric in {**choice.of_pictures, **choice.of_sets}.items()}
+        protocols = {_plain(name): metric.protocol for name, metric in {**choice.image_metrics, **choice.set_metrics}.items()}
         return rows, protocols, _presentable(results.unavailable)
 
     def differences(self, dataset, folders, metric, other=BLURRY):
@@ -165,7 +165,7 @@ class Runs:
         methods = {row.replace("/", " "): folder for row, folder in folders.items()}  # they name files too
         results = measure(
             pair_with_source(methods, pairs),
-            choose_metrics(metrics, self.scale.alignment(dataset)),
+            select_metrics(metrics, self.scale.alignment(dataset)),
             self.folder / "measured" / dataset,
             workers=1 if len(pairs) * len(methods) < _FEW else None,
         )
@@ -189,16 +189,16 @@ class Runs:
         """The `Mean` of what the setting of the grid with the best PSNR gains over the blurry pictures, with its interval."""
         values, metrics, _ = self._sweep(variant, dataset)
         pairs, psnr = self.scale.test_pairs(dataset), {"psnr": metrics["psnr"]}
-        blurry = [measure_picture(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
+        blurry = [measure_image(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
         gains = [np.subtract([picture["psnr"] for picture in of_each], blurry) for of_each in values]
         return mean_with_interval(max(gains, key=np.mean))
 
     def _sweep(self, variant, dataset):
-        """(values as of `measure_each`, {metric: PictureMetric}, {metric: why it is not available}) of the grid."""
+        """(values as of `measure_each`, {metric: ImageMetric}, {metric: why it is not available}) of the grid."""
         system, pairs = self.system(variant), self.scale.test_pairs(dataset)
         metrics, reasons = available_metrics(GRID_METRICS, pairs)
         # By the name of psnr also where the scale aligns the pictures for it.
-        (metrics["psnr"],) = choose_metrics(["psnr"], self.scale.alignment(dataset)).of_pictures.values()
+        (metrics["psnr"],) = select_metrics(["psnr"], self.scale.alignment(dataset)).image_metrics.values()
         journal = Journal(self.folder / "measured" / "grid.jsonl")
         label = f"{self.workdir(variant).name}, {self.scale.label(dataset)}: "
         return measure_each(system, pairs, self.scale.grid(), metrics, journal, label), metrics, reasons

@@ -53,7 +53,7 @@ class PaperScale:
         return dataset
 
     def alignment(self, dataset):
-        """How restored pictures are aligned before PSNR and SSIM, of `icdpm.evaluation.choice.ALIGNMENTS`.
+        """How restored pictures are aligned before PSNR and SSIM, of `icdpm.evaluation.metric_selection.ALIGNMENTS`.
 
         The paper does not say, but gives for other methods on RealBlur-J the values of the official, aligned protocol.
         """

@@ -1,6 +1,6 @@
 """Table 2: with and without guidance, small and large networks; the best LPIPS and PSNR over the grid of sampling settings."""
 
-from icdpm.evaluation import bootstrap
+from icdpm.evaluation import intervals
 from icdpm_experiments.paper.comparison import mean_row, row_of, write_comparison
 from icdpm_experiments.paper.cost import sweep_of
 from icdpm_experiments.paper.experiment import Experiment
@@ -38,7 +38,7 @@ def run(runs):
     notes = [
         "; ".join(f"({row}) {model}" for row, model in MODELS.items()) + ".",
         f"Best over the points of the sampling sweep. {grid_note(runs.scale)}",
-        f"best psnr − blurry: what the setting with the best PSNR gains, picture by picture, the {bootstrap.PROTOCOL}.",
+        f"best psnr − blurry: what the setting with the best PSNR gains, picture by picture, the {intervals.PROTOCOL}.",
     ]
     protocols = {metric: protocols[metric] for metric in BEST if metric in protocols}
     not_available = {metric: not_available[metric] for metric in BEST if metric in not_available}

@@ -8,8 +8,7 @@ sampling setting for its raters' pictures.
 import glob
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.preference_page import write_preference_page
-from icdpm.evaluation.preference_table import PROTOCOL, preference_fractions, read_answers
+from icdpm.evaluation.preference_study import PROTOCOL, preference_fractions, read_answers, write_preference_page
 from icdpm_experiments.paper.comparison import row_of, write_comparison
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import PREFERENCE

@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.choice import choose_metrics
-from icdpm.evaluation.measure import measure_picture
-from icdpm.evaluation.names import pair_name
-from icdpm.evaluation.pairing import pictures_below
-from icdpm.evaluation.pictures import FilePicture
+from icdpm.evaluation.lazy_images import FileImage
+from icdpm.evaluation.measure import measure_image
+from icdpm.evaluation.metric_selection import select_metrics
+from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm_datasets.photos import clock_motion_path
 from icdpm_datasets.picture_files import find_pictures
 from icdpm_experiments.gallery import write_gallery
@@ -144,7 +143,7 @@ class Photos:
 
     def load(self, index):
         """(the photo at `index`, uint8 [height, width, 3]; None)."""
-        return FilePicture(self._files[index]).read(), None
+        return FileImage(self._files[index]).read(), None
 
 
 class Crop(NamedTuple):
@@ -264,8 +263,8 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, given, notes):
     # Under the whole set's description: pictures of tables are used, and tables use these.
     selected = SelectedPairs(pairs, sorted(set(indices)), pairs.description)
     own = {heading: runs.restored(model, entry.dataset, pairs=selected) for heading, model in entry.made.items()}
-    files = {name: pictures_below(Path(folder), "restored") for name, folder in beside_others(own, restored).items()}
-    metrics = choose_metrics(["psnr"], runs.scale.alignment(entry.dataset)).of_pictures
+    files = {name: list_images(Path(folder), "restored") for name, folder in beside_others(own, restored).items()}
+    metrics = select_metrics(["psnr"], runs.scale.alignment(entry.dataset)).image_metrics
     headings, cells, rows, places = ["blurry", *files, "sharp"], [], [], []
     for crop, index in zip(crops, indices):
         blurry, sharp = pairs.load(index)
@@ -274,7 +273,7 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, given, notes):
         row = {"picture": crop.name, **dict(zip(("left", "top", "width", "height"), box))}
         if sharp is not None:
             for name, picture in versions.items():
-                (value,) = measure_picture(metrics, picture, sharp)[0].values()
+                (value,) = measure_image(metrics, picture, sharp)[0].values()
                 row[f"psnr {name}"] = round(value, 4)
             versions["sharp"] = sharp
         rows.append(row)
@@ -317,7 +316,7 @@ def _restored(method, files, name, blurry):
     """A method's restored picture. Raises IcdpmError where it is missing or has another size than the blurry one."""
     if name not in files:
         raise IcdpmError(f"the folder of {method} has no picture of {name}; add it, or choose other crops with --crops (CROPS)")
-    picture = FilePicture(files[name]).read()
+    picture = FileImage(files[name]).read()
     if picture.shape != blurry.shape:
         sizes = ["×".join(map(str, each.shape[1::-1])) for each in (picture, blurry)]
         raise IcdpmError(f"{files[name]} of {method} has {sizes[0]} pixels; {name} has {sizes[1]}")

@@ -3,8 +3,8 @@
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.bootstrap import mean_with_interval
-from icdpm.evaluation.measure import measure_picture
+from icdpm.evaluation.intervals import mean_with_interval
+from icdpm.evaluation.measure import measure_image
 from icdpm.models.own_presets import write_own_presets
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.sweeping.metrics import available_metrics
@@ -48,7 +48,7 @@ def measured_gains(system, pairs, journal, settings=None):
     settings = candidates() if settings is None else settings
     metrics, _ = available_metrics(METRICS, pairs)
     psnr = {"psnr": metrics["psnr"]}
-    blurry = [measure_picture(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
+    blurry = [measure_image(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
     rows = []
     for each, values in zip(settings, measure_each(system, pairs, settings, metrics, journal)):
         suffix = OF_MEAN if each.samples > 1 else ""

@@ -1,8 +1,8 @@
 """What restored pictures are measured by, as far as this machine can, and which of it stands for perception in plots."""
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.choice import PictureMetric, choose_metrics
-from icdpm.evaluation.measure import measure_picture
+from icdpm.evaluation.measure import measure_image
+from icdpm.evaluation.metric_selection import ImageMetric, select_metrics
 from icdpm_experiments.results import without_home
 from icdpm_experiments.sweeping import detail
 
@@ -18,17 +18,17 @@ def available_metrics(names, pairs):
     """Those of the metrics that can be measured here of these pictures, and `detail`, which always can.
 
     Args:
-      names: of `icdpm.evaluation.choice.choose_metrics`.
+      names: of `icdpm.evaluation.metric_selection.select_metrics`.
       pairs: a `PairSource`; its first pair is tried.
 
     Returns:
-      ({name: PictureMetric}, {name: why it cannot be measured}).
+      ({name: ImageMetric}, {name: why it cannot be measured}).
     """
-    metrics = {**choose_metrics(names).of_pictures, "detail": PictureMetric(detail.detail, detail.PROTOCOL, False, of="pair")}
+    metrics = {**select_metrics(names).image_metrics, "detail": ImageMetric(detail.detail, detail.PROTOCOL, False, of="pair")}
     reasons = {}
     for name, metric in metrics.items():
         try:
-            reasons.update(measure_picture({name: metric}, *pairs.load(0))[1])
+            reasons.update(measure_image({name: metric}, *pairs.load(0))[1])
         except IcdpmError as error:
             reasons[name] = str(error)
     reasons = {name: without_home(reason) for name, reason in reasons.items()}

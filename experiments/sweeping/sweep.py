@@ -10,7 +10,7 @@ import numpy as np
 
 from icdpm.batch.one_by_one import one_by_one
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.measure import measure_picture
+from icdpm.evaluation.measure import measure_image
 from icdpm.progress import print_above
 from icdpm.restoration.restore import restore
 
@@ -30,7 +30,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
       system: a trained system.
       pairs: a `PairSource`, all of whose blurry pictures are restored.
       settings: list of `Settings`.
-      metrics: {name: PictureMetric}.
+      metrics: {name: ImageMetric}.
       journal: a `Journal`; what it holds is not measured again.
       label: what the printed lines begin with.
       seed: of the samples, the same for all pictures.
@@ -87,7 +87,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
 
 def measure_blurry(pairs, metrics):
     """{metric: mean over the pictures} of the blurry pictures as they are."""
-    return means_of([measure_picture(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
+    return means_of([measure_image(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
 
 
 def means_of(values):
@@ -96,10 +96,10 @@ def means_of(values):
 
 
 def _values(metrics, restored, sharp):
-    samples = [measure_picture(metrics, sample, sharp)[0] for sample in restored.samples]
+    samples = [measure_image(metrics, sample, sharp)[0] for sample in restored.samples]
     values = {name: float(np.mean([sample[name] for sample in samples])) for name in metrics}
     if len(samples) > 1:
-        of_mean, _ = measure_picture(metrics, restored.pixels, sharp)
+        of_mean, _ = measure_image(metrics, restored.pixels, sharp)
         values.update({name + OF_MEAN: value for name, value in of_mean.items()})
     return values
 

@@ -88,7 +88,7 @@ def main(argv):
         raise app.UsageError(f"unexpected argument {further[0]!r}")
     _check_flags(job)
     if job == "fit-niqe":
-        from icdpm.evaluation.fit_niqe import fit_niqe
+        from icdpm.evaluation.metric_selection import fit_niqe
 
         print(f"fitted to {fit_niqe(FLAGS.photos, FLAGS.output)} photos; measure with it: --niqe_model={FLAGS.output}")
     elif job == "preference":
@@ -100,11 +100,11 @@ def main(argv):
 
 
 def _measure():
-    from icdpm.evaluation.choice import choose_metrics
     from icdpm.evaluation.measure import measure
-    from icdpm.evaluation.summary import summarise, write_summary
+    from icdpm.evaluation.metric_selection import select_metrics
+    from icdpm.evaluation.results import summarise, write_summary
 
-    choice = choose_metrics(FLAGS.metrics, FLAGS.align, FLAGS.niqe_model, FLAGS.patch_size)
+    choice = select_metrics(FLAGS.metrics, FLAGS.align, FLAGS.niqe_model, FLAGS.patch_size)
     with mirrored_folder(FLAGS.output) as output:
         pairs = _pairs(output)
         print(f"measuring {', '.join(pairs.methods)} on {pairs.description}", flush=True)
@@ -123,7 +123,7 @@ def _pairs(output):
     if not FLAGS.workdir:
         return pair_with_source(named_folders(FLAGS.restored), source)
     from icdpm import pretrained
-    from icdpm.evaluation.outputs import write_outputs
+    from icdpm.evaluation.restore_dataset import restore_dataset
     from icdpm.models.workdir import load
 
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
@@ -132,13 +132,13 @@ def _pairs(output):
     folders[name] = output / name
     system = load(workdir, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
-    making = write_outputs(system, source, settings, FLAGS.seed, folders[name])
+    making = restore_dataset(system, source, settings, FLAGS.seed, folders[name])
     return pair_with_source(folders, source, f"{name} restores with {making}")
 
 
 def _write_preference_page():
     from icdpm.evaluation.pairing import named_folders
-    from icdpm.evaluation.preference_page import write_preference_page
+    from icdpm.evaluation.preference_study import write_preference_page
 
     methods = named_folders(FLAGS.method)
     count = write_preference_page(methods, FLAGS.output, FLAGS.blurry, FLAGS.pictures, FLAGS.crop, FLAGS.seed)
@@ -146,7 +146,7 @@ def _write_preference_page():
 
 
 def _write_preference_table(paths):
-    from icdpm.evaluation.preference_table import read_answers, table_text, write_table
+    from icdpm.evaluation.preference_study import read_answers, table_text, write_table
 
     answers = read_answers(paths)
     print(table_text(answers), end="")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.names import pair_name
-from icdpm.evaluation.pictures import FilePicture, LoadedOnce, SourcePicture, difference
+from icdpm.evaluation.lazy_images import FileImage, LoadedOnce, SourceImage, difference
 from icdpm.images.formats import SUFFIXES
 from icdpm_datasets.console import listed
 from icdpm_datasets.published.sets import PUBLISHED
@@ -77,15 +77,15 @@ def pair_folders(restored, sharp, blurry=None):
       IcdpmError: a folder has no pictures or two of one name; or it lists the pictures without a partner, and those
         whose size or colour is not their partner's.
     """
-    folders = {method: pictures_below(Path(folder), "restored") for method, folder in restored.items()}
+    folders = {method: list_images(Path(folder), "restored") for method, folder in restored.items()}
     title, wanted = _choose(Path(sharp), "sharp", folders)
     description = f"{len(wanted)} pairs of {title}"
     if blurry is not None:
         title, files = _choose(Path(blurry), BLURRY, {"sharp": wanted})
         folders = {BLURRY: files, **folders}
         description += f", blurry pictures of {title}"
-    sharp_pictures = {name: FilePicture(path) for name, path in wanted.items()}
-    methods = {method: {name: FilePicture(files[name]) for name in sharp_pictures} for method, files in folders.items()}
+    sharp_pictures = {name: FileImage(path) for name, path in wanted.items()}
+    methods = {method: {name: FileImage(files[name]) for name in sharp_pictures} for method, files in folders.items()}
     for pictures in methods.values():
         _require_alike(pictures, sharp_pictures)
     return PairedSet(description, sharp_pictures, methods)
@@ -109,12 +109,12 @@ def pair_with_source(restored, source, note=None):
     if len(names) < len(source):
         raise IcdpmError(f"{source.description}: two pairs have names that mean the same; rename one of them")
     pairs = LoadedOnce(source)
-    methods = {BLURRY: {name: SourcePicture(pairs, index, 0) for name, index in names.items()}}
+    methods = {BLURRY: {name: SourceImage(pairs, index, 0) for name, index in names.items()}}
     for method, folder in restored.items():
-        files = pictures_below(Path(folder), "restored")
+        files = list_images(Path(folder), "restored")
         _require_same_names(method, files, names, source.description)
-        methods[method] = {name: FilePicture(files[name]) for name in names}
-    sharp = {name: SourcePicture(pairs, index, 1) for name, index in names.items()}
+        methods[method] = {name: FileImage(files[name]) for name in names}
+    sharp = {name: SourceImage(pairs, index, 1) for name, index in names.items()}
     return PairedSet("; ".join(filter(None, [source.description, note])), sharp, methods)
 
 
@@ -131,13 +131,13 @@ def pair_methods(restored, blurry=None):
     Raises:
       IcdpmError: as `pair_folders`.
     """
-    folders = {method: pictures_below(Path(folder), "restored") for method, folder in restored.items()}
+    folders = {method: list_images(Path(folder), "restored") for method, folder in restored.items()}
     (first, wanted), *others = folders.items()
     for method, files in others:
         _require_same_names(method, files, wanted, first, first)
     blurry_files = None if blurry is None else _choose(Path(blurry), BLURRY, {first: wanted})[1]
-    methods = {method: {name: FilePicture(files[name]) for name in wanted} for method, files in folders.items()}
-    blurry_pictures = blurry_files and {name: FilePicture(blurry_files[name]) for name in wanted}
+    methods = {method: {name: FileImage(files[name]) for name in wanted} for method, files in folders.items()}
+    blurry_pictures = blurry_files and {name: FileImage(blurry_files[name]) for name in wanted}
     for pictures in [*list(methods.values())[1:], *([blurry_pictures] if blurry_pictures else [])]:
         _require_alike(pictures, methods[first])
     return methods, blurry_pictures
@@ -158,7 +158,7 @@ def _choose(folder, side, others):
 
     candidates = _published_tests(folder, side)
     if all(map(misfits, candidates)):
-        candidates.append((str(folder), pictures_below(folder, side)))
+        candidates.append((str(folder), list_images(folder, side)))
     title, files = min(candidates, key=misfits)
     for method, names in others.items():
         _require_same_names(method, names, files, title, side)
@@ -186,7 +186,7 @@ def _published_tests(folder, side):
     return found
 
 
-def pictures_below(folder, side):
+def list_images(folder, side):
     """{name of the pair: path} of all pictures in a folder and the folders in it, sorted by name."""
     if not folder.is_dir():
         raise IcdpmError(f"{folder} is not a folder")
@@ -222,3 +222,19 @@ def _require_alike(pictures, partners):
             lines.append(f"{picture} {reason}")
     if lines:
         raise IcdpmError(listed("pictures differ from their partners", lines))
+
+
+_PATTERNS = [(re.compile(rf"(?:^|(?<=/)){forms}$"), name) for forms, name in (each.pair_names for each in PUBLISHED)]
+
+
+def pair_name(path):
+    """The name of the pair that a picture belongs to.
+
+    Args:
+      path: of the picture, relative to its side's folder, with slashes and without suffix; or a published name.
+    """
+    for pattern, name in _PATTERNS:
+        path, found = pattern.subn(name, path)
+        if found:
+            break
+    return path

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.choice import DEFAULT, NAMES, Choice, PictureMetric, choose_metrics
-from icdpm.evaluation.measure import measure, measure_picture
+from icdpm.evaluation.lazy_images import FileImage
+from icdpm.evaluation.measure import measure, measure_image, started_ahead, worker_pool
+from icdpm.evaluation.metric_selection import DEFAULT, NAMES, ImageMetric, MetricSelection, select_metrics
 from icdpm.evaluation.pairing import pair_folders
-from icdpm.evaluation.pictures import FilePicture
-from icdpm.evaluation.summary import summarise, write_summary
+from icdpm.evaluation.results import summarise, write_summary
 from icdpm.metrics.fid import fid
 from icdpm.metrics.psnr import psnr
 from icdpm.metrics.registry import SET_METRICS, Metric
 from icdpm.metrics.ssim import ssim
 from icdpm.metrics.unavailable import MetricUnavailable
 
-PSNR_AND_SSIM = choose_metrics(["psnr", "ssim"])
+PSNR_AND_SSIM = select_metrics(["psnr", "ssim"])
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_worker_processes_give_the_same_in_the_same_order(paired, tmp_path):
 
 
 def counting(fail_at=None):
-    """A Choice of one metric that notes which pictures it was asked for, by their mean, and the notes."""
+    """A MetricSelection of one metric that notes which pictures it was asked for, by their mean, and the notes."""
     asked = []
 
     def mean_error(restored, sharp):
@@ -71,13 +71,13 @@ def counting(fail_at=None):
             raise ValueError("the picture is too strange")
         return float(np.abs(restored.astype(int) - sharp).mean())
 
-    return Choice({"error": PictureMetric(mean_error, "mean absolute error", False, "pair")}, {}, None), asked
+    return MetricSelection({"error": ImageMetric(mean_error, "mean absolute error", False, "pair")}, {}, None), asked
 
 
 def test_what_runs_in_tensorflow_stays_in_this_process_while_the_workers_do_the_rest(paired, tmp_path):
     choice, asked = counting()
-    here = {name: metric._replace(in_tensorflow=True) for name, metric in choice.of_pictures.items()}
-    both = Choice({**PSNR_AND_SSIM.of_pictures, **here}, {}, None)
+    here = {name: metric._replace(in_tensorflow=True) for name, metric in choice.image_metrics.items()}
+    both = MetricSelection({**PSNR_AND_SSIM.image_metrics, **here}, {}, None)
     measured = measure(paired(), both, tmp_path, workers=2)
     assert len(asked) == 6 and list(measured.values["near"]) == ["psnr", "ssim", "error"]
     assert [bool(row["psnr"] and row["error"]) for row in rows(tmp_path / "near.csv")] == [True] * 3
@@ -102,7 +102,7 @@ def test_it_continues_and_measures_again_what_has_changed(paired, folders, tmp_p
 def test_a_further_metric_and_a_further_method_add_to_what_is_there(paired, tmp_path):
     choice, asked = counting()
     measure(paired("off"), choice, tmp_path, workers=1)
-    both = Choice({**PSNR_AND_SSIM.of_pictures, **choice.of_pictures}, {}, None)
+    both = MetricSelection({**PSNR_AND_SSIM.image_metrics, **choice.image_metrics}, {}, None)
     measured = measure(paired(), both, tmp_path, workers=1)
     assert len(asked) == 6 and list(measured.values["off"]) == ["psnr", "ssim", "error"]
     # Fewer metrics do not lose the others.
@@ -149,18 +149,18 @@ def test_pictures_that_a_metric_cannot_take(write, noise, tmp_path):
         ("ms_ssim", "MS-SSIM needs pictures of 176×176 or more, not 12×9"),
     ]:
         with pytest.raises(IcdpmError, match=f"small/a.png: {metric} cannot be measured: {words}"):
-            measure(pair_folders({"small": small}, small), choose_metrics([metric]), tmp_path / "out", workers=2)
+            measure(pair_folders({"small": small}, small), select_metrics([metric]), tmp_path / "out", workers=2)
 
 
 def test_values_that_are_not_numbers_are_refused(noise):
-    metric = PictureMetric(lambda restored, sharp: math.nan, "", True, "pair")
+    metric = ImageMetric(lambda restored, sharp: math.nan, "", True, "pair")
     with pytest.raises(IcdpmError, match="odd cannot be measured: it came out as not a number"):
-        measure_picture({"odd": metric}, noise(0), noise(1))
+        measure_image({"odd": metric}, noise(0), noise(1))
 
 
 def test_what_is_not_available_is_said_and_nothing_else_is_lost(paired, tmp_path, monkeypatch):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "no weights"))
-    measured = measure(paired(), choose_metrics(DEFAULT), tmp_path / "out", workers=1)
+    measured = measure(paired(), select_metrics(DEFAULT), tmp_path / "out", workers=1)
     assert set(measured.unavailable) == {"lpips_alex", "niqe", "fid", "kid"}
     assert all("icdpm-prepare weights/" in reason for reason in measured.unavailable.values())
     assert list(measured.values["off"]) == ["psnr", "ssim"] and measured.set_values == {"off": {}, "near": {}}
@@ -175,7 +175,7 @@ def test_broken_weights_stop_it(paired, tmp_path, monkeypatch):
     weights.write_bytes(b"broken")
     measure(paired(), PSNR_AND_SSIM, tmp_path / "out", workers=1)
     with pytest.raises(IcdpmError, match="niqe_pris_params.npz: it has 6 bytes, not 11,850 as published"):
-        measure(paired(), choose_metrics(["psnr", "niqe"]), tmp_path / "out", workers=1)
+        measure(paired(), select_metrics(["psnr", "niqe"]), tmp_path / "out", workers=1)
     assert all(row["psnr"] for row in rows(tmp_path / "out" / "off.csv"))
 
 
@@ -183,7 +183,7 @@ def test_metrics_of_sets(paired, write, noise, tmp_path):
     def features(pixels):
         return pixels.reshape(-1, 16, 3)[:2].mean(axis=1)  # two patches a picture, three features each
 
-    choice = Choice({}, {"fid": SET_METRICS["fid"]}, features)
+    choice = MetricSelection({}, {"fid": SET_METRICS["fid"]}, features)
     measured = measure(paired(), choice, tmp_path, workers=1)
     given = paired()
     sharp, off = (
@@ -194,7 +194,7 @@ def test_metrics_of_sets(paired, write, noise, tmp_path):
     assert measured.set_values["off"]["fid"] > measured.set_values["near"]["fid"]
 
     one = write("one", {"a.png": noise(0)})
-    alone = Choice({}, {"fid": SET_METRICS["fid"]}, lambda pixels: features(pixels)[:1])
+    alone = MetricSelection({}, {"fid": SET_METRICS["fid"]}, lambda pixels: features(pixels)[:1])
     with pytest.raises(IcdpmError, match="fid cannot be measured: FID needs 2 pictures or patches in each set; the"):
         measure(pair_folders({"one": one}, one), alone, tmp_path, workers=1)
 
@@ -202,14 +202,14 @@ def test_metrics_of_sets(paired, write, noise, tmp_path):
         raise ValueError("patches of 64×64 do not fit")
 
     with pytest.raises(IcdpmError, match="sharp/a.png: fid cannot be measured: patches of 64×64 do not fit"):
-        measure(paired(), Choice({}, {"fid": SET_METRICS["fid"]}, refuse), tmp_path, workers=1)
+        measure(paired(), MetricSelection({}, {"fid": SET_METRICS["fid"]}, refuse), tmp_path, workers=1)
 
 
 def test_summary(paired, tmp_path):
     def features(pixels):
         raise MetricUnavailable("no weights")
 
-    choice = Choice(PSNR_AND_SSIM.of_pictures, {"fid": Metric(fid, "FID", False)}, features)
+    choice = MetricSelection(PSNR_AND_SSIM.image_metrics, {"fid": Metric(fid, "FID", False)}, features)
     measured = measure(paired(), choice, tmp_path, workers=1)
     text = write_summary(tmp_path, summarise(measured))
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -236,16 +236,16 @@ def test_summary_of_equal_pictures_is_infinite_and_still_json(paired, folders, t
 
 
 def test_choosing_metrics(tmp_path):
-    choice = choose_metrics(NAMES, align="ecc", patch_size=128)
-    assert list(choice.of_pictures)[:3] == ["psnr_ecc", "psnr_y", "ssim_ecc"] and list(choice.of_sets) == ["fid", "kid"]
-    assert "findTransformECC" in choice.of_pictures["psnr_ecc"].protocol
-    assert choice.of_pictures["lpips_alex"].protocol.endswith("; the pictures not aligned")
-    assert "; here of patches of 128×128" in choice.of_sets["fid"].protocol
+    choice = select_metrics(NAMES, align="ecc", patch_size=128)
+    assert list(choice.image_metrics)[:3] == ["psnr_ecc", "psnr_y", "ssim_ecc"] and list(choice.set_metrics) == ["fid", "kid"]
+    assert "findTransformECC" in choice.image_metrics["psnr_ecc"].protocol
+    assert choice.image_metrics["lpips_alex"].protocol.endswith("; the pictures not aligned")
+    assert "; here of patches of 128×128" in choice.set_metrics["fid"].protocol
     for names in (["psnr", "pnsr"], []):
         with pytest.raises(IcdpmError, match="is not a metric; the metrics are psnr, psnr_y"):
-            choose_metrics(names)
+            select_metrics(names)
     with pytest.raises(IcdpmError, match="icdpm-evaluate fit-niqe makes"):
-        choose_metrics(["niqe"], niqe_model=tmp_path / "none.npz")
+        select_metrics(["niqe"], niqe_model=tmp_path / "none.npz")
 
 
 def test_aligned_metrics_are_measured_of_one_alignment(noise, monkeypatch):
@@ -255,14 +255,40 @@ def test_aligned_metrics_are_measured_of_one_alignment(noise, monkeypatch):
     real = module.align
     monkeypatch.setattr(module, "align", lambda *pictures: calls.append(1) or real(*pictures))
     darker = (noise(0) * 0.5).astype(np.uint8)
-    values, _ = measure_picture(choose_metrics(["psnr", "ssim", "psnr_y"], align="ecc").of_pictures, darker, noise(0))
+    values, _ = measure_image(select_metrics(["psnr", "ssim", "psnr_y"], align="ecc").image_metrics, darker, noise(0))
     assert values["psnr_ecc"] > 40 > 20 > values["psnr_y"] and values["ssim_ecc"] > 0.99 and calls == [1]
 
 
 def test_stamps_follow_the_file(write, noise):
     folder = write("one", {"a.png": noise(0)})
-    picture = FilePicture(folder / "a.png")
+    picture = FileImage(folder / "a.png")
     before = picture.stamp()
     assert picture.stamp() == before
     write("one", {"a.png": noise(1)})
     assert picture.stamp() != before
+
+
+def test_no_more_than_so_many_are_under_way_and_the_order_stays():
+    started = []
+    for number, (task, result) in enumerate(started_ahead("abcdefgh", lambda each: started.append(each) or each * 2, 3)):
+        assert task == "abcdefgh"[number] and result == task * 2
+        assert len(started) <= number + 4
+    assert "".join(started) == "abcdefgh"
+    assert list(started_ahead("ab", str.upper, 3)) == [("a", "A"), ("b", "B")]
+
+
+def test_what_was_started_before_a_failure_is_not_lost():
+    taken = []
+    with pytest.raises(ZeroDivisionError):
+        for task, _ in started_ahead([2, 1, 0, 5], lambda each: 1 / each, 3):
+            taken.append(task)
+    assert taken == [2, 1]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_and_errors_come_from_the_pool(workers):
+    with worker_pool(workers) as pool:
+        good, bad = pool.submit(divmod, 7, 2), pool.submit(divmod, 7, 0)
+        assert good.result() == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            bad.result()

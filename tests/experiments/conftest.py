@@ -15,7 +15,7 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def metrics(random_pairs):
-    """{name: PictureMetric} that need no weights."""
+    """{name: ImageMetric} that need no weights."""
     from icdpm_experiments.sweeping.metrics import available_metrics
 
     return available_metrics(["psnr", "ssim"], random_pairs)[0]

@@ -7,7 +7,7 @@ from small_models import MODELS, small_config
 
 import icdpm
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.outputs import write_outputs
+from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
@@ -55,7 +55,7 @@ def test_a_trained_model_goes_through_every_front_end(name, workdir_of, random_p
     at_once = restore(model, tall, model.settings(), keep_inside=True)
     assert tiled.pixels.shape == tall.shape and bool(tiled.inside) == bool(at_once.inside) == model.has_pictures
 
-    write_outputs(model, random_pairs, model.settings(), 0, tmp_path / "restored")
+    restore_dataset(model, random_pairs, model.settings(), 0, tmp_path / "restored")
     assert sorted(path.stem for path in (tmp_path / "restored").glob("*.png")) == sorted(random_pairs.names)
 
     presets = []

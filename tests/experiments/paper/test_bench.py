@@ -161,7 +161,7 @@ def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measu
     assert f"Ours: one sample of table2_f {settings}; chosen by psnr, {best['psnr']:.4g} for one sample." in text
     assert f"Ours-SA: the mean of 8 samples of table2_f {settings}; chosen by psnr" in text
     # The journal and the restored pictures make a second run free.
-    for place in ("icdpm_experiments.sweeping.sweep.restore", "icdpm.evaluation.outputs.restore"):
+    for place in ("icdpm_experiments.sweeping.sweep.restore", "icdpm.evaluation.restore_dataset.restore"):
         monkeypatch.setattr(place, lambda *_, **__: pytest.fail("a picture was restored again"))
     tables3to6.run(runs, "table4", {})
     assert {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")} == rows

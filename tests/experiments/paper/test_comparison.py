@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from icdpm.evaluation.bootstrap import Mean
+from icdpm.evaluation.intervals import Mean
 from icdpm_experiments.paper import cost
 from icdpm_experiments.paper.comparison import comparison_table, mean_row, row_of, write_comparison
 from icdpm_experiments.paper.scales import MicroScale, PaperScale

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from icdpm.evaluation.bootstrap import mean_with_interval
+from icdpm.evaluation.intervals import mean_with_interval
 
 
 def test_of_many_values_it_is_the_normal_interval():

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.choice import choose_metrics
-from icdpm.evaluation.fit_niqe import fit_niqe
+from icdpm.evaluation.metric_selection import fit_niqe, select_metrics
 from icdpm.metrics.niqe import niqe
 from icdpm.metrics.pristine_model import load_pristine_model
 
@@ -24,7 +23,7 @@ def test_a_model_is_fitted_written_and_used(write, tmp_path):
     folder = write("photos", {"a.png": texture(0), "more/b.png": texture(1), "small.png": texture(2)[:50, :50]})
     path = tmp_path / "model.npz"
     assert fit_niqe(folder, path) == 3
-    ((name, metric),) = choose_metrics(["niqe"], niqe_model=path).of_pictures.items()
+    ((name, metric),) = select_metrics(["niqe"], niqe_model=path).image_metrics.items()
     # Never under the name of NIQE itself.
     assert name.startswith("niqe_") and f"here model.npz (sha256 {name[5:]}…)" in metric.protocol
     assert metric.function(texture(3)) == niqe(texture(3), load_pristine_model(path))

@@ -17,7 +17,7 @@ _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
 
 @dataclasses.dataclass(frozen=True)
-class FilePicture:
+class FileImage:
     """A picture in a file."""
 
     path: Path
@@ -45,7 +45,7 @@ class FilePicture:
 
 
 @dataclasses.dataclass(frozen=True)
-class SourcePicture:
+class SourceImage:
     """One side of a pair in a `PairSource`.
 
     Attributes:

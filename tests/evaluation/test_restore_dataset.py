@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.outputs import write_outputs
 from icdpm.evaluation.pairing import pair_with_source
+from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.models.registry import build_model
 from icdpm.restoration.restore import restore
 
@@ -23,7 +23,7 @@ def pairs(random_pairs):
 
 def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch):
     settings = system.settings(samples=2)
-    making = write_outputs(system, pairs, settings, 5, tmp_path / "ours")
+    making = restore_dataset(system, pairs, settings, 5, tmp_path / "ours")
     assert "samples 2" in making and "seed 5" in making
     restored = pair_with_source({"ours": tmp_path / "ours"}, pairs).methods["ours"]
     expected = [restore(system, pairs.blurry[i], settings, seed=5).pixels for i in range(3)]
@@ -33,7 +33,7 @@ def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch)
     loaded = []
     load = pairs.load
     monkeypatch.setattr(pairs, "load", lambda index: loaded.append(index) or load(index))
-    assert write_outputs(system, pairs, settings, 5, tmp_path / "ours") == making
+    assert restore_dataset(system, pairs, settings, 5, tmp_path / "ours") == making
     assert loaded == [1] and np.array_equal(restored["scene/pair_1"].read(), expected[1])
 
 
@@ -48,13 +48,13 @@ def test_a_picture_that_fails_does_not_stop_the_rest(system, pairs, tmp_path, mo
     monkeypatch.setattr(pairs, "load", damaged)
     words = "1 of 3 pictures could not be restored:\n  scene/pair_1: pair_1.png cannot be read"
     with pytest.raises(IcdpmError, match=f"^{words}$"):
-        write_outputs(system, pairs, system.settings(), 0, tmp_path)
+        restore_dataset(system, pairs, system.settings(), 0, tmp_path)
     assert sorted(path.name for path in (tmp_path / "scene").iterdir()) == ["pair_0.png", "pair_2.png"]
 
 
 def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config, tmp_path):
     settings = system.settings()
-    write_outputs(system, pairs, settings, 0, tmp_path)
+    restore_dataset(system, pairs, settings, 0, tmp_path)
     trained = build_model(micro_config)
     trained.set_weights([array + 1 for array in system.get_weights()])
     for other, changed, seed, words in [
@@ -63,7 +63,7 @@ def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config
         (trained, settings, 0, "restored with other weights;"),
     ]:
         with pytest.raises(IcdpmError, match=words):
-            write_outputs(other, pairs, changed, seed, tmp_path)
+            restore_dataset(other, pairs, changed, seed, tmp_path)
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(IcdpmError, match="settings.json is damaged; delete"):
-        write_outputs(system, pairs, settings, 0, tmp_path)
+        restore_dataset(system, pairs, settings, 0, tmp_path)

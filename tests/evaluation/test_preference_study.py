@@ -13,13 +13,13 @@ from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.keys import Keys
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.preference_page import write_preference_page
-from icdpm.evaluation.preference_table import (
+from icdpm.evaluation.preference_study import (
     preference_fractions,
     read_answers,
     table_rows,
     table_text,
     wilson_interval,
+    write_preference_page,
     write_table,
 )
 

@@ -17,7 +17,7 @@ from icdpm_datasets.console import listed
 _SETTINGS = "settings.json"
 
 
-def write_outputs(system, source, settings, seed, folder):
+def restore_dataset(system, source, settings, seed, folder):
     """Writes FOLDER/NAME.png of every pair of a source that is not there yet, with a progress bar.
 
     A picture that fails does not stop the rest.

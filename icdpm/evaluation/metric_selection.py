@@ -7,12 +7,15 @@ import hashlib
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+from icdpm.batch.selection import select_photos
 from icdpm.errors import IcdpmError
 from icdpm.evaluation import alignment
+from icdpm.evaluation.lazy_images import FileImage
 from icdpm.metrics.inception_features import inception_features
 from icdpm.metrics.niqe import niqe
-from icdpm.metrics.pristine_model import load_pristine_model
+from icdpm.metrics.pristine_model import fit_pristine_model, load_pristine_model, save_pristine_model
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS, Metric
+from icdpm.progress import progress_bar
 
 NAMES = (*PAIR_METRICS, *SINGLE_METRICS, *SET_METRICS)
 # What the paper reports.
@@ -26,7 +29,7 @@ ALIGNED_METRICS = {
 _IN_TENSORFLOW = {"lpips_alex", "lpips_vgg"}
 
 
-class PictureMetric(NamedTuple):
+class ImageMetric(NamedTuple):
     """A metric of single pictures.
 
     Attributes:
@@ -42,21 +45,21 @@ class PictureMetric(NamedTuple):
     in_tensorflow: bool = False
 
 
-class Choice(NamedTuple):
+class MetricSelection(NamedTuple):
     """The metrics to measure.
 
     Attributes:
-      of_pictures: {name: PictureMetric}.
-      of_sets: {name: Metric} of Inception features.
+      image_metrics: {name: ImageMetric}.
+      set_metrics: {name: Metric} of Inception features.
       features: gives the features of a picture.
     """
 
-    of_pictures: dict
-    of_sets: dict
+    image_metrics: dict
+    set_metrics: dict
     features: Callable
 
 
-def choose_metrics(names, align="none", niqe_model=None, patch_size=None):
+def select_metrics(names, align="none", niqe_model=None, patch_size=None):
     """The metrics that are asked for.
 
     Args:
@@ -68,7 +71,7 @@ def choose_metrics(names, align="none", niqe_model=None, patch_size=None):
       patch_size: side of the patches of which FID and KID are taken; None for whole pictures.
 
     Returns:
-      A Choice.
+      A MetricSelection.
 
     Raises:
       IcdpmError: an unknown name, a model that cannot be read, or OpenCV is needed and not installed.
@@ -76,25 +79,25 @@ def choose_metrics(names, align="none", niqe_model=None, patch_size=None):
     unknown = [name for name in names if name not in NAMES]
     if unknown or not names:
         raise IcdpmError(f"{', '.join(unknown) or 'nothing'} is not a metric; the metrics are {', '.join(NAMES)}")
-    of_pictures, of_sets = {}, {}
+    image_metrics, set_metrics = {}, {}
     for name in names:
         if name in SET_METRICS:
             patches = f"patches of {patch_size}×{patch_size}" if patch_size else "whole pictures"
-            of_sets[name] = SET_METRICS[name]._replace(protocol=f"{SET_METRICS[name].protocol}; here of {patches}")
+            set_metrics[name] = SET_METRICS[name]._replace(protocol=f"{SET_METRICS[name].protocol}; here of {patches}")
         elif name == "niqe" and niqe_model:
             name, metric = _niqe_with(Path(niqe_model))
-            of_pictures[name] = PictureMetric(*metric, of="restored")
+            image_metrics[name] = ImageMetric(*metric, of="restored")
         elif name in SINGLE_METRICS:
-            of_pictures[name] = PictureMetric(*SINGLE_METRICS[name], of="restored")
+            image_metrics[name] = ImageMetric(*SINGLE_METRICS[name], of="restored")
         elif align == "ecc" and name in ALIGNED_METRICS:
             alignment.import_opencv()
             name, metric = ALIGNED_METRICS[name]
-            of_pictures[name] = PictureMetric(*metric, of="aligned")
+            image_metrics[name] = ImageMetric(*metric, of="aligned")
         else:
             function, protocol, higher_is_better = PAIR_METRICS[name]
             protocol += "; the pictures not aligned" if align == "ecc" else ""
-            of_pictures[name] = PictureMetric(function, protocol, higher_is_better, "pair", name in _IN_TENSORFLOW)
-    return Choice(of_pictures, of_sets, functools.partial(inception_features, patch_size=patch_size))
+            image_metrics[name] = ImageMetric(function, protocol, higher_is_better, "pair", name in _IN_TENSORFLOW)
+    return MetricSelection(image_metrics, set_metrics, functools.partial(inception_features, patch_size=patch_size))
 
 
 def _niqe_with(path):
@@ -106,3 +109,30 @@ def _niqe_with(path):
     metric = SINGLE_METRICS["niqe"]
     protocol = f"{metric.protocol}; here {path.name} (sha256 {digest}…)"
     return f"niqe_{digest}", Metric(function, protocol, metric.higher_is_better)
+
+
+def fit_niqe(folder, output):
+    """Fits a pristine model to all photos in a folder and the folders in it, and writes it (.npz).
+
+    Returns:
+      The number of photos.
+
+    Raises:
+      IcdpmError: no photos, one that cannot be read, or too little texture in them.
+    """
+    photos = select_photos([str(folder)]).photos
+    with progress_bar("fitting", len(photos), "photo") as bar:
+
+        def pictures():
+            for photo in photos:
+                yield FileImage(photo.source).read()
+                bar.update()
+
+        try:
+            model = fit_pristine_model(pictures())
+        except IcdpmError:
+            raise
+        except ValueError as error:
+            raise IcdpmError(f"{folder}: {error}") from error
+    save_pristine_model(output, model)
+    return len(photos)
