@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors storage files locks announcements progress srgb torch_file command_line keras networks images tiles "
+    "errors storage files locks announcements progress srgb torch_file command_line keras networks images "
     "diffusion metrics icdpm_datasets pretrained models configs training restoration batch evaluation serving "
     "commands icdpm_experiments"
 ).split()

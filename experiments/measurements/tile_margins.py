@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from icdpm.diffusion.tiling import make_tiling
 from icdpm.models.settings import SamplingSettings
 from icdpm.restoration.restore import restore
-from icdpm.tiles.windows import divide
 from icdpm_experiments.measurements.tile_sizes import CORE, SAMPLERS, STEPS, WIDTH
 
 MARGINS = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
@@ -30,7 +30,8 @@ def measure_margins(system, photo, margins=None):
     pictures, rows = {"whole": next(iter(whole.values()))}, []
     for margin in margins:
         tile = CORE + 2 * margin
-        row = {"margin": margin, "is_default": margin == default, "tiles": divide(*photo.shape[:2], tile, margin, factor).count}
+        count = make_tiling(*photo.shape[:2], tile, margin, factor).count
+        row = {"margin": margin, "is_default": margin == default, "tiles": count}
         for name, each in settings.items():
             print(f"margin {margin}, {name}", flush=True)
             tiled = restore(system, deep, each, tile=tile, margin=margin).pixels

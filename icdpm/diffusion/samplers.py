@@ -5,7 +5,7 @@ Every sampler here is linear in what it knows: each step from γ_t to γ_{t−1}
     x_{t−1} = a·x_t + b·x̂_t + c·x̂_{t+1} + d·ε_t,
 
 with x̂_t = denoise(x_t, γ_t) and ε_t standard normal. A sampler is therefore a pure function of the schedule that gives
-the weights (a, b, c, d) of each step: a table. What walks down the table is in `icdpm.diffusion.loops`.
+the weights (a, b, c, d) of each step: a table. What walks down the table is in `icdpm.diffusion.sampling_loops`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from icdpm.diffusion import schedules
-from icdpm.diffusion.choices import SAMPLERS
+from icdpm.diffusion import SAMPLERS, schedules
 from icdpm.diffusion.schedules import log_snr_of
 
 
-class Plan(NamedTuple):
+class SamplingSchedule(NamedTuple):
     """What a sampler does, as numbers.
 
     Attributes:
@@ -87,20 +86,19 @@ def _extrapolated(weights, gammas):
 _WEIGHTS = {name: globals()[name] for name in SAMPLERS}
 
 # Of systems that answer at once: one evaluation, whose answer x̂ is the result, whatever x was.
-ONE_EVALUATION = Plan(tf.constant([1.0, 0.0], tf.float64), tf.constant([[0.0, 1.0, 0.0, 0.0]], tf.float64))
+SINGLE_EVALUATION = SamplingSchedule(tf.constant([1.0, 0.0], tf.float64), tf.constant([[0.0, 1.0, 0.0, 0.0]], tf.float64))
 
 
-def make_plan(sampler, steps, max_noise_variance, schedule="linear_beta", eta=0.0):
+def make_sampling_schedule(sampler, steps, max_noise_variance, schedule="linear_beta", eta=0.0):
     """The plan of a sampler on a schedule.
 
     Args:
-      sampler: a name in `icdpm.diffusion.choices.SAMPLERS`.
+      sampler: a name in `icdpm.diffusion.SAMPLERS`.
       steps: T, the number of evaluations of the denoiser.
       max_noise_variance: where the schedule starts, as its function in `icdpm.diffusion.schedules` says: of linear_beta the
         largest step variance 1 − α_T, of the others the variance 1 − γ_T.
-      schedule: a name in `icdpm.diffusion.choices.SCHEDULES`.
+      schedule: a name in `icdpm.diffusion.SCHEDULES`.
       eta: η of ddim, in [0, 1].
     """
     gammas = getattr(schedules, schedule)(steps, max_noise_variance)
-    return Plan(gammas, ddim(gammas, eta) if sampler == "ddim" else _WEIGHTS[sampler](gammas))
-
+    return SamplingSchedule(gammas, ddim(gammas, eta) if sampler == "ddim" else _WEIGHTS[sampler](gammas))

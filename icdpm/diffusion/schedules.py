@@ -5,7 +5,7 @@ All in float64: the first variances are near float32's resolution at one, and up
 
 import tensorflow as tf
 
-from icdpm.diffusion.choices import MIN_NOISE_VARIANCE
+from icdpm.diffusion import MIN_NOISE_VARIANCE
 
 
 def linear_betas(steps, start, end):
@@ -60,3 +60,22 @@ def log_snr(steps, max_noise_variance, min_noise_variance=MIN_NOISE_VARIANCE):
 def log_snr_of(gammas):
     """λ = ln(√γ/√(1−γ)), half the logarithm of the ratio of signal to noise; ∞ at γ = 1."""
     return 0.5 * (tf.math.log(gammas) - tf.math.log1p(-gammas))
+
+
+def piecewise_uniform(gammas, step_draw, level_draw):
+    """Continuous signal levels, as WaveGrad (Chen et al., 2020) and SR3 (Saharia et al., 2021) draw them.
+
+    t ~ U{1 … T}, then γ ~ U(γ_{t−1}, γ_t): every level between 1 and γ_T has density, and levels are as frequent as
+    the training schedule passes through them.
+
+    Args:
+      gammas: γ_0 … γ_T of the training schedule, float64 [T + 1].
+      step_draw, level_draw: independent uniform numbers in [0, 1), float32, of one shape.
+
+    Returns:
+      γ, float32, of that shape.
+    """
+    steps = gammas.shape[0] - 1
+    t = tf.minimum(tf.cast(step_draw * steps, tf.int32), steps - 1)
+    upper, lower = tf.gather(gammas, t), tf.gather(gammas, t + 1)
+    return tf.cast(lower + (upper - lower) * tf.cast(level_draw, tf.float64), tf.float32)

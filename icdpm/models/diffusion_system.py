@@ -6,11 +6,9 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
-from icdpm.diffusion.noise_levels import piecewise_uniform
-from icdpm.diffusion.parametrisations import PARAMETRISATIONS, make_parametrisation
-from icdpm.diffusion.process import diffuse
-from icdpm.diffusion.samplers import make_plan
-from icdpm.diffusion.schedules import linear_betas, signal_levels
+from icdpm.diffusion.parametrisations import PARAMETRISATIONS, diffuse, make_parametrisation
+from icdpm.diffusion.samplers import make_sampling_schedule
+from icdpm.diffusion.schedules import linear_betas, piecewise_uniform, signal_levels
 from icdpm.errors import IcdpmError
 from icdpm.models.rules import Rules
 from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings
@@ -120,7 +118,7 @@ class DiffusionSystem(ImageRestorer):
         return {**SAMPLING_PRESETS, "paper": paper}
 
     def plan(self, settings):
-        return make_plan(
+        return make_sampling_schedule(
             settings.sampler, settings.steps, settings.max_noise_variance, settings.schedule, settings.eta
         )
 

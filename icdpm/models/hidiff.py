@@ -4,8 +4,9 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
-from icdpm.diffusion.mean_chain import MeanChain
+from icdpm.diffusion.sampling_loops import PosteriorMeanChain
 from icdpm.diffusion.schedules import linear_betas, quadratic_betas
+from icdpm.diffusion.tiling import make_tiling, scale_slice
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
 from icdpm.models.rules import Rules
@@ -14,7 +15,6 @@ from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.latent_encoder import LatentEncoder
 from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
-from icdpm.tiles.windows import divide, scaled
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 
@@ -166,7 +166,7 @@ class HIDiff(ImageRestorer):
             self.condition_encoder = self._encoder("condition_encoder")
             self.denoiser = _denoiser(config.denoiser, tokens, prior.width)
             betas = _SPACINGS[config.chain.spacing](config.chain.steps, config.chain.beta_start, config.chain.beta_end)
-            self.chain = MeanChain(betas, config.chain.predicts)
+            self.chain = PosteriorMeanChain(betas, config.chain.predicts)
 
     def _encoder(self, name):
         encoder, prior = self.config.encoder, self.config.prior
@@ -205,7 +205,7 @@ class HIDiff(ImageRestorer):
         return self._follow_chain(self.condition_encoder(_to_unit(blurry)), start)
 
     def _follow_chain(self, condition, start):
-        return self.chain.follow(lambda noisy, step: self.denoiser(noisy, condition, step=step), start)
+        return self.chain.sample(lambda noisy, step: self.denoiser(noisy, condition, step=step), start)
 
     def _start_of_chain(self, count):
         shape = [self.config.prior.side**2, self.config.prior.width]
@@ -230,13 +230,16 @@ class HIDiff(ImageRestorer):
             return super().conditions_in_tiles(picture, tiling, on_tile)
         encoder = self.condition_encoder
         patch, margin = encoder.patch, -(-encoder.reach // self.factor) * self.factor
-        windows = divide(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.factor)
+        windows = make_tiling(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.factor)
         pooled = 0.0
         for rows in windows.rows:
             for columns in windows.columns:
-                features = encoder.features(_to_unit(picture.window(rows.whole, columns.whole)))
-                core = features[:, scaled(rows.core_within, patch), scaled(columns.core_within, patch)]
-                whole, begin = (picture.height // patch, picture.width // patch), (rows.first // patch, columns.first // patch)
+                features = encoder.features(_to_unit(picture.window(rows.extent, columns.extent)))
+                core = features[:, scale_slice(rows.core_in_window, patch), scale_slice(columns.core_in_window, patch)]
+                whole, begin = (
+                    (picture.height // patch, picture.width // patch),
+                    (rows.core_start // patch, columns.core_start // patch),
+                )
                 pooled += adaptive_average_pool(core, encoder.side, whole, begin)
                 on_tile()
         return {"prior": self._follow_chain(encoder.tokens(pooled), self._start_of_chain(1))}
@@ -284,7 +287,7 @@ class HIDiff(ImageRestorer):
             return {"deblurring": _distance(self.estimate(blurry, encoded), _to_unit(sharp))}
         encoded = tf.stop_gradient(encoded)
         noise = random.normal_each(seeds, [prior.side**2, prior.width])
-        diffused = self.diffused_prior(blurry, self.chain.diffused(encoded, noise))
+        diffused = self.diffused_prior(blurry, self.chain.diffuse(encoded, noise))
         losses = {"prior": _distance(diffused, encoded)}
         if prior.joint:
             losses["deblurring"] = _distance(self.estimate(blurry, diffused), _to_unit(sharp))

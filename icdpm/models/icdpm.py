@@ -4,6 +4,7 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
+from icdpm.diffusion.tiling import RowStrips, make_tiling, split_rows
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
 from icdpm.models.diffusion_system import FIRST_FREE_PURPOSE, DiffusionSystem
@@ -14,8 +15,6 @@ from icdpm.models.unets import check_unet, make_unet, tile_margin, unet_factor, 
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.naf_guidance import NAFGuidanceNetwork
 from icdpm.networks.resampling import average_pool, repeat_pixels
-from icdpm.tiles.strips import Strips, strip_rows
-from icdpm.tiles.windows import divide
 
 # Of random numbers, and of the guidance of scale k after it.
 _GUIDANCE = FIRST_FREE_PURPOSE
@@ -197,7 +196,7 @@ class ICDPM(DiffusionSystem):
         """As of `ImageRestorer`, but exact: at low resolution margins of all of the networks' reach cost little."""
         height, width, factor = picture.height, picture.width, self.factor
         structures = {}
-        for rows in strip_rows(slice(0, height // factor), width * factor):
+        for rows in split_rows(slice(0, height // factor), width * factor):
             values = picture.window(slice(rows.start * factor, rows.stop * factor))
             for k, structure in self._compiled_structure(values).items():
                 if self.config.guidance.noise_at_inference:
@@ -209,13 +208,13 @@ class ICDPM(DiffusionSystem):
         guidance = {}
         for k in list(structures):
             network, structure = self.guidance_networks[k], tf.concat(structures.pop(k), axis=1)
-            tiles = divide(*structure.shape[1:3], max(tiling.longest // 2, 4 * network.reach), network.reach)
-            guidance[k] = (Strips(2 ** int(k)), Strips(2 ** int(k)))
+            tiles = make_tiling(*structure.shape[1:3], max(tiling.longest_side // 2, 4 * network.reach), network.reach)
+            guidance[k] = (RowStrips(2 ** int(k)), RowStrips(2 ** int(k)))
             for rows in tiles.rows:
                 cores = []
                 for columns in tiles.columns:
-                    outputs = self._compiled_guidance_networks[k](structure[:, rows.whole, columns.whole])
-                    cores.append([output[:, rows.core_within, columns.core_within] for output in outputs])
+                    outputs = self._compiled_guidance_networks[k](structure[:, rows.extent, columns.extent])
+                    cores.append([output[:, rows.core_in_window, columns.core_in_window] for output in outputs])
                     on_tile()
                 for strips, row in zip(guidance[k], zip(*cores)):
                     strips.append(tf.concat(row, axis=2))

@@ -4,13 +4,12 @@ import functools
 
 import tensorflow as tf
 
-from icdpm.diffusion.loops import follow, follow_in_graph, follow_in_tiles
 from icdpm.diffusion.random import sampling_noise
-from icdpm.tiles.strips import Strips
-from icdpm.tiles.windows import scaled
+from icdpm.diffusion.sampling_loops import run_sampling_loop, run_sampling_loop_in_graph, run_sampling_loop_in_tiles
+from icdpm.diffusion.tiling import RowStrips, scale_slice
 
 
-def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, loop=follow):
+def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, loop=run_sampling_loop):
     """Runs the sampling loop and returns one sharp image for each blurry one.
 
     Args:
@@ -20,7 +19,7 @@ def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, l
       plan: the result of `model.plan`.
       seeds: int64 [batch, 2]; the noise of an image follows from its own seed, independently of the batch.
       on_evaluation: function without arguments that is called after each evaluation of the network.
-      loop: `icdpm.diffusion.loops.follow`, or in graphs `follow_in_graph`.
+      loop: `icdpm.diffusion.sampling_loops.run_sampling_loop`, or in graphs `run_sampling_loop_in_graph`.
 
     Returns:
       float32 [batch, height, width, 3] in [−1, 1].
@@ -42,7 +41,7 @@ def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, l
 
 def sample_in_graph(model, blurry, conditions, plan, seeds):
     """Runs `sample` as operations of a graph that does not grow with the steps of the plan."""
-    return sample(model, blurry, conditions, plan, seeds, loop=follow_in_graph)
+    return sample(model, blurry, conditions, plan, seeds, loop=run_sampling_loop_in_graph)
 
 
 def sample_in_tiles(model, picture, conditions, plan, seeds, tiling, on_tile=lambda: None):
@@ -50,15 +49,15 @@ def sample_in_tiles(model, picture, conditions, plan, seeds, tiling, on_tile=lam
 
     Args:
       model: a built `ImageRestorer`.
-      picture: an `icdpm.tiles.picture.Picture`; height and width divisible by `model.factor`.
+      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.factor`.
       conditions: the result of `model.conditions_in_tiles`.
       plan: the result of `model.plan`.
       seeds: int64 [samples, 2], one for each sample.
-      tiling: an `icdpm.tiles.windows.Tiling` of the image, at multiples of `model.factor`.
+      tiling: an `icdpm.diffusion.tiling.Tiling` of the image, at multiples of `model.factor`.
       on_tile: function without arguments that is called after each evaluation of the network.
 
     Returns:
-      The samples, float32 in [−1, 1], as Strips.
+      The samples, float32 in [−1, 1], as RowStrips.
     """
     count = len(seeds)
     shape = [picture.height, picture.width, 3]
@@ -68,27 +67,27 @@ def sample_in_tiles(model, picture, conditions, plan, seeds, tiling, on_tile=lam
 
     def conditions_at(rows, columns=slice(None)):
         def part(condition):
-            return _repeated(condition.window(rows, columns) if isinstance(condition, Strips) else condition, count)
+            return _repeated(condition.window(rows, columns) if isinstance(condition, RowStrips) else condition, count)
 
         return tf.nest.map_structure(part, conditions)
 
     # The last tile's is kept: where there is one tile, it is made once.
     @functools.lru_cache(maxsize=1)
     def inputs_at(rows, columns):
-        return _repeated(picture.window(rows.whole, columns.whole), count), conditions_at(rows.whole, columns.whole)
+        return _repeated(picture.window(rows.extent, columns.extent), count), conditions_at(rows.extent, columns.extent)
 
     def denoise(x, rows, columns, gamma):
         blurry, tile_conditions = inputs_at(rows, columns)
         image = model.compiled_denoise(x, blurry, tf.fill([count], tf.cast(gamma, tf.float32)), tile_conditions)
         on_tile()
-        return image[:, _within(rows, tiling.fade), _within(columns, tiling.fade)]
+        return image[:, rows.core_with_blend_in_window(tiling.blend), columns.core_with_blend_in_window(tiling.blend)]
 
     def start(rows):
         blurry = _repeated(picture.window(rows), count)
         gamma = tf.cast(plan.gammas[-1], tf.float32)
         return model.start(lambda: noise(plan.steps, rows), blurry, lambda: conditions_at(rows), gamma)
 
-    return follow_in_tiles(denoise, start, noise, plan, tiling, model.factor)
+    return run_sampling_loop_in_tiles(denoise, start, noise, plan, tiling, model.factor)
 
 
 def conditions_in_tiles(model, picture, tiling, on_tile=lambda: None):
@@ -96,24 +95,26 @@ def conditions_in_tiles(model, picture, tiling, on_tile=lambda: None):
 
     Args:
       model: a built `ImageRestorer`.
-      picture: an `icdpm.tiles.picture.Picture`; height and width divisible by `model.factor`.
-      tiling: an `icdpm.tiles.windows.Tiling` of it.
+      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.factor`.
+      tiling: an `icdpm.diffusion.tiling.Tiling` of it.
       on_tile: function without arguments that is called after each tile.
 
     Returns:
-      The nest of `model.conditions`, with Strips of the whole image in place of maps.
+      The nest of `model.conditions`, with RowStrips of the whole image in place of maps.
     """
     if not model.condition_maps:
         return {}
-    maps = {number: Strips(each[0]) for number, each in enumerate(model.condition_maps) if each is not None}
+    maps = {number: RowStrips(each[0]) for number, each in enumerate(model.condition_maps) if each is not None}
     for rows in tiling.rows:
         cores = []
         for columns in tiling.columns:
-            conditions = model.compiled_conditions(picture.window(rows.whole, columns.whole))
+            conditions = model.compiled_conditions(picture.window(rows.extent, columns.extent))
             values = tf.nest.flatten(conditions)
             cores.append(
                 [
-                    values[number][:, scaled(rows.core_within, each.scale), scaled(columns.core_within, each.scale)]
+                    values[number][
+                        :, scale_slice(rows.core_in_window, each.scale), scale_slice(columns.core_in_window, each.scale)
+                    ]
                     for number, each in maps.items()
                 ]
             )
@@ -137,12 +138,6 @@ def unpadded_pictures(model, conditions, padded, height, width):
         scale = padded // tf.shape(values)[1]
         pictures[name] = values[:, : -(-height // scale), : -(-width // scale)]
     return pictures
-
-
-def _within(window, fade):
-    """What of a window's answer counts, as a slice of it."""
-    faded = window.faded(fade)
-    return slice(faded.start - window.start, faded.stop - window.start)
 
 
 def _repeated(images, count):

@@ -11,7 +11,7 @@ import math
 import numbers
 import typing
 
-from icdpm.diffusion.choices import MIN_NOISE_VARIANCE, SAMPLERS, SCHEDULES
+from icdpm.diffusion import MIN_NOISE_VARIANCE, SAMPLERS, SCHEDULES
 from icdpm.errors import IcdpmError
 
 

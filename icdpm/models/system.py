@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from icdpm.diffusion.samplers import ONE_EVALUATION
+from icdpm.diffusion.samplers import SINGLE_EVALUATION
 from icdpm.errors import IcdpmError
 from icdpm.keras import tf_variable
 from icdpm.models import sampling
@@ -238,8 +238,8 @@ class ImageRestorer(PairModel):
         return {}
 
     def plan(self, settings):
-        """The `icdpm.diffusion.samplers.Plan` of evaluations that settings stand for."""
-        return ONE_EVALUATION
+        """The `icdpm.diffusion.samplers.SamplingSchedule` of evaluations that settings stand for."""
+        return SINGLE_EVALUATION
 
     def conditions(self, blurry):
         """What is computed once for a picture, whatever is then drawn.

@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from icdpm.diffusion.tiling import make_tiling
 from icdpm.errors import NotEnoughMemory
-from icdpm.tiles.windows import divide
 
 DEFAULT_MAX_MEMORY = 3 * 2**30
 
@@ -47,13 +47,13 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
     height, width = (side + -side % system.factor for side in image.shape[:2])
     held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
     fades = system.reach is None
-    tiling = divide(height, width, max(height, width), 0, system.factor)
+    tiling = make_tiling(height, width, max(height, width), 0, system.factor)
     needed = held_with(at_once) + at_once * tile_memory(system, tiling)
     if needed <= max_memory:
         return tiling
     held = held_with(1)
     for side in [max(height, width)] if margin is None else _sides(height, width, margin, system.factor):
-        tiling = divide(height, width, side, margin or 0, system.factor, fades)
+        tiling = make_tiling(height, width, side, margin or 0, system.factor, fades)
         needed = held + tile_memory(system, tiling)
         if needed <= max_memory:
             return tiling

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.diffusion.tiling import LazyImage, RowStrips, make_tiling, split_rows
 from icdpm.errors import IcdpmError
 from icdpm.images.values import to_channels, to_levels
 from icdpm.models.sampling import sample_in_tiles, unpadded_pictures
@@ -15,9 +16,6 @@ from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
 from icdpm.restoration.moments import Moments
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.result import Restored, to_inside
-from icdpm.tiles.picture import Picture
-from icdpm.tiles.strips import Strips, strip_rows
-from icdpm.tiles.windows import divide
 
 # Samples of one picture run together up to this many pixels; more at once is no faster.
 PIXELS_AT_ONCE = 512 * 512
@@ -86,7 +84,7 @@ def restore(
     report = on_step or (lambda _: None)
     height, width = image.shape[:2]
     plan = system.plan(settings)
-    picture = Picture(pad_to_multiple(image, system.factor))
+    picture = LazyImage(pad_to_multiple(image, system.factor))
     at_once = min(samples, max(1, PIXELS_AT_ONCE // (picture.height * picture.width)))
     if tile is None:
         tiling = choose_tiling(
@@ -102,7 +100,9 @@ def restore(
         )
     else:
         _check_tile(system, tile, margin)
-        tiling = divide(picture.height, picture.width, tile, _margin(system, margin), system.factor, fades=system.reach is None)
+        tiling = make_tiling(
+            picture.height, picture.width, tile, _margin(system, margin), system.factor, blends=system.reach is None
+        )
     notices = ()
     if tiling.count > 1:
         at_once = 1
@@ -113,7 +113,7 @@ def restore(
     inside = None
     if keep_inside:
         # Conditions that are not maps are those of the whole picture already.
-        whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, Strips) else each, conditions)
+        whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, conditions)
         inside = to_inside(unpadded_pictures(system, whole, picture.height, height, width), image)
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
@@ -123,7 +123,7 @@ def restore(
         some = seeds[first : first + at_once]
         share = len(some) / tiling.count
         drawn = sample_in_tiles(system, picture, conditions, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
-        for rows in strip_rows(slice(0, height), width):
+        for rows in split_rows(slice(0, height), width):
             for number, values in enumerate(np.asarray(drawn.window(rows, slice(0, width))), first):
                 if not np.isfinite(values).all():
                     raise IcdpmError("the model gives numbers that are not finite for this picture: its training has diverged")
@@ -136,7 +136,7 @@ def restore(
     if not moments:
         return Restored(kept[0], samples=kept if keep_samples else None, inside=inside, notices=notices)
     mean = np.empty_like(image)
-    for rows in strip_rows(slice(0, height), width):
+    for rows in split_rows(slice(0, height), width):
         mean[rows] = to_levels(moments.mean(samples, rows), image.dtype)
     return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept, inside, notices)
 

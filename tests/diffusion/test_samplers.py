@@ -6,9 +6,9 @@ import scipy.optimize
 import scipy.stats
 import tensorflow as tf
 
-from icdpm.diffusion.choices import SAMPLERS
-from icdpm.diffusion.loops import follow
-from icdpm.diffusion.samplers import Plan, ancestral, ddim, make_plan
+from icdpm.diffusion import SAMPLERS
+from icdpm.diffusion.samplers import SamplingSchedule, ancestral, ddim, make_sampling_schedule
+from icdpm.diffusion.sampling_loops import run_sampling_loop
 from icdpm.diffusion.schedules import linear_beta, log_snr
 
 MEAN, STD = 0.3, 0.4
@@ -45,7 +45,7 @@ class Mixture:
         wanted = self.below(x, gamma)
         return np.array([scipy.optimize.brentq(lambda y, p=p: self.below(y, after) - p, -9, 9, xtol=1e-15) for p in wanted])
 
-    def follow(self, count, rng):
+    def run_sampling_loop(self, count, rng):
         component = rng.choice(len(self.weights), count, p=self.weights)
         return self.means[component] + self.stds[component] * rng.standard_normal(count)
 
@@ -60,7 +60,7 @@ def numpy_noise(count, seed=0):
 
 def sampled(data, plan, count, seed=0):
     noise = numpy_noise(count, seed)
-    return follow(data.denoise, noise(plan.steps), noise, plan)
+    return run_sampling_loop(data.denoise, noise(plan.steps), noise, plan)
 
 
 def exact_moments(plan):
@@ -105,7 +105,7 @@ def test_posterior_step_is_bayes_rule():
 @pytest.mark.parametrize("schedule", ["linear_beta", "log_snr"])
 def test_last_step_gives_the_denoised_image(sampler, schedule):
     for steps in (1, 2, 3, 10):
-        np.testing.assert_array_equal(make_plan(sampler, steps, 0.9, schedule).weights[0], [0, 1, 0, 0])
+        np.testing.assert_array_equal(make_sampling_schedule(sampler, steps, 0.9, schedule).weights[0], [0, 1, 0, 0])
 
 
 @pytest.mark.parametrize("gammas", [linear_beta(500, 0.05), log_snr(10, 0.99)])
@@ -117,7 +117,7 @@ def test_ddim_with_all_noise_is_ancestral(gammas):
 def test_every_step_leads_to_the_next_level(sampler):
     """Of x_t = √γ_t·x + √(1−γ_t)·ε and x̂ = x a step makes √γ_{t−1}·x and, with its own noise, variance 1 − γ_{t−1}."""
     for eta in (0.0, 0.4) if sampler == "ddim" else (0.0,):
-        plan = make_plan(sampler, 12, 0.99, "log_snr", eta)
+        plan = make_sampling_schedule(sampler, 12, 0.99, "log_snr", eta)
         gammas = plan.gammas.numpy()
         on_x, on_image, on_previous, on_noise = plan.weights.numpy().T
         np.testing.assert_allclose(on_x * np.sqrt(gammas[1:]) + on_image + on_previous, np.sqrt(gammas[:-1]), atol=1e-12)
@@ -127,9 +127,9 @@ def test_every_step_leads_to_the_next_level(sampler):
 @pytest.mark.parametrize("multistep, first_order", [("dpmpp_2m", "ddim"), ("dpmpp_2m_sde", "ancestral")])
 def test_nothing_is_extrapolated_where_there_is_nothing_to_extrapolate_from(multistep, first_order):
     for steps in (1, 2):
-        many, one = (make_plan(name, steps, 0.9, "log_snr").weights for name in (multistep, first_order))
+        many, one = (make_sampling_schedule(name, steps, 0.9, "log_snr").weights for name in (multistep, first_order))
         np.testing.assert_array_equal(many, one)
-    extrapolating = make_plan(multistep, 5, 0.9, "log_snr").weights[:, 2].numpy()
+    extrapolating = make_sampling_schedule(multistep, 5, 0.9, "log_snr").weights[:, 2].numpy()
     assert (extrapolating != 0).tolist() == [False, True, True, True, False]
 
 
@@ -143,19 +143,19 @@ def test_order_of_convergence_to_the_probability_flow(data, sampler, expected):
     start = np.linspace(-2, 2, 21)
     errors = []
     for count in steps:
-        plan = make_plan(sampler, count, 0.99, "log_snr")
+        plan = make_sampling_schedule(sampler, count, 0.99, "log_snr")
         first, last = float(plan.gammas[-1]), float(plan.gammas[1])
         exact = data.denoise(data.flow(start, first, last), last)
-        errors.append(np.sqrt(np.mean((follow(data.denoise, start, None, plan) - exact) ** 2)))
+        errors.append(np.sqrt(np.mean((run_sampling_loop(data.denoise, start, None, plan) - exact) ** 2)))
     assert order(steps, errors) == pytest.approx(expected, abs=0.05)
     assert errors[-1] < (5e-3 if expected == 1 else 5e-5)
 
 
 def test_second_order_is_worth_it_with_few_steps():
     start = np.linspace(-2, 2, 21)
-    plans = [make_plan(sampler, 10, 0.99, "log_snr") for sampler in ("ddim", "dpmpp_2m")]
+    plans = [make_sampling_schedule(sampler, 10, 0.99, "log_snr") for sampler in ("ddim", "dpmpp_2m")]
     exact = TWO.denoise(TWO.flow(start, float(plans[0].gammas[-1]), float(plans[0].gammas[1])), plans[0].gammas[1])
-    first, second = (np.abs(follow(TWO.denoise, start, None, plan) - exact).mean() for plan in plans)
+    first, second = (np.abs(run_sampling_loop(TWO.denoise, start, None, plan) - exact).mean() for plan in plans)
     assert second < first / 2
 
 
@@ -166,7 +166,7 @@ def test_second_order_is_worth_it_with_few_steps():
 @pytest.mark.parametrize("schedule, steps, start", [("linear_beta", 20, 0.5), ("log_snr", 8, 0.99)])
 def test_sampler_draws_its_exact_mean_and_variance(sampler, eta, schedule, steps, start):
     count = 400_000
-    plan = make_plan(sampler, steps, start, schedule, eta)
+    plan = make_sampling_schedule(sampler, steps, start, schedule, eta)
     samples = sampled(GAUSSIAN, plan, count)
     mean, variance = exact_moments(plan)
     np.testing.assert_allclose(samples.mean(), mean, atol=5 * np.sqrt(variance / count))
@@ -176,7 +176,7 @@ def test_sampler_draws_its_exact_mean_and_variance(sampler, eta, schedule, steps
 def variance_errors(sampler, eta, steps):
     errors = []
     for count in steps:
-        plan = make_plan(sampler, count, 0.9999, "log_snr", eta)
+        plan = make_sampling_schedule(sampler, count, 0.9999, "log_snr", eta)
         errors.append(abs(exact_moments(plan)[1] - limit_moments(float(plan.gammas[1]))[1]))
     return errors
 
@@ -184,7 +184,7 @@ def variance_errors(sampler, eta, steps):
 @pytest.mark.parametrize("sampler, eta, expected", [("ancestral", 0.0, 1), ("ddim", 0.5, 1), ("dpmpp_2m_sde", 0.0, 2)])
 def test_order_of_convergence_of_the_moments(sampler, eta, expected):
     steps = [100, 200, 400, 800]
-    mean, variance = exact_moments(make_plan(sampler, steps[-1], 0.9999, "log_snr", eta))
+    mean, variance = exact_moments(make_sampling_schedule(sampler, steps[-1], 0.9999, "log_snr", eta))
     assert mean == pytest.approx(MEAN, abs=0.01) and variance == pytest.approx(STD**2, abs=0.005)
     assert order(steps, variance_errors(sampler, eta, steps)) == pytest.approx(expected, abs=0.05)
 
@@ -192,7 +192,7 @@ def test_order_of_convergence_of_the_moments(sampler, eta, expected):
 def test_the_paper_schedule_converges_too():
     errors = []
     for steps, max_noise_variance in [(50, 0.2), (100, 0.1), (1000, 0.01)]:
-        mean, variance = exact_moments(make_plan("ancestral", steps, max_noise_variance))
+        mean, variance = exact_moments(make_sampling_schedule("ancestral", steps, max_noise_variance))
         errors.append(abs(variance - STD**2))
         assert abs(mean - MEAN) < 0.01
     assert errors[0] > errors[1] > errors[2] and errors[2] < 0.003
@@ -201,7 +201,7 @@ def test_the_paper_schedule_converges_too():
 @pytest.mark.parametrize("sampler, eta", STOCHASTIC)
 def test_the_mixture_is_drawn_as_it_is(sampler, eta):
     count = 50_000
-    samples = sampled(TWO, make_plan(sampler, 120, 0.9999, "log_snr", eta), count)
+    samples = sampled(TWO, make_sampling_schedule(sampler, 120, 0.9999, "log_snr", eta), count)
     data = TWO.follow(count, np.random.default_rng(9))
     for moment in (1, 2, 3):
         assert np.mean(samples**moment) == pytest.approx(np.mean(data**moment), abs=0.008)
@@ -224,18 +224,18 @@ def test_the_mixture_is_drawn_as_it_is(sampler, eta):
 def test_pinned_sums(sampler, eta, total):
     """As a loop of its own gives them that was written in the papers' notation: α, σ, h and r."""
     noise = lambda step: np.cos(np.arange(1, 9) * (step + 1.0))  # noqa: E731
-    x = follow(TWO.denoise, np.linspace(-2, 2, 8), noise, make_plan(sampler, 7, 0.99, "log_snr", eta))
+    x = run_sampling_loop(TWO.denoise, np.linspace(-2, 2, 8), noise, make_sampling_schedule(sampler, 7, 0.99, "log_snr", eta))
     assert (x * np.arange(1, 9)).sum() == pytest.approx(total, abs=1e-9)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_draw_is_a_function_of_its_arguments_in_their_precision(sampler):
-    plan = make_plan(sampler, 6, 0.99, "log_snr")
+    plan = make_sampling_schedule(sampler, 6, 0.99, "log_snr")
     drawn = {}
     for dtype in (tf.float64, tf.float32):
         noise = lambda step, dtype=dtype: tf.constant(numpy_noise(50)(step), dtype)  # noqa: E731
         denoise = lambda x, gamma, dtype=dtype: tf.constant(TWO.denoise(x.numpy(), gamma), dtype)  # noqa: E731
-        first, again = (follow(denoise, noise(plan.steps), noise, plan) for _ in range(2))
+        first, again = (run_sampling_loop(denoise, noise(plan.steps), noise, plan) for _ in range(2))
         assert first.dtype == dtype
         np.testing.assert_array_equal(first, again)
         drawn[dtype] = first.numpy()
@@ -247,13 +247,13 @@ def test_noise_is_asked_for_only_where_it_is_added():
     for sampler, expected in [("ddim", []), ("dpmpp_2m", []), ("ancestral", [4, 3, 2, 1]), ("dpmpp_2m_sde", [4, 3, 2, 1])]:
         asked = []
         noise = lambda step, asked=asked: asked.append(step) or 0.0  # noqa: E731
-        follow(GAUSSIAN.denoise, np.zeros(1), noise, make_plan(sampler, 5, 0.9, "log_snr"))
+        run_sampling_loop(GAUSSIAN.denoise, np.zeros(1), noise, make_sampling_schedule(sampler, 5, 0.9, "log_snr"))
         assert asked == expected
 
 
 def test_the_denoiser_is_evaluated_once_a_step():
     calls = []
-    plan = make_plan("dpmpp_2m", 9, 0.9, "log_snr")
-    follow(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, plan)
+    plan = make_sampling_schedule("dpmpp_2m", 9, 0.9, "log_snr")
+    run_sampling_loop(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, plan)
     np.testing.assert_array_equal(calls, plan.gammas[:0:-1])
-    assert isinstance(plan, Plan) and plan.steps == 9
+    assert isinstance(plan, SamplingSchedule) and plan.steps == 9

@@ -3,8 +3,15 @@
 import numpy as np
 import tensorflow as tf
 
-from icdpm.diffusion.noise_levels import piecewise_uniform
-from icdpm.diffusion.schedules import linear_beta, linear_betas, log_snr, log_snr_of, signal_levels
+from icdpm.diffusion.schedules import (
+    linear_beta,
+    linear_betas,
+    log_snr,
+    log_snr_of,
+    piecewise_uniform,
+    quadratic_betas,
+    signal_levels,
+)
 
 
 def test_signal_levels_are_products_of_one_minus_beta():
@@ -60,3 +67,7 @@ def test_p_gamma_reaches_the_ends_and_no_further():
     below_one = np.nextafter(np.float32(1), np.float32(0))
     ends = piecewise_uniform(gammas, tf.constant([0.0, below_one]), tf.constant([below_one, 0.0])).numpy()
     np.testing.assert_allclose(ends, [1.0, gammas[-1]], rtol=1e-6)
+
+
+def test_quadratic_betas_have_linear_roots():
+    np.testing.assert_allclose(np.sqrt(quadratic_betas(5, 0.04, 0.64)), [0.2, 0.35, 0.5, 0.65, 0.8])

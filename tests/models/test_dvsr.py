@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.configs import load_config
-from icdpm.diffusion.parametrisations import ResidualNoisePrediction
-from icdpm.diffusion.process import diffuse
+from icdpm.diffusion.parametrisations import ResidualNoisePrediction, diffuse
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
@@ -58,13 +57,13 @@ def test_the_network_sees_the_noisy_residual(config, batch, monkeypatch):
 
 def test_diffusing_the_residual_is_diffusing_the_image(config):
     """Ancestral sampling of r, added to g, and sampling of x by the parametrisation around g: the same."""
-    from icdpm.diffusion.loops import follow
-    from icdpm.diffusion.samplers import make_plan
+    from icdpm.diffusion.samplers import make_sampling_schedule
+    from icdpm.diffusion.sampling_loops import run_sampling_loop
 
     rng = np.random.default_rng(1)
     anchor, start = (tf.constant(rng.normal(size=[2, 4, 4, 3]), tf.float32) for _ in range(2))
     noises = tf.constant(rng.normal(size=[8, 2, 4, 4, 3]), tf.float32)
-    plan, parametrisation = make_plan("ancestral", 8, 0.5), ResidualNoisePrediction()
+    plan, parametrisation = make_sampling_schedule("ancestral", 8, 0.5), ResidualNoisePrediction()
 
     def epsilon(residual):
         return tf.tanh(residual)
@@ -77,9 +76,9 @@ def test_diffusing_the_residual_is_diffusing_the_image(config):
         gamma = tf.cast(gamma, tf.float32)
         return parametrisation.image(epsilon(parametrisation.network_input(x, anchor, gamma)), x, anchor, gamma)
 
-    residual = follow(denoise_residual, start, lambda t: noises[t], plan)
+    residual = run_sampling_loop(denoise_residual, start, lambda t: noises[t], plan)
     begun = parametrisation.start(start, anchor, tf.cast(plan.gammas[-1], tf.float32))
-    image = follow(denoise_image, begun, lambda t: noises[t], plan)
+    image = run_sampling_loop(denoise_image, begun, lambda t: noises[t], plan)
     np.testing.assert_allclose(image, anchor + residual, atol=2e-4)
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from icdpm.configs import config_names, load_config
 from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.diffusion.tiling import LazyImage, make_tiling
 from icdpm.errors import IcdpmError
 from icdpm.models import hidiff
 from icdpm.models.config import check_config, config_to_json, default_config
@@ -21,8 +22,6 @@ from icdpm.restoration.memory import choose_tiling, tile_memory
 from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
 from icdpm.serving import trained
-from icdpm.tiles.picture import Picture
-from icdpm.tiles.windows import divide
 
 
 def micro(source="diffused", **prior):
@@ -84,9 +83,7 @@ def test_images_are_in_the_unit_range_of_the_paper(batch):
     estimate = system.estimate(batch["blurry"], None).numpy()
     expected = np.abs(estimate - (batch["sharp"].numpy() + 1) / 2).mean()
     assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
-    np.testing.assert_allclose(
-        system.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6
-    )
+    np.testing.assert_allclose(system.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6)
 
 
 def test_for_short_training_it_starts_as_the_blurry_picture(batch):
@@ -144,8 +141,8 @@ def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatc
     monkeypatch.setattr(hidiff, "_ENCODED_AT_ONCE", 64)
     rng = np.random.default_rng(0)
     image = np.repeat(np.repeat(rng.integers(0, 256, (20, 28, 3), dtype=np.uint8), 8, axis=0), 8, axis=1)[:157, :221]
-    padded = Picture(pad_to_multiple(image, second.factor))
-    tiling = divide(padded.height, padded.width, 96, 16, 8, fades=True)
+    padded = LazyImage(pad_to_multiple(image, second.factor))
+    tiling = make_tiling(padded.height, padded.width, 96, 16, 8, blends=True)
     windows = []
     prior = second.conditions_in_tiles(padded, tiling, on_tile=lambda: windows.append(1))["prior"]
     whole = second.compiled_conditions(padded.window(slice(None)))["prior"]
@@ -190,7 +187,7 @@ def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
     plan = second.plan(second.settings())
     options = dict(margin=second.margin, samples=1, at_once=1, keep_samples=False, spread=False)
     tiling = choose_tiling(second, image, plan, max_memory=2 * 2**30, **options)
-    assert tiling.count > 1 and tiling.fade == second.margin == 64
+    assert tiling.count > 1 and tiling.blend == second.margin == 64
     assert tile_memory(second, tiling) < 2 * 2**30
     assert choose_tiling(second, image[:720, :1280], plan, max_memory=3 * 2**30, **options).count == 1
 
@@ -202,14 +199,14 @@ from icdpm.restoration import memory
 from icdpm.restoration.restore import restore
 from icdpm.models.config import config_from_json
 from icdpm.models.registry import build_model
-from icdpm.tiles.windows import divide
+from icdpm.diffusion.tiling import make_tiling
 system = build_model(config_from_json(sys.argv[1]))
 height, width = 384, 768
 image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 restore(system, image, system.settings())
 plan = system.plan(system.settings())
 expected = memory.held_memory(system, image, plan, 1, False, False, 1)
-expected += memory.tile_memory(system, divide(height, width, width, 0))
+expected += memory.tile_memory(system, make_tiling(height, width, width, 0))
 print(peak_memory(), expected)
 """
 

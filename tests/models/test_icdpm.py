@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
-from icdpm.diffusion.samplers import make_plan
+from icdpm.diffusion.samplers import make_sampling_schedule
 from icdpm.models.config import check_config, config_to_json
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
@@ -220,7 +220,7 @@ def test_average_follows_the_weights(micro_config, batch):
 
 def test_a_sample_follows_its_own_seed(micro_system, batch):
     system = micro_system
-    plan = make_plan("ancestral", 3, 0.9)
+    plan = make_sampling_schedule("ancestral", 3, 0.9)
     seeds = example_seeds([5, RandomDomain.RESTORATION], batch["index"])
 
     def sampled(rows):
@@ -237,5 +237,12 @@ def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_system, bat
     steps = []
     guidance = system.compiled_conditions(batch["blurry"])
     seeds = example_seeds([0, RandomDomain.RESTORATION], batch["index"])
-    sample(system, batch["blurry"], guidance, make_plan("ancestral", 7, 0.9), seeds, on_evaluation=lambda: steps.append(1))
+    sample(
+        system,
+        batch["blurry"],
+        guidance,
+        make_sampling_schedule("ancestral", 7, 0.9),
+        seeds,
+        on_evaluation=lambda: steps.append(1),
+    )
     assert len(steps) == 7

@@ -5,21 +5,19 @@ import pytest
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
-from icdpm.diffusion.samplers import make_plan
+from icdpm.diffusion.samplers import make_sampling_schedule
+from icdpm.diffusion.tiling import LazyImage, make_tiling
 from icdpm.images.values import to_values
 from icdpm.models.config import check_config
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample, sample_in_tiles
-from icdpm.tiles import strips
-from icdpm.tiles.picture import Picture
-from icdpm.tiles.windows import divide
 
 HEIGHT, WIDTH = 96, 126
 SEEDS = example_seeds([3, RandomDomain.RESTORATION], tf.range(2, dtype=tf.int64))
 PLANS = {
-    "ancestral": make_plan("ancestral", 5, 0.5),
-    "second order": make_plan("dpmpp_2m", 5, 0.5),
-    "second order with noise": make_plan("dpmpp_2m_sde", 5, 0.5),
+    "ancestral": make_sampling_schedule("ancestral", 5, 0.5),
+    "second order": make_sampling_schedule("dpmpp_2m", 5, 0.5),
+    "second order with noise": make_sampling_schedule("dpmpp_2m_sde", 5, 0.5),
 }
 
 
@@ -42,9 +40,9 @@ def whole(system, picture, plan):
 
 
 def tiled(system, picture, plan, tile, margin):
-    tiling = divide(HEIGHT, WIDTH, tile, margin, system.factor)
-    conditions = system.conditions_in_tiles(Picture(picture), tiling)
-    samples = sample_in_tiles(system, Picture(picture), conditions, plan, SEEDS, tiling)
+    tiling = make_tiling(HEIGHT, WIDTH, tile, margin, system.factor)
+    conditions = system.conditions_in_tiles(LazyImage(picture), tiling)
+    samples = sample_in_tiles(system, LazyImage(picture), conditions, plan, SEEDS, tiling)
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
 
@@ -75,7 +73,7 @@ def test_exact_margins_give_the_whole(block, blocks, guidance, config, picture):
 def test_strips_do_not_matter(config, picture, monkeypatch):
     system, plan = build_model(config), PLANS["second order with noise"]
     _, expected = tiled(system, picture, plan, 72, 8)
-    monkeypatch.setattr(strips, "_PIXELS", 7 * WIDTH)
+    monkeypatch.setattr("icdpm.diffusion.tiling.STRIP_PIXELS", 7 * WIDTH)
     _, samples = tiled(system, picture, plan, 72, 8)
     np.testing.assert_array_equal(samples, expected)
 
@@ -105,8 +103,8 @@ def test_every_guidance_can_be_tiled(config, fields):
     system = build_model(check_config(config))
     picture = np.random.default_rng(0).integers(0, 256, (720, 200, 3), dtype=np.uint8)
     tiles = []
-    tiling = divide(720, 200, 4 * system.factor, system.factor, system.factor)
-    guidance = system.conditions_in_tiles(Picture(picture), tiling, on_tile=lambda: tiles.append(1))
+    tiling = make_tiling(720, 200, 4 * system.factor, system.factor, system.factor)
+    guidance = system.conditions_in_tiles(LazyImage(picture), tiling, on_tile=lambda: tiles.append(1))
     expected = system.compiled_conditions(to_values(picture)[None])
     assert guidance.keys() == expected.keys() == set(map(str, config.guidance.scales))
     assert len(tiles) > len(guidance) or not guidance

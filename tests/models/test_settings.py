@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from icdpm.diffusion.choices import SCHEDULES
-from icdpm.diffusion.samplers import make_plan
+from icdpm.diffusion import SCHEDULES
+from icdpm.diffusion.samplers import make_sampling_schedule
 from icdpm.errors import IcdpmError
 from icdpm.models.icdpm import ICDPM
 from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings, with_preset
@@ -23,7 +23,7 @@ def test_the_config_decides_what_is_not_changed(system):
     assert system.settings() == SamplingSettings("ancestral", 3, 0.9)
     changed = system.settings(sampler="ddim", eta=0.3, steps=7, samples=None)
     assert changed == SamplingSettings("ddim", 7, 0.9, eta=0.3)
-    for part, expected in zip(system.plan(changed), make_plan("ddim", 7, 0.9, eta=0.3)):
+    for part, expected in zip(system.plan(changed), make_sampling_schedule("ddim", 7, 0.9, eta=0.3)):
         np.testing.assert_array_equal(part, expected)
 
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from icdpm.diffusion.samplers import make_plan
+from icdpm.diffusion.samplers import make_sampling_schedule
 from icdpm.errors import IcdpmError
 from icdpm.models.icdpm import ICDPM
 from icdpm.models.registry import build_model
@@ -24,7 +24,7 @@ def choose(micro_system):
         # A picture that takes no memory.
         image = np.broadcast_to(dtype(0), (height, width, 3))
         options = {"samples": 1, "at_once": 1, "keep_samples": False, "spread": False, **options}
-        plan = make_plan(sampler, 5, 0.5)
+        plan = make_sampling_schedule(sampler, 5, 0.5)
         return choose_tiling(system, image, plan, margin=16, max_memory=max_memory, **options)
 
     choose.system = system
@@ -44,7 +44,7 @@ def test_tiles_are_as_large_as_the_budget_allows(choose):
         assert tiling.count > 1 and tile_memory(choose.system, tiling) < budget - 0.9 * GIB
     assert areas == sorted(areas) and areas[-1] > 2 * areas[0]
     # A low picture has wider tiles than a square one.
-    assert choose(200, 120_000, 2 * GIB).longest > 2 * choose(4900, 4900, 2 * GIB).longest
+    assert choose(200, 120_000, 2 * GIB).longest_side > 2 * choose(4900, 4900, 2 * GIB).longest_side
 
 
 def test_what_is_asked_for_costs(choose):
@@ -63,7 +63,7 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
         choose(4000, 6000, GIB)
     said = r"a picture of 6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed; allow more"
     needed = int(re.match(said, str(error.value))[1])
-    assert choose(4000, 6000, needed * 2**20).longest <= 5 * 16  # whole MiB may fit a size more
+    assert choose(4000, 6000, needed * 2**20).longest_side <= 5 * 16  # whole MiB may fit a size more
     with pytest.raises(IcdpmError):
         choose(4000, 6000, (needed - 1) * 2**20)
     assert math.isclose(needed, 1300, rel_tol=0.1)

@@ -8,8 +8,10 @@ from icdpm.diffusion.parametrisations import (
     NoisePrediction,
     PreconditionedEstimatePrediction,
     PreconditionedNoisePrediction,
+    diffuse,
+    predicted_image,
+    predicted_noise,
 )
-from icdpm.diffusion.process import diffuse, predicted_image, predicted_noise
 
 LEVELS = np.array([1e-4, 0.1, 0.5, 0.99, 0.9999], np.float64)[:, None, None, None]
 
