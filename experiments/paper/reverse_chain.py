@@ -101,7 +101,7 @@ def priors_along_chain(system, blurry):
         priors.append(noisy)
         return system.denoiser(noisy, condition, step=step)
 
-    last = system.chain.follow(network, system._start_of_chain(1))
+    last = system.chain.sample(network, system._start_of_chain(1))
     return [*priors, last]
 
 
