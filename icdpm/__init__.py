@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing
 
 if typing.TYPE_CHECKING:
-    from icdpm.models.system import ImageRestorer
+    from icdpm.models.image_restorer import ImageRestorer
 
 __version__ = "0.1.0"
 

@@ -52,7 +52,7 @@ def deblur(folder, *arguments):
 def test_its_presets_are_its_own(restorer):
     chosen = {name: restorer.settings(name) for name in ("fast", "balanced")}
     assert chosen["balanced"].evaluations == 1  # more do not pay: results/presets.md
-    assert set(restorer.own_presets) == set(chosen)
+    assert set(restorer.measured_presets) == set(chosen)
     assert "not for this model" in (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
 
 

@@ -39,7 +39,7 @@ def count(config):
     system = build_model(config)
 
     def restored(blurry):
-        return system.denoise(blurry, blurry, None, system.conditions(blurry))
+        return system.denoise(blurry, blurry, None, system.encode_condition(blurry))
 
     chain = 0
     if system.condition_encoder is not None:

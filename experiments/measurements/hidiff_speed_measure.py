@@ -45,11 +45,12 @@ def main(whose, what, precision, height, width, repeats, reference, *changes):
 def _ours(system, what, pictures):
     import tensorflow as tf
 
-
     blurry, sharp = tf.constant(2.0 * pictures - 1.0)
     if what == "restore":
-        plan = system.plan(system.settings())
-        return lambda: sample(system, blurry, system.compiled_conditions(blurry), plan, tf.zeros([1, 2], tf.int64)).numpy()
+        plan = system.sampling_schedule(system.settings())
+        return lambda: sample(
+            system, blurry, system.compiled_encode_condition(blurry), plan, tf.zeros([1, 2], tf.int64)
+        ).numpy()
     system.compile()
     step = tf.function(functools.partial(take_step, system), autograph=False)
     batch = {"blurry": blurry, "sharp": sharp, "index": tf.range(BATCH, dtype=tf.int64)}

@@ -22,8 +22,10 @@ def measure_margins(system, photo, margins=None):
       (rows: {'margin', 'is_default', 'tiles', and for each of `settings_of(system)` its mean and its largest error, in 8-bit
       steps}, pictures of the first of them: {'whole', each margin: uint16}).
     """
-    default, factor = system.margin, system.factor
-    margins = margins or sorted({margin for margin in MARGINS if margin % factor == 0} | {default, system.reach or default})
+    default, factor = system.tile_overlap, system.size_multiple
+    margins = margins or sorted(
+        {margin for margin in MARGINS if margin % factor == 0} | {default, system.receptive_field_radius or default}
+    )
     deep = photo.astype(np.uint16) * 257
     settings = settings_of(system)
     whole = {name: restore(system, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}

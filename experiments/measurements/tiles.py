@@ -81,7 +81,7 @@ def _after_steps(settings):
 
 def _of_the_reach(system, rows):
     """What the default margin is of what the system sees, in words."""
-    if system.reach is None:
+    if system.receptive_field_radius is None:
         return f", over which tiles fade into each other: {system.title} sees all of a picture, and no margin gives the whole"
     return f", a fifth of the network's reach; {rows[-1]['margin']} pixels are all of it"
 

@@ -82,7 +82,7 @@ def _joined(runs, steps):
 
 
 def presets_in_words(folder):
-    """Which settings the model's presets stand for and why, by what was measured (`icdpm.models.own_presets`)."""
+    """Which settings the model's presets stand for and why, by what was measured (`icdpm.models.sampling_presets`)."""
     noted = json.loads(presets_file(folder).read_text())
     rows, pairs = noted["measured"]["rows"], noted["measured"]["pairs"]
     best = max(rows, key=lambda row: row["gain"])

@@ -12,7 +12,7 @@ from icdpm_experiments.results import without_home
 
 def settings_by_name(system):
     """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps, none of a system without presets)."""
-    presets = {f"--preset={name}": system.settings(name) for name in system.all_presets}
+    presets = {f"--preset={name}": system.settings(name) for name in system.sampling_presets}
     if not presets:
         return {"its answer": system.settings()}, {}
     paper = {"--preset=paper": presets.pop("--preset=paper")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from icdpm.evaluation.metric_selection import select_metrics
-from icdpm.models.stages import stages_of
+from icdpm.models.schedules import training_stages
 from icdpm_experiments.paper.table11 import count
 
 # TPU v3, which the paper trained on: one core's peak in bf16.
@@ -48,7 +48,7 @@ def hours(flops):
 
 def training_flops(config, flops_per_pixel):
     """Of training a config's model to its last step."""
-    pixels = sum((stage.stop - stage.start) * stage.batch * stage.crop**2 for stage in stages_of(config))
+    pixels = sum((stage.stop - stage.start) * stage.batch * stage.crop**2 for stage in training_stages(config))
     return _TRAINING * pixels * flops_per_pixel
 
 

@@ -29,7 +29,7 @@ class GuidancePictures(NamedTuple):
 def guidance_pictures(system, picture):
     """The GuidancePictures of a system and a blurry picture, uint8 [height, width, 3]; scales in rising order."""
     height, width = picture.shape[:2]
-    padded = tf.constant(pad_to_multiple(to_values(picture), system.factor)[None])
+    padded = tf.constant(pad_to_multiple(to_values(picture), system.size_multiple)[None])
 
     def unpadded(values, k):
         return values[0, : -(-height // 2**k), : -(-width // 2**k)].numpy()
@@ -37,7 +37,7 @@ def guidance_pictures(system, picture):
     def as_picture(values, k):
         return to_pixels(np.broadcast_to(unpadded(values, k), (*unpadded(values, k).shape[:2], 3)), picture)
 
-    guidance = {int(k): outputs for k, outputs in system.compiled_conditions(padded).items()}
+    guidance = {int(k): outputs for k, outputs in system.compiled_encode_condition(padded).items()}
     structure = {int(k): values for k, values in system.structure(padded).items()}
     scales = sorted(guidance)
     return GuidancePictures(

@@ -82,7 +82,7 @@ def outputs_along_chain(system, picture):
     Returns:
       ([z_T, …, z_0], float32 [1, tokens, width]; [the output with each, uint8 [height, width, 3]]).
     """
-    blurry = tf.constant(pad_to_multiple(to_values(picture), system.factor)[None])
+    blurry = tf.constant(pad_to_multiple(to_values(picture), system.size_multiple)[None])
     priors = priors_along_chain(system, blurry)
     height, width = picture.shape[:2]
     images = [system.denoise(None, blurry, None, {"prior": prior})[0, :height, :width].numpy() for prior in priors]

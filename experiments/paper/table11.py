@@ -23,7 +23,7 @@ def count(config):
     system = build_model(config)
 
     def step(x_gamma, blurry, gamma):
-        return system.denoise(x_gamma, blurry, gamma, system.conditions(blurry))
+        return system.denoise(x_gamma, blurry, gamma, system.encode_condition(blurry))
 
     image = tf.TensorSpec([1, 720, 1280, 3])
     parameters = int(sum(np.prod(variable.shape) for variable in system.trainable_variables))

@@ -5,7 +5,7 @@ import numpy as np
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.intervals import mean_with_interval
 from icdpm.evaluation.measure import measure_image
-from icdpm.models.own_presets import write_own_presets
+from icdpm.models.sampling_presets import write_presets
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.sweeping.metrics import available_metrics
 from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
@@ -74,7 +74,7 @@ def presets_of(rows):
 def measure_own_presets(system, pairs, journal, path):
     """Measures, and writes what follows to the file `path` of the model. Returns what `measured_gains` does."""
     rows = measured_gains(system, pairs, journal)
-    write_own_presets(path, presets_of(rows), {"pairs": len(pairs), "rows": rows})
+    write_presets(path, presets_of(rows), {"pairs": len(pairs), "rows": rows})
     return rows
 
 

@@ -106,9 +106,7 @@ def main(argv):
     photos, notices = selection.photos, selection.left_out
     samples, restore_jobs = _by_server() if FLAGS.server else _by_model()
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
-    jobs, failures = plan_jobs(
-        photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside
-    )
+    jobs, failures = plan_jobs(photos, FLAGS.output, FLAGS.format, FLAGS.overwrite, FLAGS.skip_existing, shard=shard, **beside)
     count = sum(shard.holds(photo.place) for photo in photos) if shard else len(photos)
     skipped = count - len(jobs) - len(failures)
     if jobs:
@@ -162,7 +160,7 @@ def _by_model():
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     if FLAGS.preset:
-        stands_for = system.all_presets[FLAGS.preset].as_flags
+        stands_for = system.sampling_presets[FLAGS.preset].as_flags
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)
     options = {"seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}
     return settings.samples, functools.partial(

@@ -40,7 +40,7 @@ flags.DEFINE_integer("seed", 0, "Seed of the samples: the same one gives the sam
 
 
 def given_changes():
-    """What the flags change of a model's settings, as `icdpm.models.system.ImageRestorer.settings` takes it."""
+    """What the flags change of a model's settings, as `icdpm.models.image_restorer.ImageRestorer.settings` takes it."""
     return {name: FLAGS[name].value for name in ("preset", *SETTINGS)}
 
 
@@ -53,6 +53,6 @@ def chosen_settings(system):
         settings = system.settings(**given_changes())
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
-    if FLAGS.preset and (warning := system.all_presets[FLAGS.preset].warning):
+    if FLAGS.preset and (warning := system.sampling_presets[FLAGS.preset].warning):
         print(f"warning: --preset={FLAGS.preset}: {warning}", file=sys.stderr)
     return settings

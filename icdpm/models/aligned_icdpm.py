@@ -19,7 +19,7 @@ class AlignedICDPM(ICDPM):
     """
 
     title = "an aligned icDPM"
-    wants_target = True
+    needs_target = True
     rules = ICDPM.rules | Rules(may_be_zero={"alignment.weight"})
 
     @classmethod
@@ -35,7 +35,7 @@ class AlignedICDPM(ICDPM):
         self.discriminators = {k: Discriminator(channels, f"discriminator_{k}") for k in self.guidance_networks}
 
     def build_networks(self, blank):
-        for k, (features, _) in self.conditions(blank).items():
+        for k, (features, _) in self.encode_condition(blank).items():
             self.discriminators[k](tf.cast(features, tf.float32))
         super().build_networks(blank)
 
@@ -60,7 +60,7 @@ class AlignedICDPM(ICDPM):
 
     def _features(self, blurry):
         """{k: h_k in float32}."""
-        return {k: tf.cast(features, tf.float32) for k, (features, _) in self.conditions(blurry).items()}
+        return {k: tf.cast(features, tf.float32) for k, (features, _) in self.encode_condition(blurry).items()}
 
 
 def _distance(logits, label):

@@ -8,7 +8,7 @@ import math
 import ml_collections
 
 from icdpm.errors import IcdpmError
-from icdpm.models.registry import system_class
+from icdpm.models.registry import model_class
 from icdpm.models.rules import Rules
 
 # The system of configs from before there was a choice.
@@ -29,7 +29,7 @@ def default_config(system=_FIRST_SYSTEM):
     """
     config = _common_config()
     config.system = system
-    system_class(system).add_fields(config)
+    model_class(system).add_fields(config)
     config.lock()
     return config
 
@@ -109,7 +109,7 @@ def check_config(config):
     """
     system = config.get("system", _FIRST_SYSTEM)
     checked = default_config(system)
-    rules = _COMMON_RULES | system_class(system).rules
+    rules = _COMMON_RULES | model_class(system).rules
     given = dict(_leaves(config))
     known = dict(_leaves(checked))
     for field, value in given.items():
@@ -204,9 +204,9 @@ def _check_together(config):
             raise IcdpmError(
                 f"a batch of {batch} (data) does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
             )
-    system = system_class(config.system)
+    system = model_class(config.system)
     system.check(config)
-    factor = system.size_factor(config)
+    factor = system.size_multiple_for(config)
     for field, crops in (("crop", [data.crop]), ("progressive_crops", data.progressive_crops)):
         if any(crop % factor for crop in crops):
             raise IcdpmError(f"the config field data.{field} is {data[field]}; it must be a multiple of {factor}")

@@ -3,12 +3,12 @@
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.models.diffusion_system import DiffusionSystem
+from icdpm.models.diffusion_model import DiffusionModel
 from icdpm.models.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
-class DvSR(DiffusionSystem):
+class DvSR(DiffusionModel):
     """An initial predictor g(y), and a denoiser that draws the residual x − g(y) by diffusion, conditioned on y.
 
     Both are UNets of the family of icDPM's denoiser, the predictor without noise level, and are trained jointly by the loss of
@@ -23,7 +23,7 @@ class DvSR(DiffusionSystem):
         "An initial predictor and a diffusion model that draws what is missing from its prediction (*Deblurring via Stochastic "
         "Refinement*, Whang et al., CVPR 2022)."
     )
-    rules = DiffusionSystem.rules | unet_rules("unet") | unet_rules("predictor")
+    rules = DiffusionModel.rules | unet_rules("unet") | unet_rules("predictor")
 
     @classmethod
     def add_fields(cls, config):
@@ -40,7 +40,7 @@ class DvSR(DiffusionSystem):
         check_unet(config, "predictor")
 
     @classmethod
-    def size_factor(cls, config):
+    def size_multiple_for(cls, config):
         return max(unet_factor(config.unet), unet_factor(config.predictor))
 
     def __init__(self, config, **options):
@@ -50,25 +50,25 @@ class DvSR(DiffusionSystem):
         self.unet = make_unet(config.unet, config.precision)
 
     @property
-    def reach(self):
-        return max(self.unet.reach, self.predictor.reach)
+    def receptive_field_radius(self):
+        return max(self.unet.receptive_field_radius, self.predictor.receptive_field_radius)
 
     @property
-    def margin(self):
+    def tile_overlap(self):
         networks = ((self.config.unet, self.unet), (self.config.predictor, self.predictor))
-        return max(tile_margin(fields, network.reach, self.factor) for fields, network in networks)
+        return max(tile_margin(fields, network.receptive_field_radius, self.size_multiple) for fields, network in networks)
 
     @property
     def bytes_per_pixel(self):
         return max(self.unet.bytes_per_pixel, self.predictor.bytes_per_pixel)
 
-    def conditions(self, blurry):
+    def encode_condition(self, blurry):
         output = self.predictor(blurry, None)
         return {"prediction": blurry + output if self.config.predictor.residual else output}
 
-    def pictures(self, conditions):
+    def intermediate_outputs(self, condition):
         """The initial prediction."""
-        return conditions
+        return condition
 
     def anchor(self, blurry, conditions):
         """g(y): what is diffused is the residual from it."""
@@ -82,4 +82,4 @@ class DvSR(DiffusionSystem):
 
     def compute_losses(self, batch, seeds, training):
         """One loss, which trains both networks."""
-        return {"noise": self.noise_loss(batch, self.conditions(batch["blurry"]), seeds, training)}
+        return {"noise": self.noise_loss(batch, self.encode_condition(batch["blurry"]), seeds, training)}

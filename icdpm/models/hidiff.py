@@ -9,8 +9,8 @@ from icdpm.diffusion.schedules import linear_betas, quadratic_betas
 from icdpm.diffusion.tiling import make_tiling, scale_slice
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
+from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.rules import Rules
-from icdpm.models.system import ImageRestorer
 from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.latent_encoder import LatentEncoder
@@ -120,8 +120,8 @@ class HIDiff(ImageRestorer):
             raise IcdpmError(f"the config field prior.side is {config.prior.side}; it must be even")
 
     @classmethod
-    def size_factor(cls, config):
-        return DeblurringTransformer.factor * config.transformer.patch
+    def size_multiple_for(cls, config):
+        return DeblurringTransformer.size_multiple * config.transformer.patch
 
     @classmethod
     def check_restores(cls, config):
@@ -183,8 +183,8 @@ class HIDiff(ImageRestorer):
         )
 
     @property
-    def margin(self):
-        return -(-_MARGIN // self.factor) * self.factor
+    def tile_overlap(self):
+        return -(-_MARGIN // self.size_multiple) * self.size_multiple
 
     @property
     def bytes_per_pixel(self):
@@ -212,7 +212,7 @@ class HIDiff(ImageRestorer):
         start = random.normal(tf.constant([self.config.seed, random.RandomDomain.RESTORATION], tf.int64), shape)
         return tf.repeat(start[None], count, axis=0)
 
-    def conditions(self, blurry):
+    def encode_condition(self, blurry):
         """The prior of the whole picture.
 
         Of the first stage, which has none without the sharp picture, it is that of a picture that was sharp already.
@@ -224,13 +224,13 @@ class HIDiff(ImageRestorer):
             return {"prior": self.encoded_prior(blurry, blurry)}
         return {"prior": self.diffused_prior(blurry, self._start_of_chain(tf.shape(blurry)[0]))}
 
-    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+    def encode_condition_in_tiles(self, picture, tiling, on_tile=lambda: None):
         """The prior of the whole picture, of windows of it that see all they depend on: the tiles' own do not."""
         if tiling.count == 1 or self.config.prior.source != "diffused":
-            return super().conditions_in_tiles(picture, tiling, on_tile)
+            return super().encode_condition_in_tiles(picture, tiling, on_tile)
         encoder = self.condition_encoder
-        patch, margin = encoder.patch, -(-encoder.reach // self.factor) * self.factor
-        windows = make_tiling(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.factor)
+        patch, margin = encoder.patch, -(-encoder.receptive_field_radius // self.size_multiple) * self.size_multiple
+        windows = make_tiling(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.size_multiple)
         pooled = 0.0
         for rows in windows.rows:
             for columns in windows.columns:
@@ -244,11 +244,11 @@ class HIDiff(ImageRestorer):
                 on_tile()
         return {"prior": self._follow_chain(encoder.tokens(pooled), self._start_of_chain(1))}
 
-    def conditions_of_pairs(self, batch):
+    def encode_pair_condition(self, batch):
         """With the sharp pictures for the first stage, as it is trained."""
         if self.config.prior.source == "encoded":
             return {"prior": self.encoded_prior(batch["blurry"], batch["sharp"])}
-        return super().conditions_of_pairs(batch)
+        return super().encode_pair_condition(batch)
 
     # Restoring.
 

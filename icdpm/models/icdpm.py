@@ -7,10 +7,10 @@ from icdpm.diffusion import random
 from icdpm.diffusion.tiling import RowStrips, make_tiling, split_rows
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
-from icdpm.models.diffusion_system import FIRST_FREE_PURPOSE, DiffusionSystem
+from icdpm.models.diffusion_model import FIRST_FREE_PURPOSE, DiffusionModel
 from icdpm.models.keras_model import images_of
-from icdpm.models.ramps import linear_ramp
 from icdpm.models.rules import Rules
+from icdpm.models.schedules import linear_ramp
 from icdpm.models.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.naf_guidance import NAFGuidanceNetwork
@@ -23,7 +23,7 @@ _INFERENCE = 4
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
-class ICDPM(DiffusionSystem):
+class ICDPM(DiffusionModel):
     """A denoising UNet whose encoder is told the scene's coarse structure by guidance networks.
 
     Its conditions are {'k': (h_k [batch, height/2^k, width/2^k, channels], regression output in [−1, 1] at that size)}.
@@ -35,7 +35,7 @@ class ICDPM(DiffusionSystem):
         "(*Multiscale Structure Guided Diffusion for Image Deblurring*, Ren et al., arXiv 2212.01789)."
     )
     rules = (
-        DiffusionSystem.rules
+        DiffusionModel.rules
         | unet_rules("unet")
         | Rules(
             choices={
@@ -89,7 +89,7 @@ class ICDPM(DiffusionSystem):
             raise IcdpmError("with guidance.route 'input' the config field guidance.scales must hold one scale")
 
     @classmethod
-    def size_factor(cls, config):
+    def size_multiple_for(cls, config):
         return max([unet_factor(config.unet), *(2**k for k in config.guidance.scales)])
 
     def __init__(self, config, **options):
@@ -116,13 +116,13 @@ class ICDPM(DiffusionSystem):
     # Its size.
 
     @property
-    def reach(self):
-        """That of the UNet, guidance aside: `conditions_in_tiles` has margins of its own."""
-        return -(-self.unet.reach // self.factor) * self.factor
+    def receptive_field_radius(self):
+        """That of the UNet, guidance aside: `encode_condition_in_tiles` has margins of its own."""
+        return -(-self.unet.receptive_field_radius // self.size_multiple) * self.size_multiple
 
     @property
-    def margin(self):
-        return tile_margin(self.config.unet, self.reach, self.factor)
+    def tile_overlap(self):
+        return tile_margin(self.config.unet, self.receptive_field_radius, self.size_multiple)
 
     @property
     def bytes_per_pixel(self):
@@ -137,7 +137,7 @@ class ICDPM(DiffusionSystem):
             images = tf.image.rgb_to_grayscale(images)
         return {str(k): average_pool(images, 2**k) for k in self.config.guidance.scales}
 
-    def conditions(self, blurry, seeds=None):
+    def encode_condition(self, blurry, seeds=None):
         """What the denoiser is told of the scene; it does not depend on the noise level: once for each image.
 
         Args:
@@ -173,12 +173,12 @@ class ICDPM(DiffusionSystem):
         seed = tf.constant([[self.config.seed, _INFERENCE]], tf.int64)
         return self.config.guidance.noise_std * random.sampling_noise(seed, _GUIDANCE + scale, shape, first, last)
 
-    def pictures(self, conditions):
+    def intermediate_outputs(self, condition):
         """What the guidance networks regress."""
-        return {f"guidance_{k}": conditions[k][1] for k in sorted(conditions, key=int)}
+        return {f"guidance_{k}": condition[k][1] for k in sorted(condition, key=int)}
 
     @property
-    def has_pictures(self):
+    def has_intermediate_outputs(self):
         return bool(self.guidance_networks)
 
     def build(self, input_shape=None):
@@ -192,9 +192,9 @@ class ICDPM(DiffusionSystem):
             for k, network in self.guidance_networks.items()
         }
 
-    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
+    def encode_condition_in_tiles(self, picture, tiling, on_tile=lambda: None):
         """As of `ImageRestorer`, but exact: at low resolution margins of all of the networks' reach cost little."""
-        height, width, factor = picture.height, picture.width, self.factor
+        height, width, factor = picture.height, picture.width, self.size_multiple
         structures = {}
         for rows in split_rows(slice(0, height // factor), width * factor):
             values = picture.window(slice(rows.start * factor, rows.stop * factor))
@@ -208,7 +208,7 @@ class ICDPM(DiffusionSystem):
         guidance = {}
         for k in list(structures):
             network, structure = self.guidance_networks[k], tf.concat(structures.pop(k), axis=1)
-            tiles = make_tiling(*structure.shape[1:3], max(tiling.longest_side // 2, 4 * network.reach), network.reach)
+            tiles = make_tiling(*structure.shape[1:3], max(tiling.longest_side // 2, 4 * network.receptive_field_radius), network.receptive_field_radius)
             guidance[k] = (RowStrips(2 ** int(k)), RowStrips(2 ** int(k)))
             for rows in tiles.rows:
                 cores = []
@@ -241,7 +241,7 @@ class ICDPM(DiffusionSystem):
 
     def compute_losses(self, batch, seeds, training):
         """The two losses of §3.3: guidance, the mean squared error averaged over the scales (0 if unguided), and noise."""
-        conditions = self.conditions(batch["blurry"], seeds if training else None)
+        conditions = self.encode_condition(batch["blurry"], seeds if training else None)
         return {
             "guidance": self.guidance_loss(batch, conditions),
             "noise": self.noise_loss(batch, conditions, seeds, training),

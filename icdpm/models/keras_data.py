@@ -19,13 +19,13 @@ def to_values(images):
     return tf.cast(images, tf.float32) / 127.5 - 1.0 if images.dtype == tf.uint8 else tf.cast(images, tf.float32)
 
 
-def as_batch(data, factor: int, wants_target: bool) -> dict:
+def as_batch(data, factor: int, needs_target: bool) -> dict:
     """Returns {'blurry', 'sharp', …} as a step takes it.
 
     Args:
       data: (blurry, sharp) or a dict with both; images [batch, height, width, 3], uint8 or float in [−1, 1].
       factor: images whose sides are not known to be divisible by it are padded by reflection.
-      wants_target: whether 'target' is needed.
+      needs_target: whether 'target' is needed.
 
     Raises:
       IcdpmError: there is no sharp image, or no target.
@@ -34,7 +34,7 @@ def as_batch(data, factor: int, wants_target: bool) -> dict:
     if not isinstance(data, dict):
         data = dict(zip(("blurry", "sharp"), data if isinstance(data, (tuple, list)) else [data]))
     batch = dict(data)
-    wanted = ("blurry", "sharp", "target") if wants_target else ("blurry", "sharp")
+    wanted = ("blurry", "sharp", "target") if needs_target else ("blurry", "sharp")
     missing = [name for name in wanted if batch.get(name) is None]
     if missing:
         raise IcdpmError(

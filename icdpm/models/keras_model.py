@@ -23,7 +23,7 @@ from icdpm.networks.resampling import reflect_pad_to_multiple
 class PairModel(keras.Model):
     """Keras model that is trained on pairs (blurry, sharp) and whose call restores blurry images.
 
-    It is the Keras side of `icdpm.models.system.ImageRestorer`, whose other methods it uses.
+    It is the Keras side of `icdpm.models.image_restorer.ImageRestorer`, whose other methods it uses.
 
     Moving averages: `compile()` without an optimizer takes the config's own (`AveragedAdam`), which keeps an exponential moving
     average of the weights. `evaluate` (also within `fit`), `predict`, `save` and `save_weights` use the averages in place of
@@ -32,7 +32,7 @@ class PairModel(keras.Model):
 
     Args:
       config: a ConfigDict, or the nested dict of `get_config`.
-      own_presets: {name: Preset} that were measured for this very model; they replace those of its kind.
+      measured_presets: {name: Preset} that were measured for this very model; they replace those of its kind.
       name: of the Keras model.
 
     Attributes:
@@ -41,11 +41,11 @@ class PairModel(keras.Model):
 
     distribute_reduction_method = "first"
 
-    def __init__(self, config, own_presets=None, name=None):
+    def __init__(self, config, measured_presets=None, name=None):
         config = check_config(config)
         super().__init__(name=name, dtype=config.precision, autocast=False)
         self.config = config
-        self.own_presets = own_presets or {}
+        self.measured_presets = measured_presets or {}
         self._logs = keras_data.LossTrackers(self.loss_names)
         self._fitting = False
 
@@ -58,21 +58,21 @@ class PairModel(keras.Model):
         if self.built:
             return
         self._process = os.getpid()
-        blank = tf.zeros([1, self.factor, self.factor, 3])
+        blank = tf.zeros([1, self.size_multiple, self.size_multiple, 3])
         with initial_weights(self.config.seed):
             self.build_networks(blank)
-            conditions = self.conditions(blank)
+            conditions = self.encode_condition(blank)
         # None in place of a condition that is no map.
         self.condition_maps = tuple(
-            (self.factor // x.shape[1], x.shape[-1], x.dtype) if x.shape.rank == 4 else None
+            (self.size_multiple // x.shape[1], x.shape[-1], x.dtype) if x.shape.rank == 4 else None
             for x in tf.nest.flatten(conditions)
         )
         images = images_of(3)
         specs = [images, images, tf.TensorSpec([None]), tf.nest.map_structure(_any_number_of, conditions)]
-        self.compiled_conditions = tf.function(self.conditions, input_signature=[images], autograph=False)
+        self.compiled_encode_condition = tf.function(self.encode_condition, input_signature=[images], autograph=False)
         self.compiled_denoise = tf.function(self.denoise, input_signature=specs, autograph=False)
         # Of `call` and `test_step`; plans cannot be made within graphs.
-        self._plan, self._one_evaluation = map(self.plan, (self.settings(), self.one_evaluation_settings()))
+        self._plan, self._one_evaluation = map(self.sampling_schedule, (self.settings(), self.one_evaluation_settings()))
         self.built = True
 
     @tf.autograph.experimental.do_not_convert
@@ -90,8 +90,8 @@ class PairModel(keras.Model):
         return self._restored(keras_data.to_values(blurry), self._plan)
 
     def _restored(self, blurry, plan, conditions=None):
-        padded = reflect_pad_to_multiple(blurry, self.factor)
-        conditions = self.compiled_conditions(padded) if conditions is None else conditions
+        padded = reflect_pad_to_multiple(blurry, self.size_multiple)
+        conditions = self.compiled_encode_condition(padded) if conditions is None else conditions
         seed = example_seeds([self.config.seed, RandomDomain.RESTORATION], tf.zeros([1], tf.int64))
         seeds = tf.repeat(seed, tf.shape(blurry)[0], axis=0)
         restored = sample_in_graph(self, padded, conditions, plan, seeds)
@@ -121,16 +121,16 @@ class PairModel(keras.Model):
         Returns:
           {name: mean over the epoch so far}: 'loss' and each loss as NAME_loss.
         """
-        batch = keras_data.numbered(keras_data.as_batch(data, self.factor, self.wants_target), self.optimizer.iterations)
+        batch = keras_data.numbered(keras_data.as_batch(data, self.size_multiple, self.needs_target), self.optimizer.iterations)
         return self._logs.update(take_step(self, batch))
 
     def test_step(self, data):
         """Computes the losses of pairs, as `train_step` does, and the PSNR in dB of a restoration by one evaluation."""
-        batch = keras_data.numbered(keras_data.as_batch(data, self.factor, self.wants_target), 0)
+        batch = keras_data.numbered(keras_data.as_batch(data, self.size_multiple, self.needs_target), 0)
         losses = validation_losses(self, batch)
         weights = self.loss_weights(tf.constant(2**62, tf.int64))
         total = tf.add_n([loss * weights.get(name[: -len("_loss")], 1.0) for name, loss in losses.items()])
-        restored = self._restored(batch["blurry"], self._one_evaluation, self.conditions_of_pairs(batch))
+        restored = self._restored(batch["blurry"], self._one_evaluation, self.encode_pair_condition(batch))
         psnr = keras_data.mean_psnr(restored, batch["sharp"])
         return self._logs.update(keras_data.replica_means({"loss": total, **losses, "psnr": psnr}))
 
@@ -208,14 +208,14 @@ class PairModel(keras.Model):
 
     def get_config(self):
         """Returns the config and the presets as nested dicts that JSON can hold."""
-        presets = {name: preset.get_config() for name, preset in self.own_presets.items()}
-        return {"name": self.name, "config": self.config.to_dict(), "own_presets": presets}
+        presets = {name: preset.get_config() for name, preset in self.measured_presets.items()}
+        return {"name": self.name, "config": self.config.to_dict(), "measured_presets": presets}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Builds the model of a dict of `get_config`, with new weights."""
-        presets = {name: Preset(**preset) for name, preset in config.get("own_presets", {}).items()}
-        model = cls(config["config"], own_presets=presets, name=config.get("name"))
+        presets = {name: Preset(**preset) for name, preset in config.get("measured_presets", {}).items()}
+        model = cls(config["config"], measured_presets=presets, name=config.get("name"))
         model.build()
         return model
 

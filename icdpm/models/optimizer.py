@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 from icdpm.keras import keras, optimizer_arguments, tf_variable
-from icdpm.models.ramps import linear_ramp
+from icdpm.models.schedules import linear_ramp
 
 _NOT_LOADED = -1.0
 _ADAM_EPSILON, _ADAMW_EPSILON = 1e-7, 1e-8  # assumed: the defaults of Keras' Adam and of PyTorch's AdamW
@@ -101,9 +101,7 @@ class AveragedAdam(keras.optimizers.Optimizer):
         if self.weights_to_train is not None:
             return
         super().build(variables)
-        kinds = {
-            kind: [self.add_variable_from_reference(each, kind) for each in variables] for kind in ("m", "v", "average")
-        }
+        kinds = {kind: [self.add_variable_from_reference(each, kind) for each in variables] for kind in ("m", "v", "average")}
         flag = tf.Variable(0.0, trainable=False, name="reference")
         self._in_use = self.add_variable_from_reference(flag, "averages_in_use")
         self.weights_to_train = [tf_variable(each) for each in variables]

@@ -15,11 +15,11 @@ SYSTEMS = {
 }
 
 
-def system_class(name):
+def model_class(name):
     """The class of a system.
 
     Args:
-      name: one of `SYSTEMS`, or package.module:Class of anybody's `icdpm.models.system.ImageRestorer`.
+      name: one of `SYSTEMS`, or package.module:Class of anybody's `icdpm.models.image_restorer.ImageRestorer`.
 
     Raises:
       IcdpmError: there is no such system, or its module fails.
@@ -32,10 +32,10 @@ def system_class(name):
     except (ImportError, AttributeError, ValueError) as error:
         raise IcdpmError(f"the system {name} cannot be imported ({error}); is its package installed?") from error
     # Not at the top: systems are made of configs, which look here what they are of.
-    from icdpm.models.system import ImageRestorer
+    from icdpm.models.image_restorer import ImageRestorer
 
     if not isinstance(found, type) or not issubclass(found, ImageRestorer):
-        raise IcdpmError(f"the system {name} is not a class of icdpm.models.system.ImageRestorer")
+        raise IcdpmError(f"the system {name} is not a class of icdpm.models.image_restorer.ImageRestorer")
     return found
 
 
@@ -46,7 +46,7 @@ def build_model(config):
       IcdpmError: the machine cannot hold it.
     """
     try:
-        model = system_class(config.system)(config)
+        model = model_class(config.system)(config)
         model.build()
         return model
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -55,4 +55,4 @@ def build_model(config):
 
 def settings_of(config, preset=None, **changes):
     """The settings of a restoration by a model of a config (`ImageRestorer.settings_of`); no model is made for it."""
-    return system_class(config.system).settings_of(config, preset, **changes)
+    return model_class(config.system).settings_of(config, preset, **changes)

@@ -4,8 +4,8 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.rules import Rules
-from icdpm.models.system import ImageRestorer
 from icdpm.models.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
@@ -31,7 +31,7 @@ class Regression(ImageRestorer):
         check_unet(config, "unet")
 
     @classmethod
-    def size_factor(cls, config):
+    def size_multiple_for(cls, config):
         return unet_factor(config.unet)
 
     def __init__(self, config, **options):
@@ -40,12 +40,12 @@ class Regression(ImageRestorer):
         self.unet = make_unet(config.unet, config.precision, embedded=False)
 
     @property
-    def reach(self):
-        return self.unet.reach
+    def receptive_field_radius(self):
+        return self.unet.receptive_field_radius
 
     @property
-    def margin(self):
-        return tile_margin(self.config.unet, self.reach, self.factor)
+    def tile_overlap(self):
+        return tile_margin(self.config.unet, self.receptive_field_radius, self.size_multiple)
 
     @property
     def bytes_per_pixel(self):

@@ -14,9 +14,9 @@ def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, l
 
     Args:
       model: a built `ImageRestorer`.
-      blurry: float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `model.factor`.
-      conditions: the result of `model.compiled_conditions(blurry)`.
-      plan: the result of `model.plan`.
+      blurry: float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `model.size_multiple`.
+      conditions: the result of `model.compiled_encode_condition(blurry)`.
+      plan: the result of `model.sampling_schedule`.
       seeds: int64 [batch, 2]; the noise of an image follows from its own seed, independently of the batch.
       on_evaluation: function without arguments that is called after each evaluation of the network.
       loop: `icdpm.diffusion.sampling_loops.run_sampling_loop`, or in graphs `run_sampling_loop_in_graph`.
@@ -49,11 +49,11 @@ def sample_in_tiles(model, picture, conditions, plan, seeds, tiling, on_tile=lam
 
     Args:
       model: a built `ImageRestorer`.
-      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.factor`.
-      conditions: the result of `model.conditions_in_tiles`.
-      plan: the result of `model.plan`.
+      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.size_multiple`.
+      conditions: the result of `model.encode_condition_in_tiles`.
+      plan: the result of `model.sampling_schedule`.
       seeds: int64 [samples, 2], one for each sample.
-      tiling: an `icdpm.diffusion.tiling.Tiling` of the image, at multiples of `model.factor`.
+      tiling: an `icdpm.diffusion.tiling.Tiling` of the image, at multiples of `model.size_multiple`.
       on_tile: function without arguments that is called after each evaluation of the network.
 
     Returns:
@@ -87,20 +87,20 @@ def sample_in_tiles(model, picture, conditions, plan, seeds, tiling, on_tile=lam
         gamma = tf.cast(plan.gammas[-1], tf.float32)
         return model.start(lambda: noise(plan.steps, rows), blurry, lambda: conditions_at(rows), gamma)
 
-    return run_sampling_loop_in_tiles(denoise, start, noise, plan, tiling, model.factor)
+    return run_sampling_loop_in_tiles(denoise, start, noise, plan, tiling, model.size_multiple)
 
 
-def conditions_in_tiles(model, picture, tiling, on_tile=lambda: None):
+def encode_condition_in_tiles(model, picture, tiling, on_tile=lambda: None):
     """Computes the conditions of a large image tile by tile.
 
     Args:
       model: a built `ImageRestorer`.
-      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.factor`.
+      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.size_multiple`.
       tiling: an `icdpm.diffusion.tiling.Tiling` of it.
       on_tile: function without arguments that is called after each tile.
 
     Returns:
-      The nest of `model.conditions`, with RowStrips of the whole image in place of maps.
+      The nest of `model.encode_condition`, with RowStrips of the whole image in place of maps.
     """
     if not model.condition_maps:
         return {}
@@ -108,7 +108,7 @@ def conditions_in_tiles(model, picture, tiling, on_tile=lambda: None):
     for rows in tiling.rows:
         cores = []
         for columns in tiling.columns:
-            conditions = model.compiled_conditions(picture.window(rows.extent, columns.extent))
+            conditions = model.compiled_encode_condition(picture.window(rows.extent, columns.extent))
             values = tf.nest.flatten(conditions)
             cores.append(
                 [
@@ -124,8 +124,8 @@ def conditions_in_tiles(model, picture, tiling, on_tile=lambda: None):
     return tf.nest.pack_sequence_as(conditions, [maps.get(number, value) for number, value in enumerate(values)])
 
 
-def unpadded_pictures(model, conditions, padded, height, width):
-    """Returns `model.pictures` without what images were padded by.
+def unpadded_intermediate_outputs(model, conditions, padded, height, width):
+    """Returns `model.intermediate_outputs` without what images were padded by.
 
     Args:
       model: a built `ImageRestorer`.
@@ -134,7 +134,7 @@ def unpadded_pictures(model, conditions, padded, height, width):
       height, width: the size of the images before padding.
     """
     pictures = {}
-    for name, values in model.pictures(conditions).items():
+    for name, values in model.intermediate_outputs(conditions).items():
         scale = padded // tf.shape(values)[1]
         pictures[name] = values[:, : -(-height // scale), : -(-width // scale)]
     return pictures

@@ -167,7 +167,7 @@ class Preset:
         return " ".join(f"--{name}={value}" for name, value in self.changes.items())
 
 
-# Of systems that draw samples; a model may have its own in their place (`icdpm.models.own_presets`). None takes out drift of
+# Of diffusion models; a model may have its own in their place (`icdpm.models.sampling_presets`). None takes out drift of
 # colour (`icdpm.images.drift`): where there is next to none it costs up to 0.1 dB PSNR.
 SAMPLING_PRESETS = {
     "fast": Preset(

@@ -2,7 +2,7 @@
 
 WORKDIR/config.json                           the config of the run
 WORKDIR/data.json                             what it was trained and validated on, in words
-WORKDIR/presets.json                          presets that are its own, where they were measured (`own_presets`)
+WORKDIR/presets.json                          presets that are its own, where they were measured (`measured_presets`)
 WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name (in a bucket: as soon as it has weights.npz)
     weights.npz                               the averaged (EMA) weights: all that restoring needs; written last
     state.npz                                 weights, averages, optimizer and step: all that training needs
@@ -15,8 +15,8 @@ import re
 
 from icdpm.errors import IcdpmError
 from icdpm.models.config import config_from_json
-from icdpm.models.own_presets import read_own_presets
-from icdpm.models.registry import build_model, system_class
+from icdpm.models.registry import build_model, model_class
+from icdpm.models.sampling_presets import read_presets
 from icdpm.models.weights import load_weights
 from icdpm.networks.layers import zero_weights
 from icdpm.storage import is_remote, or_closed, storage_path
@@ -146,13 +146,13 @@ def load(workdir, checkpoint="latest", precision=None):
     if not path.is_file():
         raise IcdpmError(f"there is no {path}, which holds the averaged (EMA) weights; copy all of the checkpoint")
     config = read_config(workdir)
-    system_class(config.system).check_restores(config)
+    model_class(config.system).check_restores(config)
     if precision is not None:
         config.precision = precision
     with zero_weights():
         system = build_model(config)
     load_weights(path, system)
-    system.own_presets = read_own_presets(presets_file(workdir), system)
+    system.measured_presets = read_presets(presets_file(workdir), system)
     return system
 
 

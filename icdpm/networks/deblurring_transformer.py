@@ -89,13 +89,11 @@ class DeblurringTransformer(Network):
         self.up = [convolution(2 * widths[index + 1], 3, dtype, f"up_{index}") for index in range(3)]
         # None at the first level, whose features stay as wide as both together.
         self.reduce = [None, *(convolution(widths[index], 1, dtype, f"reduce_{index}") for index in (1, 2))]
-        self.decoder = [
-            level(index, max(widths[index], 2 * channels), blocks[index], f"decoder_{index}") for index in range(3)
-        ]
+        self.decoder = [level(index, max(widths[index], 2 * channels), blocks[index], f"decoder_{index}") for index in range(3)]
         self.refinement = level(0, 2 * channels, refinement_blocks, "refinement")
         self.head = convolution(3 * patch**2, 3, "float32", "head", zero=zero_last)
 
-    factor = 8  # height and width, in patches, must be divisible by this
+    size_multiple = 8  # height and width, in patches, must be divisible by this
 
     @property
     def bytes_per_pixel(self):

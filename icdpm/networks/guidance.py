@@ -49,7 +49,7 @@ class GuidanceNetwork(Network):
         self.regression = convolution(outputs, 3, "float32", "regression")
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         """How many pixels of its input beyond a window the outputs within it depend on."""
         return 2 + 2 * (len(self.encoder) + len(self.middle) + len(self.decoder))
 

@@ -71,7 +71,7 @@ class LatentEncoder(Network):
     patch = _PATCH  # pixels to a side of what is one pixel of the features
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         """How many pixels beyond a window its features depend on."""
         return _PATCH * (1 + len(self.blocks) + len(self.last))
 

@@ -68,7 +68,7 @@ class NAFBlock(Block):
       zero_last: whether the scales of both branches start at zero, so that the block starts as its skip.
     """
 
-    reach = 1  # pixels to each side that an output depends on
+    receptive_field_radius = 1  # pixels to each side that an output depends on
 
     def __init__(self, filters, dtype, name, *, embedded=False, guided=False, dropout=0.0, zero_last=True):
         super().__init__(name=name, dtype=dtype)

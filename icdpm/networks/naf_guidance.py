@@ -31,9 +31,9 @@ class NAFGuidanceNetwork(Network):
         self.regression = convolution(outputs, 3, "float32", "regression")
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         """How many pixels of its input beyond a window the outputs within it depend on."""
-        return 2 + NAFBlock.reach * len(self.blocks)
+        return 2 + NAFBlock.receptive_field_radius * len(self.blocks)
 
     @property
     def bytes_per_pixel(self):

@@ -92,26 +92,26 @@ class NAFUNet(Network):
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
-    def factor(self):
+    def size_multiple(self):
         """Height and width must be divisible by this."""
         return self.patch * 2 ** len(self.down)
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         """How many pixels beyond a window the output within it depends on; windows that begin and end at multiples of
         `factor`. A multiple of `factor` itself.
 
         Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
         """
-        reach = 1  # the head
+        radius = 1  # the head
         for count in self.decoder_counts:
-            reach = -(-(reach + NAFBlock.reach * count) // 2)
+            radius = -(-(radius + NAFBlock.receptive_field_radius * count) // 2)
         for level, count in reversed(list(enumerate(self.encoder_counts))):
-            reach += NAFBlock.reach * count
+            radius += NAFBlock.receptive_field_radius * count
             if level > 0:
-                reach *= 2
-        reach = self.patch * (reach + 1)  # the stem
-        return -(-reach // self.factor) * self.factor
+                radius *= 2
+        radius = self.patch * (radius + 1)  # the stem
+        return -(-radius // self.size_multiple) * self.size_multiple
 
     @property
     def bytes_per_pixel(self):

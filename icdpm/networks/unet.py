@@ -93,30 +93,30 @@ class UNet(Network):
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
-    def factor(self):
+    def size_multiple(self):
         """Height and width must be divisible by this."""
         return self.patch * 2 ** len(self.down)
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         """How many pixels beyond a window the output within it depends on; windows that begin and end at multiples of
         `factor`. A multiple of `factor` itself.
 
         Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
         """
-        reach = 1  # the head
+        radius = 1  # the head
         levels, count = range(len(self.down) + 1), self.blocks_per_level
         for level in levels:
             if level > 0:
-                reach = -(-(reach + 2) // 2)  # both convolutions of `up` lie above the level
-            reach += 2 * (count + 1)
-        reach += 2 * len(self.middle)
+                radius = -(-(radius + 2) // 2)  # both convolutions of `up` lie above the level
+            radius += 2 * (count + 1)
+        radius += 2 * len(self.middle)
         for level in reversed(levels):
-            reach += 2 * count
+            radius += 2 * count
             if level > 0:
-                reach = 2 * (reach + 2)  # both convolutions of `down` lie at the level
-        reach = self.patch * (reach + 1)  # the stem
-        return -(-reach // self.factor) * self.factor
+                radius = 2 * (radius + 2)  # both convolutions of `down` lie at the level
+        radius = self.patch * (radius + 1)  # the stem
+        return -(-radius // self.size_multiple) * self.size_multiple
 
     @property
     def bytes_per_pixel(self):

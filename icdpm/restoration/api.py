@@ -28,13 +28,13 @@ def restore_any(
     on_step=None,
     **changes,
 ):
-    """Restores an image file or an array; see `icdpm.models.system.ImageRestorer.restore` and `.sample`.
+    """Restores an image file or an array; see `icdpm.models.image_restorer.ImageRestorer.restore` and `.sample`.
 
     Returns:
       An `icdpm.restoration.result.Restored` whose arrays are of the image's kind.
     """
     settings = model.settings(preset, **changes)
-    if preset and (warning := model.all_presets[preset].warning):
+    if preset and (warning := model.sampling_presets[preset].warning):
         warnings.warn(f"preset {preset!r}: {warning}", stacklevel=4)
     if spread and settings.samples < 2:
         raise IcdpmError("one sample has no spread; ask for two or more, as in samples=8")

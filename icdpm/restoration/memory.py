@@ -44,16 +44,16 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
     Raises:
       NotEnoughMemory: no tiles are small enough.
     """
-    height, width = (side + -side % system.factor for side in image.shape[:2])
+    height, width = (side + -side % system.size_multiple for side in image.shape[:2])
     held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
-    fades = system.reach is None
-    tiling = make_tiling(height, width, max(height, width), 0, system.factor)
+    fades = system.receptive_field_radius is None
+    tiling = make_tiling(height, width, max(height, width), 0, system.size_multiple)
     needed = held_with(at_once) + at_once * tile_memory(system, tiling)
     if needed <= max_memory:
         return tiling
     held = held_with(1)
-    for side in [max(height, width)] if margin is None else _sides(height, width, margin, system.factor):
-        tiling = make_tiling(height, width, side, margin or 0, system.factor, fades)
+    for side in [max(height, width)] if margin is None else _sides(height, width, margin, system.size_multiple):
+        tiling = make_tiling(height, width, side, margin or 0, system.size_multiple, fades)
         needed = held + tile_memory(system, tiling)
         if needed <= max_memory:
             return tiling

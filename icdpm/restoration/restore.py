@@ -11,7 +11,7 @@ from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.tiling import LazyImage, RowStrips, make_tiling, split_rows
 from icdpm.errors import IcdpmError
 from icdpm.images.values import to_channels, to_levels
-from icdpm.models.sampling import sample_in_tiles, unpadded_pictures
+from icdpm.models.sampling import sample_in_tiles, unpadded_intermediate_outputs
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
 from icdpm.restoration.moments import Moments
 from icdpm.restoration.pixels import pad_to_multiple
@@ -56,11 +56,11 @@ def restore(
       image: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width], of any size.
       settings: of `system.settings`.
       seed: a whole number.
-      tile: longest side of the tiles that the network sees at once, in pixels, a multiple of `system.factor`; None: what
+      tile: longest side of the tiles that the network sees at once, in pixels, a multiple of `system.size_multiple`; None: what
         `max_memory` allows, the whole picture if it can be.
       margin: how much of a tile, at least, lies around the pixels that are taken from it, in pixels, rounded up to a multiple
-        of `system.factor`; None: `system.margin`. With `system.reach` the result is that of the whole picture; of a system
-        without one tiles are near to it, and a notice says so.
+        of `system.size_multiple`; None: `system.tile_overlap`. With `system.receptive_field_radius` the result is that of the
+        whole picture; of a system without one tiles are near to it, and a notice says so.
       max_memory: what the process may hold at its peak, in bytes (`icdpm.restoration.memory`). It decides the tiles only
         where `tile` does not.
       keep_samples: whether each sample is wanted.
@@ -83,8 +83,8 @@ def restore(
         raise IcdpmError("one sample has no spread; draw two or more")
     report = on_step or (lambda _: None)
     height, width = image.shape[:2]
-    plan = system.plan(settings)
-    picture = LazyImage(pad_to_multiple(image, system.factor))
+    plan = system.sampling_schedule(settings)
+    picture = LazyImage(pad_to_multiple(image, system.size_multiple))
     at_once = min(samples, max(1, PIXELS_AT_ONCE // (picture.height * picture.width)))
     if tile is None:
         tiling = choose_tiling(
@@ -101,20 +101,20 @@ def restore(
     else:
         _check_tile(system, tile, margin)
         tiling = make_tiling(
-            picture.height, picture.width, tile, _margin(system, margin), system.factor, blends=system.reach is None
+            picture.height, picture.width, tile, _margin(system, margin), system.size_multiple, blends=system.receptive_field_radius is None
         )
     notices = ()
     if tiling.count > 1:
         at_once = 1
-        if system.reach is None:
+        if system.receptive_field_radius is None:
             notices = (_parted(system, tiling),)
 
-    conditions = system.conditions_in_tiles(picture, tiling, on_tile=lambda: report(0))
+    conditions = system.encode_condition_in_tiles(picture, tiling, on_tile=lambda: report(0))
     inside = None
     if keep_inside:
         # Conditions that are not maps are those of the whole picture already.
         whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, conditions)
-        inside = to_inside(unpadded_pictures(system, whole, picture.height, height, width), image)
+        inside = to_inside(unpadded_intermediate_outputs(system, whole, picture.height, height, width), image)
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     moments = Moments(image.shape, spread) if samples > 1 else None
@@ -151,14 +151,14 @@ def _parted(system, tiling):
 
 def _margin(system, margin):
     """In pixels; None where the system takes no tiles."""
-    if system.margin is None:
+    if system.tile_overlap is None:
         return None
-    return system.margin if margin is None else margin + -margin % system.factor
+    return system.tile_overlap if margin is None else margin + -margin % system.size_multiple
 
 
 def _check_tile(system, tile, margin):
-    if system.margin is None:
+    if system.tile_overlap is None:
         raise IcdpmError(f"{system.title} sees all of a picture at once: it takes no tiles")
-    factor, margin = system.factor, _margin(system, margin)
+    factor, margin = system.size_multiple, _margin(system, margin)
     if tile % factor or tile <= 2 * margin:
         raise IcdpmError(f"a tile's side is {tile} pixels; it must be a multiple of {factor} and more than {2 * margin}")

@@ -41,7 +41,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
         step = choose_step(workdir, checkpoint)
         system = load(workdir, step, precision)
         settings = system.settings(**changes)
-        presets = {name: system.settings(name) for name in system.all_presets}
+        presets = {name: system.settings(name) for name in system.sampling_presets}
         extra = system.extra_signatures(max_pixels)
         signatures = _trace(system, settings, presets, seed, max_pixels) | {each.name: each.graph for each in extra}
         try:
@@ -50,7 +50,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
             reason = reason_of(error).rpartition("; ")[2]  # behind names of temporary files
             raise IcdpmError(f"cannot write {output}: {reason}") from error
         (folder / "config.json").write_text(config_to_json(system.config))
-        purposes = {name: str(preset) for name, preset in system.all_presets.items()}
+        purposes = {name: str(preset) for name, preset in system.sampling_presets.items()}
         (folder / PRESETS_FILE).write_text(json.dumps(purposes, indent=2) + "\n")
         source = weights_file(workdir, step)
         checksums = {_WEIGHTS: _sha256(folder / _WEIGHTS), f"{source.parent.name}/{source.name}": _sha256(source)}
@@ -72,7 +72,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
 
 
 def _trace(system, settings, presets, seed, max_pixels):
-    total = 2 * (1 + len(presets)) + system.has_pictures
+    total = 2 * (1 + len(presets)) + system.has_intermediate_outputs
     made = all_signatures(system, settings, presets, seed, max_pixels)
     return dict(progress_bar("making graphs", total, "signature", over=made))
 

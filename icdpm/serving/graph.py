@@ -13,14 +13,14 @@ def restore_in_graph(system, image, plan, seeds):
     Args:
       system: a trained system.
       image: float32 [height, width, 3] in [−1, 1], of any size.
-      plan: of `system.plan`.
+      plan: of `system.sampling_schedule`.
       seeds: int64 [samples, 2], one for each sample.
 
     Returns:
       float64 [height, width, 3] in [−1, 1].
     """
-    padded = reflect_pad_to_multiple(image[None], system.factor)
-    conditions = system.compiled_conditions(padded)
+    padded = reflect_pad_to_multiple(image[None], system.size_multiple)
+    conditions = system.compiled_encode_condition(padded)
     at_once = tf.maximum(1, PIXELS_AT_ONCE // (tf.shape(padded)[1] * tf.shape(padded)[2]))
     samples = seeds.shape[0]
 

@@ -25,14 +25,16 @@ def guidance_signature(system, max_pixels):
     Returns:
       A Signature: blurry (float32 [batch, height, width, 3] in [−1, 1]) → for each scale k features_k (float32
       [batch, height/2^k, width/2^k, channels]) and regression_k (the same with 1 or 3 channels, in [−1, 1]). Height and
-      width are first padded by reflection to multiples of `system.factor`.
+      width are first padded by reflection to multiples of `system.size_multiple`.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def guidance(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         outputs = {}
-        for k, (features, regression) in system.compiled_conditions(reflect_pad_to_multiple(blurry, system.factor)).items():
+        for k, (features, regression) in system.compiled_encode_condition(
+            reflect_pad_to_multiple(blurry, system.size_multiple)
+        ).items():
             outputs |= {f"features_{k}": tf.cast(features, tf.float32), f"regression_{k}": regression}
         return outputs
 
@@ -48,7 +50,7 @@ def denoising_signature(system, max_pixels):
       (0, 1]) and, of the outputs of the signature `guidance`, those that the network uses: features_k, regression_k where
       guidance.route is 'input', or both where it is 'both' → images: x̂, in [−1, 1].
     """
-    factor = system.factor
+    factor = system.size_multiple
     kinds = {"latent": ("features",), "input": ("regression",), "both": _KINDS}[system.config.guidance.route]
 
     def used(conditions):
@@ -57,7 +59,7 @@ def denoising_signature(system, max_pixels):
         return {(k, kind): outputs[kind] for k, outputs in each for kind in kinds}
 
     blank = tf.zeros([1, factor, factor, 3])
-    told = {key: output.shape[-1] for key, output in used(system.compiled_conditions(blank)).items()}
+    told = {key: output.shape[-1] for key, output in used(system.compiled_encode_condition(blank)).items()}
     specs = {name: tf.TensorSpec([None, None, None, 3], tf.float32, name) for name in ("x_gamma", "blurry")}
     specs["gamma"] = tf.TensorSpec([None], tf.float32, "gamma")
     for (k, kind), channels in told.items():
@@ -81,7 +83,7 @@ def denoising_signature(system, max_pixels):
         return {"images": image[:, : shape[1], : shape[2]]}
 
     def example(blurry):
-        conditions = system.compiled_conditions(reflect_pad_to_multiple(tf.constant(blurry), factor))
+        conditions = system.compiled_encode_condition(reflect_pad_to_multiple(tf.constant(blurry), factor))
         guidance = {f"{kind}_{k}": np.float32(output) for (k, kind), output in used(conditions).items()}
         return {"x_gamma": blurry, "blurry": blurry, "gamma": np.full([len(blurry)], 0.5, np.float32), **guidance}
 

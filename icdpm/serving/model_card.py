@@ -6,7 +6,7 @@ import json
 import tensorflow as tf
 
 import icdpm
-from icdpm.models.stages import in_words
+from icdpm.models.schedules import describe_stages
 from icdpm.models.workdir import best_file, read_best, read_data
 from icdpm.serving.signatures import input_specs
 
@@ -55,7 +55,7 @@ def model_card(*, workdir, step, system, signatures, extra, settings, presets, s
             "## Training",
             "",
             f"{parameters:,} parameters; the average (EMA, decay {config.optimizer.ema_decay}) of the weights after {step} of "
-            f"{config.run.steps} steps ({in_words(config)}). All of the config is in `config.json`.",
+            f"{config.run.steps} steps ({describe_stages(config)}). All of the config is in `config.json`.",
             "",
             *(f"- {kind} data: {'; '.join(seen) or 'not noted in the workdir'}" for kind, seen in read_data(workdir).items()),
             "",

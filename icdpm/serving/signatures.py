@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
-from icdpm.models.sampling import unpadded_pictures
+from icdpm.models.sampling import unpadded_intermediate_outputs
 from icdpm.networks.resampling import reflect_pad_to_multiple
 from icdpm.serving.graph import restore_in_graph
 from icdpm.serving.images import decode_image, encode_like, to_rgb
@@ -49,7 +49,7 @@ def all_signatures(system, settings, presets, seed, max_pixels):
         encoded, arrays = restoration_signatures(system, chosen, seed, max_pixels)
         yield f"serving_{name}" if name else "serving_default", encoded
         yield f"restore_{name}" if name else "restore", arrays
-    if system.has_pictures:
+    if system.has_intermediate_outputs:
         yield "pictures", pictures_signature(system, max_pixels)
 
 
@@ -71,7 +71,7 @@ def restoration_signatures(system, settings, seed, max_pixels):
       is wrong, or ""; then the PNG is empty);
       images (float32 [batch, height, width, 3] in [0, 1]) → images, alike.
     """
-    plan = system.plan(settings)
+    plan = system.sampling_schedule(settings)
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(settings.samples, dtype=tf.int64))
 
     def restore_encoded(content):
@@ -105,16 +105,18 @@ def pictures_signature(system, max_pixels):
     """What shows people the inside of the system.
 
     Returns:
-      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → each of `system.pictures` by its name,
-      float32 [batch, height/s, width/s, 1 or 3] in [−1, 1], sizes rounded up.
+      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → each of `system.intermediate_outputs`
+      by its name, float32 [batch, height/s, width/s, 1 or 3] in [−1, 1], sizes rounded up.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def pictures(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
-        padded = reflect_pad_to_multiple(blurry, system.factor)
+        padded = reflect_pad_to_multiple(blurry, system.size_multiple)
         _, height, width, _ = tf.unstack(tf.shape(blurry))
-        return unpadded_pictures(system, system.compiled_conditions(padded), tf.shape(padded)[1], height, width)
+        return unpadded_intermediate_outputs(
+            system, system.compiled_encode_condition(padded), tf.shape(padded)[1], height, width
+        )
 
     return pictures.get_concrete_function()
 

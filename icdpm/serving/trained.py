@@ -19,7 +19,7 @@ class TrainedModel:
 
     def __init__(self, workdir, checkpoint="latest"):
         self._system = load(workdir, checkpoint)
-        presets = {name: str(preset) for name, preset in self._system.all_presets.items()}
+        presets = {name: str(preset) for name, preset in self._system.sampling_presets.items()}
         self.presets = presets or {_ONLY: "the model gives one answer, at once"}
 
     def restore(self, pixels, preset, on_progress):

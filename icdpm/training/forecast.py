@@ -6,7 +6,7 @@ import functools
 import tensorflow as tf
 
 from icdpm.models.registry import build_model
-from icdpm.models.stages import in_words, stages_of
+from icdpm.models.schedules import describe_stages, training_stages
 from icdpm.models.training_step import gradients_of, validation_losses
 from icdpm.models.weights import named_variables
 from icdpm.networks.footprint import footprint
@@ -61,7 +61,7 @@ class Forecast:
         operations = " then ".join(f"{flops / 1e12:.4g}" for flops in self.step_flops)
         times = " then ".join(f"{each:.3g}" for each in seconds)
         return [
-            f"{self.parameters:,} parameters; {in_words(config)}",
+            f"{self.parameters:,} parameters; {describe_stages(config)}",
             f"a step: {operations} TFLOP, {times} s on {replicas} replicas at {sustained / 1e12:.4g} TFLOP/s each",
             f"memory a replica: {sum(parts.values()) / _GIB:.2f} GiB ({memory})",
             f"input: {needs:.0f} pairs of crops a second, {bandwidth / 1e6:.1f} MB/s in 8 bits",
@@ -85,7 +85,7 @@ def forecast(config, replicas):
     with zero_weights():
         system = build_model(config)
     system.compile()
-    stages = stages_of(config)
+    stages = training_stages(config)
     trained = sum(_bytes(variable) for variable in system.trainable_tensors)
     flops, working = [], []
     for stage in stages:
@@ -113,19 +113,19 @@ def _flops_of_restoring(system, crop):
     """FLOPs of what validation does with one picture."""
     batch = batch_of(system, 1, crop)
     images = batch["blurry"]
-    told = tf.function(system.conditions, autograph=False).get_concrete_function(images).structured_outputs
+    told = tf.function(system.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
     told = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), told)
     losses, _ = footprint(functools.partial(validation_losses, system), batch)
-    conditions, _ = footprint(system.conditions, images)
+    conditions, _ = footprint(system.encode_condition, images)
     evaluation, _ = footprint(system.denoise, images, images, tf.TensorSpec([1]), told)
-    return losses + conditions + system.plan(system.settings()).steps * evaluation
+    return losses + conditions + system.sampling_schedule(system.settings()).steps * evaluation
 
 
 def batch_of(system, count, crop):
     """{name: TensorSpec} of a batch of some crops, as a system is trained with."""
     images = tf.TensorSpec([count, crop, crop, 3])
     batch = {"blurry": images, "sharp": images, "index": tf.TensorSpec([count], tf.int64)}
-    return {**batch, "target": images} if system.wants_target else batch
+    return {**batch, "target": images} if system.needs_target else batch
 
 
 def _bytes(variable):

@@ -6,8 +6,8 @@ import functools
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.models.registry import build_model, system_class
-from icdpm.models.stages import largest_crop, stages_of
+from icdpm.models.registry import build_model, model_class
+from icdpm.models.schedules import largest_crop, training_stages
 from icdpm.models.weights import load_fitting_weights
 from icdpm.models.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.storage import storage_path
@@ -59,7 +59,7 @@ def train(
       IcdpmError: a workdir that is in use, of another config or damaged, weights that do not fit, numbers that are not finite,
         or workers that have ended or were not given the same.
     """
-    if system_class(config.system).wants_target != (target_pairs is not None):
+    if model_class(config.system).needs_target != (target_pairs is not None):
         needs = "needs pictures of another domain" if target_pairs is None else "has no use for pictures of another domain"
         raise IcdpmError(f"the system {config.system} {needs} (--target_data)")
     chief, workers = is_chief(strategy), Workers(strategy)
@@ -73,7 +73,7 @@ def train(
         there = checkpoint_steps(workdir)
         workers.agree(config, len(training_pairs), there[-1] if there else 0)
         if not there:
-            system_class(config.system).check_start(config, read_config(start_from) if start_from else None)
+            model_class(config.system).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
         compile_something_quietly()
@@ -108,7 +108,7 @@ def train(
 
         # Input.
         replicas = strategy.num_replicas_in_sync
-        stages = [stage for stage in stages_of(config) if stage.stop > start]
+        stages = [stage for stage in training_stages(config) if stage.stop > start]
         for stage in stages:
             if stage.batch % (replicas * config.optimizer.accumulation):
                 raise IcdpmError(

@@ -25,7 +25,7 @@ class Validation:
         self.system = system
         self.batches = batches
         self._strategy = strategy
-        self._plan = system.plan(system.settings())
+        self._plan = system.sampling_schedule(system.settings())
         self._measure = tf.function(self._measure_on_replicas, autograph=False)
 
     def run(self):
@@ -74,11 +74,11 @@ class Validation:
         blurry = batch["blurry"]
         seeds = example_seeds([self.system.config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
         losses = validation_losses(self.system, batch)
-        conditions = self.system.conditions_of_pairs(batch)
+        conditions = self.system.encode_pair_condition(batch)
         return {
             "losses": {name: loss[None] for name, loss in losses.items()},
             "restored": sample_in_graph(self.system, blurry, conditions, self._plan, seeds),
-            "inside": self.system.pictures(conditions),
+            "inside": self.system.intermediate_outputs(conditions),
         }
 
 

@@ -64,7 +64,7 @@ def test_json_round_trip():
         ("optimizer.learning_rate", float("inf"), "positive"),
         ("system", "pix2pix", "there is no system 'pix2pix'; there are icdpm"),
         ("system", "no_such_package:Model", "cannot be imported"),
-        ("system", "icdpm.errors:IcdpmError", "is not a class of icdpm.models.system.ImageRestorer"),
+        ("system", "icdpm.errors:IcdpmError", "is not a class of icdpm.models.image_restorer.ImageRestorer"),
     ],
 )
 def test_wrong_values_are_named(field, value, said):
@@ -120,9 +120,9 @@ def test_whole_numbers_serve_as_numbers():
 
 
 def test_size_factor_covers_guidance_and_unet(micro_config):
-    assert ICDPM.size_factor(micro_config) == 2
-    assert ICDPM.size_factor(default_config()) == 8
-    assert ICDPM.size_factor(load_config("small")) == 16
+    assert ICDPM.size_multiple_for(micro_config) == 2
+    assert ICDPM.size_multiple_for(default_config()) == 8
+    assert ICDPM.size_multiple_for(load_config("small")) == 16
 
 
 def test_guidance_enters_the_level_of_its_resolution():

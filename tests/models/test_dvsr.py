@@ -46,7 +46,7 @@ def test_the_network_sees_the_noisy_residual(config, batch, monkeypatch):
     noise = tf.constant(np.random.default_rng(0).normal(size=batch["sharp"].shape), tf.float32)
     gamma = tf.constant([0.9, 0.5, 0.1, 0.01])
     level = gamma[:, None, None, None]
-    conditions = system.conditions(batch["blurry"])
+    conditions = system.encode_condition(batch["blurry"])
     seen = []
     monkeypatch.setattr(system, "unet", lambda x, *rest, **named: seen.append(x) or x[..., :3])
     system.network_output(diffuse(batch["sharp"], noise, level), batch["blurry"], gamma, conditions)
@@ -84,8 +84,8 @@ def test_diffusing_the_residual_is_diffusing_the_image(config):
 
 def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
     system = build_model(config)
-    calls, compiled = [], system.compiled_conditions
-    monkeypatch.setattr(system, "compiled_conditions", lambda blurry: calls.append(1) or compiled(blurry))
+    calls, compiled = [], system.compiled_encode_condition
+    monkeypatch.setattr(system, "compiled_encode_condition", lambda blurry: calls.append(1) or compiled(blurry))
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
     restored = restore(system, image, system.settings(samples=3), keep_inside=True, keep_samples=True)
     assert calls == [1] and restored.inside["prediction"].shape == image.shape
@@ -96,7 +96,9 @@ def test_tiles_with_all_of_the_reach_give_the_whole(config):
     system = build_model(config)
     image = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
     whole = restore(system, image, system.settings()).pixels
-    exact = restore(system, image, system.settings(), tile=2 * system.reach + 8, margin=system.reach).pixels
+    exact = restore(
+        system, image, system.settings(), tile=2 * system.receptive_field_radius + 8, margin=system.receptive_field_radius
+    ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
 
 

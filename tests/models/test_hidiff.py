@@ -14,7 +14,7 @@ from icdpm.diffusion.tiling import LazyImage, make_tiling
 from icdpm.errors import IcdpmError
 from icdpm.models import hidiff
 from icdpm.models.config import check_config, config_to_json, default_config
-from icdpm.models.registry import build_model, system_class
+from icdpm.models.registry import build_model, model_class
 from icdpm.models.weights import load_fitting_weights, named_variables, save_weights
 from icdpm.models.workdir import config_file, load, weights_file
 from icdpm.networks import in_strips
@@ -90,7 +90,7 @@ def test_for_short_training_it_starts_as_the_blurry_picture(batch):
     config = micro("none")
     config.transformer.update(patch=2, zero_last=True)
     system = build_model(check_config(config))
-    assert system.factor == 16
+    assert system.size_multiple == 16
     losses, gradients = losses_and_gradients(system, batch)
     np.testing.assert_array_equal(system.estimate(batch["blurry"], None), batch["blurry"] / 2 + 0.5)
     expected = np.mean(np.abs(batch["blurry"] - batch["sharp"])) / 2
@@ -99,9 +99,9 @@ def test_for_short_training_it_starts_as_the_blurry_picture(batch):
 
 
 def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
-    prior = second.conditions(batch["blurry"])["prior"]
+    prior = second.encode_condition(batch["blurry"])["prior"]
     assert prior.shape == (4, 4, 8)
-    np.testing.assert_allclose(second.conditions(batch["blurry"][1:2])["prior"], prior[1:2], atol=1e-4)
+    np.testing.assert_allclose(second.encode_condition(batch["blurry"][1:2])["prior"], prior[1:2], atol=1e-4)
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
     pictures = [restore(second, image, second.settings()).pixels for _ in range(2)]
     np.testing.assert_array_equal(*pictures)
@@ -117,8 +117,8 @@ def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
 def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
     system = build_model(micro("encoded"))
     expected = system.encoded_prior(batch["blurry"], batch["sharp"])
-    np.testing.assert_array_equal(system.conditions_of_pairs(batch)["prior"], expected)
-    assert np.abs(expected - system.conditions(batch["blurry"])["prior"]).max() > 1e-4
+    np.testing.assert_array_equal(system.encode_pair_condition(batch)["prior"], expected)
+    assert np.abs(expected - system.encode_condition(batch["blurry"])["prior"]).max() > 1e-4
 
 
 def test_samples_and_samplers_are_refused(second):
@@ -131,7 +131,7 @@ def test_strips_give_what_all_at_once_gives(monkeypatch):
     monkeypatch.setattr(in_strips, "FEATURES", 4 * 24 * 5)
     system = build_model(micro())
     picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
-    conditions = system.compiled_conditions(picture)
+    conditions = system.compiled_encode_condition(picture)
     in_strips_of_few_rows = system.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
     # Eager, sizes are known.
     np.testing.assert_allclose(in_strips_of_few_rows, system.denoise(None, picture, None, conditions), atol=1e-5)
@@ -141,11 +141,11 @@ def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatc
     monkeypatch.setattr(hidiff, "_ENCODED_AT_ONCE", 64)
     rng = np.random.default_rng(0)
     image = np.repeat(np.repeat(rng.integers(0, 256, (20, 28, 3), dtype=np.uint8), 8, axis=0), 8, axis=1)[:157, :221]
-    padded = LazyImage(pad_to_multiple(image, second.factor))
+    padded = LazyImage(pad_to_multiple(image, second.size_multiple))
     tiling = make_tiling(padded.height, padded.width, 96, 16, 8, blends=True)
     windows = []
-    prior = second.conditions_in_tiles(padded, tiling, on_tile=lambda: windows.append(1))["prior"]
-    whole = second.compiled_conditions(padded.window(slice(None)))["prior"]
+    prior = second.encode_condition_in_tiles(padded, tiling, on_tile=lambda: windows.append(1))["prior"]
+    whole = second.compiled_encode_condition(padded.window(slice(None)))["prior"]
     assert len(windows) > 9 and np.abs(prior - whole).max() < 1e-4
     one = restore(second, image, second.settings())
     tiles = restore(second, image, second.settings(), tile=96, margin=16)
@@ -158,12 +158,12 @@ def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatc
 class Shown(hidiff.HIDiff):
     """A HI-Diff with a map among its conditions, besides the prior, which is an image of its inside."""
 
-    def conditions(self, blurry):
-        return {**super().conditions(blurry), "half": blurry[:, ::2, ::2]}
+    def encode_condition(self, blurry):
+        return {**super().encode_condition(blurry), "half": blurry[:, ::2, ::2]}
 
-    def pictures(self, conditions):
-        assert conditions["prior"].shape == (1, 4, 8)
-        return {"half": conditions["half"]}
+    def intermediate_outputs(self, condition):
+        assert condition["prior"].shape == (1, 4, 8)
+        return {"half": condition["half"]}
 
 
 def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
@@ -184,10 +184,10 @@ def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
 
 def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
     image = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
-    plan = second.plan(second.settings())
-    options = dict(margin=second.margin, samples=1, at_once=1, keep_samples=False, spread=False)
+    plan = second.sampling_schedule(second.settings())
+    options = dict(margin=second.tile_overlap, samples=1, at_once=1, keep_samples=False, spread=False)
     tiling = choose_tiling(second, image, plan, max_memory=2 * 2**30, **options)
-    assert tiling.count > 1 and tiling.blend == second.margin == 64
+    assert tiling.count > 1 and tiling.blend == second.tile_overlap == 64
     assert tile_memory(second, tiling) < 2 * 2**30
     assert choose_tiling(second, image[:720, :1280], plan, max_memory=3 * 2**30, **options).count == 1
 
@@ -204,7 +204,7 @@ system = build_model(config_from_json(sys.argv[1]))
 height, width = 384, 768
 image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 restore(system, image, system.settings())
-plan = system.plan(system.settings())
+plan = system.sampling_schedule(system.settings())
 expected = memory.held_memory(system, image, plan, 1, False, False, 1)
 expected += memory.tile_memory(system, make_tiling(height, width, width, 0))
 print(peak_memory(), expected)
@@ -233,7 +233,7 @@ def test_only_the_second_stage_restores(source, tmp_path):
 
 
 def test_the_second_stage_begins_with_the_first(micro_config):
-    check = system_class("hidiff").check_start
+    check = model_class("hidiff").check_start
     check(micro(), micro("encoded"))
     check(micro(), micro())
     check(micro("encoded"), None)

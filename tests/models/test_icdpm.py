@@ -127,8 +127,8 @@ def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, bat
 def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
     system = build_model(changed(micro_config, guidance__noise_std=0.5))
     seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
-    noisy, other = (system.conditions(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
-    plain, again = (system.conditions(batch["blurry"])["1"][1].numpy() for _ in range(2))
+    noisy, other = (system.encode_condition(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
+    plain, again = (system.encode_condition(batch["blurry"])["1"][1].numpy() for _ in range(2))
     np.testing.assert_array_equal(plain, again)
     assert np.abs(noisy - plain).max() > 0.01 and np.abs(noisy - other).max() > 0.01
 
@@ -139,22 +139,22 @@ def test_noise_at_inference_follows_the_seed_of_the_config(micro_config, batch):
     other = build_model(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True, seed=1))
     for system in (without, other):
         system.set_weights(noisy.get_weights())
-    together = noisy.compiled_conditions(batch["blurry"])["1"][1].numpy()
-    np.testing.assert_array_equal(noisy.compiled_conditions(batch["blurry"])["1"][1], together)
-    np.testing.assert_allclose(noisy.compiled_conditions(batch["blurry"][2:3])["1"][1], together[2:3], atol=1e-5)
+    together = noisy.compiled_encode_condition(batch["blurry"])["1"][1].numpy()
+    np.testing.assert_array_equal(noisy.compiled_encode_condition(batch["blurry"])["1"][1], together)
+    np.testing.assert_allclose(noisy.compiled_encode_condition(batch["blurry"][2:3])["1"][1], together[2:3], atol=1e-5)
     for system in (without, other):
-        assert np.abs(system.compiled_conditions(batch["blurry"])["1"][1] - together).max() > 0.01
+        assert np.abs(system.compiled_encode_condition(batch["blurry"])["1"][1] - together).max() > 0.01
     noise = noisy._inference_noise(1, tf.constant([64, 80, 1]), 0, 64).numpy()
     assert noise.shape == (1, 64, 80, 1) and abs(noise.mean()) < 0.03 and noise.std() == pytest.approx(0.5, rel=0.03)
     np.testing.assert_array_equal(noisy._inference_noise(1, tf.constant([64, 80, 1]), 17, 40), noise[:, 17:40])
     # Training keeps its own noise.
     seeds = example_seeds([0, 0], batch["index"])
-    np.testing.assert_array_equal(*(each.conditions(batch["blurry"], seeds)["1"][1] for each in (noisy, without)))
+    np.testing.assert_array_equal(*(each.encode_condition(batch["blurry"], seeds)["1"][1] for each in (noisy, without)))
 
 
 def test_both_routes_reach_the_output(micro_config, batch):
     system = build_model(changed(micro_config, guidance__route="both"))
-    ((features, regression),) = system.conditions(batch["blurry"]).values()
+    ((features, regression),) = system.encode_condition(batch["blurry"]).values()
 
     def denoised(*guidance):
         return system.denoise(batch["blurry"], batch["blurry"], tf.fill([4], 0.5), {"1": guidance}).numpy()
@@ -225,7 +225,7 @@ def test_a_sample_follows_its_own_seed(micro_system, batch):
 
     def sampled(rows):
         blurry = batch["blurry"][rows]
-        return sample(system, blurry, system.compiled_conditions(blurry), plan, seeds[rows]).numpy()
+        return sample(system, blurry, system.compiled_encode_condition(blurry), plan, seeds[rows]).numpy()
 
     together = sampled(slice(0, 4))
     np.testing.assert_allclose(together[2:3], sampled(slice(2, 3)), atol=1e-5)
@@ -235,7 +235,7 @@ def test_a_sample_follows_its_own_seed(micro_system, batch):
 def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_system, batch):
     system = micro_system
     steps = []
-    guidance = system.compiled_conditions(batch["blurry"])
+    guidance = system.compiled_encode_condition(batch["blurry"])
     seeds = example_seeds([0, RandomDomain.RESTORATION], batch["index"])
     sample(
         system,

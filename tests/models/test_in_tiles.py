@@ -36,12 +36,12 @@ def picture():
 def whole(system, picture, plan):
     """`ImageRestorer.draw`, which knows no tiles."""
     blurry = tf.repeat(to_values(picture)[None], 2, axis=0)
-    return sample(system, blurry, system.compiled_conditions(blurry), plan, SEEDS).numpy()
+    return sample(system, blurry, system.compiled_encode_condition(blurry), plan, SEEDS).numpy()
 
 
 def tiled(system, picture, plan, tile, margin):
-    tiling = make_tiling(HEIGHT, WIDTH, tile, margin, system.factor)
-    conditions = system.conditions_in_tiles(LazyImage(picture), tiling)
+    tiling = make_tiling(HEIGHT, WIDTH, tile, margin, system.size_multiple)
+    conditions = system.encode_condition_in_tiles(LazyImage(picture), tiling)
     samples = sample_in_tiles(system, LazyImage(picture), conditions, plan, SEEDS, tiling)
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
@@ -59,7 +59,7 @@ def test_exact_margins_give_the_whole(block, blocks, guidance, config, picture):
     config.unet.block, config.unet.blocks = block, blocks
     config.guidance.update(guidance)
     system = build_model(check_config(config))
-    reach = system.reach
+    reach = system.receptive_field_radius
     for name, plan in PLANS.items():
         expected = whole(system, picture, plan)
         assert expected.std() > 0.2 and np.abs(expected[0] - expected[1]).max() > 0.1, name
@@ -103,9 +103,9 @@ def test_every_guidance_can_be_tiled(config, fields):
     system = build_model(check_config(config))
     picture = np.random.default_rng(0).integers(0, 256, (720, 200, 3), dtype=np.uint8)
     tiles = []
-    tiling = make_tiling(720, 200, 4 * system.factor, system.factor, system.factor)
-    guidance = system.conditions_in_tiles(LazyImage(picture), tiling, on_tile=lambda: tiles.append(1))
-    expected = system.compiled_conditions(to_values(picture)[None])
+    tiling = make_tiling(720, 200, 4 * system.size_multiple, system.size_multiple, system.size_multiple)
+    guidance = system.encode_condition_in_tiles(LazyImage(picture), tiling, on_tile=lambda: tiles.append(1))
+    expected = system.compiled_encode_condition(to_values(picture)[None])
     assert guidance.keys() == expected.keys() == set(map(str, config.guidance.scales))
     assert len(tiles) > len(guidance) or not guidance
     for k, parts in guidance.items():

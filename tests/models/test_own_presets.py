@@ -9,8 +9,8 @@ import icdpm
 from icdpm.configs import load_config
 from icdpm.errors import IcdpmError
 from icdpm.models.config import config_to_json
-from icdpm.models.own_presets import read_own_presets, write_own_presets
-from icdpm.models.registry import build_model, system_class
+from icdpm.models.registry import build_model, model_class
+from icdpm.models.sampling_presets import read_presets, write_presets
 from icdpm.models.settings import SAMPLING_PRESETS
 from icdpm.models.weights import named_variables, save_weights
 from icdpm.models.workdir import config_file, load, presets_file, weights_file
@@ -28,22 +28,22 @@ def workdir(tmp_path, micro_config):
 
 
 def test_a_workdir_without_its_own_has_those_of_its_kind(workdir):
-    assert load(workdir).all_presets == system_class("icdpm").presets(load(workdir).config)
+    assert load(workdir).sampling_presets == model_class("icdpm").default_presets(load(workdir).config)
 
 
 def test_a_models_own_go_first_and_change_nothing_else(workdir):
     plain = load(workdir)
-    write_own_presets(presets_file(workdir), {"balanced": KNEE}, {"pairs": 3})
+    write_presets(presets_file(workdir), {"balanced": KNEE}, {"pairs": 3})
     system = load(workdir)
     assert system.settings("balanced") == plain.settings(**KNEE) != plain.settings("balanced")
     assert system.settings("balanced", samples=5).samples == 5
-    assert system.all_presets["balanced"].purpose == SAMPLING_PRESETS["balanced"].purpose
+    assert system.sampling_presets["balanced"].purpose == SAMPLING_PRESETS["balanced"].purpose
     assert system.settings("fast") == plain.settings("fast") and system.settings() == plain.settings()
     assert json.loads(presets_file(workdir).read_text())["measured"] == {"pairs": 3}
     # One of a name of its own says what it is for.
     prints = {"purpose": "large prints", "changes": {"samples": 64}}
     presets_file(workdir).write_text(json.dumps({"presets": {"prints": prints}}))
-    assert str(load(workdir).all_presets["prints"]) == "large prints" and load(workdir).settings("prints").samples == 64
+    assert str(load(workdir).sampling_presets["prints"]) == "large prints" and load(workdir).settings("prints").samples == 64
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def test_damage_is_one_sentence(workdir, content, said):
 
 
 def test_many_steps_warn_where_a_model_was_trained_for_few(workdir):
-    paper = load(workdir).all_presets["paper"]
+    paper = load(workdir).sampling_presets["paper"]
     assert paper.warning.startswith("this model was trained for few steps") and "preconditioned_estimate" in paper.warning
     assert paper.changes == SAMPLING_PRESETS["paper"].changes and paper.warning in str(paper)
     config = load_config("table2_c")
-    assert not any(preset.warning for preset in system_class(config.system).presets(config).values())
+    assert not any(preset.warning for preset in model_class(config.system).default_presets(config).values())
     image = np.zeros((8, 8, 3), np.uint8)
     with pytest.warns(UserWarning, match="preset 'paper': this model was trained for few steps"):
         icdpm.load(workdir).restore(image, preset="paper", steps=1, samples=1)
 
 
 def test_a_file_that_is_not_there_holds_none(tmp_path):
-    assert read_own_presets(tmp_path / "presets.json", None) == {}
+    assert read_presets(tmp_path / "presets.json", None) == {}
 
 
 def test_what_is_to_be_loaded_begins_with_zeros(micro_config, workdir):

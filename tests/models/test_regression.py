@@ -41,7 +41,7 @@ def test_it_starts_as_the_blurry_image_where_it_is_residual(config, batch):
 
 def test_one_pass_whatever_x_and_gamma_are(config, batch):
     system = build_model(config)
-    assert system.settings().evaluations == 1 and not system.presets(config)
+    assert system.settings().evaluations == 1 and not system.default_presets(config)
     pairs = ((0.0, 0.1), (9.0, 1.0))
     one, other = (system.denoise(tf.fill([4, 16, 16, 3], x), batch["blurry"], tf.fill([4], g), {}) for x, g in pairs)
     np.testing.assert_array_equal(one, other)
@@ -54,9 +54,11 @@ def test_it_is_restored_in_tiles(config):
     steps = []
     whole = restore(system, image, system.settings(), on_step=steps.append).pixels
     assert steps == [1] and np.abs(whole.astype(int) - image).mean() > 1
-    exact = restore(system, image, system.settings(), tile=2 * system.reach + 8, margin=system.reach).pixels
+    exact = restore(
+        system, image, system.settings(), tile=2 * system.receptive_field_radius + 8, margin=system.receptive_field_radius
+    ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
-    close = restore(system, image, system.settings(), tile=2 * system.margin + 16).pixels
+    close = restore(system, image, system.settings(), tile=2 * system.tile_overlap + 16).pixels
     assert 0 < np.abs(whole.astype(float) - close).mean() < 0.5
 
 

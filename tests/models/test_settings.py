@@ -23,7 +23,7 @@ def test_the_config_decides_what_is_not_changed(system):
     assert system.settings() == SamplingSettings("ancestral", 3, 0.9)
     changed = system.settings(sampler="ddim", eta=0.3, steps=7, samples=None)
     assert changed == SamplingSettings("ddim", 7, 0.9, eta=0.3)
-    for part, expected in zip(system.plan(changed), make_sampling_schedule("ddim", 7, 0.9, eta=0.3)):
+    for part, expected in zip(system.sampling_schedule(changed), make_sampling_schedule("ddim", 7, 0.9, eta=0.3)):
         np.testing.assert_array_equal(part, expected)
 
 
@@ -31,7 +31,7 @@ def test_a_schedule_wants_its_own_start(system):
     with pytest.raises(IcdpmError, match="log_snr needs a max_noise_variance of its own"):
         system.settings(schedule="log_snr")
     settings = system.settings(schedule="log_snr", max_noise_variance=0.99)
-    assert float(system.plan(settings).gammas[-1]) == pytest.approx(0.01)
+    assert float(system.sampling_schedule(settings).gammas[-1]) == pytest.approx(0.01)
     assert system.settings(schedule="linear_beta").max_noise_variance == 0.9
 
 
@@ -88,7 +88,7 @@ def test_settings_of_a_system_of_ones_own_are_checked(future, tmp_path, monkeypa
 @pytest.mark.parametrize("name", SAMPLING_PRESETS)
 def test_a_preset_is_whole_settings_for_any_model(name, micro_config, system):
     settings = system.settings(name)
-    assert system.plan(settings).steps == settings.steps
+    assert system.sampling_schedule(settings).steps == settings.steps
     # Nothing of the model's own remains, so that a preset means the same with every model.
     micro_config.sampling.steps, micro_config.sampling.max_noise_variance = 77, 0.123
     assert system.settings(name) == settings

@@ -134,7 +134,7 @@ def test_blocks_of_each_level_are_as_many_as_asked_for():
 
 def test_unet_of_patches_in_bfloat16():
     unet = small_unet("mixed_bfloat16", patch=2)
-    assert unet.factor == 8
+    assert unet.size_multiple == 8
     result = unet(normal(1, 16, 24, 6), tf.constant([0.3]))
     assert result.shape == (1, 16, 24, 3) and result.dtype == tf.float32
     assert unet.stem.kernel.shape[2] == 6 * 2**2

@@ -100,7 +100,7 @@ def test_a_shared_projection_is_one_for_all_blocks_of_a_level():
 
 def test_unet_is_equivariant_to_shifts_by_its_factor():
     unet = small_unet()
-    assert unet.factor == 4
+    assert unet.size_multiple == 4
     x = normal(1, 160, 160, 6)
     moved = np.roll(x, (4, 8), axis=(1, 2))
     ours, theirs = unet(x, tf.constant([0.5])).numpy(), unet(moved, tf.constant([0.5])).numpy()
@@ -109,7 +109,7 @@ def test_unet_is_equivariant_to_shifts_by_its_factor():
 
 def test_patches_make_all_levels_coarser_and_leave_the_size():
     unet = small_unet(patch=4, guided_levels=(0, 2))
-    assert unet.factor == 16
+    assert unet.size_multiple == 16
     x, guidance = tf.constant(normal(1, 32, 48, 6)), {0: normal(1, 8, 12, 5), 2: normal(1, 2, 3, 5)}
     result = unet(x, tf.constant([0.3]), guidance)
     assert result.shape == (1, 32, 48, 3) and unet.stem.kernel.shape[2] == 6 * 4**2
@@ -131,12 +131,14 @@ def test_pixels_of_a_patch_keep_their_places():
 
 def test_reach_counts_the_patch():
     unet = small_unet(patch=2)
-    assert unet.reach % unet.factor == 0 and unet.reach >= 2 * (small_unet().reach - small_unet().factor)
-    size = 2 * unet.reach + unet.factor
-    x = normal(1, unet.factor, size, 6)
+    assert unet.receptive_field_radius % unet.size_multiple == 0 and unet.receptive_field_radius >= 2 * (
+        small_unet().receptive_field_radius - small_unet().size_multiple
+    )
+    size = 2 * unet.receptive_field_radius + unet.size_multiple
+    x = normal(1, unet.size_multiple, size, 6)
     changed = np.array(x)
-    changed[:, :, size - unet.reach :] += 1.0
-    ours, theirs = (unet(each, tf.constant([0.5])).numpy()[:, :, : unet.factor] for each in (x, changed))
+    changed[:, :, size - unet.receptive_field_radius :] += 1.0
+    ours, theirs = (unet(each, tf.constant([0.5])).numpy()[:, :, : unet.size_multiple] for each in (x, changed))
     np.testing.assert_array_equal(ours, theirs)
 
 

@@ -49,11 +49,13 @@ def test_of_the_denoiser_of_naf_blocks(multipliers, blocks, patch):
 
 
 def check(unet):
-    assert unet.reach % unet.factor == 0
-    begin = unet.reach + 2 * unet.factor
-    window = slice(begin, begin + unet.factor)
-    reached = furthest(unet, lambda x: unet(x, tf.constant([0.5])), (1, 2 * begin + unet.factor, unet.factor, 6), window)
-    assert unet.reach - unet.factor < min(reached) <= max(reached) <= unet.reach
+    assert unet.receptive_field_radius % unet.size_multiple == 0
+    begin = unet.receptive_field_radius + 2 * unet.size_multiple
+    window = slice(begin, begin + unet.size_multiple)
+    reached = furthest(
+        unet, lambda x: unet(x, tf.constant([0.5])), (1, 2 * begin + unet.size_multiple, unet.size_multiple, 6), window
+    )
+    assert unet.receptive_field_radius - unet.size_multiple < min(reached) <= max(reached) <= unet.receptive_field_radius
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,6 @@ def check(unet):
     ],
 )
 def test_of_a_guidance_network(network):
-    begin = network.reach + 3
+    begin = network.receptive_field_radius + 3
     reached = furthest(network, lambda x: network(x)[1], (1, 2 * begin + 1, 1, 1), slice(begin, begin + 1))
-    assert reached == (network.reach, network.reach)
+    assert reached == (network.receptive_field_radius, network.receptive_field_radius)

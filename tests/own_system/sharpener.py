@@ -21,7 +21,7 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.models.system import ImageRestorer
+from icdpm.models.image_restorer import ImageRestorer
 from icdpm.networks.layers import convolution
 
 
@@ -41,12 +41,11 @@ class Sharpener(ImageRestorer):
         config = self.config
         widths = [config.sharpener.channels] * (config.sharpener.layers - 1) + [3]
         self.convolutions = [
-            convolution(width, 3, config.precision, f"convolution_{number}")
-            for number, width in enumerate(widths)
+            convolution(width, 3, config.precision, f"convolution_{number}") for number, width in enumerate(widths)
         ]
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         return len(self.convolutions)
 
     @property

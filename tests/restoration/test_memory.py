@@ -70,8 +70,8 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
 
 
 def test_a_system_without_a_margin_takes_no_tiles(micro_config, monkeypatch):
-    monkeypatch.setattr(ICDPM, "reach", None)
-    monkeypatch.setattr(ICDPM, "margin", None)
+    monkeypatch.setattr(ICDPM, "receptive_field_radius", None)
+    monkeypatch.setattr(ICDPM, "tile_overlap", None)
     system = build_model(micro_config)
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     assert restore(system, image, system.settings()).pixels.shape == image.shape

@@ -64,11 +64,11 @@ def restore_encoded(served, *contents, signature="serving_default"):
 
 def python_mean(system, settings, image):
     """The mean of the samples in [0, 1], as Python draws them."""
-    padded = pad_to_multiple(to_values(image), system.factor)[None]
-    guidance = system.compiled_conditions(padded)
+    padded = pad_to_multiple(to_values(image), system.size_multiple)[None]
+    guidance = system.compiled_encode_condition(padded)
     seeds = example_seeds([SEED, RandomDomain.RESTORATION], tf.range(SAMPLES, dtype=tf.int64))
     blurry, guidance = tf.nest.map_structure(lambda x: tf.repeat(x, SAMPLES, axis=0), (padded, guidance))
-    mean = sample(system, blurry, guidance, system.plan(settings), seeds).numpy().mean(axis=0, dtype=np.float64)
+    mean = sample(system, blurry, guidance, system.sampling_schedule(settings), seeds).numpy().mean(axis=0, dtype=np.float64)
     return ((mean + 1) / 2)[: image.shape[0], : image.shape[1]].astype(np.float32)
 
 
@@ -208,7 +208,7 @@ def test_own_samplers(session, system):
     told = session("guidance", blurry=blurry)
     assert told["features_1"].shape == (2, 4, 5, 4) and told["regression_1"].shape == (2, 4, 5, 1)
     padded, padded_x = (np.stack([pad_to_multiple(image, 2) for image in images]) for images in (blurry, x_gamma))
-    guidance = system.compiled_conditions(padded)
+    guidance = system.compiled_encode_condition(padded)
     np.testing.assert_allclose(told["features_1"], guidance["1"][0], atol=1e-6)
     np.testing.assert_allclose(told["regression_1"], guidance["1"][1], atol=1e-6)
     inputs = {"x_gamma": x_gamma, "blurry": blurry, "gamma": gamma, "features_1": told["features_1"]}
@@ -255,7 +255,7 @@ def test_where_the_regression_is_the_input_it_is_what_denoise_takes(micro_config
     denoise = denoising_signature(system, MAX_PIXELS).graph
     assert set(input_specs(denoise)) == {"x_gamma", "blurry", "gamma", "regression_1"}
     images = denoise(x_gamma=blurry, blurry=blurry, gamma=gamma, regression_1=regression)["images"]
-    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.conditions(blurry)), atol=1e-5)
+    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.encode_condition(blurry)), atol=1e-5)
 
 
 def test_both_routes_take_features_and_regression(micro_config):
@@ -265,7 +265,7 @@ def test_both_routes_take_features_and_regression(micro_config):
     signature = denoising_signature(system, MAX_PIXELS)
     assert set(input_specs(signature.graph)) == {"x_gamma", "blurry", "gamma", *guidance}
     images = signature.graph(x_gamma=blurry, blurry=blurry, gamma=gamma, **guidance)["images"]
-    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.conditions(blurry)), atol=1e-5)
+    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.encode_condition(blurry)), atol=1e-5)
     assert set(signature.example(blurry.numpy())) == set(input_specs(signature.graph))
 
 

@@ -46,7 +46,7 @@ def test_it_gives_what_python_gives(workdir):
     assert made.inside.keys() == expected.inside.keys()
     for name, picture in made.inside.items():
         np.testing.assert_array_equal(picture, expected.inside[name])
-    presets = system.presets(system.config)
+    presets = system.default_presets(system.config)
     assert list(exported.presets) == ["default", *presets] and list(trained.presets) == (list(presets) or ["default"])
     assert json.loads((workdir / "model/presets.json").read_text()) == {name: str(each) for name, each in presets.items()}
     np.testing.assert_array_equal(

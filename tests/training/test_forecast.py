@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.models.registry import build_model
-from icdpm.models.stages import stages_of
+from icdpm.models.schedules import training_stages
 from icdpm.networks.footprint import footprint
 from icdpm.training.forecast import Forecast, forecast
 
@@ -87,7 +87,7 @@ def test_a_run_of_stages_on_many_replicas(micro_config):
     assert alone.step_flops[1] == pytest.approx(2 * alone.step_flops[0], rel=0.05)
     assert shared.step_flops == alone.step_flops
     assert shared.working < alone.working and alone.validations == 2
-    assert alone.steps == tuple(stage.stop - stage.start for stage in stages_of(micro_config)) == (4, 2)
+    assert alone.steps == tuple(stage.stop - stage.start for stage in training_stages(micro_config)) == (4, 2)
     # A restoration is forward only, of 3 evaluations.
     assert 0.3 < alone.validation_flops / 2 / (alone.step_flops[1] / 2) < 3
 

@@ -42,8 +42,8 @@ def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, 
     expected = {name: float(loss) for name, loss in validation_losses(other, batch).items()}
     assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     seeds = example_seeds([micro_config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
-    conditions = other.compiled_conditions(batch["blurry"])
-    drawn = sample(other, batch["blurry"], conditions, other.plan(other.settings()), seeds)
+    conditions = other.compiled_encode_condition(batch["blurry"])
+    drawn = sample(other, batch["blurry"], conditions, other.sampling_schedule(other.settings()), seeds)
     restored, sharp = (np.clip(np.round((x.numpy() + 1.0) * 127.5), 0, 255).astype(np.uint8) for x in (drawn, batch["sharp"]))
     assert numbers["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in zip(restored, sharp)]), abs=1e-3)
     # blurry | the regression | restored | sharp

@@ -253,8 +253,8 @@ def test_the_strip_follows_the_chain_to_the_restored_picture(runs, monkeypatch):
     priors, outputs = reverse_chain.outputs_along_chain(system, blurry)
     assert len(priors) == len(outputs) == 4 and all(output.shape == blurry.shape for output in outputs)
     # The first prior is the chain's start, the last that of a restoration.
-    padded = pad_to_multiple(to_values(blurry), system.factor)[None]
-    conditions = system.conditions(padded)
+    padded = pad_to_multiple(to_values(blurry), system.size_multiple)[None]
+    conditions = system.encode_condition(padded)
     np.testing.assert_allclose(priors[-1], conditions["prior"], atol=1e-5)
     assert len({prior.numpy().tobytes() for prior in priors}) == 4
     reverse_chain.run(runs, ["pair_2=0,0,32,32", "pair_5"])

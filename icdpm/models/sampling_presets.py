@@ -15,7 +15,7 @@ from icdpm.models.settings import Preset
 from icdpm.storage import storage_path
 
 
-def read_own_presets(path, system):
+def read_presets(path, system):
     """Those of a file.
 
     Args:
@@ -31,7 +31,7 @@ def read_own_presets(path, system):
     path = storage_path(path)
     if not path.is_file():
         return {}
-    presets, theirs = {}, system.presets(system.config)
+    presets, theirs = {}, system.default_presets(system.config)
     try:
         for name, entry in json.loads(path.read_text(encoding="utf-8"))["presets"].items():
             purpose = entry["purpose"] if "purpose" in entry else theirs[name].purpose
@@ -46,7 +46,7 @@ def read_own_presets(path, system):
     return presets
 
 
-def write_own_presets(path, presets, measured):
+def write_presets(path, presets, measured):
     """Writes such a file.
 
     Args:

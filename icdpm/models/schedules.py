@@ -1,8 +1,17 @@
-"""The stages of a run: crops may grow while it goes on, and batches shrink (*Restormer*'s progressive learning)."""
+"""Quantities that change during training: linear ramps, and sizes of crops and batches (progressive learning)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+import tensorflow as tf
+
+
+def linear_ramp(step, ramp_steps):
+    """Returns min(step / ramp_steps, 1) as a float32 scalar; 1 from the start where `ramp_steps` is 0."""
+    if ramp_steps == 0:
+        return tf.constant(1.0)
+    return tf.minimum(tf.cast(step, tf.float32) / ramp_steps, 1.0)
 
 
 class Stage(NamedTuple):
@@ -26,7 +35,7 @@ class Stage(NamedTuple):
         return self.first_example + (step - self.start) * self.batch
 
 
-def stages_of(config):
+def training_stages(config):
     """The stages of a run of a checked config, to its last step: a list of `Stage`, of one where nothing grows."""
     data, steps = config.data, config.run.steps
     starts = (0, *data.progressive_steps)
@@ -42,10 +51,10 @@ def stages_of(config):
 
 def largest_crop(config):
     """The largest side of the crops of a run."""
-    return max(stage.crop for stage in stages_of(config))
+    return max(stage.crop for stage in training_stages(config))
 
 
-def in_words(config):
+def describe_stages(config):
     """How many steps see what: '20000 of 16 crops of 128×128, then 20000 of 10 crops of 160×160'."""
-    stages = stages_of(config)
+    stages = training_stages(config)
     return ", then ".join(f"{each.stop - each.start} of {each.batch} crops of {each.crop}×{each.crop}" for each in stages)

@@ -36,19 +36,19 @@ class ImageRestorer(PairModel):
     Methods below the line "Defined by subclasses" expect height and width divisible by `factor`.
 
     Args:
-      config, own_presets, name: see `PairModel`. The constructor makes layers only; `icdpm.build` also builds their weights.
+      config, measured_presets, name: see `PairModel`. The constructor makes layers only; `icdpm.build` builds their weights, too.
 
     Attributes:
       title: the model's name in messages.
       description: one or two sentences for those who receive a trained model.
       rules: the values that the fields of its config may hold.
-      wants_target: whether its batches need 'target' too: unlabelled images of another domain.
+      needs_target: whether its batches need 'target' too: unlabelled images of another domain.
     """
 
     title = "this model"
     description = "A network that deblurs images."
     rules = Rules()
-    wants_target = False
+    needs_target = False
 
     # Restoring images of any kind and size.
 
@@ -58,8 +58,8 @@ class ImageRestorer(PairModel):
         Args:
           image: path of an image file; or an array, [height, width, 3] sRGB or [height, width] gray: uint8, uint16, or float in
             [0, 1] (which is restored in 16 bits).
-          preset: a name in `all_presets`; None: the sampling settings of the config, one sample. A preset that does not suit
-            the model warns.
+          preset: a name in `sampling_presets`; None: the sampling settings of the config, one sample. A preset that does not
+            suit the model warns.
           **options: settings of the model (`settings`), such as steps and samples, which replace those of the preset; and
             seed: a whole number from 0 (the default); the same seed gives the same result.
             match_color: whether drift of colour is removed (`icdpm.images.drift`); False by default.
@@ -110,7 +110,7 @@ class ImageRestorer(PairModel):
         Raises:
           IcdpmError: a setting or a value that this model does not have.
         """
-        return cls._settings_among(cls.presets(config), config, preset, changes)
+        return cls._settings_among(cls.default_presets(config), config, preset, changes)
 
     @classmethod
     def _settings_among(cls, presets, config, preset, changes):
@@ -118,20 +118,20 @@ class ImageRestorer(PairModel):
         return cls._changed_settings(config, with_preset(presets, preset, given))
 
     def settings(self, preset=None, **changes):
-        """Returns `settings_of` this model's config, with `all_presets`."""
-        return self._settings_among(self.all_presets, self.config, preset, changes)
+        """Returns `settings_of` this model's config, with `sampling_presets`."""
+        return self._settings_among(self.sampling_presets, self.config, preset, changes)
 
     @property
-    def all_presets(self):
+    def sampling_presets(self):
         """{name: Preset}: `presets` of its config, replaced by its own."""
-        return {**self.presets(self.config), **self.own_presets}
+        return {**self.default_presets(self.config), **self.measured_presets}
 
     # Sizes.
 
     @property
-    def factor(self):
+    def size_multiple(self):
         """Height and width of an image must be divisible by this number."""
-        return self.size_factor(self.config)
+        return self.size_multiple_for(self.config)
 
     @property
     def trainable_tensors(self):
@@ -166,28 +166,28 @@ class ImageRestorer(PairModel):
         """Raises IcdpmError where a model of a config cannot restore and only serves others to start from."""
 
     @classmethod
-    def size_factor(cls, config):
+    def size_multiple_for(cls, config):
         """Height and width of an image must be divisible by this number."""
         return 1
 
     # Its size.
 
     @property
-    def reach(self):
+    def receptive_field_radius(self):
         """How many pixels beyond a window what is made within it depends on, a multiple of `factor`. None: all of the
         picture, so that a tile is another picture.
         """
         return None
 
     @property
-    def margin(self):
+    def tile_overlap(self):
         """How many pixels of a tile, at least, lie around what is taken from it where nobody says otherwise; None: it takes no
         tiles.
 
         Without a `reach` tiles are restored each by itself and fade into each other over their margins, with `conditions` of
         the whole picture: near to what that would become at once, and not the same.
         """
-        return self.reach
+        return self.receptive_field_radius
 
     @property
     def bytes_per_pixel(self):
@@ -208,7 +208,7 @@ class ImageRestorer(PairModel):
         """Computes the losses of a batch of pairs.
 
         Args:
-          batch: {'blurry', 'sharp'} and, where `wants_target`, 'target'.
+          batch: {'blurry', 'sharp'} and, where `needs_target`, 'target'.
           seeds: int64 [batch, 2]; all random numbers of an example follow from its seed.
           training: whether parts that are for training only, such as dropout, are on.
 
@@ -233,27 +233,27 @@ class ImageRestorer(PairModel):
         return self.settings()
 
     @classmethod
-    def presets(cls, config):
+    def default_presets(cls, config):
         """{name: Preset}: settings by names that say what they are for, of any model of a config."""
         return {}
 
-    def plan(self, settings):
+    def sampling_schedule(self, settings):
         """The `icdpm.diffusion.samplers.SamplingSchedule` of evaluations that settings stand for."""
         return SINGLE_EVALUATION
 
-    def conditions(self, blurry):
+    def encode_condition(self, blurry):
         """What is computed once for a picture, whatever is then drawn.
 
         Returns:
           A nest of float tensors; {} for nothing. Each is a map [batch, height/s, width/s, channels], with an s of its own, or
           of the whole picture, of another rank and a size that does not depend on the picture's; that only where `reach` is
-          None, and with `conditions_in_tiles` of its own where tiles are taken all the same.
+          None, and with `encode_condition_in_tiles` of its own where tiles are taken all the same.
         """
         return {}
 
-    def conditions_of_pairs(self, batch):
+    def encode_pair_condition(self, batch):
         """The conditions with which the pictures of {'blurry', 'sharp', …} are restored in validation, while it is trained."""
-        return self.compiled_conditions(batch["blurry"])
+        return self.compiled_encode_condition(batch["blurry"])
 
     def start(self, noise, blurry, conditions, gamma):
         """x_T, with which a drawing starts.
@@ -277,12 +277,12 @@ class ImageRestorer(PairModel):
         """
         raise NotImplementedError(f"{type(self).__name__}.denoise")
 
-    def pictures(self, conditions):
+    def intermediate_outputs(self, condition):
         """What shows people the inside of the system: {name: images [batch, height/s, width/s, 1 or 3] in [−1, 1]}."""
         return {}
 
     @property
-    def has_pictures(self):
+    def has_intermediate_outputs(self):
         """Whether `pictures` gives any."""
         return type(self).pictures is not ImageRestorer.pictures
 
@@ -290,9 +290,9 @@ class ImageRestorer(PairModel):
         """Further signatures of the exported model: a list of `icdpm.serving.signatures.Signature`."""
         return []
 
-    def conditions_in_tiles(self, picture, tiling, on_tile=lambda: None):
-        """Computes `conditions` of a large image tile by tile; see `icdpm.models.sampling.conditions_in_tiles`."""
-        return sampling.conditions_in_tiles(self, picture, tiling, on_tile)
+    def encode_condition_in_tiles(self, picture, tiling, on_tile=lambda: None):
+        """Computes `conditions` of a large image tile by tile; see `icdpm.models.sampling.encode_condition_in_tiles`."""
+        return sampling.encode_condition_in_tiles(self, picture, tiling, on_tile)
 
     def build_networks(self, blank):
         """Evaluates every network once, which builds its weights.
@@ -300,4 +300,4 @@ class ImageRestorer(PairModel):
         Args:
           blank: float32 [1, factor, factor, 3].
         """
-        self.denoise(blank, blank, tf.fill([1], 0.5), self.conditions(blank))
+        self.denoise(blank, blank, tf.fill([1], 0.5), self.encode_condition(blank))

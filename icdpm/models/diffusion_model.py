@@ -10,9 +10,9 @@ from icdpm.diffusion.parametrisations import PARAMETRISATIONS, diffuse, make_par
 from icdpm.diffusion.samplers import make_sampling_schedule
 from icdpm.diffusion.schedules import linear_betas, piecewise_uniform, signal_levels
 from icdpm.errors import IcdpmError
+from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.rules import Rules
 from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings
-from icdpm.models.system import ImageRestorer
 
 # Purposes of the random numbers of a training example; each folds its own number into the example's seed.
 _STEP, _LEVEL, _NOISE, _DROPOUT = range(4)
@@ -27,7 +27,7 @@ _FEW_STEPS = "this model was trained for few steps (diffusion.parametrisation {}
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
 
-class DiffusionSystem(ImageRestorer):
+class DiffusionModel(ImageRestorer):
     """A network that is shown x_γ and the blurry image, and whose output is turned into x̂ by a parametrisation.
 
     A system of this kind says, besides its own fields, `network_output` and `compute_losses`, of which one is `noise_loss`.
@@ -110,14 +110,14 @@ class DiffusionSystem(ImageRestorer):
         return SamplingSettings(**config.sampling).changed(**changes)
 
     @classmethod
-    def presets(cls, config):
+    def default_presets(cls, config):
         trained_as = config.diffusion.parametrisation
         if trained_as == "noise":
             return SAMPLING_PRESETS
         paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(trained_as))
         return {**SAMPLING_PRESETS, "paper": paper}
 
-    def plan(self, settings):
+    def sampling_schedule(self, settings):
         return make_sampling_schedule(
             settings.sampler, settings.steps, settings.max_noise_variance, settings.schedule, settings.eta
         )
