@@ -208,7 +208,11 @@ class ICDPM(DiffusionModel):
         guidance = {}
         for k in list(structures):
             network, structure = self.guidance_networks[k], tf.concat(structures.pop(k), axis=1)
-            tiles = make_tiling(*structure.shape[1:3], max(tiling.longest_side // 2, 4 * network.receptive_field_radius), network.receptive_field_radius)
+            tiles = make_tiling(
+                *structure.shape[1:3],
+                max(tiling.longest_side // 2, 4 * network.receptive_field_radius),
+                network.receptive_field_radius,
+            )
             guidance[k] = (RowStrips(2 ** int(k)), RowStrips(2 ** int(k)))
             for rows in tiles.rows:
                 cores = []

@@ -36,7 +36,7 @@ class ImageRestorer(PairModel):
     Methods below the line "Defined by subclasses" expect height and width divisible by `factor`.
 
     Args:
-      config, measured_presets, name: see `PairModel`. The constructor makes layers only; `icdpm.build` builds weights too.
+      config, measured_presets, name: see `PairModel`. The constructor makes layers only; `icdpm.build` builds weights .
 
     Attributes:
       title: the model's name in messages.

@@ -101,7 +101,12 @@ def restore(
     else:
         _check_tile(system, tile, margin)
         tiling = make_tiling(
-            picture.height, picture.width, tile, _margin(system, margin), system.size_multiple, blends=system.receptive_field_radius is None
+            picture.height,
+            picture.width,
+            tile,
+            _margin(system, margin),
+            system.size_multiple,
+            blends=system.receptive_field_radius is None,
         )
     notices = ()
     if tiling.count > 1:
