@@ -19,7 +19,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from icdpm.errors import IcdpmError, reason_of
+from icdpm.errors import IcdpmError, summarize_error
 
 _told: dict[str, str] = {}  # {scope of operations: what they read}
 _failures = collections.deque(maxlen=16)  # several threads may fail before the first error is reported
@@ -70,7 +70,7 @@ def plain_errors() -> Iterator[None]:
                 raise failure from None
         for scope, what in _told.items():
             if scope in error.message:
-                raise IcdpmError(f"{what}: cannot be read ({reason_of(error)})") from error
+                raise IcdpmError(f"{what}: cannot be read ({summarize_error(error)})") from error
         raise
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("steps", 30, "How many steps to train.", 1)
@@ -23,7 +23,7 @@ SHOWN = ("photo_camera_1", "photo_brick_1", "deadleaves_01", "text_00", "mixed_0
 
 def main(argv):
     """Restores the embedded test scenes and a real blurred photo, writes table and picture; trains."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     import icdpm
     from icdpm_datasets.source import open_source
 
@@ -63,12 +63,12 @@ def train_briefly(test):
 
 def restore_all(restorer, pairs):
     """[{'picture', 'blurry', 'sharp', 'sample', 'mean'}] of the pairs and of scikit-image's motion-blurred clock."""
-    from icdpm.images.reading import read_picture
+    from icdpm.images.reading import read_rgb
     from icdpm.progress import progress_bar
     from icdpm_datasets.photos import clock_motion_path
 
     pictures = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
-    pictures.append({"picture": "clock_motion", "blurry": read_picture(clock_motion_path()), "sharp": None})
+    pictures.append({"picture": "clock_motion", "blurry": read_rgb(clock_motion_path()), "sharp": None})
     for picture in progress_bar("restoring", len(pictures), over=pictures):
         picture["sample"] = restorer.restore(picture["blurry"])
         picture["mean"] = restorer.restore(picture["blurry"], samples=MEAN_SAMPLES)

@@ -11,7 +11,7 @@ import sys
 _ANNOUNCED = re.compile(rb"I\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl::InitializeLog\(\) is called")
 
 
-def quieten_tensorflow():
+def silence_tensorflow():
     """Hides what TensorFlow says of itself; has no effect once it is imported, nor where TF_CPP_MIN_LOG_LEVEL is 0.
 
     TensorFlow 2.15 logs three false errors (cuDNN, cuFFT and cuBLAS registered twice) whenever it is imported, so what it logs

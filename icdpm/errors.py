@@ -10,11 +10,11 @@ class IcdpmError(ValueError):
     """Something the user can put right; its message is one clear sentence that names the file and what to do."""
 
 
-class NotEnoughMemory(IcdpmError, MemoryError):
+class MemoryLimitError(IcdpmError, MemoryError):
     """A picture does not fit the memory that it may take."""
 
 
-def reason_of(error):
+def summarize_error(error):
     """What a library's exception says, as part of a sentence: one line, without the names of TensorFlow's operations."""
     if getattr(error, "strerror", None):
         return error.strerror

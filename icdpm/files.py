@@ -1,6 +1,7 @@
 """Files and folders that are either whole or absent."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -167,3 +168,26 @@ def _told_of(target):
 def _check_free(target):
     if os.path.lexists(target):
         raise IcdpmError(f"{target} is there already; choose another name")
+
+
+@contextlib.contextmanager
+def file_lock(path, on_held):
+    """Holds a lock through the block; the system releases it however the process ends.
+
+    Args:
+      path: of the lock's file, which is made, with its folder, and stays.
+      on_held: called where another process holds the lock. What it raises goes to the caller; where it returns, the other
+        process is waited for.
+
+    Raises:
+      OSError: the file cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_held()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -12,7 +12,7 @@ import secrets
 import types
 from pathlib import Path, PurePosixPath
 
-from icdpm.errors import IcdpmError, reason_of
+from icdpm.errors import IcdpmError, summarize_error
 
 _IN_TENSORFLOW = ("gs", "ram", "file")  # the others come with TensorFlow I/O
 # In these an object appears whole when it is closed, or not at all.
@@ -32,7 +32,7 @@ def is_remote(name):
     return bool(colon) and scheme.isalnum()
 
 
-def or_closed(name):
+def access_hint(name):
     """What is said further of something that is not there: "", or where its storage may only be closed, that.
 
     An S3 server tells nobody apart who may not read and what does not exist; to write it refuses by itself.
@@ -212,10 +212,10 @@ class RemotePath(os.PathLike):
         try:
             yield tf.io.gfile
         except tf.errors.UnimplementedError as error:
-            raise IcdpmError(f"{self}: TensorFlow knows no storage {self.scheme}:// ({reason_of(error)})") from error
+            raise IcdpmError(f"{self}: TensorFlow knows no storage {self.scheme}:// ({summarize_error(error)})") from error
         except tf.errors.OpError as error:
             kind, number = kinds.get(type(error), (OSError, errno.EIO))
-            raise kind(number, reason_of(error).lstrip(": "), str(self)) from error
+            raise kind(number, summarize_error(error).lstrip(": "), str(self)) from error
 
 
 @functools.cache

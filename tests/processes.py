@@ -15,7 +15,7 @@ import time
 _FORKS = multiprocessing.get_context("forkserver")
 # What commands import when they are run. (The commands themselves define flags, each its own of the same names.)
 _FORKS.set_forkserver_preload(
-    "tensorflow tensorflow_datasets icdpm.training.run icdpm.training.strategy icdpm.restoration.devices icdpm.batch.album "
+    "tensorflow tensorflow_datasets icdpm.training.run icdpm.training.strategy icdpm.restoration.restore icdpm.batch.restoring "
     "icdpm.evaluation.measure icdpm.evaluation.restore_dataset icdpm.serving.export icdpm.pretrained "
     "icdpm_datasets.source".split()
 )

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.files import make_folder_atomically, write_atomically
+from icdpm.files import file_lock, make_folder_atomically, write_atomically
 
 
 def names(folder):
@@ -136,3 +136,57 @@ def test_a_folder_is_whole_or_absent(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(IcdpmError, match="cannot write in the folder"), make_folder_atomically(tmp_path / "file" / "1"):
         pytest.fail("nothing can be made")
+
+
+HOLD = """
+import sys
+from icdpm.files import file_lock
+with file_lock(sys.argv[1], None):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class Held(Exception):
+    pass
+
+
+def refuse():
+    raise Held
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock; what it waits for is the end of its input."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / "folder/.lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+
+
+def test_a_lock_that_is_held_is_refused_or_waited_for(tmp_path, holder):
+    path = tmp_path / "folder/.lock"
+    with pytest.raises(Held), file_lock(path, refuse):
+        pytest.fail("another process holds it")
+    with file_lock(path, holder.stdin.close):
+        assert holder.wait(10) == 0
+
+
+def test_a_lock_ends_with_its_block_and_with_its_process(tmp_path, holder):
+    path = tmp_path / "folder/.lock"
+    holder.kill()
+    holder.wait()
+    for _ in range(2):
+        with file_lock(path, refuse):
+            pass
+    with pytest.raises(ValueError), file_lock(path, refuse):
+        raise ValueError
+    with file_lock(path, refuse), pytest.raises(Held), file_lock(path, refuse):
+        pytest.fail("this process holds it already")
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError), file_lock(tmp_path / "file/.lock", refuse):
+        pytest.fail("there is no such folder")

@@ -7,13 +7,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.batch.album import work_through
 from icdpm.batch.jobs import plan_jobs
-from icdpm.batch.selection import select_photos
+from icdpm.batch.restoring import work_through
+from icdpm.batch.selection import select_images
 from icdpm.errors import IcdpmError
 from icdpm.files import make_folder_atomically, mirrored_folder, remove_folder, write_atomically
-from icdpm.images.drift import drift_of
-from icdpm.images.reading import read_picture
+from icdpm.images.color_drift import measure_drift
+from icdpm.images.reading import read_rgb
 from icdpm.restoration.result import Restored
 from icdpm.storage import RemotePath, is_remote, storage_path
 
@@ -111,11 +111,11 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
     for name in ("a.png", "deep/b.jpg"):
         with write_atomically(bucket / name) as temporary:
             PIL.Image.fromarray(pixels).save(temporary)
-    selection = select_photos([str(bucket)], leave_out=str(bucket / "out"))
+    selection = select_images([str(bucket)], leave_out=str(bucket / "out"))
     assert [str(photo.place) for photo in selection.photos] == ["a.png", "deep/b.jpg"] and selection.ignored == 1
-    assert [photo.place.name for photo in select_photos([f"{bucket}/*.png", f"{bucket}/a.png"]).photos] == ["a.png"]
+    assert [photo.place.name for photo in select_images([f"{bucket}/*.png", f"{bucket}/a.png"]).photos] == ["a.png"]
     with pytest.raises(IcdpmError, match="matches nothing"):
-        select_photos([f"{bucket}/*.tif"])
+        select_images([f"{bucket}/*.tif"])
 
     jobs, failures = plan_jobs(selection.photos, str(bucket / "out"), compare=True)
     assert not failures
@@ -125,15 +125,16 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
 
     assert work_through(jobs, restore) == ([], [])
     assert names(bucket / "out") == ["a.compare.png", "a.png", "c.png", "deep/b.compare.png", "deep/b.jpg"]
-    assert (read_picture(bucket / "out/a.png") == 91).all() and drift_of(pixels, read_picture(bucket / "out/a.png"))
+    assert (read_rgb(bucket / "out/a.png") == 91).all() and measure_drift(pixels, read_rgb(bucket / "out/a.png"))
     again, _ = plan_jobs(selection.photos, str(bucket / "out"), compare=True, skip_existing=True)
     assert again == []
     with pytest.raises(IcdpmError, match="would be replaced"):
         plan_jobs(selection.photos, str(bucket))
     with pytest.raises(IcdpmError, match=r"ram://.*no.png does not exist"):
-        read_picture(bucket / "no.png")
+        read_rgb(bucket / "no.png")
 
 
+@pytest.mark.slow
 def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, regression_config, random_pairs):
     from icdpm.models.workdir import best_file, checkpoint_folder, checkpoint_steps, load
     from icdpm.serving.export import export

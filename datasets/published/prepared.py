@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
 from icdpm.errors import IcdpmError
-from icdpm.storage import RemotePath, is_remote, or_closed, storage_path
+from icdpm.storage import RemotePath, access_hint, is_remote, storage_path
 from icdpm_datasets.published.records import INDEX
 from icdpm_datasets.published.sets import tfds_name
 
@@ -85,5 +85,5 @@ def prepared_set(name: str, data_dir: str | None, split: str = "test") -> Prepar
         wanted = name if tfds_name(name) == recorded else recorded
         command = f"icdpm-prepare {wanted} --source=ARCHIVE_OR_FOLDER" + (f" --data_dir={data_dir}" if data_dir else "")
         where = data_dir or tfds.core.constants.DATA_DIR
-        raise IcdpmError(f"{where}: {wanted} is not there{or_closed(where)}; make it with {command}")
+        raise IcdpmError(f"{where}: {wanted} is not there{access_hint(where)}; make it with {command}")
     return prepared

@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.locks import locked
+from icdpm.files import file_lock
 from icdpm.progress import progress_bar
 from icdpm_datasets.console import warn
 from icdpm_datasets.pairs import corner_of
@@ -121,7 +121,7 @@ def _locked(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as lock:
         try:
             lock.enter_context(
-                locked(folder / ".lock", lambda: warn(f"{folder}: another process is laying out pairs there; waiting for it"))
+                file_lock(folder / ".lock", lambda: warn(f"{folder}: another process is laying out pairs there; waiting"))
             )
         except OSError as error:
             raise IcdpmError(f"{folder}: cannot be written ({error.strerror}); training reads from it") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from absl import flags
 
 from icdpm import pretrained
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm_experiments.process import measured_apart
 from icdpm_experiments.results import make_command, print_table, write_results
 
@@ -26,7 +26,7 @@ SIZES = [(256, 256), (355, 501), (720, 1280)]
 
 def main(argv):
     """Exports, measures, writes results/export."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workdir = FLAGS.workdir or pretrained.WORKDIR
@@ -78,9 +78,9 @@ def _measure(path, workdir, folder, height, width):
 def _difference(folder, height, width):
     import numpy as np
 
-    from icdpm.images.reading import read_picture
+    from icdpm.images.reading import read_rgb
 
-    pixels = [read_picture(folder / f"{path}-{height}-{width}.png").astype(int) for path in PATHS]
+    pixels = [read_rgb(folder / f"{path}-{height}-{width}.png").astype(int) for path in PATHS]
     return int(np.abs(pixels[0] - pixels[1]).max())
 
 

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.announcements import quieten_tensorflow
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo
-from icdpm.images.writing import encode_photo
+from icdpm.announcements import silence_tensorflow
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.reading import decode_image
+from icdpm.images.writing import encode_image
 
 _REPEATED = 3
 
@@ -31,7 +30,7 @@ def load_python(workdir):
     system = load(workdir, precision="float32")
     settings = system.settings()
     png = FORMATS["png"]
-    return lambda content: encode_photo(Photo(restore(system, decode_photo(content, "noise").pixels, settings).pixels), png)
+    return lambda content: encode_image(Image(restore(system, decode_image(content, "noise").pixels, settings).pixels), png)
 
 
 def load_saved_model(folder):
@@ -54,7 +53,7 @@ PATHS = {"python": load_python, "saved_model": load_saved_model}
 def noise(height, width, dtype):
     """The bytes of a PNG file."""
     pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, 3), dtype)
-    return encode_photo(Photo(pixels), FORMATS["png"])
+    return encode_image(Image(pixels), FORMATS["png"])
 
 
 def measure(path, source, answer, height, width):
@@ -74,5 +73,5 @@ def measure(path, source, answer, height, width):
 
 
 if __name__ == "__main__":
-    quieten_tensorflow()
+    silence_tensorflow()
     print(json.dumps(measure(*sys.argv[1:4], *map(int, sys.argv[4:]))))

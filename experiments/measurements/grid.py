@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm_experiments.measurements import sweep_flags
 
 FLAGS = flags.FLAGS
@@ -24,7 +24,7 @@ JOURNAL = Path("runs") / "grid.jsonl"
 
 def main(argv):
     """Parses, measures, writes table and plot."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
     from icdpm.models.workdir import load

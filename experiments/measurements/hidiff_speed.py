@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.process import measured_apart
 from icdpm_experiments.results import print_table, write_results
@@ -32,7 +32,7 @@ _ROUNDS = 2
 
 def main(argv):
     """Parses, measures, writes."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     check_reference(FLAGS.reference)
     rows = [row for what in WORK for precision in ("float32", "bfloat16") for row in [_measured(*what, precision)]]
     print_table(rows)

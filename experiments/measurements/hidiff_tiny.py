@@ -9,7 +9,7 @@ continues.
 
 from pathlib import Path
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 
 RUNS = Path("runs/hidiff_tiny")
 LOOKS = ["run.validate_every=250", "run.validation_images=22"]
@@ -25,7 +25,7 @@ ALL_AT_ONCE = [
 
 def main(argv):
     """Trains, measures, draws."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from icdpm.announcements import quieten_tensorflow
+from icdpm.announcements import silence_tensorflow
 from icdpm_experiments.measurements.input_frames import SEQUENCE
 
 BATCH, CROP = 256, 128
@@ -86,7 +86,7 @@ PIPELINES = {
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    quieten_tensorflow()
+    silence_tensorflow()
     print(json.dumps(PIPELINES[sys.argv[1]](Path(sys.argv[2]))), flush=True)
     if "tensorflow_io" in sys.modules:
         os._exit(0)  # the AWS library inside it aborts at the end of Python

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm.models.training_step import take_step
 from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
@@ -43,7 +43,7 @@ _PEAK_FLOPS, _TPU_CORES, _HOSTS = 61.5e12, 32, 4
 
 def main(argv):
     """Makes frames, measures, writes results/input."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     if find_spec("torch") is None:
         raise IcdpmError("PyTorch, to compare with, is not installed: make bench-input installs it (the extra bench)")
     with tempfile.TemporaryDirectory() as temporary:

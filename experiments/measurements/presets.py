@@ -12,7 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm_experiments.measurements import sweep_flags
 
 FLAGS = flags.FLAGS
@@ -25,7 +25,7 @@ JOURNAL = Path("runs") / "presets.jsonl"
 
 def main(argv):
     """Measures, writes the table and the workdir's presets."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.models.workdir import load, presets_file
     from icdpm_experiments.pairs import blurred

@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.measurements.tile_sizes import CORE, HEIGHT, LARGE, STEPS, WIDTH
 from icdpm_experiments.pairs import middle
@@ -27,7 +27,7 @@ _AMPLIFIED = 20
 
 def main(argv):
     """Parses, measures, writes tables and picture."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.models.workdir import load
     from icdpm_experiments.gallery import write_gallery
@@ -88,7 +88,7 @@ def _of_the_reach(system, rows):
 
 def _photo():
     """The photo, uint8 [HEIGHT, WIDTH, 3]."""
-    from icdpm.images.reading import read_picture
+    from icdpm.images.reading import read_rgb
     from icdpm_datasets.photos import photo
 
     if FLAGS.photo is None:
@@ -96,7 +96,7 @@ def _photo():
         values = np.asarray(picture, np.float64)[:HEIGHT]
         blurred = np.mean([np.roll(values, shift, axis=1) for shift in range(-5, 6)], axis=0)
         return np.round(blurred).astype(np.uint8)
-    picture = read_picture(FLAGS.photo)
+    picture = read_rgb(FLAGS.photo)
     if picture.shape[0] < HEIGHT or picture.shape[1] < WIDTH or picture.dtype != np.uint8:
         raise IcdpmError(f"{FLAGS.photo} is not a photo of 8 bits and at least {WIDTH}×{HEIGHT} pixels")
     return picture[:HEIGHT, :WIDTH]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string("pairs", [], "NAME=FOLDER of pairs to measure on. Repeatable. Default: the embedded test scenes.")
@@ -25,7 +25,7 @@ KEPT = "sharp picture as input, one sample"
 
 def main(argv):
     """Restores, measures, writes results/weights, or weights_NAME of a model of one's own."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import named_folders
     from icdpm.models.workdir import choose_step, load, weights_file

@@ -16,7 +16,7 @@ import itertools
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 
 FLAGS = flags.FLAGS
@@ -28,7 +28,7 @@ flags.DEFINE_string("unguided", None, "Workdir of the unguided run to compare it
 
 def main(argv):
     """Trains what is not trained, measures, writes results/guided; of two given runs, results/guided_long."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm.evaluation.pairing import named_folders
     from icdpm_datasets.source import open_source
     from icdpm_experiments.packaged_model.guided_gains import (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
@@ -48,7 +48,7 @@ RUNS = {
 
 def main(argv):
     """Trains to the end, then replaces the packaged model."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.configs import load_config
     from icdpm.training.run import train

@@ -12,7 +12,7 @@ import time
 
 from absl import app, flags
 
-from icdpm.command_line import run_command
+from icdpm.cli import run_command
 from icdpm_experiments.results import print_table, write_results
 
 FLAGS = flags.FLAGS

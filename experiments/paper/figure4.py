@@ -1,6 +1,6 @@
 """Figure 4: out-of-domain pictures without and with guidance, and what the guidance regresses at each scale."""
 
-from icdpm.images.reading import read_picture
+from icdpm.images.reading import read_rgb
 from icdpm.metrics.psnr import PROTOCOL, psnr
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import middle
@@ -28,7 +28,7 @@ def run(runs):
     rows, measured, scales = [], [], []
     for index in range(0, len(pairs), -(-len(pairs) // SHOWN)):
         blurry, sharp = pairs.load(index)
-        restored = [read_picture(folder / f"{pairs.names[index]}.png") for folder in (unguided, guided)]
+        restored = [read_rgb(folder / f"{pairs.names[index]}.png") for folder in (unguided, guided)]
         names = ("psnr_blurry", "psnr_icdpm", "psnr_guided")
         values = (round(psnr(picture, sharp), 4) for picture in (blurry, *restored))
         measured.append({"picture": pairs.names[index], **dict(zip(names, values))})

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icdpm.images.reading import read_picture
+from icdpm.images.reading import read_rgb
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import middle
 from icdpm_experiments.paper.cost import restorings_by
@@ -25,7 +25,7 @@ def run(runs):
     """Writes results/fig8, of the set's first picture."""
     pairs = runs.scale.test_pairs(OUT_OF_DOMAIN)
     blurry, sharp = pairs.load(0)
-    restored = read_picture(runs.restored(GUIDED, OUT_OF_DOMAIN) / f"{pairs.names[0]}.png")
+    restored = read_rgb(runs.restored(GUIDED, OUT_OF_DOMAIN) / f"{pairs.names[0]}.png")
     features = guidance_pictures(runs.system(GUIDED.variant), blurry).features[1]
     channels = strongest_channels(features)
     maps = [middle(stretched(features[..., channel]), _SIDE // 2) for channel in channels]

@@ -1,6 +1,6 @@
 """Figure 9: a trained model further trained with its guidance features aligned with another domain's, and without."""
 
-from icdpm.images.reading import read_picture
+from icdpm.images.reading import read_rgb
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.pairs import middle
 from icdpm_experiments.paper.comparison import row_of, write_comparison
@@ -33,7 +33,7 @@ def run(runs):
     pictures = []
     for index in range(0, len(pairs), -(-len(pairs) // SHOWN)):
         blurry, sharp = pairs.load(index)
-        restored = [read_picture(folder / f"{pairs.names[index]}.png") for folder in folders.values()]
+        restored = [read_rgb(folder / f"{pairs.names[index]}.png") for folder in folders.values()]
         pictures.append([middle(picture, _SIDE) for picture in (blurry, *restored, sharp)])
     caption = f"Figure 9, {label}, one sample.\n{SCALE_NOTES.get(runs.scale.name, '')}"
     headings = ["blurry", "as trained", "without alignment", "with alignment", "sharp"]

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from icdpm.images.values import to_pixels, to_values
-from icdpm.restoration.pixels import pad_to_multiple
+from icdpm.images.pixels import pad_to_multiple, to_pixels, to_values
 
 
 class GuidancePictures(NamedTuple):

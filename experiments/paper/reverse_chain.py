@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from icdpm.images.values import to_pixels, to_values
+from icdpm.images.pixels import pad_to_multiple, to_pixels, to_values
 from icdpm.metrics.psnr import PROTOCOL, psnr
-from icdpm.restoration.pixels import pad_to_multiple
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment

@@ -78,7 +78,7 @@ def picture_section(name, count, data_dir, missing):
       missing: a list to which sentences are added about what cannot be shown.
     """
     # Only here, as they bring TensorFlow.
-    from icdpm.images.reading import read_picture
+    from icdpm.images.reading import read_rgb
     from icdpm_experiments.paper.scales import make_scale
     from icdpm_experiments.report.cards import card
 
@@ -94,7 +94,7 @@ def picture_section(name, count, data_dir, missing):
     cards = []
     for index in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int)):
         blurry, sharp = pairs.load(index)
-        restored = {row: read_picture(folder / f"{pairs.names[index]}.png") for row, folder in folders.items()}
+        restored = {row: read_rgb(folder / f"{pairs.names[index]}.png") for row, folder in folders.items()}
         cards.append(card(pairs.names[index], {"blurry": blurry, **restored, "sharp": sharp}))
     note = f'<p class="note">{SCALE_NOTES[scale.name]}</p>' if scale.name in SCALE_NOTES else ""
     return title, f"<h2>{html.escape(title)}</h2>{note}{''.join(cards)}"

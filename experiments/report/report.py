@@ -7,7 +7,7 @@ The pictures are those of tables 3 to 6, restored below runs/; where they are no
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("pictures", 12, "How many test pictures of each set are shown, at most.", 1)
@@ -16,7 +16,7 @@ flags.DEFINE_string("data_dir", None, "Published sets: where icdpm-prepare recor
 
 def main(argv):
     """Writes results/report.html and says where it is."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     from icdpm_experiments.report.page import write_report
 
     page, missing = write_report(FLAGS.pictures, FLAGS.data_dir)

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from icdpm.batch.one_by_one import one_by_one
+from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.measure import measure_image
 from icdpm.progress import print_above
@@ -73,7 +73,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
     missing = [
         (each, index) for each in waiting for index, picture in enumerate(pictures) if not is_known(each, picture)
     ]
-    failures = one_by_one(
+    failures = process_images(
         missing,
         measure_one,
         name=lambda item: f"{item[0]}, {pairs.names[item[1]]}",

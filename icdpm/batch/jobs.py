@@ -7,10 +7,44 @@ import os
 from pathlib import Path
 
 from icdpm.batch.selection import STANDARD_STREAM
-from icdpm.batch.side_files import SideFiles, side_files
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS, SUFFIXES, Format, format_of
+from icdpm.images.formats import FORMATS, SUFFIXES, Format, format_for_path
 from icdpm.storage import is_remote, storage_path
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtraOutputs:
+    """Paths of files beside a restored photo; None, or none, where they are not wanted.
+
+    Attributes:
+      comparison: a picture of before | after.
+      spread: pictures of the spread of the samples: (the gray picture, the array).
+      samples: pictures of each sample.
+    """
+
+    comparison: Path | None = None
+    spread: tuple[Path, Path] | None = None
+    samples: tuple[Path, ...] = ()
+
+    @property
+    def paths(self):
+        """All of them."""
+        return [*([self.comparison] if self.comparison else []), *(self.spread or ()), *self.samples]
+
+
+def extra_outputs(target, *, compare=False, spread=False, kept_samples=0):
+    """The ExtraOutputs of a restored photo at `target`: for photo.jpg these are photo.compare.png, photo.spread.png and
+    photo.spread.npy, and photo.sample-1.jpg … of `kept_samples`.
+    """
+
+    def beside(ending):
+        return target.with_name(target.stem + ending)
+
+    return ExtraOutputs(
+        comparison=beside(".compare.png") if compare else None,
+        spread=(beside(".spread.png"), beside(".spread.npy")) if spread else None,
+        samples=tuple(beside(f".sample-{number}{target.suffix}") for number in range(1, kept_samples + 1)),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +61,7 @@ class Job:
     source: Path | None
     target: Path | None
     format: Format | None
-    beside: SideFiles = SideFiles()
+    beside: ExtraOutputs = ExtraOutputs()
 
     @property
     def name(self):
@@ -39,7 +73,7 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
     """Decides where each restored photo goes, before anything is made.
 
     Args:
-      photos: of `select_photos`.
+      photos: of `select_images`.
       output: a folder, in which photos keep their names and the folders that they were found in; or, for one photo
         given by its own name, a name that ends as a picture does; or `-` for standard output.
       format_name: a key of `FORMATS` that all photos are written in, or None: as their names end.
@@ -47,7 +81,7 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
       skip_existing: whether photos that are there already, with all that is wanted beside them, are left out without a
         word, as what an interrupted run has done; what is there of others is replaced.
       shard: a Shard, to plan its photos only, or None. What is wrong with all of them together is wrong for each shard.
-      **beside: what else is wanted (`side_files`); standard output takes nothing else.
+      **beside: what else is wanted (`extra_outputs`); standard output takes nothing else.
 
     Returns:
       ([Job], one sentence for each photo that cannot be restored to where it would go).
@@ -63,14 +97,14 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
         return [Job(photos[0].source, None, chosen)], []
     if _is_name_of_one(output, photos):
         target = storage_path(output)
-        if chosen not in (None, format_of(target)):
+        if chosen not in (None, format_for_path(target)):
             raise IcdpmError(f"{target} is not how a file of --format={format_name} is named; choose one of the two")
         targets = {photos[0]: target}
     elif any(photo.source is None for photo in photos):
         raise IcdpmError(f"the photo from standard input has no name to keep in {output}; choose a file name or -")
     else:
         targets = {photo: storage_path(output) / _renamed(photo.place, chosen) for photo in photos}
-    _check_apart({photo: [target, *side_files(target, **beside).paths] for photo, target in targets.items()})
+    _check_apart({photo: [target, *extra_outputs(target, **beside).paths] for photo, target in targets.items()})
     jobs, failures = [], []
     for photo, target in targets.items():
         if shard and not shard.holds(photo.place):
@@ -78,7 +112,7 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
         if target.suffix.lower() not in SUFFIXES:
             failures.append(f"{photo.source} is not named as a picture that can be written; choose a --format")
             continue
-        job = Job(photo.source, target, format_of(target), side_files(target, **beside))
+        job = Job(photo.source, target, format_for_path(target), extra_outputs(target, **beside))
         wanted = [target, *job.beside.paths]
         there = [path for path in wanted if (path.exists() if is_remote(path) else os.path.exists(path))]
         if skip_existing and there == wanted:

@@ -25,8 +25,8 @@ import sys
 
 from absl import app, flags
 
-from icdpm.batch.shards import read_shard
-from icdpm.command_line import run_command
+from icdpm.batch.selection import parse_shard
+from icdpm.cli import run_command
 from icdpm.commands import settings_flags
 from icdpm.errors import IcdpmError
 
@@ -100,9 +100,9 @@ def main(argv):
     if FLAGS.shard and "-" in argv[1:]:
         raise app.UsageError("--shard divides files, not standard input")
     from icdpm.batch.jobs import plan_jobs
-    from icdpm.batch.selection import select_photos
+    from icdpm.batch.selection import select_images
 
-    selection = select_photos(argv[1:], leave_out=FLAGS.output)
+    selection = select_images(argv[1:], leave_out=FLAGS.output)
     photos, notices = selection.photos, selection.left_out
     samples, restore_jobs = _by_server() if FLAGS.server else _by_model()
     beside = {"compare": FLAGS.compare, "spread": FLAGS.spread, "kept_samples": samples if FLAGS.keep_samples else 0}
@@ -144,7 +144,7 @@ def _shard():
     if FLAGS.shard is None:
         return None
     try:
-        return read_shard(FLAGS.shard)
+        return parse_shard(FLAGS.shard)
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
 
@@ -152,10 +152,10 @@ def _shard():
 def _by_model():
     """(how many samples are drawn of a photo, what restores jobs as `restore_album` does) with a model of this machine."""
     from icdpm import pretrained
-    from icdpm.batch.album import restore_album
-    from icdpm.restoration.devices import restorers
+    from icdpm.batch.restoring import restore_album
+    from icdpm.restoration.restore import load_on_devices
 
-    system, each = restorers(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
+    system, each = load_on_devices(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(system)
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")

@@ -21,7 +21,7 @@ it into the fractions of times that one method was preferred over another.
 
 from absl import app, flags
 
-from icdpm.command_line import run_command
+from icdpm.cli import run_command
 from icdpm.commands import settings_flags
 from icdpm.files import mirrored_folder
 from icdpm_datasets.published.sets import NAMES

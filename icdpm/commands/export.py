@@ -11,7 +11,7 @@ own. MODEL_CARD.md beside the model describes them.
 
 from absl import flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm.commands import settings_flags
 
 FLAGS = flags.FLAGS
@@ -38,7 +38,7 @@ flags.mark_flags_as_required(["output"])
 
 def main(argv):
     """Parses, exports, says where the model is."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     changes = settings_flags.given_changes()
     from icdpm import pretrained
     from icdpm.serving.export import export

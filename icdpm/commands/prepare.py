@@ -24,7 +24,7 @@ weights/hidiff_gopro and weights/hidiff_realblur turn the .pth files that HI-Dif
 
 from absl import app, flags
 
-from icdpm.command_line import run_command
+from icdpm.cli import run_command
 from icdpm_datasets.published.sets import NAMES, overview
 
 __doc__ = __doc__.format(published=overview())  # --help prints it

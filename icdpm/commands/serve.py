@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -35,7 +35,7 @@ flags.DEFINE_integer("max_pixels", 24_000_000, "How many pixels a photo may have
 
 def main(argv):
     """Parses, loads, serves until it is stopped."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     if FLAGS.workdir and FLAGS.model:
         raise app.UsageError("give either --workdir or --model")
     if FLAGS.password_file and FLAGS.allow_everyone:

@@ -12,7 +12,7 @@ Killed or stopped, the same command continues where the last checkpoint was writ
 
 from absl import app, flags
 
-from icdpm.command_line import refuse_arguments, run_command
+from icdpm.cli import reject_arguments, run_command
 from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
@@ -68,7 +68,7 @@ flags.mark_flags_as_required(["config", "workdir", "data"])
 
 def main(argv):
     """Parses, trains, says where the result is."""
-    refuse_arguments(argv)
+    reject_arguments(argv)
     if FLAGS.dry_run:
         return _say_what_it_takes()
     from icdpm.training.strategy import is_chief, make_strategy

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from icdpm.images.values import to_values
+from icdpm.images.pixels import to_values
 
 # Pixels of a strip: enough for element-wise operations to be fast, few enough for their intermediate results to be small.
 STRIP_PIXELS = 2**18

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.images.reading import read_photo
+from icdpm.images.reading import read_image
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
@@ -31,7 +31,7 @@ class FileImage:
         Raises:
           IcdpmError: the file cannot be read as a picture, or the picture is partly transparent.
         """
-        photo = read_photo(self.path)
+        photo = read_image(self.path)
         pixels = photo.pixels
         if photo.alpha is not None and photo.alpha.min() < np.iinfo(photo.alpha.dtype).max:
             raise IcdpmError(f"{self} has transparent parts, whose colour is not defined; save it without transparency")
@@ -89,7 +89,7 @@ def difference(picture, partner):
     if _header(picture.path) == _header(partner.path) is not None:
         return None
     # A header may have another orientation than the picture, and says less of gray; the pictures decide.
-    photos = [read_photo(each.path) for each in (picture, partner)]
+    photos = [read_image(each.path) for each in (picture, partner)]
     sizes = ["×".join(map(str, photo.pixels.shape[1::-1])) for photo in photos]
     colors = ["gray" if photo.is_gray else "RGB" for photo in photos]
     for mine, other in (sizes, colors):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.announcements import quieten_tensorflow
-from icdpm.batch.interrupts import held_interrupts
+from icdpm.announcements import silence_tensorflow
+from icdpm.batch.processing import deferred_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
 from icdpm.evaluation.metric_selection import MetricSelection
@@ -68,7 +68,7 @@ def measure(pairs, metrics, output, workers=None):
     workers = workers or min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
     unavailable, results = {}, {}
     with contextlib.ExitStack() as stack:
-        check_interrupt = stack.enter_context(held_interrupts())
+        check_interrupt = stack.enter_context(deferred_interrupts())
         for method in pairs.methods:
             stamps = _stamps(pairs, method)
             results[method] = stack.enter_context(ImageResults(Path(output) / f"{method}.csv", metrics.image_metrics, stamps))
@@ -205,7 +205,7 @@ def worker_pool(workers):
         yield ThisProcess()
         return
     # Not forked: TensorFlow's threads would not survive it.
-    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), quieten_tensorflow)
+    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), silence_tensorflow)
     try:
         yield OtherProcesses(pool)
     finally:

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from icdpm.batch.selection import select_photos
+from icdpm.batch.selection import select_images
 from icdpm.errors import IcdpmError
 from icdpm.evaluation import alignment
 from icdpm.evaluation.lazy_images import FileImage
@@ -120,7 +120,7 @@ def fit_niqe(folder, output):
     Raises:
       IcdpmError: no photos, one that cannot be read, or too little texture in them.
     """
-    photos = select_photos([str(folder)]).photos
+    photos = select_images([str(folder)]).photos
     with progress_bar("fitting", len(photos), "photo") as bar:
 
         def pictures():

@@ -7,10 +7,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from icdpm.batch.one_by_one import one_by_one
+from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.images.writing import write_picture
+from icdpm.images.writing import write_image
 from icdpm.restoration.restore import restore
 from icdpm_datasets.console import listed
 
@@ -47,9 +47,9 @@ def restore_dataset(system, source, settings, seed, folder):
             restored = restore(system, blurry, settings, seed=seed, on_step=on_step)
         except IcdpmError as error:
             raise IcdpmError(f"{name}: {error}") from error
-        write_picture(folder / f"{name}.png", restored.pixels)
+        write_image(folder / f"{name}.png", restored.pixels)
 
-    failures = one_by_one(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
+    failures = process_images(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
     if failures:
         raise IcdpmError(listed(f"{len(failures)} of {len(source)} pictures could not be restored", failures))
     return ", ".join(f"{key} {value}" for key, value in making.items() if key != "data")

@@ -11,8 +11,7 @@ import io
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.images.deep_png import is_deep_png
-from icdpm.images.tiff import is_tiff, tiff_layout
+from icdpm.images.codecs import is_png16, is_tiff, read_tiff_layout
 
 # GIF: to say of one that it is none of the others.
 _READ = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -59,18 +58,18 @@ def too_many_pixels(name):
     return IcdpmError(f"{name} says it has more than {_MOST_PIXELS // 10**6} million pixels, too many for a photo")
 
 
-def open_picture(content):
+def open_pillow(content):
     """The Pillow picture of a file's bytes, not decoded yet; a context manager. Raises as PIL.Image.open."""
     return PIL.Image.open(io.BytesIO(content), formats=_READ)
 
 
-def header_of(content):
+def parse_header(content):
     """The Header of a file's bytes. Raises whatever damage makes it trip over."""
     if is_tiff(content):
-        layout = tiff_layout(content)
+        layout = read_tiff_layout(content)
         return Header("TIFF", layout.width, layout.height, layout.bits, layout.decoded_bytes)
-    with open_picture(content) as picture:
+    with open_pillow(content) as picture:
         # What a palette stands for may be transparent.
         channels = 4 if picture.mode == "P" else len(picture.getbands())
-        bits = 16 if picture.format == "PNG" and is_deep_png(content) else 8
+        bits = 16 if picture.format == "PNG" and is_png16(content) else 8
         return Header(picture.format, *picture.size, bits, picture.width * picture.height * channels * bits // 8)

@@ -1,6 +1,7 @@
-"""Photo files of all kinds, as people have them, to photos."""
+"""Image files of all kinds, as people have them, to photos."""
 
 import contextlib
+import io
 import os
 import struct
 import warnings
@@ -8,15 +9,14 @@ import warnings
 import imagecodecs
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 
 from icdpm.errors import IcdpmError
-from icdpm.images.cmyk import cmyk_to_srgb
-from icdpm.images.deep_png import decode_deep_png
+from icdpm.images.codecs import decode_png16, decode_tiff16
 from icdpm.images.exif import apply_exif, read_exif
-from icdpm.images.header import header_of, open_picture, too_many_pixels
-from icdpm.images.photo import Photo
-from icdpm.images.tiff import decode_deep_tiff
-from icdpm.storage import is_remote, or_closed, storage_path
+from icdpm.images.formats import Image
+from icdpm.images.header import open_pillow, parse_header, too_many_pixels
+from icdpm.storage import access_hint, is_remote, storage_path
 
 # Of a file as it lies on the disk, which may hold layers and previews.
 _MOST_BYTES = 2**31
@@ -40,31 +40,31 @@ _MODES = {
 }
 
 
-def read_photo(path):
+def read_image(path):
     """The photo in a file.
 
     Raises:
       IcdpmError: the file is missing, empty, unreadable, damaged, too large, not a photo, or of a kind not known here.
     """
-    return decode_photo(read_file(path), path)
+    return decode_image(read_file(path), path)
 
 
-def read_photo_from(file, name):
-    """The photo that a binary file, such as standard input, holds; raises as `read_photo`, calling it `name`."""
+def read_image_stream(file, name):
+    """The photo that a binary file, such as standard input, holds; raises as `read_image`, calling it `name`."""
     pieces = []
     while piece := file.read(_PIECE):
         pieces.append(piece)
         _check_length(len(pieces) * _PIECE, name)
-    return decode_photo(b"".join(pieces), name)
+    return decode_image(b"".join(pieces), name)
 
 
-def read_picture(path):
+def read_rgb(path):
     """A picture as [height, width, 3], uint8 or, of a file of 16 bits a channel, uint16; upright, without its alpha.
 
     Raises:
-      IcdpmError: as `read_photo`.
+      IcdpmError: as `read_image`.
     """
-    pixels = read_photo(path).pixels
+    pixels = read_image(path).pixels
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 
@@ -73,7 +73,7 @@ def read_file(path, name=None):
     name = name or path
     path = storage_path(path)
     if not (path.exists() if is_remote(path) else os.path.exists(path)):
-        what = "is a link that leads nowhere" if path.is_symlink() else f"does not exist{or_closed(path)}"
+        what = "is a link that leads nowhere" if path.is_symlink() else f"does not exist{access_hint(path)}"
         raise IcdpmError(f"{name} {what}")
     if not path.is_file():
         raise IcdpmError(f"{name} is not a file")
@@ -85,14 +85,14 @@ def read_file(path, name=None):
 
 
 def read_header(content, name):
-    """The Header of a photo's bytes, whatever its size; arguments and errors are those of `decode_photo`."""
+    """The Header of a photo's bytes, whatever its size; arguments and errors are those of `decode_image`."""
     if not content:
         raise IcdpmError(f"{name} is empty")
     with _told_plainly(name):
-        return header_of(content)
+        return parse_header(content)
 
 
-def decode_photo(content, name):
+def decode_image(content, name):
     """The photo in the bytes of a file.
 
     Args:
@@ -100,7 +100,7 @@ def decode_photo(content, name):
       name: what messages call the file.
 
     Raises:
-      IcdpmError: as `read_photo`.
+      IcdpmError: as `read_image`.
     """
     header = read_header(content, name)
     header.check_size(name)
@@ -133,12 +133,12 @@ def _told_plainly(name):
 
 def _decode(content, header, name):
     if header.format == "TIFF" and header.bits == 16:
-        channels, profile = decode_deep_tiff(content, name)
+        channels, profile = decode_tiff16(content, name)
         return _photo(channels, lambda: read_exif(content), profile, "TIFF", name)
     if header.bits > 16:
         raise IcdpmError(f"{name} has {header.bits} bits a channel; convert it to 8 or 16 first")
     notices = []
-    with open_picture(content) as picture:
+    with open_pillow(content) as picture:
         file_format, profile = picture.format, picture.info.get("icc_profile") or b""
         if file_format == "MPO":  # a JPEG with further pictures behind it, as phones write it
             file_format = "JPEG"
@@ -153,7 +153,7 @@ def _decode(content, header, name):
             return _photo(channels, lambda: _exif(picture), profile, file_format, name)
         picture.load()
         if file_format == "PNG" and header.bits == 16:
-            channels = decode_deep_png(content)
+            channels = decode_png16(content)
         elif picture.mode == "CMYK":
             converted, notice = cmyk_to_srgb(picture)
             channels, profile = np.asarray(converted), b""
@@ -186,7 +186,7 @@ def _photo(channels, read_its_exif, profile, file_format, name, notices=()):
     if damaged:
         notices = [*notices, "has damaged EXIF data, which is left out"]
     count = channels.shape[-1]
-    return Photo(
+    return Image(
         pixels=channels[..., :3] if count > 2 else channels[..., 0],
         alpha=channels[..., -1] if count in (2, 4) else None,
         exif=exif,
@@ -194,3 +194,27 @@ def _photo(channels, read_its_exif, profile, file_format, name, notices=()):
         format=file_format,
         notices=tuple(f"{name} {notice}" for notice in notices),
     )
+
+
+def cmyk_to_srgb(picture):
+    """A Pillow picture in CMYK as RGB, through its ICC profile where it has one that can be used.
+
+    Returns:
+      (the picture in sRGB, a clause that tells how it was converted).
+    """
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return picture.convert("RGB"), "was converted from CMYK, without a profile, to RGB: its colours are approximate"
+    try:
+        converted = PIL.ImageCms.profileToProfile(
+            picture,
+            PIL.ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            PIL.ImageCms.createProfile("sRGB"),
+            # What printing and photo programs do by default.
+            renderingIntent=PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=PIL.ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (OSError, PIL.ImageCms.PyCMSError):
+        return picture.convert("RGB"), "was converted from CMYK to RGB without its damaged profile"
+    return converted, "was converted from CMYK to sRGB through its colour profile"

@@ -8,10 +8,8 @@ import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.images.deep_png import encode_deep_png
-from icdpm.images.formats import format_of
-from icdpm.images.photo import Photo
-from icdpm.images.tiff import encode_tiff
+from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.formats import Image, format_for_path
 
 # How Pillow is to write each format. WebP would otherwise change colours where they are transparent.
 _OPTIONS = {
@@ -26,7 +24,7 @@ def check_fits(photo, name, file_format):
     """What of a photo a format cannot hold.
 
     Args:
-      photo: a `Photo`.
+      photo: a `Image`.
       name: what messages call it.
       file_format: a `Format`.
 
@@ -55,7 +53,7 @@ def check_fits(photo, name, file_format):
     return [f"{name} is written as {file_format.name} without {notice}" for notice in notices]
 
 
-def encode_photo(photo, file_format):
+def encode_image(photo, file_format):
     """The bytes of a file with the photo, less what the format cannot hold (`check_fits`).
 
     JPEG at quality 95, 4:4:4; WebP at 95; the others without loss.
@@ -72,7 +70,7 @@ def encode_photo(photo, file_format):
     if file_format.name == "TIFF":
         return encode_tiff(channels, exif, profile)
     if channels.dtype == np.uint16:
-        return encode_deep_png(channels, exif, profile)
+        return encode_png16(channels, exif, profile)
     described = {key: block for key, block in (("exif", exif), ("icc_profile", profile)) if block}
     file = io.BytesIO()
     with warnings.catch_warnings():
@@ -82,7 +80,7 @@ def encode_photo(photo, file_format):
     return file.getvalue()
 
 
-def write_picture(path, image):
+def write_image(path, image):
     """Writes uint8 or uint16 [height, width, 3] or gray [height, width]; the suffix decides the format.
 
     The file is whole or absent.
@@ -90,10 +88,10 @@ def write_picture(path, image):
     Raises:
       IcdpmError: an unknown suffix, a picture too large for the format, or a folder or disk that cannot be written.
     """
-    photo, file_format = Photo(image), format_of(path)
+    photo, file_format = Image(image), format_for_path(path)
     check_fits(photo, path, file_format)
     with write_atomically(path) as temporary:
-        temporary.write_bytes(encode_photo(photo, file_format))
+        temporary.write_bytes(encode_image(photo, file_format))
 
 
 def _shallow(values):

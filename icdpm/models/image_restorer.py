@@ -62,7 +62,7 @@ class ImageRestorer(PairModel):
             suit the model warns.
           **options: settings of the model (`settings`), such as steps and samples, which replace those of the preset; and
             seed: a whole number from 0 (the default); the same seed gives the same result.
-            match_color: whether drift of colour is removed (`icdpm.images.drift`); False by default.
+            match_color: whether drift of colour is removed (`icdpm.images.color_drift`); False by default.
             tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
 
         Returns:
@@ -72,7 +72,7 @@ class ImageRestorer(PairModel):
         Raises:
           IcdpmError: the image or an option is invalid.
         """
-        from icdpm.restoration.api import restore_any
+        from icdpm.restoration.restore import restore_any
 
         return restore_any(self, image, preset, **options).pixels
 
@@ -89,7 +89,7 @@ class ImageRestorer(PairModel):
         Raises:
           IcdpmError: as `restore`; or there is only one sample.
         """
-        from icdpm.restoration.api import restore_any
+        from icdpm.restoration.restore import restore_any
 
         return restore_any(self, image, preset, spread=True, keep_samples=True, **options)
 

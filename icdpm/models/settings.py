@@ -168,7 +168,7 @@ class Preset:
 
 
 # Of diffusion models; a model may have its own in their place (`icdpm.models.sampling_presets`). None takes out drift of
-# colour (`icdpm.images.drift`): where there is next to none it costs up to 0.1 dB PSNR.
+# colour (`icdpm.images.color_drift`): where there is next to none it costs up to 0.1 dB PSNR.
 SAMPLING_PRESETS = {
     "fast": Preset(
         "a look, in seconds",

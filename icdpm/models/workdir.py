@@ -19,7 +19,7 @@ from icdpm.models.registry import build_model, model_class
 from icdpm.models.sampling_presets import read_presets
 from icdpm.models.weights import load_weights
 from icdpm.networks.layers import zero_weights
-from icdpm.storage import is_remote, or_closed, storage_path
+from icdpm.storage import access_hint, is_remote, storage_path
 
 # The file of a checkpoint that is written last.
 MARKER = "weights.npz"
@@ -66,7 +66,7 @@ def read_config(workdir):
     """The checked config of a run. Raises IcdpmError if there is none or it cannot be read."""
     path = config_file(workdir)
     if not path.is_file():
-        raise IcdpmError(f"{workdir} is not the workdir of a training run: it holds no config.json{or_closed(workdir)}")
+        raise IcdpmError(f"{workdir} is not the workdir of a training run: it holds no config.json{access_hint(workdir)}")
     try:
         return config_from_json(path.read_text())
     except IcdpmError as error:

@@ -27,7 +27,7 @@ def repeat_pixels(x, factor):
 def reflect_pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
     """Pads images by reflection at the bottom and right edges until height and width are divisible by `multiple`.
 
-    The numbers are those of `icdpm.restoration.pixels.pad_to_multiple`. Sides may be shorter than the padding.
+    The numbers are those of `icdpm.images.pixels.pad_to_multiple`. Sides may be shorter than the padding.
 
     Args:
       images: float [batch, height, width, channels], of any size.

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from icdpm.diffusion.tiling import make_tiling
-from icdpm.errors import NotEnoughMemory
+from icdpm.errors import MemoryLimitError
 
 DEFAULT_MAX_MEMORY = 3 * 2**30
 
@@ -42,7 +42,7 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
       A Tiling.
 
     Raises:
-      NotEnoughMemory: no tiles are small enough.
+      MemoryLimitError: no tiles are small enough.
     """
     height, width = (side + -side % system.size_multiple for side in image.shape[:2])
     held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
@@ -58,7 +58,7 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
         if needed <= max_memory:
             return tiling
     why = f" ({system.title} sees all of it at once: it takes no tiles)" if margin is None else ""
-    raise NotEnoughMemory(
+    raise MemoryLimitError(
         f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
         f"settings{why}, and {max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
     )

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
+import numbers
+import os
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -10,12 +15,13 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.tiling import LazyImage, RowStrips, make_tiling, split_rows
 from icdpm.errors import IcdpmError
-from icdpm.images.values import to_channels, to_levels
+from icdpm.images.color_drift import match_restored
+from icdpm.images.pixels import array_to_pixels, pad_to_multiple, pixels_to_array, to_channels, to_levels
+from icdpm.images.reading import read_image
 from icdpm.models.sampling import sample_in_tiles, unpadded_intermediate_outputs
+from icdpm.models.workdir import load
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
-from icdpm.restoration.moments import Moments
-from icdpm.restoration.pixels import pad_to_multiple
-from icdpm.restoration.result import Restored, to_inside
+from icdpm.restoration.result import Restored, RunningMoments, to_intermediate_outputs
 
 # Samples of one picture run together up to this many pixels; more at once is no faster.
 PIXELS_AT_ONCE = 512 * 512
@@ -44,7 +50,7 @@ def restore(
     max_memory=DEFAULT_MAX_MEMORY,
     keep_samples=False,
     spread=False,
-    keep_inside=False,
+    keep_intermediate_outputs=False,
     on_step=None,
 ):
     """Restores a blurry picture: the mean of several sharp samples of it, or one sample.
@@ -65,7 +71,7 @@ def restore(
         where `tile` does not.
       keep_samples: whether each sample is wanted.
       spread: whether the samples' standard deviation is wanted; of two samples or more.
-      keep_inside: whether pictures of the system's inside are wanted.
+      keep_intermediate_outputs: whether pictures of the system's inside are wanted.
       on_step: called after each evaluation of the network with what it was of a step of a sample: a whole number of samples,
         or a fraction where the picture has several tiles. It all adds up to `settings.evaluations`.
 
@@ -116,13 +122,13 @@ def restore(
 
     conditions = system.encode_condition_in_tiles(picture, tiling, on_tile=lambda: report(0))
     inside = None
-    if keep_inside:
+    if keep_intermediate_outputs:
         # Conditions that are not maps are those of the whole picture already.
         whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, conditions)
-        inside = to_inside(unpadded_intermediate_outputs(system, whole, picture.height, height, width), image)
+        inside = to_intermediate_outputs(unpadded_intermediate_outputs(system, whole, picture.height, height, width), image)
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
-    moments = Moments(image.shape, spread) if samples > 1 else None
+    moments = RunningMoments(image.shape, spread) if samples > 1 else None
     kept = [np.empty_like(image) for _ in range(samples)] if keep_samples or samples == 1 else None
     for first in range(0, samples, at_once):
         some = seeds[first : first + at_once]
@@ -167,3 +173,79 @@ def _check_tile(system, tile, margin):
     factor, margin = system.size_multiple, _margin(system, margin)
     if tile % factor or tile <= 2 * margin:
         raise IcdpmError(f"a tile's side is {tile} pixels; it must be a multiple of {factor} and more than {2 * margin}")
+
+
+_MOST_SEEDS = 2**63
+
+
+def restore_any(
+    model,
+    image,
+    preset=None,
+    *,
+    seed=0,
+    match_color=False,
+    tile=None,
+    max_memory=DEFAULT_MAX_MEMORY,
+    spread=False,
+    keep_samples=False,
+    on_step=None,
+    **changes,
+):
+    """Restores an image file or an array; see `icdpm.models.image_restorer.ImageRestorer.restore` and `.sample`.
+
+    Returns:
+      An `icdpm.restoration.result.Restored` whose arrays are of the image's kind.
+    """
+    settings = model.settings(preset, **changes)
+    if preset and (warning := model.sampling_presets[preset].warning):
+        warnings.warn(f"preset {preset!r}: {warning}", stacklevel=4)
+    if spread and settings.samples < 2:
+        raise IcdpmError("one sample has no spread; ask for two or more, as in samples=8")
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < _MOST_SEEDS:
+        raise IcdpmError(f"the seed is {seed!r}; it must be a whole number from 0 to 2^63 - 1")
+    given = read_image(image).pixels if isinstance(image, (str, os.PathLike)) else image
+    pixels = array_to_pixels(given)
+    restored = restore(
+        model,
+        pixels,
+        settings,
+        seed=seed,
+        tile=tile,
+        max_memory=max_memory,
+        keep_samples=keep_samples,
+        spread=spread,
+        on_step=on_step,
+    )
+    if match_color:
+        restored = match_restored(pixels, restored)
+    samples = restored.samples and [pixels_to_array(sample, given) for sample in restored.samples]
+    return dataclasses.replace(restored, pixels=pixels_to_array(restored.pixels, given), samples=samples)
+
+
+def load_on_devices(workdir, checkpoint="latest"):
+    """What restores pictures: the system of a workdir on each GPU of this machine or, without two, where TensorFlow puts it.
+
+    Returns:
+      (the system, functions as `icdpm.restoration.restore.restore` without its first argument, one for each device; they may
+      run at the same time, and give the same bytes on devices of one kind).
+    """
+    devices = [device.name for device in tf.config.list_logical_devices("GPU")]
+    if len(devices) < 2:
+        system = load(workdir, checkpoint)
+        return system, [functools.partial(restore, system)]
+    return load_on(devices, workdir, checkpoint)
+
+
+def load_on(devices, workdir, checkpoint="latest"):
+    """As `load_on_devices`, on the devices of these names."""
+    systems = []
+    for device in devices:
+        with tf.device(device):
+            systems.append(load(workdir, checkpoint))
+    return systems[0], [functools.partial(_restore_on, *each) for each in zip(devices, systems)]
+
+
+def _restore_on(device, system, image, settings, **options):
+    with tf.device(device):
+        return restore(system, image, settings, **options)

@@ -10,10 +10,9 @@ import urllib.parse
 import urllib.request
 
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo
-from icdpm.images.writing import encode_photo
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.reading import decode_image
+from icdpm.images.writing import encode_image
 
 # What a server answers that is busy or not ready yet.
 _TRY_AGAIN = (429, 502, 503, 504)
@@ -59,7 +58,7 @@ class Server:
         Raises:
           IcdpmError: the server cannot be reached, is too slow or refuses the picture.
         """
-        content = encode_photo(Photo(pixels), FORMATS["png"])
+        content = encode_image(Image(pixels), FORMATS["png"])
         request = {
             "signature_name": self.signature,
             "instances": [{"image_bytes": {"b64": base64.b64encode(content).decode("ascii")}}],
@@ -73,7 +72,7 @@ class Server:
             raise IcdpmError(f"{self.url} does not answer as a model of icdpm-export does; check --server") from wrong
         if error:
             raise IcdpmError(f"{name} was refused by {self.url}: {error}")
-        restored = decode_photo(content, f"the answer of {self.url}").pixels
+        restored = decode_image(content, f"the answer of {self.url}").pixels
         if restored.shape != pixels.shape or restored.dtype != pixels.dtype:
             raise IcdpmError(f"{self.url} answers with another kind of picture than it was given; check --server")
         return restored

@@ -5,7 +5,7 @@ import json
 
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError, reason_of
+from icdpm.errors import IcdpmError, summarize_error
 from icdpm.files import make_folder_atomically
 from icdpm.models.config import config_to_json
 from icdpm.models.weights import named_variables
@@ -47,7 +47,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
         try:
             _save(folder, system, signatures, extra)
         except tf.errors.OpError as error:
-            reason = reason_of(error).rpartition("; ")[2]  # behind names of temporary files
+            reason = summarize_error(error).rpartition("; ")[2]  # behind names of temporary files
             raise IcdpmError(f"cannot write {output}: {reason}") from error
         (folder / "config.json").write_text(config_to_json(system.config))
         purposes = {name: str(preset) for name, preset in system.sampling_presets.items()}

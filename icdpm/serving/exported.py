@@ -10,12 +10,11 @@ import tensorflow as tf
 from tensorflow.python.eager.cancellation import CancellationManager
 
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo
-from icdpm.images.values import to_values
-from icdpm.images.writing import encode_photo
-from icdpm.restoration.result import Restored, to_inside
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.pixels import to_values
+from icdpm.images.reading import decode_image
+from icdpm.images.writing import encode_image
+from icdpm.restoration.result import Restored, to_intermediate_outputs
 from icdpm.serving.export import PRESETS_FILE
 
 # Seconds between two looks at a graph that runs.
@@ -63,11 +62,11 @@ class ExportedModel:
         Raises:
           IcdpmError: the model refuses the picture.
         """
-        content = encode_photo(Photo(pixels), FORMATS["png"])
+        content = encode_image(Image(pixels), FORMATS["png"])
         outputs = _run(self._signatures[f"serving_{preset}"], on_progress, image_bytes=tf.constant([content]))
         if error := outputs["error"].numpy()[0].decode():
             raise IcdpmError(error)
-        restored = decode_photo(outputs["image_bytes"].numpy()[0], "what the model gives").pixels
+        restored = decode_image(outputs["image_bytes"].numpy()[0], "what the model gives").pixels
         return Restored(restored, inside=self._inside(pixels, on_progress))
 
     def _inside(self, pixels, on_progress):
@@ -75,7 +74,7 @@ class ExportedModel:
             return {}
         blurry = to_values(pixels)[None]
         outputs = _run(self._signatures["pictures"], on_progress, blurry=tf.constant(blurry))
-        return to_inside({name: outputs[name] for name in sorted(outputs)}, pixels)
+        return to_intermediate_outputs({name: outputs[name] for name in sorted(outputs)}, pixels)
 
 
 def _presets(path):

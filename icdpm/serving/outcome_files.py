@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from icdpm.batch.spread import encode_spread
-from icdpm.images.formats import FORMATS, format_called
-from icdpm.images.photo import Photo
-from icdpm.images.writing import encode_photo
+from icdpm.batch.extra_outputs import encode_spread
+from icdpm.images.formats import FORMATS, Image, format_by_name
+from icdpm.images.writing import encode_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +34,7 @@ def write_outcome(folder, name, photo, restored):
     Args:
       folder: an empty folder for them.
       name: of the photo's file.
-      photo: a Photo.
+      photo: a Image.
       restored: a Restored of it.
 
     Returns:
@@ -46,19 +45,19 @@ def write_outcome(folder, name, photo, restored):
         (folder / name).write_bytes(content)
         return folder / name
 
-    file_format = format_called(photo.format)
+    file_format = format_by_name(photo.format)
     spread = None
     if restored.spread is not None:
         content, scale = encode_spread(restored.spread)
         spread = write("spread.png", content), scale
     inside = [
-        (write(f"{name}.png", encode_photo(Photo(picture), FORMATS["png"])), _scale(photo.pixels, picture))
-        for name, picture in (restored.inside or {}).items()
+        (write(f"{name}.png", encode_image(Image(picture), FORMATS["png"])), _scale(photo.pixels, picture))
+        for name, picture in (restored.intermediate_outputs or {}).items()
     ]
     return OutcomeFiles(
         download=write(
             f"{Path(name).stem}-restored{Path(name).suffix or file_format.suffixes[0]}",
-            encode_photo(dataclasses.replace(photo, pixels=restored.pixels), file_format),
+            encode_image(dataclasses.replace(photo, pixels=restored.pixels), file_format),
         ),
         before=write("before.jpg", _for_browsers(photo, photo.pixels)),
         after=write("after.jpg", _for_browsers(photo, restored.pixels)),
@@ -76,4 +75,4 @@ def _scale(pixels, picture):
 
 def _for_browsers(photo, pixels):
     """The bytes of a JPEG, which every browser shows, in the photo's colours."""
-    return encode_photo(Photo(pixels, icc_profile=photo.icc_profile), FORMATS["jpeg"])
+    return encode_image(Image(pixels, icc_profile=photo.icc_profile), FORMATS["jpeg"])

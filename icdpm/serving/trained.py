@@ -46,4 +46,11 @@ class TrainedModel:
             done += count
             on_progress(done, total)
 
-        return restore(self._system, pixels, settings, spread=settings.samples > 1, keep_inside=True, on_step=on_step)
+        return restore(
+            self._system,
+            pixels,
+            settings,
+            spread=settings.samples > 1,
+            keep_intermediate_outputs=True,
+            on_step=on_step,
+        )

@@ -11,9 +11,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import format_called
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo, read_file, read_header
+from icdpm.images.formats import Image, format_by_name
+from icdpm.images.reading import decode_image, read_file, read_header
 from icdpm.images.writing import check_fits
 from icdpm.restoration.result import Restored
 from icdpm.serving.waiting_line import WaitingLine
@@ -37,7 +36,7 @@ class Outcome:
       notices: sentences that tell what of the photo was not kept.
     """
 
-    photo: Photo
+    photo: Image
     restored: Restored
     notices: list[str]
 
@@ -139,10 +138,10 @@ class Visits:
                 self._changed.notify_all()
 
     def _read(self, path):
-        """(the Photo, notices)"""
+        """(the Image, notices)"""
         content, name = self._look(path)
-        photo = decode_photo(content, name)
-        return photo, [*photo.notices, *check_fits(photo, name, format_called(photo.format))]
+        photo = decode_image(content, name)
+        return photo, [*photo.notices, *check_fits(photo, name, format_by_name(photo.format))]
 
     def _look(self, path):
         """(a file's bytes, its name), if its header is that of a photo that is not too large.

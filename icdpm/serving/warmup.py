@@ -4,9 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.writing import encode_photo
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.writing import encode_image
 
 # Where TensorFlow Serving looks in a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -49,7 +48,7 @@ def write_warmup(path, signatures, extra):
 def _requests(signatures, extra):
     """(name, {input: array}) of each signature."""
     ramp = np.linspace(0, 255, _SIDE**2 * 3).astype(np.uint8).reshape(_SIDE, _SIDE, 3)
-    content = encode_photo(Photo(ramp), FORMATS["png"])
+    content = encode_image(Image(ramp), FORMATS["png"])
     images = ramp[None].astype(np.float32) / 255
     examples = {each.name: each.example for each in extra}
     for name in signatures:

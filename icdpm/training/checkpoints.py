@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError, reason_of
+from icdpm.errors import IcdpmError, summarize_error
 from icdpm.files import make_folder_atomically, remove_folder, write_atomically
 from icdpm.keras import tf_variable
 from icdpm.models.weights import averaged_weights, named_variables, read_arrays, save_weights
@@ -57,7 +57,7 @@ class Checkpoints:
                     np.savez(temporary / _STATE, **{name: each.numpy() for name, each in training_state(self.system).items()})
                     save_weights(temporary / MARKER, averaged_weights(self.system))
             except (OSError, tf.errors.OpError) as error:
-                raise IcdpmError(f"cannot write the checkpoint {folder}: {reason_of(error)}") from error
+                raise IcdpmError(f"cannot write the checkpoint {folder}: {summarize_error(error)}") from error
         kept = {*checkpoint_steps(self.workdir)[-self.keep :], read_best(self.workdir)}
         for old in set(checkpoint_steps(self.workdir)) - kept:
             remove_folder(checkpoint_folder(self.workdir, old), marker=MARKER)
@@ -106,7 +106,8 @@ class Checkpoints:
                 variable.assign(arrays[name])
         except (*_DAMAGE, IcdpmError) as error:
             raise IcdpmError(
-                f"the checkpoint {folder} is damaged ({reason_of(error)}); delete that folder to continue from the one before"
+                f"the checkpoint {folder} is damaged ({summarize_error(error)}); delete that folder to continue from the "
+                "one before"
             ) from error
         return steps[-1]
 

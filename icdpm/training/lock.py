@@ -2,8 +2,8 @@
 
 import contextlib
 
-from icdpm import locks
 from icdpm.errors import IcdpmError
+from icdpm.files import file_lock
 from icdpm.storage import is_remote, storage_path
 
 
@@ -27,7 +27,7 @@ def locked(workdir):
             if is_remote(path):
                 path.check_writable()
             else:
-                lock.enter_context(locks.locked(path / ".lock", refuse))
+                lock.enter_context(file_lock(path / ".lock", refuse))
         except OSError as error:
             raise IcdpmError(f"cannot write in the workdir {workdir}: {error.strerror}") from error
         yield

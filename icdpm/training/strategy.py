@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError, reason_of
+from icdpm.errors import IcdpmError, summarize_error
 from icdpm.training.meeting import meet, read_tf_config
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
@@ -30,14 +30,14 @@ def make_strategy(name, tpu="", wait=300.0):
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, tf.errors.OpError) as error:
-            raise IcdpmError(f"the workers of TF_CONFIG cannot be brought together: {reason_of(error)}") from error
+            raise IcdpmError(f"the workers of TF_CONFIG cannot be brought together: {summarize_error(error)}") from error
     if name == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu or "local")
             tf.config.experimental_connect_to_cluster(resolver)
             tf.tpu.experimental.initialize_tpu_system(resolver)
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-            raise IcdpmError(f"no TPU could be reached as {tpu or 'local'!r}: {reason_of(error)}") from error
+            raise IcdpmError(f"no TPU could be reached as {tpu or 'local'!r}: {summarize_error(error)}") from error
         return tf.distribute.TPUStrategy(resolver)
     raise IcdpmError(f"the strategy is {name!r}; it must be one of {', '.join(STRATEGIES)}")
 

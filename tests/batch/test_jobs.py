@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from icdpm.batch.jobs import Job, plan_jobs
-from icdpm.batch.selection import Selected
-from icdpm.batch.shards import Shard
+from icdpm.batch.selection import Selected, Shard
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from icdpm.batch.selection import select_photos
+from icdpm.batch.selection import Shard, parse_shard, select_images
 from icdpm.errors import IcdpmError
 
 
@@ -21,7 +21,7 @@ def album(tmp_path):
 
 
 def places(*arguments, **options):
-    selection = select_photos([str(argument) for argument in arguments], **options)
+    selection = select_images([str(argument) for argument in arguments], **options)
     assert all(photo.source is None or photo.source.is_file() for photo in selection.photos)
     assert selection.left_out == []
     return [str(photo.place) for photo in selection.photos], selection.ignored
@@ -48,7 +48,7 @@ def test_patterns_keep_what_lies_below_their_fixed_part(album):
 def test_names_are_taken_as_they_stand(album):
     assert places(album / "odd [1].png") == (["odd [1].png"], 0)
     # It is said when it is read that one is no picture, or is not there.
-    selection = select_photos([str(album / "notes.txt"), "no such.jpg", "-"])
+    selection = select_images([str(album / "notes.txt"), "no such.jpg", "-"])
     assert [photo.source for photo in selection.photos] == [album / "notes.txt", Path("no such.jpg"), None]
     assert all(photo.alone for photo in selection.photos) and not selection.ignored
 
@@ -72,7 +72,7 @@ def test_links_in_circles_are_taken_by_their_names(album):
     (album / "circle.jpg").symlink_to("circle.jpg")
     (album / "nowhere.jpg").symlink_to("gone.jpg")
     for argument in (album, album / "*.jpg", album / "circle.jpg"):
-        found = [photo.source.name for photo in select_photos([str(argument)], leave_out=album / "out").photos]
+        found = [photo.source.name for photo in select_images([str(argument)], leave_out=album / "out").photos]
         assert "circle.jpg" in found
 
 
@@ -82,7 +82,7 @@ def test_links_to_folders_that_are_come_across_are_named(album, pattern):
     (album / "trip/up").symlink_to("..")
     (album / "trip/round").symlink_to(".")
     (album / "linked").symlink_to("trip/deep")
-    selection = select_photos([str(album / pattern)])
+    selection = select_images([str(album / pattern)])
     assert all(photo.place.parent.name not in ("up", "round", "linked") for photo in selection.photos)
     links = [album / "linked", album / "trip/round", album / "trip/up"]
     expected = [f"{link} is a link to a folder and left out; name it to restore what is in it" for link in links]
@@ -97,12 +97,12 @@ def test_a_folder_with_nothing_but_links_names_them(album):
     (album / "links/up").symlink_to("..")
     for argument in (album / "links", album / "links/*"):
         with pytest.raises(IcdpmError, match="no picture was found; .*; .*links/up is a link to a folder and left out"):
-            select_photos([str(argument)])
+            select_images([str(argument)])
 
 
 def test_an_empty_name_is_said_to_be_empty():
     with pytest.raises(IcdpmError, match="the name of a photo is empty"):
-        select_photos(["a.jpg", ""])
+        select_images(["a.jpg", ""])
 
 
 def test_nothing_found_is_an_error(album):
@@ -119,3 +119,26 @@ def test_a_folder_that_cannot_be_searched_is_named(album):
     (album / "trip").chmod(0)
     with pytest.raises(IcdpmError, match="trip cannot be searched"):
         places(album)
+
+
+PLACES = [Path(f"trip/{number:04}.jpg") for number in range(1000)]
+
+
+def test_each_photo_is_in_one_part():
+    for count in (1, 2, 7):
+        parts = [[place for place in PLACES if Shard(number, count).holds(place)] for number in range(count)]
+        assert sorted(sum(parts, [])) == PLACES
+        assert all(abs(len(part) - 1000 / count) < 5 * (1000 / count) ** 0.5 for part in parts)
+
+
+def test_a_photo_stays_in_its_part():
+    """Pinned: shards of different versions and machines must agree."""
+    own = [place.name for place in PLACES[:12] if Shard(1, 3).holds(place)]
+    assert own == ["0001.jpg", "0008.jpg", "0010.jpg"]
+
+
+def test_how_shards_are_written():
+    assert parse_shard("0/1") == Shard(0, 1) and parse_shard("11/12") == Shard(11, 12)
+    for text in ("", "3", "1/1", "4/4", "-1/4", "0/0", "a/b", "1/4 ", "1.0/4"):
+        with pytest.raises(IcdpmError, match="NUMBER/COUNT, counted from 0"):
+            parse_shard(text)

@@ -14,6 +14,8 @@ import pytest
 
 from icdpm.models.workdir import config_file
 
+pytestmark = pytest.mark.slow
+
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
 
 

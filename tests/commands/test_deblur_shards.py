@@ -2,6 +2,9 @@
 
 import numpy as np
 import PIL.Image
+import pytest
+
+pytestmark = pytest.mark.slow
 
 
 def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_workdir, run_each):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.images.writing import write_picture
+from icdpm.images.writing import write_image
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def pictures(tmp_path):
     rng = np.random.default_rng(0)
 
     def write(name, size=32):
-        write_picture(tmp_path / f"{name}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+        write_image(tmp_path / f"{name}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
 
     for name in ("photos/1", "video/1", *(f"frames/clip/{number:06}" for number in range(40))):
         write(name)

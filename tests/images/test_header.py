@@ -12,19 +12,19 @@ import tifffile
 
 from icdpm.errors import IcdpmError
 from icdpm.images import reading
-from icdpm.images.deep_png import encode_deep_png
-from icdpm.images.header import Header, header_of
-from icdpm.images.reading import decode_photo, read_photo, read_photo_from
+from icdpm.images.codecs import encode_png16
+from icdpm.images.header import Header, parse_header
+from icdpm.images.reading import decode_image, read_image, read_image_stream
 
 # What reading each of the files adds to the memory of a process.
 MEASURE = """
 import sys
 from icdpm.errors import IcdpmError
-from icdpm.images.reading import read_photo
+from icdpm.images.reading import read_image
 before = peak_memory()
 for path in sys.argv[1:]:
     try:
-        read_photo(path)
+        read_image(path)
         print(path, "was read")
     except IcdpmError as error:
         print(error)
@@ -57,8 +57,8 @@ def test_a_small_picture_of_many_channels_is_still_read():
     pixels = np.arange(20 * 30 * 16, dtype=np.uint16).reshape(20, 30, 16)
     file = io.BytesIO()
     tifffile.imwrite(file, pixels, photometric="rgb", extrasamples=["unspecified"] * 13, compression="zlib")
-    np.testing.assert_array_equal(decode_photo(file.getvalue(), "photo").pixels, pixels[..., :3])
-    assert header_of(file.getvalue()) == Header("TIFF", 30, 20, 16, 20 * 30 * 32)
+    np.testing.assert_array_equal(decode_image(file.getvalue(), "photo").pixels, pixels[..., :3])
+    assert parse_header(file.getvalue()) == Header("TIFF", 30, 20, 16, 20 * 30 * 32)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_a_small_picture_of_many_channels_is_still_read():
 def test_bytes_of_each_kind(mode, file_format, bits, of_a_pixel):
     file = io.BytesIO()
     PIL.Image.new(mode, (7, 5)).save(file, file_format)
-    assert header_of(file.getvalue()) == Header(file_format, 7, 5, bits, 35 * of_a_pixel)
+    assert parse_header(file.getvalue()) == Header(file_format, 7, 5, bits, 35 * of_a_pixel)
 
 
 def test_bytes_of_16_bits_and_of_tiles():
-    assert header_of(encode_deep_png(np.zeros((5, 7, 4), np.uint16), b"", b"")).decoded_bytes == 35 * 8
+    assert parse_header(encode_png16(np.zeros((5, 7, 4), np.uint16), b"", b"")).decoded_bytes == 35 * 8
     file = io.BytesIO()
     tifffile.imwrite(file, np.zeros((17, 5, 3), np.uint16), photometric="rgb", tile=(16, 32))
-    assert header_of(file.getvalue()).decoded_bytes == 32 * 32 * 6
+    assert parse_header(file.getvalue()).decoded_bytes == 32 * 32 * 6
 
 
 def test_the_largest_photos_are_let_through():
@@ -98,10 +98,10 @@ def test_a_file_too_large_to_be_a_photos_is_not_taken_into_memory(tmp_path):
     with open(tmp_path / "large.png", "wb") as file:
         file.truncate(2**31 + 1)  # a hole: it takes no room on the disk
     with pytest.raises(IcdpmError, match="large.png is a file of more than 2 GiB"):
-        read_photo(tmp_path / "large.png")
+        read_image(tmp_path / "large.png")
 
 
 def test_a_stream_without_end_is_read_no_further_than_that(monkeypatch):
     monkeypatch.setattr(reading, "_MOST_BYTES", 2**22)
     with open("/dev/zero", "rb") as file, pytest.raises(IcdpmError, match="^standard input is a file of more than"):
-        read_photo_from(file, "standard input")
+        read_image_stream(file, "standard input")

@@ -12,12 +12,11 @@ import tifffile
 from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
-from icdpm.images.deep_png import encode_deep_png
+from icdpm.images.codecs import encode_png16, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import FORMATS
-from icdpm.images.reading import decode_photo, read_photo
-from icdpm.images.tiff import encode_tiff
-from icdpm.images.writing import encode_photo
+from icdpm.images.reading import decode_image, read_image
+from icdpm.images.writing import encode_image
 
 
 def gradient(dtype=np.uint8):
@@ -29,7 +28,7 @@ def gradient(dtype=np.uint8):
 def decoded(picture, file_format, **options):
     buffer = io.BytesIO()
     picture.save(buffer, file_format, **options)
-    return decode_photo(buffer.getvalue(), "photo")
+    return decode_image(buffer.getvalue(), "photo")
 
 
 def exif_of(**tags):
@@ -44,7 +43,7 @@ def test_every_bad_file_is_named_in_one_sentence(bad_photos):
         print("skipped: a file without read permission, as root reads it all the same")
     for path, words in bad_photos.items():
         with pytest.raises(IcdpmError) as caught:
-            read_photo(path)
+            read_image(path)
         message = str(caught.value)
         assert message.startswith(str(path)) and words in message and "\n" not in message, message
 
@@ -95,7 +94,7 @@ def test_webp_is_decoded_as_pillow_does(channels, options):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, channels), dtype=np.uint8)
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "WEBP", **options)
-    photo, expected = decode_photo(buffer.getvalue(), "photo"), np.asarray(PIL.Image.open(buffer))
+    photo, expected = decode_image(buffer.getvalue(), "photo"), np.asarray(PIL.Image.open(buffer))
     np.testing.assert_array_equal(photo.pixels, expected[..., :3])
     assert (photo.alpha is None) == (channels == 3)
     if photo.alpha is not None:
@@ -105,7 +104,7 @@ def test_webp_is_decoded_as_pillow_does(channels, options):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bit_png(channels):
     image = np.dstack([gradient(np.uint16)] * 2)[..., :channels]
-    photo = decode_photo(imagecodecs.png_encode(np.ascontiguousarray(image.squeeze())), "photo")
+    photo = decode_image(imagecodecs.png_encode(np.ascontiguousarray(image.squeeze())), "photo")
     colors = 1 if channels < 3 else 3
     np.testing.assert_array_equal(np.atleast_3d(photo.pixels), image[..., :colors])
     assert (photo.alpha is None) == (channels in (1, 3))
@@ -129,7 +128,7 @@ def test_16_bit_tiff(compression, planar, byteorder):
         predictor=compression is not None,
         byteorder=byteorder,
     )
-    photo = decode_photo(buffer.getvalue(), "photo")
+    photo = decode_image(buffer.getvalue(), "photo")
     np.testing.assert_array_equal(photo.pixels, image[..., :3])
     np.testing.assert_array_equal(photo.alpha, image[..., 3])
     assert photo.pixels.dtype == photo.alpha.dtype == np.uint16
@@ -142,10 +141,10 @@ def test_16_bit_tiff_in_tiles_and_cut_anywhere():
         buffer = io.BytesIO()
         tifffile.imwrite(buffer, image, photometric="rgb", extrasamples=["unassalpha"], **options)
         content = buffer.getvalue()
-        np.testing.assert_array_equal(decode_photo(content, "photo").alpha, image[..., 3])
+        np.testing.assert_array_equal(decode_image(content, "photo").alpha, image[..., 3])
         for length in range(5, len(content), len(content) // 40):
             with pytest.raises(IcdpmError, match="^photo is damaged"):
-                decode_photo(content[:length], "photo")
+                decode_image(content[:length], "photo")
 
 
 def test_16_bit_tiff_whose_numbers_do_not_fit_is_damaged():
@@ -165,7 +164,7 @@ def test_16_bit_tiff_whose_numbers_do_not_fit_is_damaged():
         content = bytearray(buffer.getvalue())
         content[tags[code].offset + at] = value
         with pytest.raises(IcdpmError, match="^photo is damaged"):
-            decode_photo(bytes(content), "photo")
+            decode_image(bytes(content), "photo")
 
 
 def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
@@ -173,14 +172,14 @@ def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", compression="jpeg2000")
     with pytest.raises(IcdpmError, match="photo is compressed in a way that is not read here"):
-        decode_photo(buffer.getvalue(), "photo")
+        decode_image(buffer.getvalue(), "photo")
 
 
 def test_16_bit_tiff_with_premultiplied_or_other_extra_channels_and_white_as_zero():
     def through_tiff(image, **options):
         buffer = io.BytesIO()
         tifffile.imwrite(buffer, image, **options)
-        return decode_photo(buffer.getvalue(), "photo")
+        return decode_image(buffer.getvalue(), "photo")
 
     image = gradient(np.uint16)
     half = np.dstack([image // 2, np.full((20, 30), 32768, np.uint16)])
@@ -214,18 +213,18 @@ def test_orientation_is_applied_and_reset(file_format, orientation):
 
 def test_orientation_of_16_bits_and_alpha():
     image = np.dstack([gradient(np.uint16)] * 2)[..., :4]
-    for encode in (encode_deep_png, encode_tiff):
-        photo = decode_photo(encode(image, exif_of(Orientation=6).tobytes(), b""), "photo")
+    for encode in (encode_png16, encode_tiff):
+        photo = decode_image(encode(image, exif_of(Orientation=6).tobytes(), b""), "photo")
         np.testing.assert_array_equal(photo.pixels, np.rot90(image, -1)[..., :3])
         np.testing.assert_array_equal(photo.alpha, np.rot90(image, -1)[..., 3])
 
 
 def test_exif_of_a_tiff_says_nothing_of_how_its_pixels_lay():
     content = encode_tiff(gradient(), exif_of(Artist="Ä".encode()).tobytes(), b"")
-    photo = decode_photo(content, "photo")
+    photo = decode_image(content, "photo")
     assert dict(read_exif(photo.exif)) == {Base.Artist: "Ä".encode().decode("latin-1")}
     # UTF-8 goes through as it is.
-    assert tifffile.TiffFile(io.BytesIO(encode_photo(photo, FORMATS["tiff"]))).pages[0].tags.valueof(Base.Artist) == "Ä"
+    assert tifffile.TiffFile(io.BytesIO(encode_image(photo, FORMATS["tiff"]))).pages[0].tags.valueof(Base.Artist) == "Ä"
 
 
 def test_numbers_without_a_value_stay_in_exif():

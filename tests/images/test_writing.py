@@ -12,10 +12,9 @@ from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
 from icdpm.images.exif import read_exif
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo
-from icdpm.images.writing import check_fits, encode_photo
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.reading import decode_image, read_rgb
+from icdpm.images.writing import check_fits, encode_image, write_image
 
 PROFILE = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
 GRAY_PROFILE = PROFILE[:16] + b"GRAY" + PROFILE[20:]
@@ -42,7 +41,7 @@ def photo(gray=False, deep=False, alpha=False, profile=PROFILE):
     most = np.iinfo(image.dtype).max
     transparency = np.linspace(0, most, image[..., 0].size if image.ndim == 3 else image.size).astype(image.dtype)
     transparency = transparency.reshape(image.shape[:2]) if alpha else None
-    return Photo(image, transparency, exif(), profile)
+    return Image(image, transparency, exif(), profile)
 
 
 @pytest.mark.parametrize("gray", [False, True])
@@ -52,8 +51,8 @@ def photo(gray=False, deep=False, alpha=False, profile=PROFILE):
 def test_png_and_tiff_keep_everything(name, alpha, deep, gray):
     given = photo(gray, deep, alpha)
     assert check_fits(given, "photo", FORMATS[name]) == []
-    content = encode_photo(given, FORMATS[name])
-    back = decode_photo(content, "photo")
+    content = encode_image(given, FORMATS[name])
+    back = decode_image(content, "photo")
     np.testing.assert_array_equal(back.pixels, given.pixels)
     assert back.pixels.dtype == given.pixels.dtype and back.format == FORMATS[name].name
     np.testing.assert_array_equal(back.alpha, given.alpha)
@@ -74,16 +73,16 @@ def assert_same_exif(block, expected):
 def test_jpeg_and_webp_keep_metadata_and_jpeg_is_not_subsampled():
     for name, gray_stays in [("jpeg", True), ("webp", False)]:
         for gray in (False, True):
-            content = encode_photo(photo(gray), FORMATS[name])
-            back = decode_photo(content, "photo")
+            content = encode_image(photo(gray), FORMATS[name])
+            back = decode_image(content, "photo")
             assert back.is_gray == (gray and gray_stays)
             assert back.icc_profile == PROFILE
             assert_same_exif(back.exif, exif())
-    with PIL.Image.open(io.BytesIO(encode_photo(photo(), FORMATS["jpeg"]))) as jpeg:
+    with PIL.Image.open(io.BytesIO(encode_image(photo(), FORMATS["jpeg"]))) as jpeg:
         assert [component[1:3] for component in jpeg.layer] == [(1, 1)] * 3
         assert max(jpeg.quantization[0]) <= 12  # quality 95
     given = photo(alpha=True)
-    np.testing.assert_array_equal(decode_photo(encode_photo(given, FORMATS["webp"]), "photo").alpha, given.alpha)
+    np.testing.assert_array_equal(decode_image(encode_image(given, FORMATS["webp"]), "photo").alpha, given.alpha)
 
 
 def test_what_a_format_cannot_hold_is_said_before_and_left_out():
@@ -101,13 +100,13 @@ def test_what_a_format_cannot_hold_is_said_before_and_left_out():
         file_format = FORMATS[name]
         notices = [f"a.png is written as {file_format.name} without {what}" for what in left_out]
         assert check_fits(given, "a.png", file_format) == notices
-        back = decode_photo(encode_photo(given, file_format), "a")
+        back = decode_image(encode_image(given, file_format), "a")
         assert back.pixels.dtype == np.uint8 and back.pixels.shape == (24, 37, 3) and back.alpha is None
     for given, name, said in [
         (photo(alpha=True), "jpeg", "transparent parts, which JPEG cannot hold"),
         (photo(alpha=True), "bmp", "transparent parts, which BMP cannot hold"),
-        (Photo(np.zeros((1, 20000), np.uint8)), "webp", "more than 16383 pixels"),
-        (Photo(np.zeros((70000, 1), np.uint8)), "jpeg", "more than 65500 pixels"),
+        (Image(np.zeros((1, 20000), np.uint8)), "webp", "more than 16383 pixels"),
+        (Image(np.zeros((70000, 1), np.uint8)), "jpeg", "more than 65500 pixels"),
     ]:
         with pytest.raises(IcdpmError, match=f"a.png has .*{said}.*choose"):
             check_fits(given, "a.png", FORMATS[name])
@@ -115,5 +114,34 @@ def test_what_a_format_cannot_hold_is_said_before_and_left_out():
 
 def test_16_bits_are_rounded_to_the_nearest_8():
     deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    shallow = decode_photo(encode_photo(Photo(deep), FORMATS["bmp"]), "a").pixels
+    shallow = decode_image(encode_image(Image(deep), FORMATS["bmp"]), "a").pixels
     np.testing.assert_array_equal(shallow, (deep / 257).round())
+
+
+def gradient():
+    rows, columns = np.mgrid[0:40, 0:60]
+    return np.stack([rows * 6, columns * 4, (rows + columns) * 2], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix, error", [(".png", 0), (".bmp", 0), (".tif", 0), (".jpg", 4), (".webp", 14)])
+def test_round_trip(tmp_path, suffix, error):
+    path = tmp_path / "a folder" / f"Straße{suffix}"
+    write_image(path, gradient())
+    assert np.abs(read_rgb(path).astype(int) - gradient()).max() <= error
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_gray_has_three_channels_and_deep_pictures_keep_16_bits(tmp_path):
+    PIL.Image.fromarray(gradient()[..., 0]).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(read_rgb(tmp_path / "gray.png"), gradient()[..., [0, 0, 0]])
+    deep = gradient().astype(np.uint16) * 257 + 3
+    write_image(tmp_path / "deep.png", deep)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "deep.png"), deep)
+
+
+def test_only_known_formats_are_written(tmp_path):
+    with pytest.raises(IcdpmError, match="choose one of these suffixes"):
+        write_image(tmp_path / "picture.gif", gradient())
+    with pytest.raises(IcdpmError, match="WEBP cannot hold"):
+        write_image(tmp_path / "long.webp", np.zeros((1, 20000, 3), np.uint8))
+    assert not list(tmp_path.iterdir())

@@ -51,9 +51,10 @@ def test_a_trained_model_goes_through_every_front_end(name, workdir_of, random_p
 
     tall = image(40, 2 * model.tile_overlap + 6 * model.size_multiple)
     tile = 2 * model.tile_overlap + 2 * model.size_multiple
-    tiled = restore(model, tall, model.settings(), tile=tile, keep_inside=True)
-    at_once = restore(model, tall, model.settings(), keep_inside=True)
-    assert tiled.pixels.shape == tall.shape and bool(tiled.inside) == bool(at_once.inside) == model.has_intermediate_outputs
+    tiled = restore(model, tall, model.settings(), tile=tile, keep_intermediate_outputs=True)
+    at_once = restore(model, tall, model.settings(), keep_intermediate_outputs=True)
+    assert tiled.pixels.shape == tall.shape
+    assert bool(tiled.intermediate_outputs) == bool(at_once.intermediate_outputs) == model.has_intermediate_outputs
 
     restore_dataset(model, random_pairs, model.settings(), 0, tmp_path / "restored")
     assert sorted(path.stem for path in (tmp_path / "restored").glob("*.png")) == sorted(random_pairs.names)

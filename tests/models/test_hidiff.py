@@ -12,6 +12,7 @@ from icdpm.configs import config_names, load_config
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.tiling import LazyImage, make_tiling
 from icdpm.errors import IcdpmError
+from icdpm.images.pixels import pad_to_multiple
 from icdpm.models import hidiff
 from icdpm.models.config import check_config, config_to_json, default_config
 from icdpm.models.registry import build_model, model_class
@@ -19,7 +20,6 @@ from icdpm.models.weights import load_fitting_weights, named_variables, save_wei
 from icdpm.models.workdir import config_file, load, weights_file
 from icdpm.networks import in_strips
 from icdpm.restoration.memory import choose_tiling, tile_memory
-from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
 from icdpm.serving import trained
 
@@ -170,15 +170,15 @@ def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (45, 61, 3), dtype=np.uint8)
     for tiles in ({}, {"tile": 48, "margin": 16}):
         plain = restore(second, image, second.settings(), **tiles)
-        shown = restore(second, image, second.settings(), keep_inside=True, **tiles)
+        shown = restore(second, image, second.settings(), keep_intermediate_outputs=True, **tiles)
         np.testing.assert_array_equal(shown.pixels, plain.pixels)
-        assert shown.inside == {}
+        assert shown.intermediate_outputs == {}
     monkeypatch.setattr(trained, "load", lambda workdir, checkpoint: second)
     served = trained.TrainedModel("a workdir").restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
     system = Shown(micro())
     system.build()
-    inside = restore(system, image, system.settings(), keep_inside=True).inside
+    inside = restore(system, image, system.settings(), keep_intermediate_outputs=True).intermediate_outputs
     np.testing.assert_array_equal(inside["half"], image[::2, ::2])
 
 

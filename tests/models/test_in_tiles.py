@@ -7,7 +7,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.samplers import make_sampling_schedule
 from icdpm.diffusion.tiling import LazyImage, make_tiling
-from icdpm.images.values import to_values
+from icdpm.images.pixels import to_values
 from icdpm.models.config import check_config
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample, sample_in_tiles

@@ -1,25 +1,28 @@
 """Several devices at once, tried on logical ones of a CPU."""
 
+import pytest
 from processes import completed
+
+pytestmark = pytest.mark.slow
 
 CHECK = """
 import functools, sys, threading
 import numpy as np, PIL.Image, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from icdpm.batch.album import restore_album
+from icdpm.batch.restoring import restore_album
 from icdpm.batch.jobs import plan_jobs
-from icdpm.batch.selection import select_photos
-from icdpm.restoration.devices import restorers, restorers_on
+from icdpm.batch.selection import select_images
+from icdpm.restoration.restore import load_on_devices, load_on
 
 workdir, photos = sys.argv[1:]
-for name, (system, each) in {"one": restorers(workdir), "two": restorers_on(["CPU:0", "CPU:1"], workdir)}.items():
+for name, (system, each) in {"one": load_on_devices(workdir), "two": load_on(["CPU:0", "CPU:1"], workdir)}.items():
     settings, used = system.settings(), set()
     def noted(restore, *arguments, **options):
         used.add((threading.current_thread().name, restore))
         return restore(*arguments, **options, settings=settings)
     restores = [functools.partial(noted, restore) for restore in each]
-    jobs, failures = plan_jobs(select_photos([photos]).photos, f"{photos}/../{name}")
+    jobs, failures = plan_jobs(select_images([photos]).photos, f"{photos}/../{name}")
     assert restore_album(jobs, restores, evaluations=settings.evaluations) == ([], []) and not failures
     assert len(used) == len(each) == {"one": 1, "two": 2}[name], used
 assert {v.device[-5:] for v in system.variables} == {"CPU:0"} and each[1].args[1].variables[0].device.endswith("CPU:1")

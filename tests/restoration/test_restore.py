@@ -1,14 +1,20 @@
 """Restoring a picture: any size, the same bytes from the same seed, samples and their moments, memory."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
+import PIL.Image
 import pytest
 
+import icdpm
 from icdpm.errors import IcdpmError
+from icdpm.images.color_drift import match_color
+from icdpm.images.pixels import pad_to_multiple
+from icdpm.models.icdpm import ICDPM
 from icdpm.models.registry import build_model
 from icdpm.models.settings import SamplingSettings
-from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
 
 SETTINGS = SamplingSettings("ancestral", 3, 0.9)
@@ -19,20 +25,20 @@ def system(micro_system):
     return micro_system
 
 
-def picture(height, width, seed=0, dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, (height, width, 3), dtype=dtype)
+def random_image(*shape, seed=0, dtype=np.uint8):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
 
 
 def test_any_size(system):
     for height, width in [(16, 16), (17, 23), (1, 1), (1, 40), (3, 2)]:
-        restored = restore(system, picture(height, width), SETTINGS)
+        restored = restore(system, random_image(height, width, 3), SETTINGS)
         assert restored.pixels.shape == (height, width, 3) and restored.pixels.dtype == np.uint8
         assert restored.spread is None and restored.samples is None
 
 
 @pytest.mark.parametrize("factor", [2, 8])
 def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
-    image = picture(11, 13)
+    image = random_image(11, 13, 3)
     padded = pad_to_multiple(image, factor)
     assert padded.shape[0] % factor == padded.shape[1] % factor == 0
     np.testing.assert_array_equal(padded[:11, :13], image)
@@ -42,7 +48,7 @@ def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
 
 
 def test_the_seed_decides(system):
-    image = picture(16, 24)
+    image = random_image(16, 24, 3)
     first, again, other = (restore(system, image, SETTINGS, seed=seed).pixels for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).max() > 0
@@ -50,7 +56,7 @@ def test_the_seed_decides(system):
 
 def test_mean_and_spread_are_those_of_the_samples(system):
     settings = dataclasses.replace(SETTINGS, samples=5)
-    color = picture(17, 22, dtype=np.uint16)
+    color = random_image(17, 22, 3, dtype=np.uint16)
     for image in (color, color[..., 0]):
         restored = restore(system, image, settings, keep_samples=True, spread=True)
         assert len(restored.samples) == 5 and all(sample.dtype == np.uint16 for sample in restored.samples)
@@ -66,7 +72,7 @@ def test_mean_and_spread_are_those_of_the_samples(system):
 
 
 def test_samples_are_the_same_together_and_alone(system, monkeypatch):
-    image = picture(24, 40)
+    image = random_image(24, 40, 3)
     five = dataclasses.replace(SETTINGS, samples=5)
     together = restore(system, image, five, keep_samples=True)
     np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, together.samples[0])
@@ -77,14 +83,15 @@ def test_samples_are_the_same_together_and_alone(system, monkeypatch):
         np.testing.assert_array_equal(again.pixels, together.pixels)
 
 
+@pytest.mark.slow
 def test_photos_before_it_do_not_matter(micro_config):
-    image = picture(21, 30)
+    image = random_image(21, 30, 3)
     for precision in ("float32", "mixed_bfloat16"):
         micro_config.precision = precision
         alone = restore(build_model(micro_config), image, SETTINGS).pixels
         system = build_model(micro_config)
         for number, (height, width) in enumerate([(16, 16), (30, 64)]):
-            restore(system, picture(height, width), dataclasses.replace(SETTINGS, samples=number + 1))
+            restore(system, random_image(height, width, 3), dataclasses.replace(SETTINGS, samples=number + 1))
         np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, alone)
 
 
@@ -93,18 +100,18 @@ def test_guidance_is_computed_once(system, monkeypatch):
     (network,) = system._compiled_guidance_networks.values()
     monkeypatch.setattr(system, "_compiled_guidance_networks", {"1": lambda structure: calls.append(1) or network(structure)})
     monkeypatch.setattr("icdpm.restoration.restore.PIXELS_AT_ONCE", 1)
-    restore(system, picture(16, 16), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
+    restore(system, random_image(16, 16, 3), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
     assert calls == [1] and sum(steps) == 9
 
 
 def test_steps_add_up_over_tiles(system):
     steps = []
-    restore(system, picture(50, 60), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
+    restore(system, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
     assert sum(steps) == pytest.approx(6) and 0 < max(steps) < 0.5
 
 
 def test_what_cannot_be(system):
-    image = picture(16, 16)
+    image = random_image(16, 16, 3)
     for options, said in [
         ({"spread": True}, "one sample has no spread"),
         ({"tile": 25, "margin": 4}, "a tile's side is 25 pixels; it must be a multiple of 2 and more than 8"),
@@ -130,11 +137,123 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
     np.testing.assert_allclose(centre, [29.5, 39.5], atol=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 2])
 def test_numbers_that_are_not_finite_do_not_become_a_picture(micro_config, samples):
     system = build_model(micro_config)
-    restore(system, picture(16, 16), SamplingSettings("ancestral", 1, 0.9))
+    restore(system, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9))
     variable = system.trainable_variables[-1]
     variable.assign(np.full(variable.shape, np.nan))
     with pytest.raises(IcdpmError, match="not finite"):
-        restore(system, picture(16, 16), SamplingSettings("ancestral", 1, 0.9, samples))
+        restore(system, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9, samples))
+
+
+@pytest.fixture
+def idle(micro_config):
+    """A model without weights: errors come before any are needed."""
+    return ICDPM(micro_config)
+
+
+def test_importing_it_is_cheap():
+    check = "import icdpm, sys; icdpm.load; sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+@pytest.mark.slow
+def test_from_a_workdir_and_a_file(tmp_path, micro_system, micro_workdir):
+    system = micro_system
+    image = random_image(9, 12, 3)
+    PIL.Image.fromarray(np.dstack([image, np.full((9, 12), 99, np.uint8)])).save(tmp_path / "ä photo.png")
+    loaded = icdpm.load(micro_workdir)
+    expected = restore(system, image, system.settings(samples=2), seed=3).pixels
+    for given in (tmp_path / "ä photo.png", str(tmp_path / "ä photo.png"), image, PIL.Image.fromarray(image)):
+        np.testing.assert_array_equal(loaded.restore(given, samples=2, seed=3), expected)
+    with pytest.raises(IcdpmError, match="not the workdir"):
+        icdpm.load(tmp_path / "nothing")
+    with pytest.raises(IcdpmError, match="step 7"):
+        icdpm.load(micro_workdir, checkpoint=7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(9, 12, 3), (9, 12)])
+def test_a_picture_stays_of_its_kind(system, shape):
+    image = random_image(*shape)
+    eight, sixteen = system.restore(image), system.restore(image.astype(np.uint16) * 257)
+    assert (eight.dtype, eight.shape, sixteen.dtype, sixteen.shape) == (np.uint8, shape, np.uint16, shape)
+    assert np.abs(sixteen / 257 - eight).max() <= 0.51
+    for dtype in (np.float32, np.float64):
+        floats = system.restore((image / 255).astype(dtype))
+        assert floats.dtype == np.float32
+        np.testing.assert_allclose(floats, sixteen / 65535, atol=2e-5)
+
+
+def test_presets_and_options(system):
+    image = random_image(9, 12, 3)
+    fast = system.restore(image, "fast", seed=1)
+    np.testing.assert_array_equal(fast, system.restore(image, preset="fast", seed=1))
+    assert (fast != system.restore(image, "fast", seed=2)).any()
+    assert (fast != system.restore(image, "fast", seed=1, steps=2)).any()
+    matched = system.restore(image, "fast", seed=1, match_color=True)
+    np.testing.assert_array_equal(matched, match_color(image, fast))
+
+
+def test_all_that_samples_tell(system):
+    image = (random_image(9, 12, 3) / 255).astype(np.float32)
+    restored = system.sample(image, samples=4, match_color=True)
+    np.testing.assert_array_equal(restored.pixels, system.restore(image, samples=4, match_color=True))
+    assert len(restored.samples) == 4 and all(sample.dtype == np.float32 for sample in restored.samples)
+    assert restored.spread.shape == image.shape and restored.spread.max() > 1
+    unmatched = system.sample(image, samples=4)
+    deviation = 255 * np.std(unmatched.samples, axis=0, ddof=1)
+    np.testing.assert_allclose(unmatched.spread, deviation, atol=0.01)
+
+
+def test_one_sample_has_no_spread(idle):
+    with pytest.raises(IcdpmError, match="one sample has no spread"):
+        idle.sample(random_image(4, 4, 3))
+
+
+@pytest.mark.parametrize(
+    "array, said",
+    [
+        (np.zeros((4, 4, 4), np.uint8), r"shape \[4, 4, 4\]"),
+        (np.zeros((4, 4, 1), np.uint8), r"shape \[4, 4, 1\]"),
+        (np.zeros((1, 4, 4, 3), np.uint8), r"shape \[1, 4, 4, 3\]"),
+        (np.zeros(3), r"shape \[3\]"),
+        (np.zeros((0, 4, 3), np.uint8), "is empty"),
+        (np.zeros((4, 4, 3), np.int64), "is int64"),
+        (np.zeros((4, 4, 3), bool), "is bool"),
+        (np.full((4, 4, 3), np.nan), "NaN"),
+        (np.full((4, 4, 3), 255.0), r"in \[0, 1\].* from 255 to 255"),
+        (np.full((4, 4), -0.5), "from -0.5"),
+        ([[1, 2], [3]], "rows here differ"),
+        (None, "shape"),
+        ("no such photo.png", "does not exist"),
+    ],
+)
+def test_bad_pictures_are_one_sentence(idle, array, said):
+    with pytest.raises(IcdpmError, match=said):
+        idle.restore(array)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"preset": "best"}, "no preset 'best'"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": 0.5}, "seed"),
+        ({"steps": 0}, "steps"),
+        ({"steps": 2.5}, "steps"),
+        ({"samples": 0}, "samples"),
+        ({"max_noise_variance": 1.0}, "max_noise_variance"),
+        ({"max_noise_variance": float("nan")}, "max_noise_variance"),
+        ({"sampler": "euler"}, "euler"),
+        ({"schedule": "cosine", "max_noise_variance": 0.5}, "cosine"),
+        ({"eta": 0.5}, "eta"),
+        ({"sampler": "ddim", "eta": float("nan")}, "eta"),
+    ],
+)
+def test_bad_options_are_one_sentence(idle, options, said):
+    with pytest.raises(IcdpmError, match=said):
+        idle.restore(random_image(4, 4, 3), **options)

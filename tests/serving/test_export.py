@@ -17,20 +17,18 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo
-from icdpm.images.values import to_values
-from icdpm.images.writing import encode_photo
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.pixels import pad_to_multiple, to_values
+from icdpm.images.reading import decode_image
+from icdpm.images.writing import encode_image
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
 from icdpm.models.settings import SAMPLING_PRESETS as PRESETS
 from icdpm.models.workdir import config_file, data_file, load
-from icdpm.restoration.pixels import pad_to_multiple
 from icdpm.restoration.restore import restore
+from icdpm.serving import images as graph_images
 from icdpm.serving.export import export
 from icdpm.serving.icdpm_signatures import denoising_signature, guidance_signature
-from icdpm.serving.images import decode_image, to_rgb
 from icdpm.serving.signatures import all_signatures, input_specs, restoration_signatures
 from icdpm.serving.warmup import WARMUP_FILE
 
@@ -54,7 +52,7 @@ def picture(height, width, channels=3, dtype=np.uint8):
 
 
 def png(pixels, alpha=None):
-    return encode_photo(Photo(pixels, alpha), FORMATS["png"])
+    return encode_image(Image(pixels, alpha), FORMATS["png"])
 
 
 def restore_encoded(served, *contents, signature="serving_default"):
@@ -78,7 +76,7 @@ def test_equal_to_the_python_path_bit_for_bit(served, system, settings):
     assert errors == ["", "", ""]
     for image, content in zip(images, encoded):
         expected = restore(system, image, settings, seed=SEED).pixels
-        np.testing.assert_array_equal(decode_photo(content, "answer").pixels, expected)
+        np.testing.assert_array_equal(decode_image(content, "answer").pixels, expected)
         floats = served.signatures["restore"](images=(image[None] / np.float32(255)))["images"].numpy()
         np.testing.assert_array_equal(floats[0], python_mean(system, settings, image))
 
@@ -94,7 +92,7 @@ def test_presets_have_signatures_of_their_own(served, system):
     image = picture(9, 14)
     expected = restore(system, image, system.settings(**PRESETS["balanced"].changes), seed=SEED).pixels
     encoded, _ = restore_encoded(served, png(image), signature="serving_balanced")
-    np.testing.assert_array_equal(decode_photo(encoded[0], "answer").pixels, expected)
+    np.testing.assert_array_equal(decode_image(encoded[0], "answer").pixels, expected)
     assert {f"{kind}_{preset}" for kind in ("serving", "restore") for preset in PRESETS} < set(served.signatures)
 
 
@@ -104,7 +102,7 @@ def test_images_stay_of_their_kind(served, system, settings, dtype):
     for pixels, its_alpha in ((image, None), (image, alpha), (image[..., 0], None), (image[..., 0], alpha)):
         encoded, errors = restore_encoded(served, png(pixels, its_alpha))
         assert errors == [""]
-        answer = decode_photo(encoded[0], "answer")
+        answer = decode_image(encoded[0], "answer")
         np.testing.assert_array_equal(answer.pixels, restore(system, pixels, settings, seed=SEED).pixels)
         np.testing.assert_array_equal(answer.alpha, its_alpha)
 
@@ -112,13 +110,13 @@ def test_images_stay_of_their_kind(served, system, settings, dtype):
 def test_pixels_become_the_values_of_the_python_path():
     image = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     for pixels in (np.repeat(image[..., None], 3, axis=-1), picture(50, 50)):
-        decoded = tf.function(lambda content: to_rgb(decode_image(content, 10**6)[0]))(png(pixels))
+        decoded = tf.function(lambda content: graph_images.to_rgb(graph_images.decode_image(content, 10**6)[0]))(png(pixels))
         np.testing.assert_array_equal(decoded, to_values(pixels))
     for quality, sampling in ((50, 2), (95, 0)):
         file = io.BytesIO()
         PIL.Image.fromarray(picture(40, 56)).save(file, "JPEG", quality=quality, subsampling=sampling)
-        values = to_rgb(decode_image(tf.constant(file.getvalue()), 10**6)[0])
-        np.testing.assert_array_equal(values, to_values(decode_photo(file.getvalue(), "photo").pixels))
+        values = graph_images.to_rgb(graph_images.decode_image(tf.constant(file.getvalue()), 10**6)[0])
+        np.testing.assert_array_equal(values, to_values(decode_image(file.getvalue(), "photo").pixels))
 
 
 def test_bad_images_fail_alone(served):
@@ -148,7 +146,7 @@ def test_bad_images_fail_alone(served):
     encoded, errors = restore_encoded(served, *(content for content, _ in cases))
     assert errors == [error for _, error in cases]
     assert [bool(content) for content in encoded] == [not error for _, error in cases]
-    assert decode_photo(encoded[-1], "answer").pixels.shape == (40, 30, 3)
+    assert decode_image(encoded[-1], "answer").pixels.shape == (40, 30, 3)
     assert restore_encoded(served)[0] == []
 
 

@@ -40,12 +40,12 @@ def test_it_gives_what_python_gives(workdir):
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
     trained, exported = TrainedModel(workdir), ExportedModel(workdir / "model")
     system = trained._system
-    expected = restore(system, image, system.settings(), seed=5, keep_inside=True)
+    expected = restore(system, image, system.settings(), seed=5, keep_intermediate_outputs=True)
     made = exported.restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(made.pixels, expected.pixels)
-    assert made.inside.keys() == expected.inside.keys()
-    for name, picture in made.inside.items():
-        np.testing.assert_array_equal(picture, expected.inside[name])
+    assert made.intermediate_outputs.keys() == expected.intermediate_outputs.keys()
+    for name, picture in made.intermediate_outputs.items():
+        np.testing.assert_array_equal(picture, expected.intermediate_outputs[name])
     presets = system.default_presets(system.config)
     assert list(exported.presets) == ["default", *presets] and list(trained.presets) == (list(presets) or ["default"])
     assert json.loads((workdir / "model/presets.json").read_text()) == {name: str(each) for name, each in presets.items()}
@@ -55,4 +55,4 @@ def test_it_gives_what_python_gives(workdir):
     )
     assert system.description in (workdir / "model/MODEL_CARD.md").read_text()
     signatures = set(tf.saved_model.load(str(workdir / "model")).signatures)
-    assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == bool(expected.inside)
+    assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == bool(expected.intermediate_outputs)

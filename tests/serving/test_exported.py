@@ -22,10 +22,10 @@ def test_it_restores_as_the_python_path_does(model, micro_workdir, dtype, shape)
     pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype)
     restored = model.restore(pixels, "default", lambda *_: None)
     system = load(micro_workdir)
-    same = restore(system, pixels, system.settings(samples=3), seed=5, keep_inside=True)
+    same = restore(system, pixels, system.settings(samples=3), seed=5, keep_intermediate_outputs=True)
     assert restored.pixels.dtype == dtype and np.array_equal(restored.pixels, same.pixels)
-    assert list(restored.inside) == list(same.inside) == ["guidance_1"]
-    assert np.array_equal(restored.inside["guidance_1"], same.inside["guidance_1"])
+    assert list(restored.intermediate_outputs) == list(same.intermediate_outputs) == ["guidance_1"]
+    assert np.array_equal(restored.intermediate_outputs["guidance_1"], same.intermediate_outputs["guidance_1"])
     assert restored.spread is None
 
 

@@ -19,8 +19,8 @@ import pytest
 from processes import free_ports
 
 from icdpm.images.formats import FORMATS
-from icdpm.images.reading import read_photo
-from icdpm.images.writing import encode_photo
+from icdpm.images.reading import read_image
+from icdpm.images.writing import encode_image
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 
@@ -166,9 +166,9 @@ def test_a_photo_is_restored_compared_and_downloaded(visit, photo, micro_workdir
         if downloaded.exists():
             break
         time.sleep(0.02)
-    system, read = load(micro_workdir), read_photo(path)
+    system, read = load(micro_workdir), read_image(path)
     restored = restore(system, read.pixels, system.settings("balanced"))
-    content = encode_photo(dataclasses.replace(read, pixels=restored.pixels), FORMATS["jpeg"])
+    content = encode_image(dataclasses.replace(read, pixels=restored.pixels), FORMATS["jpeg"])
     assert downloaded.read_bytes() == content
     kept = PIL.Image.open(io.BytesIO(content))
     assert kept.info["icc_profile"] == profile and kept.getexif()[0x010F] == "A camera"

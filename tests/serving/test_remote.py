@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import PIL.Image
 
-from icdpm.images.reading import read_photo
+from icdpm.images.reading import read_image
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 
@@ -57,11 +57,11 @@ def test_an_album(tmp_path, stand_in, micro_workdir):
     system = load(micro_workdir)
     settings = system.settings(samples=SAMPLES)
     for name in ("alpha.png", "deep.png"):
-        photo, restored = read_photo(album / name), read_photo(out / name)
+        photo, restored = read_image(album / name), read_image(out / name)
         np.testing.assert_array_equal(restored.pixels, restore(system, photo.pixels, settings, seed=SEED).pixels)
         if photo.alpha is not None:
             np.testing.assert_array_equal(restored.alpha, photo.alpha)
-    turned = read_photo(out / "trip/turned.jpg")
+    turned = read_image(out / "trip/turned.jpg")
     assert turned.pixels.shape == (30, 20, 3) and turned.icc_profile == b"a profile" and b"Camera" in turned.exif
 
 

@@ -9,11 +9,10 @@ import PIL.Image
 import pytest
 import tifffile
 
-from icdpm.errors import IcdpmError, NotEnoughMemory
-from icdpm.images.formats import FORMATS
-from icdpm.images.photo import Photo
-from icdpm.images.reading import decode_photo
-from icdpm.images.writing import encode_photo
+from icdpm.errors import IcdpmError, MemoryLimitError
+from icdpm.images.formats import FORMATS, Image
+from icdpm.images.reading import decode_image
+from icdpm.images.writing import encode_image
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.restoration.result import Restored
@@ -131,7 +130,7 @@ def test_a_page_bounds_decoded_bytes_whatever_the_pixels(tmp_path, bombs):
     )
     # The deepest photo of as many pixels as may be is let through.
     (tmp_path / "deep.png").write_bytes(
-        encode_photo(Photo(noise(20, 50, np.uint16), noise(20, 50, np.uint16, ())), FORMATS["png"])
+        encode_image(Image(noise(20, 50, np.uint16), noise(20, 50, np.uint16, ())), FORMATS["png"])
     )
     assert Visits(Model(), 1000).restore("a", tmp_path / "deep.png", "only", lambda *_: None).photo.is_deep
 
@@ -142,7 +141,7 @@ def _encoded(pixels, name, **options):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("error", [MemoryError(), NotEnoughMemory("128 MiB are allowed; allow more (max_memory)")])
+@pytest.mark.parametrize("error", [MemoryError(), MemoryLimitError("128 MiB are allowed; allow more (max_memory)")])
 def test_no_memory_is_one_sentence_without_what_visitors_cannot_set(photo, error):
     class Full(Model):
         def restore(self, *_):
@@ -208,7 +207,7 @@ def test_one_photo_is_decoded_at_a_time(photo, monkeypatch):
     from icdpm.serving import visits as module
 
     decoded, begun, go_on = [], threading.Event(), threading.Event()
-    monkeypatch.setattr(module, "decode_photo", lambda *each: decoded.append(each) or decode_photo(*each))
+    monkeypatch.setattr(module, "decode_image", lambda *each: decoded.append(each) or decode_image(*each))
     visits = Visits(Model(), 10_000)
 
     def first(part, _):
@@ -239,18 +238,18 @@ def test_a_trained_model_restores_as_everything_else_does(micro_workdir):
         settings = system.settings("balanced")
         assert np.array_equal(restored.pixels, restore(system, pixels, settings).pixels)
         assert restored.spread.shape == pixels.shape and told[-1] == (settings.steps * settings.samples,) * 2
-        assert {name: each.shape for name, each in restored.inside.items()} == {"guidance_1": (19, 25)}
-        assert restored.inside["guidance_1"].dtype == pixels.dtype
+        assert {name: each.shape for name, each in restored.intermediate_outputs.items()} == {"guidance_1": (19, 25)}
+        assert restored.intermediate_outputs["guidance_1"].dtype == pixels.dtype
     assert model.restore(pixels, "fast", lambda *_: None).spread is None
 
 
 def test_files_of_an_outcome(tmp_path):
     profile = b"a profile" * 20
-    photo = Photo(noise(), format="TIFF", icc_profile=profile)
+    photo = Image(noise(), format="TIFF", icc_profile=profile)
     restored = Restored(255 - noise(), np.ones((40, 50, 3), np.float32), inside={"guidance_3": noise(5, 7, shape=())})
     files = write_outcome(tmp_path, "scan.tif", photo, restored)
     assert files.download.name == "scan-restored.tif"
-    again = decode_photo(files.download.read_bytes(), "again")
+    again = decode_image(files.download.read_bytes(), "again")
     assert np.array_equal(again.pixels, 255 - noise()) and again.icc_profile == profile
     assert PIL.Image.open(files.before).info["icc_profile"] == PIL.Image.open(files.after).info["icc_profile"] == profile
     assert files.spread[1] == "white is a standard deviation of 1 8-bit step or more"

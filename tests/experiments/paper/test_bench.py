@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.images.reading import read_picture
-from icdpm.images.writing import write_picture
+from icdpm.images.reading import read_rgb
+from icdpm.images.writing import write_image
 from icdpm.metrics.psnr import psnr
 from icdpm.metrics.ssim import ssim
 from icdpm.metrics.ssim_matlab_rgb import ssim_matlab_rgb
@@ -123,7 +123,7 @@ def test_a_variant_is_trained_once(tmp_path, micro_workdir, random_pairs, monkey
 def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsys):
     pairs = runs.scale.test_pairs("gopro")
     for index, name in enumerate(pairs.names):
-        write_picture(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
+        write_image(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
     tables3to6.run(runs, "table3", {"HINet": tmp_path / "others", "New": tmp_path / "others"})
     rows = {(row["row"], row["metric"]): row for row in rows_of("table3")}
     assert {row for row, _ in rows} == {"blurry", "New", "UNet", *TABLE3}
@@ -135,7 +135,7 @@ def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsy
     assert set(content["not_available"]) == {"lpips_alex", "niqe", "fid", "kid"} and content["test_set"] == "gopro"
     for row in ("Ours", "Ours-SA"):
         folder = tmp_path / content["restored"][row]
-        measured = [psnr(read_picture(folder / f"{name}.png"), pairs.load(i)[1]) for i, name in enumerate(pairs.names)]
+        measured = [psnr(read_rgb(folder / f"{name}.png"), pairs.load(i)[1]) for i, name in enumerate(pairs.names)]
         assert rows[row, "psnr"]["value"] == pytest.approx(np.mean(measured))
     assert rows["Ours", "psnr"]["value"] != rows["Ours-SA", "psnr"]["value"]
     assert content["sampling"]["Ours-SA"] == {**content["sampling"]["Ours"], "samples": 8}
@@ -170,7 +170,7 @@ def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measu
 def test_hidiff_s_table_has_a_column_for_each_set_and_rows_for_what_it_was_trained_on(runs, tmp_path):
     pairs = runs.scale.test_pairs("hide")
     for index, name in enumerate(pairs.names):
-        write_picture(tmp_path / "others/hide" / f"{name}.png", pairs.load(index)[1])
+        write_image(tmp_path / "others/hide" / f"{name}.png", pairs.load(index)[1])
     hidiff.run(runs, {"MPRNet": str(tmp_path / "others")})
     rows = {(row["row"], row["dataset"], row["metric"]): row for row in rows_of("hidiff")}
     assert rows["HI-Diff", "not hide", "psnr"]["published"] == 31.46 and rows["HI-Diff", "not hide", "psnr"]["value"] > 0

@@ -9,12 +9,11 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.images.values import to_values
-from icdpm.images.writing import write_picture
+from icdpm.images.pixels import pad_to_multiple, to_values
+from icdpm.images.writing import write_image
 from icdpm.metrics.psnr import psnr
 from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
-from icdpm.restoration.pixels import pad_to_multiple
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.published.sets import PUBLISHED
 from icdpm_experiments.gallery import write_gallery
@@ -62,7 +61,7 @@ class StandInRuns:
             blurry, sharp = pairs.load(index)
             share = self.SHARE[model.variant]
             mixed = blurry if sharp is None else (1 - share) * blurry + share * sharp
-            write_picture(self.folder / model.variant / f"{name}.png", mixed.round().astype(np.uint8))
+            write_image(self.folder / model.variant / f"{name}.png", mixed.round().astype(np.uint8))
         return self.folder / model.variant
 
     def picture_values(self, dataset, folders, metric):
@@ -127,7 +126,7 @@ def test_every_figure_of_the_paper_has_crops_at_both_scales():
 def test_a_figure_shows_the_same_crop_of_every_method(runs, tmp_path):
     pairs = runs.scale.test_pairs("reds")
     for index, name in enumerate(pairs.names):
-        write_picture(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
+        write_image(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
     visual_comparison.run(runs, "fig11", {"HINet": tmp_path / "others"}, ["pair_4=8,16,32,32", "pair_1"])
     # Only what is shown is restored, in the order of the set.
     assert runs.asked == [(variant, "reds", ["pair_1", "pair_4"]) for variant in ("table2_b", "table2_f")]
@@ -152,7 +151,7 @@ def test_a_figure_shows_the_same_crop_of_every_method(runs, tmp_path):
 def test_what_a_figure_cannot_show_is_an_error(runs, tmp_path):
     with pytest.raises(IcdpmError, match="there is no deadleaves_00 among pair_0, pair_1, pair_2, …; name pictures"):
         visual_comparison.run(runs, "fig11", {}, [])
-    write_picture(tmp_path / "others/pair_1.png", np.zeros((64, 60, 3), np.uint8))
+    write_image(tmp_path / "others/pair_1.png", np.zeros((64, 60, 3), np.uint8))
     with pytest.raises(IcdpmError, match="the folder of HINet has no picture of pair_2; add it"):
         visual_comparison.run(runs, "fig11", {"HINet": tmp_path / "others"}, ["pair_2"])
     with pytest.raises(IcdpmError, match="pair_1.png of HINet has 60×64 pixels; pair_1 has 64×64"):
@@ -163,7 +162,7 @@ def test_what_a_figure_cannot_show_is_an_error(runs, tmp_path):
 
 def test_photos_have_no_sharp_column(runs, tmp_path):
     for name in "abcdef":
-        write_picture(tmp_path / f"photos/{name}.png", np.full((80, 70, 3), ord(name), np.uint8))
+        write_image(tmp_path / f"photos/{name}.png", np.full((80, 70, 3), ord(name), np.uint8))
     visual_comparison.run_photos(runs, {}, [], str(tmp_path / "photos"))
     (variant, dataset, names) = runs.asked[0]
     assert variant == "hidiff_gopro" and names == ["a", "b", "c", "d"] and dataset.startswith("photos-")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.images.writing import write_picture
+from icdpm.images.writing import write_image
 from icdpm_experiments.gallery import write_gallery
 from icdpm_experiments.paper.scales import MicroScale
 from icdpm_experiments.report.cards import data_url, worst_place
@@ -67,7 +67,7 @@ def page(tmp_path_factory):
         pairs = MicroScale().test_pairs("realblur_j")
         for index, name in enumerate(pairs.names):
             blurry, sharp = pairs.load(index)
-            write_picture(folder / "ours" / f"{name}.png", (blurry // 2 + sharp // 2))
+            write_image(folder / "ours" / f"{name}.png", (blurry // 2 + sharp // 2))
         row = {"row": "Ours", "dataset": "x", "metric": "psnr", "value": 20.0, "published": 28.56}
         common = {"command": "make x", "data": "y", "scale": "micro", "rows": [row], "test_set": "realblur_j"}
         write_results("table4", title="Table 4", restored={"Ours": str(folder / "ours")}, **common)

@@ -1,11 +1,45 @@
-"""Pictures of people's own as pixels that can be restored, and back."""
+"""Pixels as files hold them and values as networks take them."""
 
 import numpy as np
 
 from icdpm.errors import IcdpmError
 
 
-def as_pixels(array):
+def to_values(image):
+    """A picture in [−1, 1].
+
+    Args:
+      image: uint8 or uint16 [height, width, 3], or gray [height, width].
+
+    Returns:
+      float32 [height, width, 3]; a gray picture has three equal channels.
+    """
+    if image.ndim == 2:
+        image = np.repeat(image[..., None], 3, axis=-1)
+    return image.astype(np.float32) / (np.iinfo(image.dtype).max / 2) - 1.0
+
+
+def to_pixels(values, like):
+    """Values [height, width, 3] in [−1, 1] as a picture of the kind (dtype, gray or RGB) that the picture `like` is."""
+    return to_levels(to_channels(values, like), like.dtype)
+
+
+def to_channels(values, like):
+    """Values [..., 3] with the channels of the picture `like`.
+
+    Of a gray one it is the mean of the three: none of them is closer to the truth than the others.
+    """
+    return values.mean(axis=-1, dtype=np.float64) if like.ndim == 2 else values
+
+
+def to_levels(values, dtype):
+    """Values in [−1, 1] as the levels of an unsigned integer type."""
+    most = np.iinfo(dtype).max
+    # float32 has too few digits to round to 16 bits.
+    return np.clip(np.round((values.astype(np.float64) + 1.0) * (most / 2)), 0, most).astype(dtype)
+
+
+def array_to_pixels(array):
     """An array as pixels that can be restored.
 
     Args:
@@ -40,8 +74,8 @@ def as_pixels(array):
     return np.round(array.astype(np.float64) * 65535).astype(np.uint16)
 
 
-def as_kind_of(pixels, array):
-    """Pixels, of what `as_pixels` made of an array, as that array's kind: float32 in [0, 1] if it held floats."""
+def pixels_to_array(pixels, array):
+    """Pixels, of what `array_to_pixels` made of an array, as that array's kind: float32 in [0, 1] if it held floats."""
     return (pixels / 65535).astype(np.float32) if np.asarray(array).dtype.kind == "f" else pixels
 
 

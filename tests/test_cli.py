@@ -18,7 +18,7 @@ import sys
 
 from absl import app, flags
 
-from icdpm.command_line import run_command
+from icdpm.cli import run_command
 
 _PHOTO = flags.DEFINE_string("photo", None, "The photo.", required=True)
 _TIMES = flags.DEFINE_integer("times", 1, "How often.", lower_bound=1)
@@ -131,6 +131,7 @@ def test_an_interrupt_is_one_line(command):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
 
 
+@pytest.mark.slow
 def test_tensorflow_and_what_is_built_on_it_are_quiet(command):
     done = command("--photo=a", "--failure=import tensorflow_addons, tensorflow_datasets")
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")

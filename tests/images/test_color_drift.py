@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.images.drift import drift_of, match_color, match_restored
+from icdpm.images.color_drift import match_color, match_restored, measure_drift
 from icdpm.restoration.result import Restored
 
 DRIFT = np.array([6.0, -4.0, 3.0])
@@ -27,12 +27,12 @@ def drifted(picture, scale=1):
 def test_drift_is_measured_in_8_bit_steps_and_taken_out(picture, scale):
     picture = picture.astype(np.uint16 if scale > 1 else np.uint8) * np.array(scale, np.uint16 if scale > 1 else np.uint8)
     moved = drifted(picture, scale)
-    drift = drift_of(picture, moved)
+    drift = measure_drift(picture, moved)
     np.testing.assert_allclose(drift.mean_error, DRIFT, atol=0.1)
     assert drift.largest == pytest.approx(8.0, abs=1.0)
     matched = match_color(picture, moved)
     assert matched.dtype == picture.dtype and matched.shape == picture.shape
-    after = drift_of(picture, matched)
+    after = measure_drift(picture, matched)
     assert np.abs(after.mean_error).max() < 0.5 and after.largest < 1
 
 
@@ -50,7 +50,7 @@ def test_blur_of_light_is_no_drift():
     light = np.random.default_rng(1).choice([0.02, 0.9], (256, 256))
     blurred = sum(np.roll(light, shift, axis=1) for shift in range(8)) / 8
     sharp, blurry = (np.round(255 * (1.055 * x ** (1 / 2.4) - 0.055)).astype(np.uint8) for x in (light, blurred))
-    drift = drift_of(blurry, sharp)
+    drift = measure_drift(blurry, sharp)
     assert drift.mean_error[0] < -20 and drift.largest < 2
     assert "gray -" in str(drift)
 
@@ -59,7 +59,7 @@ def test_blur_of_light_is_no_drift():
 def test_any_shape(shape):
     picture = np.full(shape, 100, np.uint8)
     moved = picture + np.uint8(5)
-    assert drift_of(picture, moved).mean_error == pytest.approx(5)
+    assert measure_drift(picture, moved).mean_error == pytest.approx(5)
     np.testing.assert_array_equal(match_color(picture, moved), picture)
     # All black, where light has hardly a slope.
     black = np.zeros(shape, np.uint8)

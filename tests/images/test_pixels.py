@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.images.values import to_pixels, to_values
+from icdpm.images.pixels import to_pixels, to_values
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

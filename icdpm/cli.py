@@ -20,13 +20,13 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from icdpm.announcements import quieten_tensorflow
+from icdpm.announcements import silence_tensorflow
 from icdpm.errors import IcdpmError
 
 _REQUIRED = "must have a value other than None."
 
 
-def refuse_arguments(argv):
+def reject_arguments(argv):
     """Raises UsageError where a command that has flags only is given anything else."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
@@ -111,7 +111,7 @@ def _leave_at_once(error):
 
 def _quieten_libraries():
     """Hides what TensorFlow's libraries print about themselves; has no effect once they are imported."""
-    quieten_tensorflow()
+    silence_tensorflow()
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons \(TFA\) has ended")
 
 

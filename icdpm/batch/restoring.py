@@ -5,15 +5,14 @@ import dataclasses
 import functools
 import sys
 
-from icdpm.batch.comparison import before_and_after
-from icdpm.batch.one_by_one import one_by_one
-from icdpm.batch.spread import encode_array, encode_spread
+from icdpm.batch.extra_outputs import before_and_after, encode_array, encode_spread
+from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.images.drift import drift_of, match_restored
-from icdpm.images.formats import FORMATS, format_called
-from icdpm.images.reading import read_file, read_header, read_photo, read_photo_from
-from icdpm.images.writing import check_fits, encode_photo
+from icdpm.images.color_drift import match_restored, measure_drift
+from icdpm.images.formats import FORMATS, format_by_name
+from icdpm.images.reading import read_file, read_header, read_image, read_image_stream
+from icdpm.images.writing import check_fits, encode_image
 from icdpm.storage import is_remote
 
 
@@ -78,10 +77,10 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, m
 
     Args:
       jobs: of `plan_jobs`.
-      restore_photo: function (photo, job, on_step) -> Restored, as the `work` of `one_by_one`, or several; its errors name the
-        photo.
-      steps, unit, at_once: see `one_by_one`.
-      match_color: whether drift of colour is taken out (`icdpm.images.drift`).
+      restore_photo: function (photo, job, on_step) -> Restored, as the `work` of `process_images`, or several; its errors
+        name the photo.
+      steps, unit, at_once: see `process_images`.
+      match_color: whether drift of colour is taken out (`icdpm.images.color_drift`).
       verbose: whether it is told how the colours of each photo drifted.
 
     Returns:
@@ -98,22 +97,22 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, m
         notices[job] = _do(job, restored_of, verbose)
 
     works = [functools.partial(work, one) for one in ([restore_photo] if callable(restore_photo) else restore_photo)]
-    failures = one_by_one(jobs, works, name=lambda job: job.name, steps=steps, unit=unit, at_once=at_once)
+    failures = process_images(jobs, works, name=lambda job: job.name, steps=steps, unit=unit, at_once=at_once)
     return [notice for job in jobs for notice in notices.get(job, ())], failures
 
 
 def _do(job, restored_of, verbose):
     """Restores one photo by restored_of(photo). Returns notices. Raises IcdpmError where it fails."""
-    photo = read_photo_from(sys.stdin.buffer, job.name) if job.source is None else read_photo(job.source)
-    file_format = job.format or format_called(photo.format)
+    photo = read_image_stream(sys.stdin.buffer, job.name) if job.source is None else read_image(job.source)
+    file_format = job.format or format_by_name(photo.format)
     # Before the work: what does not fit the format fails now.
     notices = [*photo.notices, *check_fits(photo, job.name, file_format)]
     restored = restored_of(photo)
     notices += [f"{job.name}: {notice}" for notice in restored.notices]
     if verbose:
-        notices.append(f"{job.name}: {drift_of(photo.pixels, restored.pixels)}")
+        notices.append(f"{job.name}: {measure_drift(photo.pixels, restored.pixels)}")
     if job.target is None:
-        _write_standard_output(encode_photo(dataclasses.replace(photo, pixels=restored.pixels), file_format))
+        _write_standard_output(encode_image(dataclasses.replace(photo, pixels=restored.pixels), file_format))
     else:
         notices += _write_files(job, photo, restored, file_format)
     return notices
@@ -128,11 +127,11 @@ def _write_files(job, photo, restored, file_format):
         def write(path, content):
             files.enter_context(write_atomically(path)).write_bytes(content)
 
-        write(job.target, encode_photo(dataclasses.replace(photo, pixels=restored.pixels), file_format))
+        write(job.target, encode_image(dataclasses.replace(photo, pixels=restored.pixels), file_format))
         for path, sample in zip(job.beside.samples, restored.samples or ()):
-            write(path, encode_photo(dataclasses.replace(photo, pixels=sample), file_format))
+            write(path, encode_image(dataclasses.replace(photo, pixels=sample), file_format))
         if job.beside.comparison:
-            write(job.beside.comparison, encode_photo(before_and_after(photo, restored.pixels), FORMATS["png"]))
+            write(job.beside.comparison, encode_image(before_and_after(photo, restored.pixels), FORMATS["png"]))
         if job.beside.spread:
             picture, array = job.beside.spread
             content, scale = encode_spread(restored.spread)

@@ -40,7 +40,7 @@ class Drift:
         return f"mean error {errors}, largest deviation of the low frequencies {self.largest:.2f}, in 8-bit steps"
 
 
-def drift_of(blurry, restored):
+def measure_drift(blurry, restored):
     """The Drift between two pictures of one kind: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]."""
     blurry, restored = _with_channels(blurry), _with_channels(restored)
     rows, columns = (_edges(length, blurry.shape) for length in blurry.shape[:2])
@@ -57,11 +57,11 @@ def drift_of(blurry, restored):
 
 
 def match_color(blurry, restored):
-    """The restored picture with its drift taken out, of its shape and dtype; arguments as of `drift_of`.
+    """The restored picture with its drift taken out, of its shape and dtype; arguments as of `measure_drift`.
 
     What is added is the offsets of the regions, interpolated between their centres: too smooth to change detail.
     """
-    offsets = drift_of(blurry, restored).offsets
+    offsets = measure_drift(blurry, restored).offsets
     made = _with_channels(restored)
     rows, columns = (_hats(_edges(length, made.shape)) for length in made.shape[:2])
     most = np.iinfo(made.dtype).max

@@ -8,15 +8,20 @@ import io
 import logging
 import math
 import operator
+import zlib
 
+# Pillow keeps only 8 of the 16 bits of colour PNG files. imagecodecs wraps libpng (and libtiff, for 16-bit TIFF files),
+# is released several times a year with wheels for every platform, and depends on numpy alone.
+import imagecodecs
 import numpy as np
+import PIL.PngImagePlugin
 import tifffile
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
-from icdpm.images.exif import read_exif, to_write
+from icdpm.images.exif import HEADER, read_exif, to_write
 
 # What is odd in a file it tells its log; what is wrong beyond use raises.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -57,7 +62,7 @@ def is_tiff(content):
     return content[:4] in _MAGIC
 
 
-def tiff_layout(content):
+def read_tiff_layout(content):
     """The TiffLayout of a TIFF file's bytes. Raises exceptions of many kinds where they are damaged."""
     with _first_page(content) as page:
         bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
@@ -73,7 +78,7 @@ def tiff_layout(content):
         return TiffLayout(sides[0], sides[1], bits, samples * -(-bits // 8))
 
 
-def decode_deep_tiff(content, name):
+def decode_tiff16(content, name):
     """The bytes of a TIFF file of 16 bits a channel as an array.
 
     Pillow keeps only 8 of the 16 bits of colour, and does not know gray with alpha.
@@ -145,7 +150,7 @@ def encode_tiff(channels, exif, icc_profile):
 
     Args:
       channels: gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: of `Photo`; may be empty.
+      exif, icc_profile: of `Image`; may be empty.
     """
     height, width, count = channels.shape
     pixels = channels.astype(channels.dtype.newbyteorder("<")).tobytes()
@@ -176,3 +181,40 @@ def encode_tiff(channels, exif, icc_profile):
     directory.save(file)
     file.write(pixels)
     return file.getvalue()
+
+
+_BIT_DEPTH_AT = 24
+_HEADER_CHUNK_END = 33
+
+
+def is_png16(content):
+    """Whether the bytes of a PNG file hold 16 bits a channel."""
+    return content[_BIT_DEPTH_AT] == 16
+
+
+def decode_png16(content):
+    """The bytes of such a file as uint16 [height, width, channels]; channels: gray, gray + alpha, RGB or RGB + alpha.
+
+    Raises RuntimeError where it is damaged.
+    """
+    return np.atleast_3d(imagecodecs.png_decode(content))
+
+
+def encode_png16(channels, exif, icc_profile):
+    """uint16 [height, width, channels] as the bytes of a PNG file.
+
+    Args:
+      channels: gray, gray + alpha, RGB or RGB + alpha.
+      exif, icc_profile: of `Image`; may be empty.
+    """
+    if channels.shape[-1] == 1:
+        channels = channels[..., 0]
+    content = imagecodecs.png_encode(np.ascontiguousarray(channels))
+    described = io.BytesIO()
+    described.write(content[:_HEADER_CHUNK_END])
+    if icc_profile:
+        PIL.PngImagePlugin.putchunk(described, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+    if exif:
+        PIL.PngImagePlugin.putchunk(described, b"eXIf", exif[len(HEADER) :])
+    described.write(content[_HEADER_CHUNK_END:])
+    return described.getvalue()

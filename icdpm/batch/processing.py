@@ -1,18 +1,18 @@
 """Long work on many pictures, one by one, or as many at a time as there are devices."""
 
 import contextlib
+import signal
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import PurePath
 
-from icdpm.batch.interrupts import held_interrupts
 from icdpm.errors import IcdpmError
 from icdpm.progress import progress_bar
 
 _LOOK = 0.1  # seconds
 
 
-def one_by_one(items, work, *, name=str, steps=1, unit="picture", at_once=False):
+def process_images(items, work, *, name=str, steps=1, unit="picture", at_once=False):
     """Does something to each of many items, with one progress bar. An item that fails does not stop the rest.
 
     Ctrl-C ends it after the step at hand, for `work` may be in TensorFlow, where an exception out of the blue gets lost.
@@ -33,7 +33,7 @@ def one_by_one(items, work, *, name=str, steps=1, unit="picture", at_once=False)
     works = [work] if callable(work) else work
     failures, lock = {}, threading.Lock()
     with contextlib.ExitStack() as stack:
-        check = (lambda: None) if at_once else stack.enter_context(held_interrupts())
+        check = (lambda: None) if at_once else stack.enter_context(deferred_interrupts())
         bar = stack.enter_context(progress_bar("", sum(map(takes, items)), unit))
 
         def do(work, number, item):
@@ -92,3 +92,38 @@ def _side_by_side(works, do, numbered, lock, check):
                 each.result()
         finally:
             stopped.set()
+
+
+@contextlib.contextmanager
+def deferred_interrupts():
+    """Holds Ctrl-C back, and gives a function to call between steps that raises KeyboardInterrupt if it was pressed.
+
+    Raised in the midst of TensorFlow's work, which runs Python code of its own while it traces a graph, it may come out
+    as another exception, or be swallowed. A second Ctrl-C is not held back.
+
+        with deferred_interrupts() as check:
+            for photo in photos:
+                restore(photo)
+                check()
+    """
+    pressed = []
+
+    def check():
+        if pressed:
+            raise KeyboardInterrupt
+
+    def note(*_):
+        pressed.append(True)
+        signal.signal(signal.SIGINT, previous)
+
+    # Another handler than one that raises is somebody's wish, and only the main thread may set one.
+    previous = signal.getsignal(signal.SIGINT)
+    if not callable(previous) or threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+        check()
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from icdpm.batch.one_by_one import one_by_one
+from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError
 
 
@@ -27,14 +27,14 @@ def test_failures_do_not_stop_the_rest():
             raise MemoryError
         done.append(item)
 
-    assert one_by_one("abcd", work, name=lambda item: f"photo {item}") == [
+    assert process_images("abcd", work, name=lambda item: f"photo {item}") == [
         "b is broken",
         "photo c needs more memory than there is; restore a smaller copy",
     ]
     assert done == ["a", "d"]
     with pytest.raises(ZeroDivisionError):
-        one_by_one("ab", lambda item, on_step: 1 / 0)
-    assert one_by_one([], work) == []
+        process_images("ab", lambda item, on_step: 1 / 0)
+    assert process_images([], work) == []
 
 
 def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
@@ -46,7 +46,7 @@ def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
             for _ in range(4):
                 on_step(0.75)
 
-    one_by_one(["in/told", "in/silent"], work, steps=lambda item: 3 if item == "in/told" else 1.5, unit="step")
+    process_images(["in/told", "in/silent"], work, steps=lambda item: 3 if item == "in/told" else 1.5, unit="step")
     shown = stream.getvalue().split("\r")
     assert any("2/2 silent:  67%|" in line and "| 3/4.5 steps [" in line for line in shown)
     assert "2/2 silent: 100%|" in shown[-1] and "| 4.5/4.5 steps [" in shown[-1]
@@ -64,7 +64,7 @@ def test_an_interrupt_waits_for_the_end_of_a_step_where_it_should(at_once, reach
         seen.append("too late")
 
     with pytest.raises(KeyboardInterrupt):
-        one_by_one("ab", work, at_once=at_once)
+        process_images("ab", work, at_once=at_once)
     assert seen == reached
 
 
@@ -79,7 +79,7 @@ def test_several_work_at_the_same_time_and_what_stops_one_stops_all():
         on_step(1)
         done.append(item)
 
-    assert one_by_one("abcd", [work, work]) == ["c is broken"] and sorted(done) == ["a", "b", "d"]
+    assert process_images("abcd", [work, work]) == ["c is broken"] and sorted(done) == ["a", "b", "d"]
 
     def fail(item, on_step):
         raise ZeroDivisionError
@@ -90,7 +90,7 @@ def test_several_work_at_the_same_time_and_what_stops_one_stops_all():
 
     done.clear()
     with pytest.raises(ZeroDivisionError):
-        one_by_one("abcdef", [fail, wait_and_go_on])
+        process_images("abcdef", [fail, wait_and_go_on])
     assert len(done) <= 2
 
     def interrupted(item, on_step):
@@ -102,5 +102,5 @@ def test_several_work_at_the_same_time_and_what_stops_one_stops_all():
 
     done.clear()
     with pytest.raises(KeyboardInterrupt):
-        one_by_one("abcd", [interrupted, interrupted])
+        process_images("abcd", [interrupted, interrupted])
     assert done == []

@@ -11,12 +11,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.batch.album import restore_album
 from icdpm.batch.jobs import plan_jobs
-from icdpm.batch.selection import Selected, select_photos
+from icdpm.batch.restoring import restore_album
+from icdpm.batch.selection import Selected, select_images
 from icdpm.images.formats import FORMATS
-from icdpm.images.reading import read_photo, read_picture
-from icdpm.images.writing import write_picture
+from icdpm.images.reading import read_image, read_rgb
+from icdpm.images.writing import write_image
 from icdpm.progress import _Bar
 from icdpm.restoration.result import Restored
 
@@ -54,8 +54,8 @@ def plan(folder, out, **options):
 def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos, capfd):
     """The walk of all bad input, in one batch with two good photos, on a folder that is not there yet."""
     folder = next(iter(bad_photos)).parent
-    write_picture(folder / "0 gut.png", gradient())
-    write_picture(folder / "ｚ/zuletzt ü.png", gradient())
+    write_image(folder / "0 gut.png", gradient())
+    write_image(folder / "ｚ/zuletzt ü.png", gradient())
     bad = [path for path in bad_photos if path.suffix != ".gif"]
     paths = [folder / "0 gut.png", *bad, folder / "ｚ/zuletzt ü.png"]
     photos = [Selected(path, path.relative_to(folder), alone=False) for path in paths]
@@ -72,8 +72,8 @@ def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos
 
 
 def test_a_step_of_a_large_photo_counts_for_more(tmp_path, monkeypatch):
-    write_picture(tmp_path / "in/1 small.png", gradient(20, 30))
-    write_picture(tmp_path / "in/2 large.png", gradient(60, 90))
+    write_image(tmp_path / "in/1 small.png", gradient(20, 30))
+    write_image(tmp_path / "in/2 large.png", gradient(60, 90))
     (tmp_path / "in/3 none.png").write_bytes(b"")
     done = []
     update = _Bar.update
@@ -87,11 +87,11 @@ def test_a_step_of_a_large_photo_counts_for_more(tmp_path, monkeypatch):
 
 def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
-    write_picture(folder / "1.png", gradient())
+    write_image(folder / "1.png", gradient())
     (folder / "2.png").symlink_to("2.png")
     (folder / "3.png").symlink_to("1.png")
     (folder / "4.png").symlink_to("none.png")
-    jobs, _ = plan_jobs(select_photos([str(folder)]).photos, str(out))
+    jobs, _ = plan_jobs(select_images([str(folder)]).photos, str(out))
     _, failures = restore_all(jobs)
     assert failures == [f"{folder / name} is a link that leads nowhere" for name in ("2.png", "4.png")]
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
@@ -101,8 +101,8 @@ def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):
 def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    write_picture(folder / "large.png", noise)
-    write_picture(folder / "small.png", gradient())
+    write_image(folder / "large.png", noise)
+    write_image(folder / "small.png", gradient())
     out.mkdir()
     (out / "large.png").write_bytes(b"old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -114,7 +114,7 @@ def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path):
     assert failures == [f"cannot write {out / 'large.png'}: File too large"]
     assert sorted(path.name for path in out.iterdir()) == ["large.png", "small.png"]
     assert (out / "large.png").read_bytes() == b"old"
-    np.testing.assert_array_equal(read_picture(out / "small.png"), gradient())
+    np.testing.assert_array_equal(read_rgb(out / "small.png"), gradient())
 
 
 @pytest.mark.parametrize("moment, made", [("restoring", ["1.png"]), ("writing", ["1.png", "2.png"])])
@@ -122,7 +122,7 @@ def test_an_interrupt_leaves_whole_photos_only(tmp_path, monkeypatch, moment, ma
     """While the second photo is restored, where a library swallows it, or written."""
     folder, out = tmp_path / "in", tmp_path / "out"
     for name in ("1.png", "2.png", "3.png"):
-        write_picture(folder / name, gradient())
+        write_image(folder / name, gradient())
     jobs = plan(folder, out)
     original = os.fsync if moment == "writing" else instant
     calls = []
@@ -146,7 +146,7 @@ def test_an_interrupt_leaves_whole_photos_only(tmp_path, monkeypatch, moment, ma
 
 
 def test_a_second_interrupt_is_not_held_back(tmp_path):
-    write_picture(tmp_path / "in" / "1.png", gradient())
+    write_image(tmp_path / "in" / "1.png", gradient())
 
     def interrupted_twice(*_, **__):
         signal.raise_signal(signal.SIGINT)
@@ -161,7 +161,7 @@ def test_a_second_interrupt_is_not_held_back(tmp_path):
 def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     for name, side in (("1.png", 10), ("2.png", 20), ("3.png", 10)):
-        write_picture(folder / name, gradient(side, side))
+        write_image(folder / name, gradient(side, side))
 
     def limited(pixels, **options):
         if pixels.shape[0] > 10:
@@ -181,14 +181,14 @@ def test_each_kind_stays_what_it_is_and_notices_are_gathered(tmp_path):
     alpha.save(folder / "alpha.png")
     alpha.convert("L").save(folder / "gray.jpg")
     PIL.Image.new("CMYK", (9, 8)).save(folder / "print.jpg")
-    write_picture(folder / "deep.tif", gradient().astype(np.uint16) * 257)
+    write_image(folder / "deep.tif", gradient().astype(np.uint16) * 257)
     notices, failures = restore_all(plan(folder, out))
     assert failures == [] and len(notices) == 1 and "print.jpg was converted from CMYK" in notices[0]
     with PIL.Image.open(out / "alpha.png") as restored:
         assert restored.mode == "RGBA" and restored.getpixel((3, 4)) == (1, 2, 3, 4)
     with PIL.Image.open(out / "gray.jpg") as restored:
         assert restored.mode == "L"
-    assert read_picture(out / "deep.tif").dtype == np.uint16
+    assert read_rgb(out / "deep.tif").dtype == np.uint16
     # Alpha fits no JPEG: said before the photo is restored.
     job = dataclasses.replace(plan(folder, out, overwrite=True)[0], target=out / "a.jpg", format=FORMATS["jpeg"])
     assert "transparent parts" in restore_all([job])[1][0]
@@ -205,7 +205,7 @@ def test_what_is_wanted_besides_is_beside(tmp_path, kind):
     folder.mkdir()
     picture = gradient()
     if kind == "gray, 16 bits":
-        write_picture(folder / "1.png", picture[..., 0].astype(np.uint16) * 257)
+        write_image(folder / "1.png", picture[..., 0].astype(np.uint16) * 257)
     else:
         PIL.Image.fromarray(picture).convert("RGBA" if kind == "transparent" else "RGB").save(folder / "1.png")
     notices, failures = restore_all(plan(folder, out, **WANTED), verbose=True)
@@ -214,7 +214,7 @@ def test_what_is_wanted_besides_is_beside(tmp_path, kind):
     assert drift.startswith(f"{folder / '1.png'}: mean error ") and drift.endswith("in 8-bit steps")
     assert scale == f"in {out / '1.spread.png'} white is a standard deviation of 3 8-bit steps or more"
     before, first, last, both = (
-        read_photo(path)
+        read_image(path)
         for path in (folder / "1.png", *(out / name for name in ("1.sample-1.png", "1.sample-3.png", "1.compare.png")))
     )
     assert first.pixels.dtype == both.pixels.dtype == before.pixels.dtype and first.is_gray == both.is_gray == before.is_gray
@@ -228,7 +228,7 @@ def test_what_is_wanted_besides_is_beside(tmp_path, kind):
 
 def test_a_photo_and_what_is_beside_it_are_written_together_or_not_at_all(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
-    write_picture(folder / "1.png", np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8))
+    write_image(folder / "1.png", np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         # Enough for all but the array.
@@ -241,7 +241,7 @@ def test_a_photo_and_what_is_beside_it_are_written_together_or_not_at_all(tmp_pa
 
 def test_colours_are_matched_where_it_is_asked_for(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
-    write_picture(folder / "1.png", gradient() // 2)
+    write_image(folder / "1.png", gradient() // 2)
     moved = Restored(gradient() // 2 + np.uint8(9), samples=[gradient() // 2 + np.uint8(7)])
     jobs = plan(folder, out, overwrite=True, kept_samples=1)
     notices, _ = restore_all(jobs, lambda *_, **__: moved, verbose=True)
@@ -249,4 +249,4 @@ def test_colours_are_matched_where_it_is_asked_for(tmp_path):
     notices, _ = restore_all(jobs, lambda *_, **__: moved, verbose=True, match_color=True)
     assert "+9" not in notices[0]
     for name in ("1.png", "1.sample-1.png"):
-        assert np.abs(read_picture(out / name) - (gradient() // 2).astype(int)).max() <= 1
+        assert np.abs(read_rgb(out / name) - (gradient() // 2).astype(int)).max() <= 1
