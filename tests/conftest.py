@@ -120,7 +120,7 @@ def prepared_runs(tmp_path_factory, write_config):
 
 
 @pytest.fixture(scope="session")
-def micro_system():
+def micro_model():
     """An untrained system of micro_config. Tests leave its weights as they are."""
     from icdpm.models.registry import build_model
 
@@ -128,7 +128,7 @@ def micro_system():
 
 
 @pytest.fixture(scope="session")
-def micro_workdir(micro_system, tmp_path_factory):
+def micro_workdir(micro_model, tmp_path_factory):
     """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
     from icdpm.models.config import config_to_json
     from icdpm.models.weights import named_variables, save_weights
@@ -136,8 +136,8 @@ def micro_workdir(micro_system, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("run") / "micro"
     folder.mkdir()
-    config_file(folder).write_text(config_to_json(micro_system.config))
-    save_weights(weights_file(folder, 6), named_variables(micro_system))
+    config_file(folder).write_text(config_to_json(micro_model.config))
+    save_weights(weights_file(folder, 6), named_variables(micro_model))
     return folder
 
 
@@ -162,10 +162,10 @@ def _regression_config():
     return check_config(config)
 
 
-def _small_config(system):
+def _small_config(model):
     from icdpm.models.config import default_config
 
-    config = default_config(system)
+    config = default_config(model)
     config.name = "micro"
     config.precision = "float32"
     config.unet.channels = 4

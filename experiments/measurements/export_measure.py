@@ -27,8 +27,8 @@ def load_python(workdir):
     from icdpm.models.workdir import load
     from icdpm.restoration.restore import restore
 
-    system = load(workdir, precision="float32")
-    settings = system.settings()
+    model = load(workdir, precision="float32")
+    settings = model.settings()
     png = FORMATS["png"]
     return lambda content: encode_image(Image(restore(system, decode_image(content, "noise").pixels, settings).pixels), png)
 

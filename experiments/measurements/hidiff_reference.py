@@ -30,13 +30,13 @@ class Reference:
 
     Args:
       folder: a copy of the repository zhengchen1999/HI-Diff.
-      system: an `icdpm.models.hidiff.HIDiff` of the second stage.
+      model: an `icdpm.models.hidiff.HIDiff` of the second stage.
     """
 
-    def __init__(self, folder, system):
+    def __init__(self, folder, model):
         for name in ("basicsr", "basicsr.utils", "basicsr.utils.registry"):
             _stub(name, ARCH_REGISTRY=_Registry())
-        self.folder, self.config = folder, system.config
+        self.folder, self.config = folder, model.config
         transformer, encoder, prior = (self.config[section] for section in ("transformer", "encoder", "prior"))
         self.transformer = self._module("hi_diff/archs/Transformer_arch.py").Transformer(
             dim=transformer.channels,
@@ -55,7 +55,7 @@ class Reference:
         self.denoiser = self._denoiser()
         for network in self.networks.values():
             network.eval()
-        self._take_weights(system)
+        self._take_weights(model)
 
     def _denoiser(self):
         denoiser, prior = self.config.denoiser, self.config.prior
@@ -77,7 +77,7 @@ class Reference:
         spec.loader.exec_module(module)
         return module
 
-    def _take_weights(self, system):
+    def _take_weights(self, model):
         """Fills the networks so that what `converted` makes of them are the system's weights."""
         places, first = {}, 0
         for network, parameters in self.parameters().items():
@@ -86,8 +86,8 @@ class Reference:
                 places[network][key] = np.arange(first, first + parameter.numel()).reshape(parameter.shape)
                 first += parameter.numel()
         numbers = np.zeros(first, np.float32)
-        variables = named_variables(system)
-        for name, its_places in converted(places, system, "the official networks").items():
+        variables = named_variables(model)
+        for name, its_places in converted(places, model, "the official networks").items():
             numbers[its_places] = variables[name].numpy()
         for network, parameters in self.parameters().items():
             for key, parameter in parameters.items():

@@ -36,17 +36,17 @@ def count(config):
     """(parameters, multiply-adds of one restoration at 256×256, those of its chain's denoiser) of a config's model."""
     config.precision = "float32"
     config.prior.latent_encoder = False
-    system = build_model(config)
+    model = build_model(config)
 
     def restored(blurry):
-        return system.denoise(blurry, blurry, None, system.encode_condition(blurry))
+        return model.denoise(blurry, blurry, None, model.encode_condition(blurry))
 
     chain = 0
-    if system.condition_encoder is not None:
+    if model.condition_encoder is not None:
         tokens = tf.TensorSpec([1, config.prior.side**2, config.prior.width])
-        step = multiply_adds(lambda noisy, condition: system.denoiser(noisy, condition, step=1), tokens, tokens)
+        step = multiply_adds(lambda noisy, condition: model.denoiser(noisy, condition, step=1), tokens, tokens)
         chain = config.chain.steps * sum(step.values())
-    parameters = sum(variable.shape.num_elements() for variable in system.variables)
+    parameters = sum(variable.shape.num_elements() for variable in model.variables)
     return parameters, sum(multiply_adds(restored, _IMAGE).values()), chain
 
 

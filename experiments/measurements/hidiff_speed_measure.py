@@ -26,13 +26,13 @@ def main(whose, what, precision, height, width, repeats, reference, *changes):
     from icdpm.models.registry import build_model
 
     policy = "mixed_bfloat16" if whose == "ours" and precision == "bfloat16" else "float32"
-    system = build_model(load_config("hidiff_gopro", [f"precision={policy}", *changes]))
+    model = build_model(load_config("hidiff_gopro", [f"precision={policy}", *changes]))
     shape = [BATCH if what == "train" else 1, int(height), int(width), 3]
     pictures = np.random.default_rng(0).uniform(0.0, 1.0, [2, *shape]).astype(np.float32)
     if whose == "ours":
-        run = _ours(system, what, pictures)
+        run = _ours(model, what, pictures)
     else:
-        run = _official(reference, system, what, precision, pictures, whose == "compiled")
+        run = _official(reference, model, what, precision, pictures, whose == "compiled")
     run()  # made or compiled here
     seconds = []
     for _ in range(int(repeats)):
@@ -42,27 +42,27 @@ def main(whose, what, precision, height, width, repeats, reference, *changes):
     print(json.dumps(seconds))
 
 
-def _ours(system, what, pictures):
+def _ours(model, what, pictures):
     import tensorflow as tf
 
     blurry, sharp = tf.constant(2.0 * pictures - 1.0)
     if what == "restore":
-        plan = system.sampling_schedule(system.settings())
+        plan = model.sampling_schedule(model.settings())
         return lambda: sample(
-            system, blurry, system.compiled_encode_condition(blurry), plan, tf.zeros([1, 2], tf.int64)
+            model, blurry, model.compiled_encode_condition(blurry), plan, tf.zeros([1, 2], tf.int64)
         ).numpy()
-    system.compile()
-    step = tf.function(functools.partial(take_step, system), autograph=False)
+    model.compile()
+    step = tf.function(functools.partial(take_step, model), autograph=False)
     batch = {"blurry": blurry, "sharp": sharp, "index": tf.range(BATCH, dtype=tf.int64)}
     return lambda: step(batch)["loss"].numpy()
 
 
-def _official(folder, system, what, precision, pictures, compiled):
+def _official(folder, model, what, precision, pictures, compiled):
     import torch
 
     from icdpm_experiments.measurements.hidiff_reference import Reference
 
-    reference, config = Reference(folder, system), system.config
+    reference, config = Reference(folder, model), model.config
     for network in reference.networks.values():
         network.to(memory_format=torch.channels_last)
     blurry, sharp = (torch.from_numpy(each).permute(0, 3, 1, 2) for each in pictures)  # channels_last as they are

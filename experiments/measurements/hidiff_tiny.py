@@ -78,10 +78,10 @@ def _gains(workdir, pairs):
     from icdpm.models.workdir import load
     from icdpm.restoration.restore import restore
 
-    system = load(workdir)
+    model = load(workdir)
     gains = []
     for blurry, sharp in map(pairs.load, range(len(pairs))):
-        gains.append(psnr(restore(system, blurry, system.settings()).pixels, sharp) - psnr(blurry, sharp))
+        gains.append(psnr(restore(model, blurry, model.settings()).pixels, sharp) - psnr(blurry, sharp))
     return np.array(gains)
 
 

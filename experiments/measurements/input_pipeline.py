@@ -109,12 +109,12 @@ def _tiny_need():
 
     compile_something_quietly()
     config = load_config("tiny")
-    system = build_model(config)
-    system.compile()
+    model = build_model(config)
+    model.compile()
     batch, crop = config.data.batch, config.data.crop
     blurry, sharp = tf.random.uniform([2, batch, crop, crop, 3], -1.0, 1.0)
     examples = {"blurry": blurry, "sharp": sharp, "index": tf.range(batch, dtype=tf.int64)}
-    step = tf.function(functools.partial(take_step, system), autograph=False)
+    step = tf.function(functools.partial(take_step, model), autograph=False)
     step(examples)
     started = time.perf_counter()
     for _ in range(_STEPS):

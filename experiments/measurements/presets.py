@@ -36,8 +36,8 @@ def main(argv):
     from icdpm_experiments.sweeping.sweep import measure_blurry
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
-    system, pairs = load(workdir), blurred(sweep_flags.chosen_pairs())
-    rows = measure_own_presets(system, pairs, Journal(JOURNAL), presets_file(workdir))
+    model, pairs = load(workdir), blurred(sweep_flags.chosen_pairs())
+    rows = measure_own_presets(model, pairs, Journal(JOURNAL), presets_file(workdir))
     print_table(rows)
     blurry = measure_blurry(pairs, available_metrics(METRICS, pairs)[0])
     _draw(rows, blurry)
@@ -48,7 +48,7 @@ def main(argv):
     path = write_results(
         "presets",
         command=sweep_flags.command_given("bench-presets"),
-        data=f"PSNR gain over the blurry input, dB, of {len(pairs)} pairs restored by the model {system.config.name}",
+        data=f"PSNR gain over the blurry input, dB, of {len(pairs)} pairs restored by the model {model.config.name}",
         scale="packaged",
         rows=rows,
         title="Presets: gain by evaluations of the network",

@@ -33,12 +33,12 @@ def main(argv):
     from icdpm_experiments.sweeping.metrics import available_metrics
     from icdpm_experiments.sweeping.sweep import measure_blurry, sweep
 
-    system = load(FLAGS.workdir or pretrained.WORKDIR)
+    model = load(FLAGS.workdir or pretrained.WORKDIR)
     pairs = blurred(sweep_flags.chosen_pairs())
     metrics, _ = available_metrics(["psnr", "ssim"], pairs)
     settings = comparison_settings(FLAGS.samples)
-    means = sweep(system, pairs, settings, metrics, Journal(JOURNAL))
-    data = f"{pairs.description}, restored by the model {system.config.name}, {FLAGS.samples} samples of each picture"
+    means = sweep(model, pairs, settings, metrics, Journal(JOURNAL))
+    data = f"{pairs.description}, restored by the model {model.config.name}, {FLAGS.samples} samples of each picture"
     command = sweep_flags.command_given("bench-samplers")
     rows, blurry = comparison_rows(settings, means), measure_blurry(pairs, metrics)
     write_samplers(rows, blurry, command, data, FLAGS.samples, metrics)

@@ -10,25 +10,25 @@ from icdpm_experiments.measurements.tile_sizes import CORE, SAMPLERS, STEPS, WID
 MARGINS = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
 
 
-def measure_margins(system, photo, margins=None):
+def measure_margins(model, photo, margins=None):
     """Errors of tiles against the whole picture.
 
     Args:
-      system: a trained system.
+      model: a trained model.
       photo: uint8 [height, width, 3].
       margins: which are measured; None: `MARGINS`, the default one and the whole reach.
 
     Returns:
-      (rows: {'margin', 'is_default', 'tiles', and for each of `settings_of(system)` its mean and its largest error, in 8-bit
+      (rows: {'margin', 'is_default', 'tiles', and for each of `settings_of(model)` its mean and its largest error, in 8-bit
       steps}, pictures of the first of them: {'whole', each margin: uint16}).
     """
-    default, factor = system.tile_overlap, system.size_multiple
+    default, factor = model.tile_overlap, model.size_multiple
     margins = margins or sorted(
-        {margin for margin in MARGINS if margin % factor == 0} | {default, system.receptive_field_radius or default}
+        {margin for margin in MARGINS if margin % factor == 0} | {default, model.receptive_field_radius or default}
     )
     deep = photo.astype(np.uint16) * 257
-    settings = settings_of(system)
-    whole = {name: restore(system, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}
+    settings = settings_of(model)
+    whole = {name: restore(model, deep, each, tile=2 * WIDTH).pixels for name, each in settings.items()}
     pictures, rows = {"whole": next(iter(whole.values()))}, []
     for margin in margins:
         tile = CORE + 2 * margin
@@ -36,7 +36,7 @@ def measure_margins(system, photo, margins=None):
         row = {"margin": margin, "is_default": margin == default, "tiles": count}
         for name, each in settings.items():
             print(f"margin {margin}, {name}", flush=True)
-            tiled = restore(system, deep, each, tile=tile, margin=margin).pixels
+            tiled = restore(model, deep, each, tile=tile, margin=margin).pixels
             errors = np.abs(tiled.astype(np.float64) - whole[name]) / 257
             row |= {f"{name}_mean": float(errors.mean()), f"{name}_max": float(errors.max())}
             pictures.setdefault(margin, tiled)
@@ -44,8 +44,8 @@ def measure_margins(system, photo, margins=None):
     return rows, pictures
 
 
-def settings_of(system):
+def settings_of(model):
     """{name: Settings} with which a system's tiles are compared: by sampler, or its own where it draws no samples."""
-    if isinstance(system.settings(), SamplingSettings):
+    if isinstance(model.settings(), SamplingSettings):
         return {name: SamplingSettings(name, STEPS, 0.5) for name in SAMPLERS}
-    return {"restored": system.settings()}
+    return {"restored": model.settings()}

@@ -37,25 +37,25 @@ def main(argv):
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     photo = _photo()
-    system = load(workdir, precision="float32")
-    settings = settings_of(system)
+    model = load(workdir, precision="float32")
+    settings = settings_of(model)
     with tempfile.TemporaryDirectory() as folder:
         runs = measure_runs(Path(folder), workdir, photo, sampled=len(settings) > 1)
-    rows, pictures = measure_margins(system, photo)
+    rows, pictures = measure_margins(model, photo)
     chosen = next(row for row in rows if row["is_default"])
     low_precision, _ = measure_margins(load(workdir, precision="mixed_bfloat16"), photo, [chosen["margin"]])
     rounded = "; ".join("{} {:.3f} and {:.1f}".format(name, *_errors(low_precision[0], name)) for name in settings)
     notes = [
         f"Errors are differences from the whole picture{_after_steps(settings)}, mean and largest, in 8-bit steps; in float32,",
         f"of a picture of 16 bits. A tile of that table is {CORE}×{CORE} pixels and the margin around them. The default margin",
-        f"is {chosen['margin']} pixels{_of_the_reach(system, rows)}.",
+        f"is {chosen['margin']} pixels{_of_the_reach(model, rows)}.",
         f"In bfloat16 the errors with the default margin are: {rounded}. There the least difference grows to one of rounding.",
         f"icdpm-deblur: from file to file, a process each{_after_steps(settings)}.",
     ]
     shown = [{key: f"{value:.5f}" if isinstance(value, float) else value for key, value in row.items()} for row in rows]
     table = [*markdown_table(shown), "", *markdown_table(runs)]
     print("\n".join([*table, "", *notes]))
-    name = "tiles" if system.config.system == "icdpm" else f"tiles_{system.config.system}"
+    name = "tiles" if model.config.system == "icdpm" else f"tiles_{model.config.system}"
     path = write_results(
         name,
         command=make_command("bench-tiles", WORKDIR=FLAGS.workdir and "…", PHOTO=FLAGS.photo and "…"),
@@ -79,10 +79,10 @@ def _after_steps(settings):
     return f" after {STEPS} steps" if len(settings) > 1 else ""
 
 
-def _of_the_reach(system, rows):
+def _of_the_reach(model, rows):
     """What the default margin is of what the system sees, in words."""
-    if system.receptive_field_radius is None:
-        return f", over which tiles fade into each other: {system.title} sees all of a picture, and no margin gives the whole"
+    if model.receptive_field_radius is None:
+        return f", over which tiles fade into each other: {model.title} sees all of a picture, and no margin gives the whole"
     return f", a fifth of the network's reach; {rows[-1]['margin']} pixels are all of it"
 
 

@@ -37,11 +37,11 @@ def main(argv):
     workdir = FLAGS.workdir or pretrained.WORKDIR
     step = choose_step(workdir)
     digest = hashlib.sha256(weights_file(workdir, step).read_bytes()).hexdigest()
-    system = load(workdir, step)
+    model = load(workdir, step)
     sets = {name: open_source(folder, "test") for name, folder in named_folders(FLAGS.pairs).items()}
     sets = sets or {"embedded": blurred(open_source("embedded", "test"))}
 
-    on_whole, paper = settings_by_name(system)
+    on_whole, paper = settings_by_name(model)
     kept = {KEPT: next(iter(on_whole.values()))}
     names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}
@@ -54,7 +54,7 @@ def main(argv):
         ):
             if not settings:
                 continue
-            measured, reasons = measured_rows(system, label, source, settings, metrics, FOLDER / digest[:8] / label)
+            measured, reasons = measured_rows(model, label, source, settings, metrics, FOLDER / digest[:8] / label)
             rows += measured
             unavailable.update(reasons)
     names = [name for name in names if name not in unavailable]
@@ -62,12 +62,12 @@ def main(argv):
     print_table(rows)
     packaged = workdir == pretrained.WORKDIR
     path = write_results(
-        "weights" if packaged else f"weights_{system.config.name}",
+        "weights" if packaged else f"weights_{model.config.name}",
         command=make_command("bench-weights", PAIRS=" ".join(FLAGS.pairs), WORKDIR=FLAGS.workdir),
         data="; ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items()),
-        scale="packaged" if packaged else system.config.name,
+        scale="packaged" if packaged else model.config.name,
         rows=rows,
-        title=f"{'The packaged model' if packaged else system.config.name}, {step} steps",
+        title=f"{'The packaged model' if packaged else model.config.name}, {step} steps",
         notes=[
             "Gains are over the blurry input, picture by picture; from and to end the 95 % bootstrap interval of their mean; "
             "worst is that of the picture which gains least. Of sharp pictures as input PSNR is that against themselves, worst "

@@ -26,9 +26,9 @@ def write_model_card(folder, runs, half_precision_change):
       half_precision_change: what half precision changes of the validation PSNR, in dB.
     """
     (step,) = checkpoint_steps(folder)
-    system = load(folder, step)
-    config = system.config
-    parameters = sum(array.size for array in system.get_weights())
+    model = load(folder, step)
+    config = model.config
+    parameters = sum(array.size for array in model.get_weights())
     steps = [checkpoint_steps(run)[-1] for run in runs]
     curve, hours = _joined(runs, steps)
     write_plot(

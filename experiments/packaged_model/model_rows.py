@@ -10,20 +10,20 @@ from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm_experiments.results import without_home
 
 
-def settings_by_name(system):
+def settings_by_name(model):
     """({name: Settings} for whole pictures, {name: Settings} of the paper's many steps, none of a system without presets)."""
-    presets = {f"--preset={name}": system.settings(name) for name in system.sampling_presets}
+    presets = {f"--preset={name}": model.settings(name) for name in model.sampling_presets}
     if not presets:
-        return {"its answer": system.settings()}, {}
+        return {"its answer": model.settings()}, {}
     paper = {"--preset=paper": presets.pop("--preset=paper")}
-    return {"one sample": system.settings(samples=1), "mean of 8": system.settings(samples=8), **presets}, paper
+    return {"one sample": model.settings(samples=1), "mean of 8": model.settings(samples=8), **presets}, paper
 
 
-def measured_rows(system, label, source, settings, metrics, folder):
+def measured_rows(model, label, source, settings, metrics, folder):
     """Restores and measures a set.
 
     Args:
-      system: a trained system.
+      model: a trained model.
       label: of the set.
       source: a `PairSource`.
       settings: {name: Settings}.
@@ -37,7 +37,7 @@ def measured_rows(system, label, source, settings, metrics, folder):
     for name, each in settings.items():
         print(f"{label}: {name}, {each.evaluations} evaluations", flush=True)
         folders[name] = folder / name
-        restore_dataset(system, source, each, 0, folders[name])
+        restore_dataset(model, source, each, 0, folders[name])
     measured = measure(pair_with_source(folders, source), select_metrics(metrics), folder, workers=1)
     rows = [_row(label, name, values, measured.values[BLURRY]["psnr"]) for name, values in measured.values.items()]
     return list(filter(None, rows)), {name: without_home(reason) for name, reason in measured.unavailable.items()}

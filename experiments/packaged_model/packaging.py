@@ -74,11 +74,11 @@ def mean_weights(runs):
     return {name: np.mean([each[name] for each in kept], axis=0) for name in kept[0]}
 
 
-def validation_psnr(system, pairs):
+def validation_psnr(model, pairs):
     """Mean PSNR of one sample by the config's settings over pairs, in dB."""
-    settings = system.settings()
+    settings = model.settings()
     values = []
     for index in range(len(pairs)):
         blurry, sharp = pairs.load(index)
-        values.append(psnr(restore(system, blurry, settings).pixels, sharp))
+        values.append(psnr(restore(model, blurry, settings).pixels, sharp))
     return float(np.mean(values))

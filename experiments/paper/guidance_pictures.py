@@ -25,10 +25,10 @@ class GuidancePictures(NamedTuple):
     features: dict[int, np.ndarray]
 
 
-def guidance_pictures(system, picture):
+def guidance_pictures(model, picture):
     """The GuidancePictures of a system and a blurry picture, uint8 [height, width, 3]; scales in rising order."""
     height, width = picture.shape[:2]
-    padded = tf.constant(pad_to_multiple(to_values(picture), system.size_multiple)[None])
+    padded = tf.constant(pad_to_multiple(to_values(picture), model.size_multiple)[None])
 
     def unpadded(values, k):
         return values[0, : -(-height // 2**k), : -(-width // 2**k)].numpy()
@@ -36,8 +36,8 @@ def guidance_pictures(system, picture):
     def as_picture(values, k):
         return to_pixels(np.broadcast_to(unpadded(values, k), (*unpadded(values, k).shape[:2], 3)), picture)
 
-    guidance = {int(k): outputs for k, outputs in system.compiled_encode_condition(padded).items()}
-    structure = {int(k): values for k, values in system.structure(padded).items()}
+    guidance = {int(k): outputs for k, outputs in model.compiled_encode_condition(padded).items()}
+    structure = {int(k): values for k, values in model.structure(padded).items()}
     scales = sorted(guidance)
     return GuidancePictures(
         as_picture(tf.image.rgb_to_grayscale(padded), 0),

@@ -39,11 +39,11 @@ def run(runs, crops):
     given = {"CROPS": " ".join(crops)}
     crops = [parse_crop(crop) for crop in crops or CROPS[runs.scale.name]]
     pairs, label = runs.scale.test_pairs(IN_DOMAIN), runs.scale.label(IN_DOMAIN)
-    system = runs.system(GOPRO_MODEL.variant)
+    model = runs.system(GOPRO_MODEL.variant)
     rows, cells, headings, places = [], [], [], []
     for crop, index in zip(crops, find_pairs(pairs, crops)):
         blurry, sharp = pairs.load(index)
-        priors, outputs = outputs_along_chain(system, blurry)
+        priors, outputs = outputs_along_chain(model, blurry)
         headings = ["blurry", "noise", *(f"step {step}" for step in range(1, len(outputs))), "sharp"]
         distances = [float(tf.reduce_mean(tf.abs(prior - priors[-1]))) for prior in priors]
         rows += [
@@ -71,36 +71,36 @@ def run(runs, crops):
     print(f"written to {path} and {picture}")
 
 
-def outputs_along_chain(system, picture):
+def outputs_along_chain(model, picture):
     """Restores a picture with the prior of each step of the reverse chain.
 
     Args:
-      system: a HI-Diff after its second stage.
+      model: a HI-Diff after its second stage.
       picture: the blurry picture, uint8 [height, width, 3].
 
     Returns:
       ([z_T, …, z_0], float32 [1, tokens, width]; [the output with each, uint8 [height, width, 3]]).
     """
-    blurry = tf.constant(pad_to_multiple(to_values(picture), system.size_multiple)[None])
-    priors = priors_along_chain(system, blurry)
+    blurry = tf.constant(pad_to_multiple(to_values(picture), model.size_multiple)[None])
+    priors = priors_along_chain(model, blurry)
     height, width = picture.shape[:2]
-    images = [system.denoise(None, blurry, None, {"prior": prior})[0, :height, :width].numpy() for prior in priors]
+    images = [model.denoise(None, blurry, None, {"prior": prior})[0, :height, :width].numpy() for prior in priors]
     return priors, [to_pixels(image, picture) for image in images]
 
 
-def priors_along_chain(system, blurry):
+def priors_along_chain(model, blurry):
     """[z_T, …, z_0], the prior before each step of the chain and after the last; `blurry` is float32 [1, h, w, 3] in [−1, 1].
 
     The chain passes each state to the network; the states are recorded there.
     """
-    condition = system.condition_encoder(0.5 * blurry + 0.5)
+    condition = model.condition_encoder(0.5 * blurry + 0.5)
     priors = []
 
     def network(noisy, step):
         priors.append(noisy)
-        return system.denoiser(noisy, condition, step=step)
+        return model.denoiser(noisy, condition, step=step)
 
-    last = system.chain.sample(network, system._start_of_chain(1))
+    last = model.chain.sample(network, model._start_of_chain(1))
     return [*priors, last]
 
 

@@ -23,11 +23,11 @@ def restorings(scale):
 
 def run(runs):
     """Measures the gap in each space; writes results/table1."""
-    system = runs.system(GUIDED.variant)
+    model = runs.system(GUIDED.variant)
     domains = [runs.scale.test_pairs(dataset) for dataset in (IN_DOMAIN, OUT_OF_DOMAIN)]
     metrics = {name: SET_METRICS[name] for name in ("fid", "kid")}
     try:
-        values, not_available = gaps(*(space_features(system, pairs) for pairs in domains), metrics), {}
+        values, not_available = gaps(*(space_features(model, pairs) for pairs in domains), metrics), {}
     except MetricUnavailable as error:
         values, not_available = {}, dict.fromkeys(metrics, without_home(str(error)))
     label = " against ".join(runs.scale.label(dataset) for dataset in (IN_DOMAIN, OUT_OF_DOMAIN))
@@ -47,18 +47,18 @@ def run(runs):
     )
 
 
-def space_features(system, pairs):
+def space_features(model, pairs):
     """{space: float32 [pictures, features]}: Inception's features of a set's blurry pictures in each space."""
     features = {}
     for index in progress_bar(f"spaces of {pairs.description}", len(pairs), over=range(len(pairs))):
-        for space, picture in spaces(system, pairs.load(index)[0]).items():
+        for space, picture in spaces(model, pairs.load(index)[0]).items():
             features.setdefault(space, []).append(inception_features(picture))
     return {space: np.concatenate(each) for space, each in features.items()}
 
 
-def spaces(system, picture):
+def spaces(model, picture):
     """A blurry picture, uint8 [height, width, 3], as each row of the table sees it: {space: uint8 picture, smaller by ×}."""
-    outputs = guidance_pictures(system, picture)
+    outputs = guidance_pictures(model, picture)
     found = {"input": outputs.gray}
     for k, regressed in outputs.regressions.items():
         found[f"input ×{2**k}"], found[f"guidance ×{2**k}"] = outputs.inputs[k], regressed

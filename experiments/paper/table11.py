@@ -20,13 +20,13 @@ NOTES = [
 
 def count(config):
     """Parameters and FLOPs of one evaluation at 720×1280, with what is computed once a picture, of a config's model."""
-    system = build_model(config)
+    model = build_model(config)
 
     def step(x_gamma, blurry, gamma):
-        return system.denoise(x_gamma, blurry, gamma, system.encode_condition(blurry))
+        return model.denoise(x_gamma, blurry, gamma, model.encode_condition(blurry))
 
     image = tf.TensorSpec([1, 720, 1280, 3])
-    parameters = int(sum(np.prod(variable.shape) for variable in system.trainable_variables))
+    parameters = int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
     return parameters, convolution_flops(step, image, image, tf.TensorSpec([1]))
 
 

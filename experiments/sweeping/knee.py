@@ -27,11 +27,11 @@ def candidates():
     return sorted((SamplingSettings("ancestral", *each, "log_snr") for each in tried), key=lambda each: each.evaluations)
 
 
-def measured_gains(system, pairs, journal, settings=None):
+def measured_gains(model, pairs, journal, settings=None):
     """What each of the settings gains over the blurry pictures.
 
     Args:
-      system: a trained system that draws samples.
+      model: a trained model that draws samples.
       pairs: a `PairSource` that it was not trained on.
       journal: a `Journal`.
       settings: a list of `SamplingSettings`; None: `candidates`.
@@ -43,14 +43,14 @@ def measured_gains(system, pairs, journal, settings=None):
     Raises:
       IcdpmError: the system draws no samples.
     """
-    if not isinstance(system.settings(), SamplingSettings):
-        raise IcdpmError(f"{system.title} gives one answer, at once: there is nothing to choose")
+    if not isinstance(model.settings(), SamplingSettings):
+        raise IcdpmError(f"{model.title} gives one answer, at once: there is nothing to choose")
     settings = candidates() if settings is None else settings
     metrics, _ = available_metrics(METRICS, pairs)
     psnr = {"psnr": metrics["psnr"]}
     blurry = [measure_image(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
     rows = []
-    for each, values in zip(settings, measure_each(system, pairs, settings, metrics, journal)):
+    for each, values in zip(settings, measure_each(model, pairs, settings, metrics, journal)):
         suffix = OF_MEAN if each.samples > 1 else ""
         mean = mean_with_interval(np.subtract([picture["psnr" + suffix] for picture in values], blurry))
         row = {"evaluations": each.evaluations, "steps": each.steps, "samples": each.samples}
@@ -71,9 +71,9 @@ def presets_of(rows):
     return {name: _changes(_best(row for row in rows if row["evaluations"] == count)) for name, count in least.items()}
 
 
-def measure_own_presets(system, pairs, journal, path):
+def measure_own_presets(model, pairs, journal, path):
     """Measures, and writes what follows to the file `path` of the model. Returns what `measured_gains` does."""
-    rows = measured_gains(system, pairs, journal)
+    rows = measured_gains(model, pairs, journal)
     write_presets(path, presets_of(rows), {"pairs": len(pairs), "rows": rows})
     return rows
 

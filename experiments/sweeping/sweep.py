@@ -18,16 +18,16 @@ from icdpm.restoration.restore import restore
 OF_MEAN = "_of_mean"
 
 
-def sweep(system, pairs, settings, metrics, journal, label="", seed=0):
+def sweep(model, pairs, settings, metrics, journal, label="", seed=0):
     """Means over the pictures of what `measure_each` measures: [{metric: mean}] in the order of `settings`."""
-    return [means_of(values) for values in measure_each(system, pairs, settings, metrics, journal, label, seed)]
+    return [means_of(values) for values in measure_each(model, pairs, settings, metrics, journal, label, seed)]
 
 
-def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
+def measure_each(model, pairs, settings, metrics, journal, label="", seed=0):
     """Measures every picture by every setting, with a progress bar and a printed line for each setting.
 
     Args:
-      system: a trained system.
+      model: a trained model.
       pairs: a `PairSource`, all of whose blurry pictures are restored.
       settings: list of `Settings`.
       metrics: {name: ImageMetric}.
@@ -39,7 +39,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
       [[{metric: value} of each picture] of each of `settings`]. Of several samples a picture's value is their mean; that of
       their average is under the metric's name with `OF_MEAN`.
     """
-    weights = _digest(system.get_weights())
+    weights = _digest(model.get_weights())
     pictures = [{"picture": name, "pixels": _digest(pairs.load(index))} for index, name in enumerate(pairs.names)]
 
     def key(each, picture):
@@ -63,7 +63,7 @@ def measure_each(system, pairs, settings, metrics, journal, label="", seed=0):
         each, index = item
         started.setdefault(each, time.time())
         blurry, sharp = pairs.load(index)
-        restored = restore(system, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
+        restored = restore(model, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
         journal.add(key(each, pictures[index]), _values(metrics, restored, sharp))
         note_known(each, pictures[index])
 

@@ -160,7 +160,7 @@ def _by_model():
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     if FLAGS.preset:
-        stands_for = system.sampling_presets[FLAGS.preset].as_flags
+        stands_for = model.sampling_presets[FLAGS.preset].as_flags
         print(f"icdpm-deblur: --preset={FLAGS.preset} stands for {stands_for}", file=sys.stderr)
     options = {"seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}
     return settings.samples, functools.partial(

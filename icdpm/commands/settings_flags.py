@@ -44,15 +44,15 @@ def given_changes():
     return {name: FLAGS[name].value for name in ("preset", *SETTINGS)}
 
 
-def chosen_settings(system):
+def chosen_settings(model):
     """The settings of a model that the flags choose; warns of a preset that is not for it.
 
     Raises app.UsageError where the model does not have them.
     """
     try:
-        settings = system.settings(**given_changes())
+        settings = model.settings(**given_changes())
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
-    if FLAGS.preset and (warning := system.sampling_presets[FLAGS.preset].warning):
+    if FLAGS.preset and (warning := model.sampling_presets[FLAGS.preset].warning):
         print(f"warning: --preset={FLAGS.preset}: {warning}", file=sys.stderr)
     return settings

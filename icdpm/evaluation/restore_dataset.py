@@ -17,13 +17,13 @@ from icdpm_datasets.console import listed
 _SETTINGS = "settings.json"
 
 
-def restore_dataset(system, source, settings, seed, folder):
+def restore_dataset(model, source, settings, seed, folder):
     """Writes FOLDER/NAME.png of every pair of a source that is not there yet, with a progress bar.
 
     A picture that fails does not stop the rest.
 
     Args:
-      system: a trained system.
+      model: a trained model.
       source: a `PairSource`; its blurry pictures are restored.
       settings: of the restoration, as the system has them.
       seed: of the samples; the same for all pictures, as icdpm-deblur has it.
@@ -36,7 +36,7 @@ def restore_dataset(system, source, settings, seed, folder):
       IcdpmError: the folder has pictures that were made otherwise, or cannot be written; or pictures failed, and which.
     """
     folder = Path(folder)
-    making = _making(system, source, settings, seed)
+    making = _making(model, source, settings, seed)
     _require_same_making(folder / _SETTINGS, making)
     missing = [index for index, name in enumerate(source.names) if not (folder / f"{name}.png").exists()]
 
@@ -44,7 +44,7 @@ def restore_dataset(system, source, settings, seed, folder):
         name = source.names[index]
         try:
             blurry, _ = source.load(index)
-            restored = restore(system, blurry, settings, seed=seed, on_step=on_step)
+            restored = restore(model, blurry, settings, seed=seed, on_step=on_step)
         except IcdpmError as error:
             raise IcdpmError(f"{name}: {error}") from error
         write_image(folder / f"{name}.png", restored.pixels)
@@ -55,9 +55,9 @@ def restore_dataset(system, source, settings, seed, folder):
     return ", ".join(f"{key} {value}" for key, value in making.items() if key != "data")
 
 
-def _making(system, source, settings, seed):
+def _making(model, source, settings, seed):
     weights = hashlib.blake2b(digest_size=8)
-    for array in system.get_weights():
+    for array in model.get_weights():
         weights.update(array.tobytes())
     return {**dataclasses.asdict(settings), "seed": seed, "weights": weights.hexdigest(), "data": source.description}
 

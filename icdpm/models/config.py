@@ -15,21 +15,21 @@ from icdpm.models.rules import Rules
 _FIRST_SYSTEM = "icdpm"
 
 
-def default_config(system=_FIRST_SYSTEM):
+def default_config(model=_FIRST_SYSTEM):
     """The default config of a system, locked against unknown fields; of icdpm it is the paper's Table 2 (c).
 
     A variant is this config with a few fields changed. The paper is silent on fields whose line is marked *assumed*;
     icdpm/configs/README.md lists them.
 
     Args:
-      system: a name of `icdpm.models.registry`, or package.module:Class of an `ImageRestorer` of one's own.
+      model: a name of `icdpm.models.registry`, or package.module:Class of an `ImageRestorer` of one's own.
 
     Raises:
       IcdpmError: there is no such system.
     """
     config = _common_config()
-    config.system = system
-    model_class(system).add_fields(config)
+    config.system = model
+    model_class(model).add_fields(config)
     config.lock()
     return config
 
@@ -107,9 +107,9 @@ def check_config(config):
     Raises:
       IcdpmError: naming the field, what it holds and what it should hold.
     """
-    system = config.get("system", _FIRST_SYSTEM)
-    checked = default_config(system)
-    rules = _COMMON_RULES | model_class(system).rules
+    model = config.get("system", _FIRST_SYSTEM)
+    checked = default_config(model)
+    rules = _COMMON_RULES | model_class(model).rules
     given = dict(_leaves(config))
     known = dict(_leaves(checked))
     for field, value in given.items():
@@ -204,9 +204,9 @@ def _check_together(config):
             raise IcdpmError(
                 f"a batch of {batch} (data) does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
             )
-    system = model_class(config.system)
-    system.check(config)
-    factor = system.size_multiple_for(config)
+    model = model_class(config.system)
+    model.check(config)
+    factor = model.size_multiple_for(config)
     for field, crops in (("crop", [data.crop]), ("progressive_crops", data.progressive_crops)):
         if any(crop % factor for crop in crops):
             raise IcdpmError(f"the config field data.{field} is {data[field]}; it must be a multiple of {factor}")

@@ -99,8 +99,8 @@ def prepare_published(config, source, workdir):
     networks, unused = _read(source)
     config = check_config(config)
     config.prior.latent_encoder = "latent_encoder" in networks
-    system = build_model(config)
-    values = converted(networks, system, source)
+    model = build_model(config)
+    values = converted(networks, model, source)
     with write_atomically(data_file(workdir)) as temporary:
         told = {"training": [f"as the published weights in {source.name} were, which says no more"], "validation": []}
         temporary.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
@@ -112,29 +112,29 @@ def prepare_published(config, source, workdir):
     return said + (f"; not used: {', '.join(unused)}" if unused else "")
 
 
-def converted(networks, system, source):
+def converted(networks, model, source):
     """The published networks as {name: array} of all of a system's variables.
 
     Args:
       networks: {'transformer', 'condition_encoder', …: {published name: array}}.
-      system: whose variables they are to be.
+      model: whose variables they are to be.
       source: what the messages call them.
 
     Raises:
       IcdpmError: a number of theirs has no place in the system, or the other way round.
     """
-    variables = named_variables(system)
+    variables = named_variables(model)
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
     values = {}
     for network, arrays in networks.items():
         for key, array in arrays.items():
             name = _name(network, key, expected)
             if name is None:
-                raise IcdpmError(f"{source}: {key} has no place in the model {system.config.name}: it is of another")
+                raise IcdpmError(f"{source}: {key} has no place in the model {model.config.name}: it is of another")
             value = _laid_out(array, name)
             if value.shape != expected[name]:
                 raise IcdpmError(
-                    f"{source}: {key} is {array.shape} and not as in the model {system.config.name}: it is of another"
+                    f"{source}: {key} is {array.shape} and not as in the model {model.config.name}: it is of another"
                 )
             values[name] = value
     if missing := [name for name in expected if name not in values]:

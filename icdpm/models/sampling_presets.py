@@ -15,12 +15,12 @@ from icdpm.models.settings import Preset
 from icdpm.storage import storage_path
 
 
-def read_presets(path, system):
+def read_presets(path, model):
     """Those of a file.
 
     Args:
       path: of the file, which need not be there.
-      system: the model that they are for.
+      model: the model that they are for.
 
     Returns:
       {name: Preset}.
@@ -31,7 +31,7 @@ def read_presets(path, system):
     path = storage_path(path)
     if not path.is_file():
         return {}
-    presets, theirs = {}, system.default_presets(system.config)
+    presets, theirs = {}, model.default_presets(model.config)
     try:
         for name, entry in json.loads(path.read_text(encoding="utf-8"))["presets"].items():
             purpose = entry["purpose"] if "purpose" in entry else theirs[name].purpose
@@ -40,7 +40,7 @@ def read_presets(path, system):
         raise IcdpmError(f"{path} is damaged; delete it, and the presets are those of any such model") from error
     for name, preset in presets.items():
         try:
-            system.settings_of(system.config, **preset.changes)
+            model.settings_of(model.config, **preset.changes)
         except (IcdpmError, TypeError) as error:
             raise IcdpmError(f"{path}: {name}: {error}") from error
     return presets

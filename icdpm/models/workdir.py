@@ -1,4 +1,4 @@
-"""The folder of a training run, here or in another storage: what lies where, and how a trained system is loaded from it.
+"""The folder of a training run, here or in another storage: what lies where, and how a trained model is loaded from it.
 
 WORKDIR/config.json                           the config of the run
 WORKDIR/data.json                             what it was trained and validated on, in words
@@ -150,10 +150,10 @@ def load(workdir, checkpoint="latest", precision=None):
     if precision is not None:
         config.precision = precision
     with zero_weights():
-        system = build_model(config)
-    load_weights(path, system)
-    system.measured_presets = read_presets(presets_file(workdir), system)
-    return system
+        model = build_model(config)
+    load_weights(path, model)
+    model.measured_presets = read_presets(presets_file(workdir), model)
+    return model
 
 
 def _first(config):

@@ -26,11 +26,11 @@ _PIXEL = 12
 _STRIPS = 1.1
 
 
-def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples, spread, max_memory):
+def choose_tiling(model, image, plan, *, margin, samples, at_once, keep_samples, spread, max_memory):
     """The largest tiles with which a picture is restored within a budget: one tile, if that can be.
 
     Args:
-      system: a trained system.
+      model: a trained model.
       image: the picture.
       plan: the steps of its sampler.
       margin: of the tiles; None where the system takes none.
@@ -44,17 +44,17 @@ def choose_tiling(system, image, plan, *, margin, samples, at_once, keep_samples
     Raises:
       MemoryLimitError: no tiles are small enough.
     """
-    height, width = (side + -side % system.size_multiple for side in image.shape[:2])
-    held_with = functools.partial(held_memory, system, image, plan, samples, keep_samples, spread)
-    fades = system.receptive_field_radius is None
-    tiling = make_tiling(height, width, max(height, width), 0, system.size_multiple)
-    needed = held_with(at_once) + at_once * tile_memory(system, tiling)
+    height, width = (side + -side % model.size_multiple for side in image.shape[:2])
+    held_with = functools.partial(held_memory, model, image, plan, samples, keep_samples, spread)
+    fades = model.receptive_field_radius is None
+    tiling = make_tiling(height, width, max(height, width), 0, model.size_multiple)
+    needed = held_with(at_once) + at_once * tile_memory(model, tiling)
     if needed <= max_memory:
         return tiling
     held = held_with(1)
-    for side in [max(height, width)] if margin is None else _sides(height, width, margin, system.size_multiple):
-        tiling = make_tiling(height, width, side, margin or 0, system.size_multiple, fades)
-        needed = held + tile_memory(system, tiling)
+    for side in [max(height, width)] if margin is None else _sides(height, width, margin, model.size_multiple):
+        tiling = make_tiling(height, width, side, margin or 0, model.size_multiple, fades)
+        needed = held + tile_memory(model, tiling)
         if needed <= max_memory:
             return tiling
     why = f" ({system.title} sees all of it at once: it takes no tiles)" if margin is None else ""
@@ -73,20 +73,20 @@ def _sides(height, width, margin, factor):
     yield smallest
 
 
-def held_memory(system, image, plan, samples, keep_samples, spread, at_once):
+def held_memory(model, image, plan, samples, keep_samples, spread, at_once):
     """Bytes that are held through a restoration, whatever the tiles; arguments as of `choose_tiling`."""
     height, width = image.shape[:2]
     pictures = image.nbytes * (3 + (samples if keep_samples else 0))  # the blurry one, padded; the restored one; samples
     state = _PIXEL * at_once * (2 if np.any(plan.weights[:, 2] != 0) else 1)
     moments = image.size // (height * width) * ((8 + 4 * bool(spread)) if samples > 1 else 0)
-    state += moments + system.condition_bytes_per_pixel
-    weights = sum(math.prod(variable.shape) for variable in system.variables)
+    state += moments + model.condition_bytes_per_pixel
+    weights = sum(math.prod(variable.shape) for variable in model.variables)
     return _PROCESS + _WEIGHT * weights + pictures + math.ceil(_STRIPS * state * height * width)
 
 
-def tile_memory(system, tiling):
+def tile_memory(model, tiling):
     """Bytes that working on one tile takes at its peak, for each sample."""
     rows, columns = tiling.rows[0], tiling.columns[0]
     # Besides, what comes out of a row of tiles waits until all of it is there.
-    pixels = rows.stop * columns.stop * system.bytes_per_pixel + _PIXEL * rows.stop * tiling.width
-    return math.ceil(pixels) + system.working_bytes
+    pixels = rows.stop * columns.stop * model.bytes_per_pixel + _PIXEL * rows.stop * tiling.width
+    return math.ceil(pixels) + model.working_bytes

@@ -1,4 +1,4 @@
-"""Restores one picture with a trained system."""
+"""Restores one picture with a trained model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _memory_errors():
 
 @_memory_errors()
 def restore(
-    system,
+    model,
     image,
     settings,
     *,
@@ -58,14 +58,14 @@ def restore(
     The same arguments give the same bytes. Sample i is the same however many are drawn, together or one after the other.
 
     Args:
-      system: a trained system (`icdpm.models.workdir.load`).
+      model: a trained model (`icdpm.models.workdir.load`).
       image: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width], of any size.
-      settings: of `system.settings`.
+      settings: of `model.settings`.
       seed: a whole number.
-      tile: longest side of the tiles that the network sees at once, in pixels, a multiple of `system.size_multiple`; None: what
+      tile: longest side of the tiles that the network sees at once, in pixels, a multiple of `model.size_multiple`; None: what
         `max_memory` allows, the whole picture if it can be.
       margin: how much of a tile, at least, lies around the pixels that are taken from it, in pixels, rounded up to a multiple
-        of `system.size_multiple`; None: `system.tile_overlap`. With `system.receptive_field_radius` the result is that of the
+        of `model.size_multiple`; None: `model.tile_overlap`. With `model.receptive_field_radius` the result is that of the
         whole picture; of a system without one tiles are near to it, and a notice says so.
       max_memory: what the process may hold at its peak, in bytes (`icdpm.restoration.memory`). It decides the tiles only
         where `tile` does not.
@@ -83,21 +83,21 @@ def restore(
         the model gives numbers that are not finite.
       MemoryError: there is less memory than it takes.
     """
-    system.check_process()
+    model.check_process()
     samples = settings.samples
     if spread and samples < 2:
         raise IcdpmError("one sample has no spread; draw two or more")
     report = on_step or (lambda _: None)
     height, width = image.shape[:2]
-    plan = system.sampling_schedule(settings)
-    picture = LazyImage(pad_to_multiple(image, system.size_multiple))
+    plan = model.sampling_schedule(settings)
+    picture = LazyImage(pad_to_multiple(image, model.size_multiple))
     at_once = min(samples, max(1, PIXELS_AT_ONCE // (picture.height * picture.width)))
     if tile is None:
         tiling = choose_tiling(
-            system,
+            model,
             image,
             plan,
-            margin=_margin(system, margin),
+            margin=_margin(model, margin),
             samples=samples,
             at_once=at_once,
             keep_samples=keep_samples,
@@ -105,22 +105,22 @@ def restore(
             max_memory=max_memory,
         )
     else:
-        _check_tile(system, tile, margin)
+        _check_tile(model, tile, margin)
         tiling = make_tiling(
             picture.height,
             picture.width,
             tile,
-            _margin(system, margin),
-            system.size_multiple,
-            blends=system.receptive_field_radius is None,
+            _margin(model, margin),
+            model.size_multiple,
+            blends=model.receptive_field_radius is None,
         )
     notices = ()
     if tiling.count > 1:
         at_once = 1
-        if system.receptive_field_radius is None:
-            notices = (_parted(system, tiling),)
+        if model.receptive_field_radius is None:
+            notices = (_parted(model, tiling),)
 
-    conditions = system.encode_condition_in_tiles(picture, tiling, on_tile=lambda: report(0))
+    conditions = model.encode_condition_in_tiles(picture, tiling, on_tile=lambda: report(0))
     inside = None
     if keep_intermediate_outputs:
         # Conditions that are not maps are those of the whole picture already.
@@ -133,7 +133,7 @@ def restore(
     for first in range(0, samples, at_once):
         some = seeds[first : first + at_once]
         share = len(some) / tiling.count
-        drawn = sample_in_tiles(system, picture, conditions, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
+        drawn = sample_in_tiles(model, picture, conditions, plan, some, tiling, on_tile=lambda: report(share))  # noqa: B023
         for rows in split_rows(slice(0, height), width):
             for number, values in enumerate(np.asarray(drawn.window(rows, slice(0, width))), first):
                 if not np.isfinite(values).all():
@@ -152,25 +152,25 @@ def restore(
     return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept, inside, notices)
 
 
-def _parted(system, tiling):
+def _parted(model, tiling):
     return (
         f"restored in {tiling.count} tiles of {tiling.columns[0].stop}×{tiling.rows[0].stop} pixels that fade into each other: "
-        f"{system.title} sees all of a picture, and would give this one slightly otherwise as a whole, for which more memory "
+        f"{model.title} sees all of a picture, and would give this one slightly otherwise as a whole, for which more memory "
         "must be allowed"
     )
 
 
-def _margin(system, margin):
+def _margin(model, margin):
     """In pixels; None where the system takes no tiles."""
-    if system.tile_overlap is None:
+    if model.tile_overlap is None:
         return None
-    return system.tile_overlap if margin is None else margin + -margin % system.size_multiple
+    return model.tile_overlap if margin is None else margin + -margin % model.size_multiple
 
 
-def _check_tile(system, tile, margin):
-    if system.tile_overlap is None:
-        raise IcdpmError(f"{system.title} sees all of a picture at once: it takes no tiles")
-    factor, margin = system.size_multiple, _margin(system, margin)
+def _check_tile(model, tile, margin):
+    if model.tile_overlap is None:
+        raise IcdpmError(f"{model.title} sees all of a picture at once: it takes no tiles")
+    factor, margin = model.size_multiple, _margin(model, margin)
     if tile % factor or tile <= 2 * margin:
         raise IcdpmError(f"a tile's side is {tile} pixels; it must be a multiple of {factor} and more than {2 * margin}")
 

@@ -39,25 +39,25 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
     import_messages()  # rather missed now than when all graphs are made
     with make_folder_atomically(output, marker="saved_model.pb") as folder:
         step = choose_step(workdir, checkpoint)
-        system = load(workdir, step, precision)
-        settings = system.settings(**changes)
-        presets = {name: system.settings(name) for name in system.sampling_presets}
-        extra = system.extra_signatures(max_pixels)
-        signatures = _trace(system, settings, presets, seed, max_pixels) | {each.name: each.graph for each in extra}
+        model = load(workdir, step, precision)
+        settings = model.settings(**changes)
+        presets = {name: model.settings(name) for name in model.sampling_presets}
+        extra = model.extra_signatures(max_pixels)
+        signatures = _trace(model, settings, presets, seed, max_pixels) | {each.name: each.graph for each in extra}
         try:
-            _save(folder, system, signatures, extra)
+            _save(folder, model, signatures, extra)
         except tf.errors.OpError as error:
             reason = summarize_error(error).rpartition("; ")[2]  # behind names of temporary files
             raise IcdpmError(f"cannot write {output}: {reason}") from error
-        (folder / "config.json").write_text(config_to_json(system.config))
-        purposes = {name: str(preset) for name, preset in system.sampling_presets.items()}
+        (folder / "config.json").write_text(config_to_json(model.config))
+        purposes = {name: str(preset) for name, preset in model.sampling_presets.items()}
         (folder / PRESETS_FILE).write_text(json.dumps(purposes, indent=2) + "\n")
         source = weights_file(workdir, step)
         checksums = {_WEIGHTS: _sha256(folder / _WEIGHTS), f"{source.parent.name}/{source.name}": _sha256(source)}
         card = model_card(
             workdir=workdir,
             step=step,
-            system=system,
+            model=model,
             signatures=signatures,
             extra=extra,
             settings=settings,
@@ -71,16 +71,16 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
         (folder / "SHA256SUMS").write_text("".join(f"{_sha256(folder / file)}  {file}\n" for file in files))
 
 
-def _trace(system, settings, presets, seed, max_pixels):
-    total = 2 * (1 + len(presets)) + system.has_intermediate_outputs
-    made = all_signatures(system, settings, presets, seed, max_pixels)
+def _trace(model, settings, presets, seed, max_pixels):
+    total = 2 * (1 + len(presets)) + model.has_intermediate_outputs
+    made = all_signatures(model, settings, presets, seed, max_pixels)
     return dict(progress_bar("making graphs", total, "signature", over=made))
 
 
-def _save(folder, system, signatures, extra):
+def _save(folder, model, signatures, extra):
     # The Keras model itself would be saved with graphs of each of its layers.
     module = tf.Module(name="icdpm")
-    module.weights = list(named_variables(system).values())
+    module.weights = list(named_variables(model).values())
     tf.saved_model.save(module, str(folder), signatures=signatures)
     (folder / WARMUP_FILE).parent.mkdir()
     write_warmup(folder / WARMUP_FILE, signatures, extra)

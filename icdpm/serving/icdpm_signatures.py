@@ -19,21 +19,21 @@ def icdpm_signatures(model, max_pixels):
     return signatures
 
 
-def guidance_signature(system, max_pixels):
+def guidance_signature(model, max_pixels):
     """What the denoiser is told of blurry images, once for each.
 
     Returns:
       A Signature: blurry (float32 [batch, height, width, 3] in [−1, 1]) → for each scale k features_k (float32
       [batch, height/2^k, width/2^k, channels]) and regression_k (the same with 1 or 3 channels, in [−1, 1]). Height and
-      width are first padded by reflection to multiples of `system.size_multiple`.
+      width are first padded by reflection to multiples of `model.size_multiple`.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def guidance(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         outputs = {}
-        for k, (features, regression) in system.compiled_encode_condition(
-            reflect_pad_to_multiple(blurry, system.size_multiple)
+        for k, (features, regression) in model.compiled_encode_condition(
+            reflect_pad_to_multiple(blurry, model.size_multiple)
         ).items():
             outputs |= {f"features_{k}": tf.cast(features, tf.float32), f"regression_{k}": regression}
         return outputs
@@ -42,7 +42,7 @@ def guidance_signature(system, max_pixels):
     return Signature("guidance", guidance.get_concrete_function(), words, lambda blurry: {"blurry": blurry})
 
 
-def denoising_signature(system, max_pixels):
+def denoising_signature(model, max_pixels):
     """One evaluation of the network, for samplers of one's own.
 
     Returns:
@@ -50,8 +50,8 @@ def denoising_signature(system, max_pixels):
       (0, 1]) and, of the outputs of the signature `guidance`, those that the network uses: features_k, regression_k where
       guidance.route is 'input', or both where it is 'both' → images: x̂, in [−1, 1].
     """
-    factor = system.size_multiple
-    kinds = {"latent": ("features",), "input": ("regression",), "both": _KINDS}[system.config.guidance.route]
+    factor = model.size_multiple
+    kinds = {"latent": ("features",), "input": ("regression",), "both": _KINDS}[model.config.guidance.route]
 
     def used(conditions):
         """{(k, kind): output} of the conditions that the network uses."""
@@ -59,7 +59,7 @@ def denoising_signature(system, max_pixels):
         return {(k, kind): outputs[kind] for k, outputs in each for kind in kinds}
 
     blank = tf.zeros([1, factor, factor, 3])
-    told = {key: output.shape[-1] for key, output in used(system.compiled_encode_condition(blank)).items()}
+    told = {key: output.shape[-1] for key, output in used(model.compiled_encode_condition(blank)).items()}
     specs = {name: tf.TensorSpec([None, None, None, 3], tf.float32, name) for name in ("x_gamma", "blurry")}
     specs["gamma"] = tf.TensorSpec([None], tf.float32, "gamma")
     for (k, kind), channels in told.items():
@@ -79,11 +79,11 @@ def denoising_signature(system, max_pixels):
             size = tf.concat([shape[:1], tf.shape(padded)[1:3] // scale, [channels]], axis=0)
             outputs.setdefault(k, {})[kind] = check_shape(guidance[name], name, layout, size)
         guide = {k: tuple(given.get(kind) for kind in _KINDS) for k, given in outputs.items()}
-        image = system.denoise(reflect_pad_to_multiple(x_gamma, factor), padded, gamma, guide)
+        image = model.denoise(reflect_pad_to_multiple(x_gamma, factor), padded, gamma, guide)
         return {"images": image[:, : shape[1], : shape[2]]}
 
     def example(blurry):
-        conditions = system.compiled_encode_condition(reflect_pad_to_multiple(tf.constant(blurry), factor))
+        conditions = model.compiled_encode_condition(reflect_pad_to_multiple(tf.constant(blurry), factor))
         guidance = {f"{kind}_{k}": np.float32(output) for (k, kind), output in used(conditions).items()}
         return {"x_gamma": blurry, "blurry": blurry, "gamma": np.full([len(blurry)], 0.5, np.float32), **guidance}
 

@@ -11,23 +11,23 @@ from icdpm.models.workdir import best_file, read_best, read_data
 from icdpm.serving.signatures import input_specs
 
 
-def model_card(*, workdir, step, system, signatures, extra, settings, presets, seed, max_pixels, checksums):
+def model_card(*, workdir, step, model, signatures, extra, settings, presets, seed, max_pixels, checksums):
     """The card's text (Markdown).
 
     Args:
       workdir, step: the run and the checkpoint that the weights are from.
-      system: what is exported.
+      model: what is exported.
       signatures: {name: concrete function}, of which `extra` are the system's own (`ImageRestorer.extra_signatures`).
       settings, presets, seed, max_pixels: of `icdpm.serving.signatures.all_signatures`.
       checksums: {file: SHA-256 of the weights in it}.
     """
     parameters = sum(variable.shape.num_elements() for variable in signatures["restore"].variables)
-    config = system.config
+    config = model.config
     return "\n".join(
         [
             f"# {config.name or 'icdpm'}: image deblurring",
             "",
-            f"{system.description} As a SavedModel for TensorFlow {tf.__version__} or later. "
+            f"{model.description} As a SavedModel for TensorFlow {tf.__version__} or later. "
             f"Exported by icdpm {icdpm.__version__}.",
             "",
             "## Use",

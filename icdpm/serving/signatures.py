@@ -32,7 +32,7 @@ class Signature(NamedTuple):
     example: Callable
 
 
-def all_signatures(system, settings, presets, seed, max_pixels):
+def all_signatures(model, settings, presets, seed, max_pixels):
     """Every signature of an exported model, as they become ready.
 
     TensorFlow Serving knows no optional inputs, so that settings are part of the graph: each preset has signatures of its own.
@@ -46,22 +46,22 @@ def all_signatures(system, settings, presets, seed, max_pixels):
       each preset, and pictures, if the system has any.
     """
     for name, chosen in {"": settings, **presets}.items():
-        encoded, arrays = restoration_signatures(system, chosen, seed, max_pixels)
+        encoded, arrays = restoration_signatures(model, chosen, seed, max_pixels)
         yield f"serving_{name}" if name else "serving_default", encoded
         yield f"restore_{name}" if name else "restore", arrays
-    if system.has_intermediate_outputs:
-        yield "pictures", pictures_signature(system, max_pixels)
+    if model.has_intermediate_outputs:
+        yield "pictures", pictures_signature(model, max_pixels)
 
 
-def restoration_signatures(system, settings, seed, max_pixels):
+def restoration_signatures(model, settings, seed, max_pixels):
     """The two signatures that restore, of which one takes encoded images and one takes arrays.
 
     Every image is restored by itself, as `icdpm.restoration.restore.restore` does it with this seed: what it becomes does
     not depend on its batch.
 
     Args:
-      system: a trained system.
-      settings: of `system.settings`.
+      model: a trained model.
+      settings: of `model.settings`.
       seed: a whole number.
       max_pixels: how many pixels an image may have.
 
@@ -71,19 +71,19 @@ def restoration_signatures(system, settings, seed, max_pixels):
       is wrong, or ""; then the PNG is empty);
       images (float32 [batch, height, width, 3] in [0, 1]) → images, alike.
     """
-    plan = system.sampling_schedule(settings)
+    plan = model.sampling_schedule(settings)
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(settings.samples, dtype=tf.int64))
 
     def restore_encoded(content):
         image, error = decode_image(content, max_pixels)
 
         def restored():
-            return encode_like(restore_in_graph(system, to_rgb(image), plan, seeds), image)
+            return encode_like(restore_in_graph(model, to_rgb(image), plan, seeds), image)
 
         return tf.cond(tf.equal(error, ""), restored, lambda: tf.constant(b"")), error
 
     def restore_array(image):
-        return tf.cast((restore_in_graph(system, image * 2.0 - 1.0, plan, seeds) + 1.0) / 2.0, tf.float32)
+        return tf.cast((restore_in_graph(model, image * 2.0 - 1.0, plan, seeds) + 1.0) / 2.0, tf.float32)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
     def encoded(image_bytes):
@@ -101,21 +101,21 @@ def restoration_signatures(system, settings, seed, max_pixels):
     return encoded.get_concrete_function(), arrays.get_concrete_function()
 
 
-def pictures_signature(system, max_pixels):
+def pictures_signature(model, max_pixels):
     """What shows people the inside of the system.
 
     Returns:
-      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → each of `system.intermediate_outputs`
+      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → each of `model.intermediate_outputs`
       by its name, float32 [batch, height/s, width/s, 1 or 3] in [−1, 1], sizes rounded up.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
     def pictures(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
-        padded = reflect_pad_to_multiple(blurry, system.size_multiple)
+        padded = reflect_pad_to_multiple(blurry, model.size_multiple)
         _, height, width, _ = tf.unstack(tf.shape(blurry))
         return unpadded_intermediate_outputs(
-            system, system.compiled_encode_condition(padded), tf.shape(padded)[1], height, width
+            model, model.compiled_encode_condition(padded), tf.shape(padded)[1], height, width
         )
 
     return pictures.get_concrete_function()

@@ -18,8 +18,8 @@ class TrainedModel:
     """
 
     def __init__(self, workdir, checkpoint="latest"):
-        self._system = load(workdir, checkpoint)
-        presets = {name: str(preset) for name, preset in self._system.sampling_presets.items()}
+        self._model = load(workdir, checkpoint)
+        presets = {name: str(preset) for name, preset in self._model.sampling_presets.items()}
         self.presets = presets or {_ONLY: "the model gives one answer, at once"}
 
     def restore(self, pixels, preset, on_progress):
@@ -38,7 +38,7 @@ class TrainedModel:
         Raises:
           IcdpmError: the picture does not fit the memory.
         """
-        settings = self._system.settings(None if preset == _ONLY else preset)
+        settings = self._model.settings(None if preset == _ONLY else preset)
         done, total = 0.0, settings.evaluations
 
         def on_step(count):
@@ -47,7 +47,7 @@ class TrainedModel:
             on_progress(done, total)
 
         return restore(
-            self._system,
+            self._model,
             pixels,
             settings,
             spread=settings.samples > 1,

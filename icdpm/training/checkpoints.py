@@ -35,13 +35,13 @@ class Checkpoints:
 
     Args:
       workdir: the run's folder.
-      system: an `ImageRestorer` that is compiled with the config's own optimizer.
+      model: an `ImageRestorer` that is compiled with the config's own optimizer.
       keep: how many of the latest are kept; the best is kept besides.
     """
 
-    def __init__(self, workdir, system, keep):
+    def __init__(self, workdir, model, keep):
         self.workdir = workdir
-        self.system = system
+        self.model = model
         self.keep = keep
 
     def save(self, step):
@@ -54,8 +54,8 @@ class Checkpoints:
             self._clear_leftovers(folder)
             try:
                 with make_folder_atomically(folder, marker=MARKER) as temporary:
-                    np.savez(temporary / _STATE, **{name: each.numpy() for name, each in training_state(self.system).items()})
-                    save_weights(temporary / MARKER, averaged_weights(self.system))
+                    np.savez(temporary / _STATE, **{name: each.numpy() for name, each in training_state(self.model).items()})
+                    save_weights(temporary / MARKER, averaged_weights(self.model))
             except (OSError, tf.errors.OpError) as error:
                 raise IcdpmError(f"cannot write the checkpoint {folder}: {summarize_error(error)}") from error
         kept = {*checkpoint_steps(self.workdir)[-self.keep :], read_best(self.workdir)}
@@ -98,7 +98,7 @@ class Checkpoints:
             return 0
         folder = checkpoint_folder(self.workdir, steps[-1])
         try:
-            state = training_state(self.system)
+            state = training_state(self.model)
             arrays = _read_state(folder)
             if arrays.keys() != state.keys():
                 raise LookupError(f"it lacks or has {sorted(arrays.keys() ^ state.keys())[0]}")
@@ -112,12 +112,12 @@ class Checkpoints:
         return steps[-1]
 
 
-def training_state(system):
+def training_state(model):
     """Returns {name: `tf.Variable`} of all that training needs: weights, moments, averages and the number of steps.
 
     The names are those of the weights after 'weights/', 'm/', 'v/' and 'average/', and do not depend on the version of Keras.
     """
-    optimizer, weights = system.optimizer, named_variables(system)
+    optimizer, weights = model.optimizer, named_variables(model)
     state = {f"weights/{name}": variable for name, variable in weights.items()}
     kinds = {"m": optimizer.first_moments, "v": optimizer.second_moments, "average": optimizer.averages}
     for number, name in enumerate(list(weights)[: len(optimizer.averages)]):  # the trained weights come first

@@ -83,21 +83,21 @@ def forecast(config, replicas):
     config = config.copy_and_resolve_references()
     parts, config.optimizer.accumulation = config.optimizer.accumulation, 1
     with zero_weights():
-        system = build_model(config)
-    system.compile()
+        model = build_model(config)
+    model.compile()
     stages = training_stages(config)
-    trained = sum(_bytes(variable) for variable in system.trainable_tensors)
+    trained = sum(_bytes(variable) for variable in model.trainable_tensors)
     flops, working = [], []
     for stage in stages:
         share = max(stage.batch // (replicas * parts), 1)
-        count, held = footprint(functools.partial(gradients_of, system), batch_of(system, share, stage.crop))
+        count, held = footprint(functools.partial(gradients_of, model), batch_of(model, share, stage.crop))
         flops.append(count * stage.batch // share)
         # Parts of a batch add up to gradients that are kept besides.
         working.append(held + (trained if parts > 1 else 0))
     run, crop = config.run, max(stage.crop for stage in stages)
     return Forecast(
-        parameters=sum(variable.shape.num_elements() for variable in system.trainable_tensors),
-        weights=sum(_bytes(variable) for variable in named_variables(system).values()),
+        parameters=sum(variable.shape.num_elements() for variable in model.trainable_tensors),
+        weights=sum(_bytes(variable) for variable in named_variables(model).values()),
         state=3 * trained,
         working=max(working),
         step_flops=tuple(flops),
@@ -105,27 +105,27 @@ def forecast(config, replicas):
         pairs=tuple(stage.batch for stage in stages),
         pair_bytes=tuple(2 * 3 * stage.crop**2 for stage in stages),
         validations=-(-run.steps // run.validate_every),
-        validation_flops=run.validation_images * _flops_of_restoring(system, crop),
+        validation_flops=run.validation_images * _flops_of_restoring(model, crop),
     )
 
 
-def _flops_of_restoring(system, crop):
+def _flops_of_restoring(model, crop):
     """FLOPs of what validation does with one picture."""
-    batch = batch_of(system, 1, crop)
+    batch = batch_of(model, 1, crop)
     images = batch["blurry"]
-    told = tf.function(system.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
+    told = tf.function(model.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
     told = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), told)
-    losses, _ = footprint(functools.partial(validation_losses, system), batch)
-    conditions, _ = footprint(system.encode_condition, images)
-    evaluation, _ = footprint(system.denoise, images, images, tf.TensorSpec([1]), told)
-    return losses + conditions + system.sampling_schedule(system.settings()).steps * evaluation
+    losses, _ = footprint(functools.partial(validation_losses, model), batch)
+    conditions, _ = footprint(model.encode_condition, images)
+    evaluation, _ = footprint(model.denoise, images, images, tf.TensorSpec([1]), told)
+    return losses + conditions + model.sampling_schedule(model.settings()).steps * evaluation
 
 
-def batch_of(system, count, crop):
+def batch_of(model, count, crop):
     """{name: TensorSpec} of a batch of some crops, as a system is trained with."""
     images = tf.TensorSpec([count, crop, crop, 3])
     batch = {"blurry": images, "sharp": images, "index": tf.TensorSpec([count], tf.int64)}
-    return {**batch, "target": images} if system.needs_target else batch
+    return {**batch, "target": images} if model.needs_target else batch
 
 
 def _bytes(variable):

@@ -12,8 +12,8 @@ from icdpm.training.progress import loss_names
 class FiniteGuard:
     """Stops the run where a step's loss or gradient was not finite, before anything that followed is saved."""
 
-    def __init__(self, system, stages, workdir):
-        self.system = system
+    def __init__(self, model, stages, workdir):
+        self.model = model
         self.stages = stages
         self.workdir = workdir
 
@@ -25,7 +25,7 @@ class FiniteGuard:
                 raise IcdpmError(self._said(number, bad))
 
     def _said(self, step, bad):
-        weights = named_variables(self.system)
+        weights = named_variables(self.model)
         layers = [name.rsplit("/", 1)[0] for name, v in weights.items() if not np.isfinite(v.numpy()).all()]
         stage = next(each for each in self.stages if step <= each.stop)
         first, last = stage.first_of(step - 1), stage.first_of(step) - 1

@@ -14,16 +14,16 @@ class Steps:
     graph is the same, and so are the weights.
 
     Args:
-      system: an `ImageRestorer` that is compiled with the config's own optimizer.
+      model: an `ImageRestorer` that is compiled with the config's own optimizer.
       strategy: of `make_strategy`.
       dataset: the stage's distributed batches.
       compiled: whether XLA compiles the step. Of one replica that is one function. Of several it is two, with the mean over the
         replicas between: all that comes before, and all that comes after.
     """
 
-    def __init__(self, system, strategy, dataset, compiled):
+    def __init__(self, model, strategy, dataset, compiled):
         self._strategy = strategy
-        self._step = _compiled_step(system, strategy) if compiled else functools.partial(take_step, system)
+        self._step = _compiled_step(model, strategy) if compiled else functools.partial(take_step, model)
         self._batches = iter(dataset)
         self._names = ()
         self._take = tf.function(self._take_in_graph, autograph=False)
@@ -67,11 +67,11 @@ class Numbers:
         return [dict(zip(several[0].names, map(float, row))) for row in rows]
 
 
-def _compiled_step(system, strategy):
+def _compiled_step(model, strategy):
     if strategy.num_replicas_in_sync == 1:
-        return tf.function(functools.partial(take_step, system), jit_compile=True, autograph=False)
-    gradients = tf.function(functools.partial(gradients_of, system), jit_compile=True, autograph=False)
-    updated = tf.function(functools.partial(update, system), jit_compile=True, autograph=False)
+        return tf.function(functools.partial(take_step, model), jit_compile=True, autograph=False)
+    gradients = tf.function(functools.partial(gradients_of, model), jit_compile=True, autograph=False)
+    updated = tf.function(functools.partial(update, model), jit_compile=True, autograph=False)
     return lambda batch: updated(*mean_over_replicas(*gradients(batch)))
 
 

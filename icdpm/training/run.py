@@ -80,18 +80,18 @@ def train(
 
         # Model and optimiser.
         with strategy.scope():
-            system = build_model(config)
+            model = build_model(config)
             if start_from:  # before the optimizer is built, whose averages start from the weights
                 said = load_fitting_weights(
                     weights_file(start_from, choose_step(start_from)),
-                    system,
+                    model,
                     read_config(start_from).name or config_file(start_from),
                     partial=start_from_partial or bool(there),  # a checkpoint's weights replace all of these
                 )
                 if chief:
                     print(said)
-            system.compile()
-        checkpoints = Checkpoints(workdir, system, config.run.keep_checkpoints)
+            model.compile()
+        checkpoints = Checkpoints(workdir, model, config.run.keep_checkpoints)
 
         # Continue where the latest checkpoint ends.
         start, steps = checkpoints.restore_latest(), config.run.steps
@@ -140,11 +140,11 @@ def train(
             return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
 
         # Between the steps.
-        looks = [FiniteGuard(system, stages, workdir)]
+        looks = [FiniteGuard(model, stages, workdir)]
         held_out = validation_dataset(
             validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
         )
-        validation = Validation(system, strategy, list(held_out.as_numpy_iterator()))
+        validation = Validation(model, strategy, list(held_out.as_numpy_iterator()))
         best = None
         if chief:
             writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
@@ -169,7 +169,7 @@ def train(
         done, unseen, stopped_by = start, [], 0
         for stage in stages:
             dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))
-            taking = Steps(system, strategy, dataset, compiled)
+            taking = Steps(model, strategy, dataset, compiled)
             while done < stage.stop and not stopped_by:
                 end = next_stop(done, config.run, stage.stop)
                 unseen.append(taking.take(end - done))

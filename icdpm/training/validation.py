@@ -16,16 +16,16 @@ class Validation:
     whose weights and averages change places for the time.
 
     Args:
-      system: an `ImageRestorer` that is compiled with the config's own optimizer.
+      model: an `ImageRestorer` that is compiled with the config's own optimizer.
       strategy: of `make_strategy`.
       batches: list of {'blurry', 'sharp', 'index'} arrays, the same for every worker.
     """
 
-    def __init__(self, system, strategy, batches):
-        self.system = system
+    def __init__(self, model, strategy, batches):
+        self.model = model
         self.batches = batches
         self._strategy = strategy
-        self._plan = system.sampling_schedule(system.settings())
+        self._plan = model.sampling_schedule(model.settings())
         self._measure = tf.function(self._measure_on_replicas, autograph=False)
 
     def run(self):
@@ -37,7 +37,7 @@ class Validation:
           pictures: float32 [pictures, height, width, 3] in [0, 1], each blurry | the system's pictures | restored | sharp).
         """
         rows, pictures = [], []
-        with self._strategy.scope(), self.system.averages():
+        with self._strategy.scope(), self.model.averages():
             for part, made in self._measured_parts():
                 pictures.append(_strip(part, made["inside"], made["restored"]))
                 losses = {name: float(values[0]) for name, values in made["losses"].items()}
@@ -72,13 +72,13 @@ class Validation:
     def measure(self, batch):
         """{'losses': {name: [1]}, 'restored': images, 'inside': the system's pictures} of a batch, with the present weights."""
         blurry = batch["blurry"]
-        seeds = example_seeds([self.system.config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
-        losses = validation_losses(self.system, batch)
-        conditions = self.system.encode_pair_condition(batch)
+        seeds = example_seeds([self.model.config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
+        losses = validation_losses(self.model, batch)
+        conditions = self.model.encode_pair_condition(batch)
         return {
             "losses": {name: loss[None] for name, loss in losses.items()},
-            "restored": sample_in_graph(self.system, blurry, conditions, self._plan, seeds),
-            "inside": self.system.intermediate_outputs(conditions),
+            "restored": sample_in_graph(self.model, blurry, conditions, self._plan, seeds),
+            "inside": self.model.intermediate_outputs(conditions),
         }
 
 

@@ -67,7 +67,7 @@ def test_the_list_of_assumed_values_is_that_of_the_marked_fields():
     package = Path(icdpm.__file__).parent
     sources = [path.read_text() for folder in ("models", "configs") for path in (package / folder).glob("*.py")]
     marked = set().union(*map(assumed_in, sources))
-    known = {field for system in SYSTEMS for field in fields_of(default_config(system))}
+    known = {field for model in SYSTEMS for field in fields_of(default_config(model))}
     assert marked <= known
     section = (package / "configs/README.md").read_text().partition("## Assumed values")[2].partition("\n\n")[2]
     table = re.search(r"^\| field \|.*?\n\n", section, re.MULTILINE | re.DOTALL)[0]

@@ -11,8 +11,8 @@ from icdpm.restoration.restore import restore
 
 
 @pytest.fixture
-def system(micro_system):
-    return micro_system
+def model(micro_model):
+    return micro_model
 
 
 @pytest.fixture
@@ -21,23 +21,23 @@ def pairs(random_pairs):
     return random_pairs
 
 
-def test_it_restores_what_is_not_there_yet(system, pairs, tmp_path, monkeypatch):
-    settings = system.settings(samples=2)
-    making = restore_dataset(system, pairs, settings, 5, tmp_path / "ours")
+def test_it_restores_what_is_not_there_yet(model, pairs, tmp_path, monkeypatch):
+    settings = model.settings(samples=2)
+    making = restore_dataset(model, pairs, settings, 5, tmp_path / "ours")
     assert "samples 2" in making and "seed 5" in making
     restored = pair_with_source({"ours": tmp_path / "ours"}, pairs).methods["ours"]
-    expected = [restore(system, pairs.blurry[i], settings, seed=5).pixels for i in range(3)]
+    expected = [restore(model, pairs.blurry[i], settings, seed=5).pixels for i in range(3)]
     assert all(np.array_equal(restored[name].read(), each) for name, each in zip(pairs.names, expected))
 
     (tmp_path / "ours" / "scene" / "pair_1.png").unlink()
     loaded = []
     load = pairs.load
     monkeypatch.setattr(pairs, "load", lambda index: loaded.append(index) or load(index))
-    assert restore_dataset(system, pairs, settings, 5, tmp_path / "ours") == making
+    assert restore_dataset(model, pairs, settings, 5, tmp_path / "ours") == making
     assert loaded == [1] and np.array_equal(restored["scene/pair_1"].read(), expected[1])
 
 
-def test_a_picture_that_fails_does_not_stop_the_rest(system, pairs, tmp_path, monkeypatch):
+def test_a_picture_that_fails_does_not_stop_the_rest(model, pairs, tmp_path, monkeypatch):
     load = pairs.load
 
     def damaged(index):
@@ -48,22 +48,22 @@ def test_a_picture_that_fails_does_not_stop_the_rest(system, pairs, tmp_path, mo
     monkeypatch.setattr(pairs, "load", damaged)
     words = "1 of 3 pictures could not be restored:\n  scene/pair_1: pair_1.png cannot be read"
     with pytest.raises(IcdpmError, match=f"^{words}$"):
-        restore_dataset(system, pairs, system.settings(), 0, tmp_path)
+        restore_dataset(model, pairs, model.settings(), 0, tmp_path)
     assert sorted(path.name for path in (tmp_path / "scene").iterdir()) == ["pair_0.png", "pair_2.png"]
 
 
-def test_pictures_of_another_making_are_not_mixed_in(system, pairs, micro_config, tmp_path):
-    settings = system.settings()
-    restore_dataset(system, pairs, settings, 0, tmp_path)
+def test_pictures_of_another_making_are_not_mixed_in(model, pairs, micro_config, tmp_path):
+    settings = model.settings()
+    restore_dataset(model, pairs, settings, 0, tmp_path)
     trained = build_model(micro_config)
-    trained.set_weights([array + 1 for array in system.get_weights()])
+    trained.set_weights([array + 1 for array in model.get_weights()])
     for other, changed, seed, words in [
-        (system, system.settings(samples=2), 0, "restored with other samples;"),
-        (system, settings, 1, "restored with other seed;"),
+        (model, model.settings(samples=2), 0, "restored with other samples;"),
+        (model, settings, 1, "restored with other seed;"),
         (trained, settings, 0, "restored with other weights;"),
     ]:
         with pytest.raises(IcdpmError, match=words):
             restore_dataset(other, pairs, changed, seed, tmp_path)
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(IcdpmError, match="settings.json is damaged; delete"):
-        restore_dataset(system, pairs, settings, 0, tmp_path)
+        restore_dataset(model, pairs, settings, 0, tmp_path)

@@ -7,8 +7,8 @@ MODELS = ("icdpm", "naf", "dvsr", "regression", "aligned_icdpm", "hidiff_stage1"
 
 def small_config(name, precision="float32"):
     """The checked config of the smallest model of a kind; a step takes milliseconds."""
-    system = {"naf": "icdpm", "hidiff_stage1": "hidiff", "own": "sharpener:Sharpener"}.get(name, name)
-    config = default_config(system)
+    model = {"naf": "icdpm", "hidiff_stage1": "hidiff", "own": "sharpener:Sharpener"}.get(name, name)
+    config = default_config(model)
     config.name, config.precision = f"micro_{name}", precision
     for section in config.values():
         if hasattr(section, "multipliers"):
@@ -20,7 +20,7 @@ def small_config(name, precision="float32"):
         config.optimizer.noise_loss_ramp = 3
     if "sampling" in config:
         config.sampling.update(steps=2, max_noise_variance=0.9)
-    if system == "hidiff":
+    if model == "hidiff":
         config.transformer.update(channels=4, blocks=(1, 1, 1, 1), heads=(1, 1, 2, 2), refinement_blocks=1)
         config.prior.update(source="encoded" if name == "hidiff_stage1" else "diffused", side=2, width=8)
         config.encoder.update(channels=4, blocks=1)

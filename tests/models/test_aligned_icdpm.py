@@ -23,35 +23,35 @@ def both(batch):
     return {**batch, "target": tf.reverse(batch["sharp"], [1])}
 
 
-def gradients(system, batch, name):
+def gradients(model, batch, name):
     with tf.GradientTape() as tape:
         seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
-        loss = system.compute_losses(batch, seeds, training=True)[name]
-    found = tape.gradient(loss, system.trainable_variables)
-    return {v.name.split("/")[0] for v, g in zip(system.trainable_variables, found) if g is not None and np.abs(g).max() > 0}
+        loss = model.compute_losses(batch, seeds, training=True)[name]
+    found = tape.gradient(loss, model.trainable_variables)
+    return {v.name.split("/")[0] for v, g in zip(model.trainable_variables, found) if g is not None and np.abs(g).max() > 0}
 
 
 def test_each_loss_trains_its_own(config, both):
-    system = build_model(config)
-    assert gradients(system, both, "discriminator") == {"discriminator_1"}
-    assert gradients(system, both, "alignment") == {"guidance_1"}
-    assert gradients(system, both, "guidance") == {"guidance_1"}
-    assert gradients(system, both, "noise") == {"guidance_1", "unet"}
+    model = build_model(config)
+    assert gradients(model, both, "discriminator") == {"discriminator_1"}
+    assert gradients(model, both, "alignment") == {"guidance_1"}
+    assert gradients(model, both, "guidance") == {"guidance_1"}
+    assert gradients(model, both, "noise") == {"guidance_1", "unet"}
 
 
 def test_the_two_losses_pull_apart(config, both):
     """A step down the discriminators' loss makes the features easier to tell apart, one down the other harder."""
-    system = build_model(config)
+    model = build_model(config)
     seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], both["index"])
 
     def losses():
-        return {name: float(loss) for name, loss in system.compute_losses(both, seeds, training=True).items()}
+        return {name: float(loss) for name, loss in model.compute_losses(both, seeds, training=True).items()}
 
     @tf.function(autograph=False)
     def step(name, rate):
         with tf.GradientTape() as tape:
-            loss = system.compute_losses(both, seeds, training=True)[name]
-        for variable, gradient in zip(system.trainable_variables, tape.gradient(loss, system.trainable_variables)):
+            loss = model.compute_losses(both, seeds, training=True)[name]
+        for variable, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables)):
             if gradient is not None:
                 variable.assign_sub(rate * gradient)
 
@@ -76,8 +76,8 @@ def test_it_begins_with_a_trained_icdpm(config, micro_config, tmp_path):
     trained = build_model(micro_config)
     save_weights(tmp_path / "weights.npz", named_variables(trained))
     config.seed = 7
-    system = build_model(config)
-    said = load_fitting_weights(tmp_path / "weights.npz", system, "micro")
+    model = build_model(config)
+    said = load_fitting_weights(tmp_path / "weights.npz", model, "micro")
     assert "; new: discriminator_1/convolution_0/kernel" in said and "left there" not in said
     for name, variable in named_variables(trained).items():
-        np.testing.assert_array_equal(named_variables(system)[name], variable)
+        np.testing.assert_array_equal(named_variables(model)[name], variable)

@@ -30,26 +30,26 @@ def config():
 
 
 def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
-    system = build_model(config)
+    model = build_model(config)
     with tf.GradientTape() as tape:
-        losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+        losses = model.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
     assert list(losses) == ["noise"]
-    for variable, gradient in zip(system.trainable_variables, tape.gradient(losses["noise"], system.trainable_variables)):
+    for variable, gradient in zip(model.trainable_variables, tape.gradient(losses["noise"], model.trainable_variables)):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.name
-    names = {variable.name.split("/")[0] for variable in system.trainable_variables}
+    names = {variable.name.split("/")[0] for variable in model.trainable_variables}
     assert names == {"predictor", "unet"}
 
 
 def test_the_network_sees_the_noisy_residual(config, batch, monkeypatch):
     """What Whang et al. write: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ), against ε."""
-    system = build_model(config)
+    model = build_model(config)
     noise = tf.constant(np.random.default_rng(0).normal(size=batch["sharp"].shape), tf.float32)
     gamma = tf.constant([0.9, 0.5, 0.1, 0.01])
     level = gamma[:, None, None, None]
-    conditions = system.encode_condition(batch["blurry"])
+    conditions = model.encode_condition(batch["blurry"])
     seen = []
-    monkeypatch.setattr(system, "unet", lambda x, *rest, **named: seen.append(x) or x[..., :3])
-    system.network_output(diffuse(batch["sharp"], noise, level), batch["blurry"], gamma, conditions)
+    monkeypatch.setattr(model, "unet", lambda x, *rest, **named: seen.append(x) or x[..., :3])
+    model.network_output(diffuse(batch["sharp"], noise, level), batch["blurry"], gamma, conditions)
     residual = batch["sharp"] - conditions["prediction"]
     np.testing.assert_allclose(seen[0][..., :3], tf.sqrt(level) * residual + tf.sqrt(1 - level) * noise, atol=1e-5)
     np.testing.assert_array_equal(seen[0][..., 3:], batch["blurry"])
@@ -83,9 +83,9 @@ def test_diffusing_the_residual_is_diffusing_the_image(config):
 
 
 def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
-    system = build_model(config)
-    calls, compiled = [], system.compiled_encode_condition
-    monkeypatch.setattr(system, "compiled_encode_condition", lambda blurry: calls.append(1) or compiled(blurry))
+    model = build_model(config)
+    calls, compiled = [], model.compiled_encode_condition
+    monkeypatch.setattr(model, "compiled_encode_condition", lambda blurry: calls.append(1) or compiled(blurry))
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
     restored = restore(system, image, system.settings(samples=3), keep_intermediate_outputs=True, keep_samples=True)
     assert calls == [1] and restored.intermediate_outputs["prediction"].shape == image.shape
@@ -93,11 +93,11 @@ def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
 
 
 def test_tiles_with_all_of_the_reach_give_the_whole(config):
-    system = build_model(config)
+    model = build_model(config)
     image = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
-    whole = restore(system, image, system.settings()).pixels
+    whole = restore(model, image, model.settings()).pixels
     exact = restore(
-        system, image, system.settings(), tile=2 * system.receptive_field_radius + 8, margin=system.receptive_field_radius
+        model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, margin=model.receptive_field_radius
     ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
 
@@ -105,12 +105,12 @@ def test_tiles_with_all_of_the_reach_give_the_whole(config):
 def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
     """About 26 M parameters in the predictor (C = 64), about 7 M in the denoiser (C = 32): Table 11's UNets."""
     with zero_weights():
-        system = build_model(load_config("dvsr"))
-    sizes = {network.name: sum(int(np.prod(v.shape)) for v in network.variables) for network in (system.unet, system.predictor)}
+        model = build_model(load_config("dvsr"))
+    sizes = {network.name: sum(int(np.prod(v.shape)) for v in network.variables) for network in (model.unet, model.predictor)}
     assert sizes == {"unet": 6_926_403, "predictor": 26_065_027}
 
     def step(x_gamma, blurry, gamma, prediction):
-        return system.denoise(x_gamma, blurry, gamma, {"prediction": prediction})
+        return model.denoise(x_gamma, blurry, gamma, {"prediction": prediction})
 
     image = tf.TensorSpec([1, 720, 1280, 3])
     flops = convolution_flops(step, image, image, tf.TensorSpec([1]), image)

@@ -45,11 +45,11 @@ def micro(source="diffused", **prior):
     return check_config(config)
 
 
-def losses_and_gradients(system, batch):
+def losses_and_gradients(model, batch):
     with tf.GradientTape() as tape:
-        losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+        losses = model.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
         total = tf.add_n(list(losses.values()))
-    return losses, tape.gradient(total, system.trainable_variables)
+    return losses, tape.gradient(total, model.trainable_variables)
 
 
 @pytest.fixture(scope="module")
@@ -67,32 +67,32 @@ def second():
     ],
 )
 def test_what_each_stage_trains(source, options, names, trained, batch):
-    system = build_model(micro(source, **options))
-    losses, gradients = losses_and_gradients(system, batch)
+    model = build_model(micro(source, **options))
+    losses, gradients = losses_and_gradients(model, batch)
     assert set(losses) == names and all(float(loss) > 0 for loss in losses.values())
-    assert {variable.name.partition("/")[0] for variable in system.trainable_variables} == trained
-    for variable, gradient in zip(system.trainable_variables, gradients):
+    assert {variable.name.partition("/")[0] for variable in model.trainable_variables} == trained
+    for variable, gradient in zip(model.trainable_variables, gradients):
         assert gradient is not None and np.isfinite(gradient).all(), variable.name
-    networks = {name.partition("/")[0] for name in named_variables(system)}
+    networks = {name.partition("/")[0] for name in named_variables(model)}
     assert networks - trained <= {"latent_encoder", "transformer"} and ("latent_encoder" in networks) == (source != "none")
 
 
 def test_images_are_in_the_unit_range_of_the_paper(batch):
-    system = build_model(micro("none"))
-    losses, _ = losses_and_gradients(system, batch)
-    estimate = system.estimate(batch["blurry"], None).numpy()
+    model = build_model(micro("none"))
+    losses, _ = losses_and_gradients(model, batch)
+    estimate = model.estimate(batch["blurry"], None).numpy()
     expected = np.abs(estimate - (batch["sharp"].numpy() + 1) / 2).mean()
     assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
-    np.testing.assert_allclose(system.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6)
+    np.testing.assert_allclose(model.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6)
 
 
 def test_for_short_training_it_starts_as_the_blurry_picture(batch):
     config = micro("none")
     config.transformer.update(patch=2, zero_last=True)
-    system = build_model(check_config(config))
-    assert system.size_multiple == 16
-    losses, gradients = losses_and_gradients(system, batch)
-    np.testing.assert_array_equal(system.estimate(batch["blurry"], None), batch["blurry"] / 2 + 0.5)
+    model = build_model(check_config(config))
+    assert model.size_multiple == 16
+    losses, gradients = losses_and_gradients(model, batch)
+    np.testing.assert_array_equal(model.estimate(batch["blurry"], None), batch["blurry"] / 2 + 0.5)
     expected = np.mean(np.abs(batch["blurry"] - batch["sharp"])) / 2
     assert float(losses["deblurring"]) == pytest.approx(expected, rel=1e-5)
     assert any(np.abs(gradient).max() > 0 for gradient in gradients)
@@ -115,10 +115,10 @@ def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
 
 
 def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
-    system = build_model(micro("encoded"))
-    expected = system.encoded_prior(batch["blurry"], batch["sharp"])
-    np.testing.assert_array_equal(system.encode_pair_condition(batch)["prior"], expected)
-    assert np.abs(expected - system.encode_condition(batch["blurry"])["prior"]).max() > 1e-4
+    model = build_model(micro("encoded"))
+    expected = model.encoded_prior(batch["blurry"], batch["sharp"])
+    np.testing.assert_array_equal(model.encode_pair_condition(batch)["prior"], expected)
+    assert np.abs(expected - model.encode_condition(batch["blurry"])["prior"]).max() > 1e-4
 
 
 def test_samples_and_samplers_are_refused(second):
@@ -129,12 +129,12 @@ def test_samples_and_samplers_are_refused(second):
 
 def test_strips_give_what_all_at_once_gives(monkeypatch):
     monkeypatch.setattr(in_strips, "FEATURES", 4 * 24 * 5)
-    system = build_model(micro())
+    model = build_model(micro())
     picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
-    conditions = system.compiled_encode_condition(picture)
-    in_strips_of_few_rows = system.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
+    conditions = model.compiled_encode_condition(picture)
+    in_strips_of_few_rows = model.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
     # Eager, sizes are known.
-    np.testing.assert_allclose(in_strips_of_few_rows, system.denoise(None, picture, None, conditions), atol=1e-5)
+    np.testing.assert_allclose(in_strips_of_few_rows, model.denoise(None, picture, None, conditions), atol=1e-5)
 
 
 def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatch):
@@ -176,9 +176,9 @@ def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
     monkeypatch.setattr(trained, "load", lambda workdir, checkpoint: second)
     served = trained.TrainedModel("a workdir").restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
-    system = Shown(micro())
-    system.build()
-    inside = restore(system, image, system.settings(), keep_intermediate_outputs=True).intermediate_outputs
+    model = Shown(micro())
+    model.build()
+    inside = restore(model, image, model.settings(), keep_intermediate_outputs=True).intermediate_outputs
     np.testing.assert_array_equal(inside["half"], image[::2, ::2])
 
 
@@ -200,13 +200,13 @@ from icdpm.restoration.restore import restore
 from icdpm.models.config import config_from_json
 from icdpm.models.registry import build_model
 from icdpm.diffusion.tiling import make_tiling
-system = build_model(config_from_json(sys.argv[1]))
+model = build_model(config_from_json(sys.argv[1]))
 height, width = 384, 768
 image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-restore(system, image, system.settings())
-plan = system.sampling_schedule(system.settings())
-expected = memory.held_memory(system, image, plan, 1, False, False, 1)
-expected += memory.tile_memory(system, make_tiling(height, width, width, 0))
+restore(model, image, model.settings())
+plan = model.sampling_schedule(model.settings())
+expected = memory.held_memory(model, image, plan, 1, False, False, 1)
+expected += memory.tile_memory(model, make_tiling(height, width, width, 0))
 print(peak_memory(), expected)
 """
 

@@ -60,9 +60,9 @@ NUMBERS = {
 
 def seeded(name, changes):
     """A recipe's system with weights that follow from their names, larger than first ones: all parts count."""
-    system = build_model(load_config(name, ["precision=float32", *changes]))
+    model = build_model(load_config(name, ["precision=float32", *changes]))
     values = {}
-    for key, variable in named_variables(system).items():
+    for key, variable in named_variables(model).items():
         drawn = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(variable.shape)
         if variable.shape.rank == 4 and "depthwise" in key:
             values[key] = drawn / 3
@@ -70,8 +70,8 @@ def seeded(name, changes):
             values[key] = 0.8 * drawn / np.prod(variable.shape[:-1]) ** 0.5
         else:
             values[key] = variable.numpy() + 0.1 * drawn * np.abs(variable.numpy() + 0.001)
-    set_weights(system, values)
-    return system
+    set_weights(model, values)
+    return model
 
 
 # What there is in every block of the published transformer; of the bottleneck also what modulates.
@@ -117,11 +117,11 @@ def published_names(config):
     return {"transformer": transformer, "latent_encoder": encoder, "condition_encoder": encoder, "denoiser": denoiser}
 
 
-def published(system):
+def published(model):
     """{network: {published name: array}} of a system's shapes, each array filled with a number of its own."""
-    expected = {name: tuple(variable.shape) for name, variable in named_variables(system).items()}
+    expected = {name: tuple(variable.shape) for name, variable in named_variables(model).items()}
     files, number = {}, 0
-    for network, names in published_names(system.config).items():
+    for network, names in published_names(model.config).items():
         files[network] = {}
         for key in names:
             ours = hidiff_published._name(network, key, expected)
@@ -154,9 +154,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_published_number_has_one_place(name, folder, tmp_path):
     config = load_config(name, TINY)
-    system = build_model(config)
-    files = published(system)
-    assert sum(map(len, files.values())) == len(named_variables(system))
+    model = build_model(config)
+    files = published(model)
+    assert sum(map(len, files.values())) == len(named_variables(model))
     said = prepare_published(config, folder(files), tmp_path / "workdir")
     assert said.startswith("ready: transformer, latent_encoder, condition_encoder, denoiser, ") and "not used" not in said
     there = load(tmp_path / "workdir")
@@ -217,12 +217,12 @@ def example(height, width):
     return blurry, sharp, rng.standard_normal((1, 16, 256)).astype(np.float32)
 
 
-def parts(system, blurry, sharp, start):
+def parts(model, blurry, sharp, start):
     """{part: array} of all that is compared."""
     values = [tf.constant(2 * images - 1) for images in (blurry, sharp)]
-    prior = system.encoded_prior(*values)
-    made = {"latent_encoder": prior, "prior": system.diffused_prior(values[0], tf.constant(start))}
-    made.update(system.transformer.features(tf.constant(blurry), prior))
+    prior = model.encoded_prior(*values)
+    made = {"latent_encoder": prior, "prior": model.diffused_prior(values[0], tf.constant(start))}
+    made.update(model.transformer.features(tf.constant(blurry), prior))
     return {name: value.numpy() for name, value in made.items()}
 
 
@@ -241,14 +241,14 @@ def test_all_parts_equal_the_official_ones(name, changes):
     pytest.importorskip("einops", reason="needs einops, as the official code does")
     from icdpm_experiments.measurements.hidiff_reference import Reference
 
-    system = seeded(name, changes)
-    reference = Reference(REFERENCE, system)
+    model = seeded(name, changes)
+    reference = Reference(REFERENCE, model)
     for size in ((8, 8), (24, 40), (72, 104), (136, 88)):
         blurry, sharp, start = example(*size)
         prior = reference.encoded_prior(blurry, sharp)
         official = {"latent_encoder": prior, "prior": reference.diffused_prior(blurry, start)}
         official.update(reference.features(blurry, prior))
-        ours = parts(system, blurry, sharp, start)
+        ours = parts(model, blurry, sharp, start)
         assert ours.keys() == official.keys()
         errors = {part: np.abs(ours[part] - official[part]).max() for part in ours}
         print(name, size, {part: f"{error:.1e}" for part, error in errors.items()})

@@ -24,19 +24,19 @@ def changed(config, **fields):
     return check_config(config)
 
 
-def compiled_system(config, jit_compile=False):
-    system = build_model(config)
-    system.compile()
-    return system, tf.function(functools.partial(take_step, system), jit_compile=jit_compile, autograph=False)
+def compiled_model(config, jit_compile=False):
+    model = build_model(config)
+    model.compile()
+    return model, tf.function(functools.partial(take_step, model), jit_compile=jit_compile, autograph=False)
 
 
 def train(config, batch, steps=4, jit_compile=False):
     """Losses and final weights of a few steps, each on examples of its own."""
-    system, step = compiled_system(config, jit_compile)
+    model, step = compiled_model(config, jit_compile)
     logs = []
     for number in range(steps):
         logs.append(step({**batch, "index": batch["index"] + 4 * number}))
-    return [{k: float(v) for k, v in log.items()} for log in logs], [v.numpy() for v in system.trainable_variables]
+    return [{k: float(v) for k, v in log.items()} for log in logs], [v.numpy() for v in model.trainable_variables]
 
 
 def losses(logs):
@@ -76,13 +76,13 @@ def trained_plainly():
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_all_its_weights(name, micro_config, batch):
-    system, _ = compiled_system(changed(micro_config, **VARIANTS[name]))
+    model, _ = compiled_model(changed(micro_config, **VARIANTS[name]))
     seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
     with tf.GradientTape() as tape:
-        losses = system.compute_losses(batch, seeds, training=True)
+        losses = model.compute_losses(batch, seeds, training=True)
         loss = tf.add_n(list(losses.values()))
     assert np.isfinite(loss) and (float(losses["guidance"]) > 0) == (name != "unguided")
-    for variable, gradient in zip(system.trainable_variables, tape.gradient(loss, system.trainable_variables)):
+    for variable, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables)):
         assert gradient is not None and np.abs(gradient).max() > 0, variable.name
 
 
@@ -96,11 +96,11 @@ def test_input_channels_of_the_variants(micro_config):
 
 
 def test_guidance_gets_gradients_from_the_noise_loss(micro_config, batch):
-    system, _ = compiled_system(micro_config)
+    model, _ = compiled_model(micro_config)
     with tf.GradientTape() as tape:
         seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
-        noise_loss = system.compute_losses(batch, seeds, training=True)["noise"]
-    network = system.guidance_networks["1"]
+        noise_loss = model.compute_losses(batch, seeds, training=True)["noise"]
+    network = model.guidance_networks["1"]
     gradients = tape.gradient(noise_loss, [network.stem.kernel, network.regression.kernel])
     assert np.abs(gradients[0]).max() > 0 and gradients[1] is None
 
@@ -114,9 +114,9 @@ def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, bat
     wanted = np.sqrt(strengths / np.mean(np.square(difference), axis=(1, 2, 3))) * micro_config.diffusion.residual_std
     blurry = batch["sharp"] + difference * wanted.reshape(4, 1, 1, 1).astype(np.float32)
 
-    def loss_of(system, rows):
+    def loss_of(model, rows):
         some = {"blurry": blurry[rows], "sharp": batch["sharp"][rows]}
-        return float(system.compute_losses(some, seeds[rows], training=False)["noise"])
+        return float(model.compute_losses(some, seeds[rows], training=False)["noise"])
 
     each = [loss_of(even, slice(i, i + 1)) for i in range(4)]
     ratios = [loss / loss_of(plain, slice(i, i + 1)) for i, loss in enumerate(each)]
@@ -125,10 +125,10 @@ def test_an_exponent_evens_out_what_mild_and_strong_blur_weigh(micro_config, bat
 
 
 def test_training_noise_of_the_guidance_is_off_at_inference(micro_config, batch):
-    system = build_model(changed(micro_config, guidance__noise_std=0.5))
+    model = build_model(changed(micro_config, guidance__noise_std=0.5))
     seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
-    noisy, other = (system.encode_condition(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
-    plain, again = (system.encode_condition(batch["blurry"])["1"][1].numpy() for _ in range(2))
+    noisy, other = (model.encode_condition(batch["blurry"], s)["1"][1].numpy() for s in (seeds, seeds + 1))
+    plain, again = (model.encode_condition(batch["blurry"])["1"][1].numpy() for _ in range(2))
     np.testing.assert_array_equal(plain, again)
     assert np.abs(noisy - plain).max() > 0.01 and np.abs(noisy - other).max() > 0.01
 
@@ -137,13 +137,13 @@ def test_noise_at_inference_follows_the_seed_of_the_config(micro_config, batch):
     noisy = build_model(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True))
     without = build_model(changed(micro_config, guidance__noise_std=0.5))
     other = build_model(changed(micro_config, guidance__noise_std=0.5, guidance__noise_at_inference=True, seed=1))
-    for system in (without, other):
-        system.set_weights(noisy.get_weights())
+    for model in (without, other):
+        model.set_weights(noisy.get_weights())
     together = noisy.compiled_encode_condition(batch["blurry"])["1"][1].numpy()
     np.testing.assert_array_equal(noisy.compiled_encode_condition(batch["blurry"])["1"][1], together)
     np.testing.assert_allclose(noisy.compiled_encode_condition(batch["blurry"][2:3])["1"][1], together[2:3], atol=1e-5)
-    for system in (without, other):
-        assert np.abs(system.compiled_encode_condition(batch["blurry"])["1"][1] - together).max() > 0.01
+    for model in (without, other):
+        assert np.abs(model.compiled_encode_condition(batch["blurry"])["1"][1] - together).max() > 0.01
     noise = noisy._inference_noise(1, tf.constant([64, 80, 1]), 0, 64).numpy()
     assert noise.shape == (1, 64, 80, 1) and abs(noise.mean()) < 0.03 and noise.std() == pytest.approx(0.5, rel=0.03)
     np.testing.assert_array_equal(noisy._inference_noise(1, tf.constant([64, 80, 1]), 17, 40), noise[:, 17:40])
@@ -153,19 +153,19 @@ def test_noise_at_inference_follows_the_seed_of_the_config(micro_config, batch):
 
 
 def test_both_routes_reach_the_output(micro_config, batch):
-    system = build_model(changed(micro_config, guidance__route="both"))
-    ((features, regression),) = system.encode_condition(batch["blurry"]).values()
+    model = build_model(changed(micro_config, guidance__route="both"))
+    ((features, regression),) = model.encode_condition(batch["blurry"]).values()
 
     def denoised(*guidance):
-        return system.denoise(batch["blurry"], batch["blurry"], tf.fill([4], 0.5), {"1": guidance}).numpy()
+        return model.denoise(batch["blurry"], batch["blurry"], tf.fill([4], 0.5), {"1": guidance}).numpy()
 
     plain = denoised(features, regression)
     assert np.abs(denoised(features + 1.0, regression) - plain).max() > 1e-4
     assert np.abs(denoised(features, regression + 1.0) - plain).max() > 1e-4
 
 
-def test_structure_is_the_area_average_of_gray(micro_system, batch):
-    structure = micro_system.structure(batch["sharp"])["1"].numpy()
+def test_structure_is_the_area_average_of_gray(micro_model, batch):
+    structure = micro_model.structure(batch["sharp"])["1"].numpy()
     gray = batch["sharp"].numpy() @ np.array([0.2989, 0.587, 0.114], np.float32)
     np.testing.assert_allclose(structure[..., 0], gray.reshape(4, 8, 2, 8, 2).mean(axis=(2, 4)), atol=1e-5)
 
@@ -189,10 +189,10 @@ def test_accumulation_takes_the_same_step(micro_config, batch, trained_plainly):
 def test_gradient_clip_bounds_the_step(micro_config, batch, trained_plainly):
     free, _ = trained_plainly(micro_config, batch)
     config = changed(micro_config, optimizer__gradient_clip=free[0]["gradient_norm"] / 10)
-    system, step = compiled_system(config)
+    model, step = compiled_model(config)
     assert float(step(batch)["gradient_norm"]) == pytest.approx(free[0]["gradient_norm"], rel=1e-5)
     # Adam's first moment after one step is (1 − β₁) of the gradient that was applied.
-    moments = system.optimizer.first_moments
+    moments = model.optimizer.first_moments
     applied = float(tf.linalg.global_norm(moments)) / (1 - config.optimizer.beta_1)
     assert applied == pytest.approx(config.optimizer.gradient_clip, rel=1e-4)
 
@@ -208,37 +208,37 @@ def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, varia
 
 
 def test_average_follows_the_weights(micro_config, batch):
-    system, step = compiled_system(micro_config)
-    expected = [v.numpy().astype(np.float64) for v in system.trainable_variables]
+    model, step = compiled_model(micro_config)
+    expected = [v.numpy().astype(np.float64) for v in model.trainable_variables]
     for number in range(4):
         step({**batch, "index": batch["index"] + 4 * number})
         decay = min(micro_config.optimizer.ema_decay, (1 + number) / (10 + number))
-        expected = [decay * e + (1 - decay) * v.numpy() for e, v in zip(expected, system.trainable_variables)]
-    for ours, exact in zip(averaged_weights(system).values(), expected):
+        expected = [decay * e + (1 - decay) * v.numpy() for e, v in zip(expected, model.trainable_variables)]
+    for ours, exact in zip(averaged_weights(model).values(), expected):
         np.testing.assert_allclose(ours, exact, atol=1e-6)
 
 
-def test_a_sample_follows_its_own_seed(micro_system, batch):
-    system = micro_system
+def test_a_sample_follows_its_own_seed(micro_model, batch):
+    model = micro_model
     plan = make_sampling_schedule("ancestral", 3, 0.9)
     seeds = example_seeds([5, RandomDomain.RESTORATION], batch["index"])
 
     def sampled(rows):
         blurry = batch["blurry"][rows]
-        return sample(system, blurry, system.compiled_encode_condition(blurry), plan, seeds[rows]).numpy()
+        return sample(model, blurry, model.compiled_encode_condition(blurry), plan, seeds[rows]).numpy()
 
     together = sampled(slice(0, 4))
     np.testing.assert_allclose(together[2:3], sampled(slice(2, 3)), atol=1e-5)
     assert together.min() >= -1 and together.max() <= 1
 
 
-def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_system, batch):
-    system = micro_system
+def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_model, batch):
+    model = micro_model
     steps = []
-    guidance = system.compiled_encode_condition(batch["blurry"])
+    guidance = model.compiled_encode_condition(batch["blurry"])
     seeds = example_seeds([0, RandomDomain.RESTORATION], batch["index"])
     sample(
-        system,
+        model,
         batch["blurry"],
         guidance,
         make_sampling_schedule("ancestral", 7, 0.9),

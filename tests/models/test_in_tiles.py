@@ -33,16 +33,16 @@ def picture():
     return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
-def whole(system, picture, plan):
+def whole(model, picture, plan):
     """`ImageRestorer.draw`, which knows no tiles."""
     blurry = tf.repeat(to_values(picture)[None], 2, axis=0)
-    return sample(system, blurry, system.compiled_encode_condition(blurry), plan, SEEDS).numpy()
+    return sample(model, blurry, model.compiled_encode_condition(blurry), plan, SEEDS).numpy()
 
 
-def tiled(system, picture, plan, tile, margin):
-    tiling = make_tiling(HEIGHT, WIDTH, tile, margin, system.size_multiple)
-    conditions = system.encode_condition_in_tiles(LazyImage(picture), tiling)
-    samples = sample_in_tiles(system, LazyImage(picture), conditions, plan, SEEDS, tiling)
+def tiled(model, picture, plan, tile, margin):
+    tiling = make_tiling(HEIGHT, WIDTH, tile, margin, model.size_multiple)
+    conditions = model.encode_condition_in_tiles(LazyImage(picture), tiling)
+    samples = sample_in_tiles(model, LazyImage(picture), conditions, plan, SEEDS, tiling)
     return tiling, samples.window(slice(0, HEIGHT), slice(0, WIDTH)).numpy()
 
 
@@ -58,30 +58,30 @@ def tiled(system, picture, plan, tile, margin):
 def test_exact_margins_give_the_whole(block, blocks, guidance, config, picture):
     config.unet.block, config.unet.blocks = block, blocks
     config.guidance.update(guidance)
-    system = build_model(check_config(config))
-    reach = system.receptive_field_radius
+    model = build_model(check_config(config))
+    reach = model.receptive_field_radius
     for name, plan in PLANS.items():
-        expected = whole(system, picture, plan)
+        expected = whole(model, picture, plan)
         assert expected.std() > 0.2 and np.abs(expected[0] - expected[1]).max() > 0.1, name
         for tile, count in ((2 * reach + 14, 10), (HEIGHT, 2), (WIDTH, 1)):
-            tiling, samples = tiled(system, picture, plan, tile, reach)
+            tiling, samples = tiled(model, picture, plan, tile, reach)
             assert tiling.count >= count
             # Samplers of second order make much of what is rounded otherwise: 1.3e-4 with TensorFlow 2.21, whatever the margin.
             np.testing.assert_allclose(samples, expected, atol=3e-4, err_msg=name)
 
 
 def test_strips_do_not_matter(config, picture, monkeypatch):
-    system, plan = build_model(config), PLANS["second order with noise"]
-    _, expected = tiled(system, picture, plan, 72, 8)
+    model, plan = build_model(config), PLANS["second order with noise"]
+    _, expected = tiled(model, picture, plan, 72, 8)
     monkeypatch.setattr("icdpm.diffusion.tiling.STRIP_PIXELS", 7 * WIDTH)
-    _, samples = tiled(system, picture, plan, 72, 8)
+    _, samples = tiled(model, picture, plan, 72, 8)
     np.testing.assert_array_equal(samples, expected)
 
 
 def test_the_error_falls_with_the_margin(config, picture):
-    system, plan = build_model(config), PLANS["ancestral"]
-    expected = whole(system, picture, plan)
-    errors = [np.abs(tiled(system, picture, plan, 48 + 2 * margin, margin)[1] - expected).mean() for margin in (0, 4, 8)]
+    model, plan = build_model(config), PLANS["ancestral"]
+    expected = whole(model, picture, plan)
+    errors = [np.abs(tiled(model, picture, plan, 48 + 2 * margin, margin)[1] - expected).mean() for margin in (0, 4, 8)]
     assert errors[0] > 1e-3 and errors[0] > 3 * errors[1] > 9 * errors[2] > 0
 
 
@@ -100,12 +100,12 @@ def test_the_error_falls_with_the_margin(config, picture):
 def test_every_guidance_can_be_tiled(config, fields):
     config.guidance.update(fields)
     config.unet.multipliers = (1, 1, 1, 1)
-    system = build_model(check_config(config))
+    model = build_model(check_config(config))
     picture = np.random.default_rng(0).integers(0, 256, (720, 200, 3), dtype=np.uint8)
     tiles = []
-    tiling = make_tiling(720, 200, 4 * system.size_multiple, system.size_multiple, system.size_multiple)
-    guidance = system.encode_condition_in_tiles(LazyImage(picture), tiling, on_tile=lambda: tiles.append(1))
-    expected = system.compiled_encode_condition(to_values(picture)[None])
+    tiling = make_tiling(720, 200, 4 * model.size_multiple, model.size_multiple, model.size_multiple)
+    guidance = model.encode_condition_in_tiles(LazyImage(picture), tiling, on_tile=lambda: tiles.append(1))
+    expected = model.compiled_encode_condition(to_values(picture)[None])
     assert guidance.keys() == expected.keys() == set(map(str, config.guidance.scales))
     assert len(tiles) > len(guidance) or not guidance
     for k, parts in guidance.items():

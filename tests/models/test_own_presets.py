@@ -34,11 +34,11 @@ def test_a_workdir_without_its_own_has_those_of_its_kind(workdir):
 def test_a_models_own_go_first_and_change_nothing_else(workdir):
     plain = load(workdir)
     write_presets(presets_file(workdir), {"balanced": KNEE}, {"pairs": 3})
-    system = load(workdir)
-    assert system.settings("balanced") == plain.settings(**KNEE) != plain.settings("balanced")
-    assert system.settings("balanced", samples=5).samples == 5
-    assert system.sampling_presets["balanced"].purpose == SAMPLING_PRESETS["balanced"].purpose
-    assert system.settings("fast") == plain.settings("fast") and system.settings() == plain.settings()
+    model = load(workdir)
+    assert model.settings("balanced") == plain.settings(**KNEE) != plain.settings("balanced")
+    assert model.settings("balanced", samples=5).samples == 5
+    assert model.sampling_presets["balanced"].purpose == SAMPLING_PRESETS["balanced"].purpose
+    assert model.settings("fast") == plain.settings("fast") and model.settings() == plain.settings()
     assert json.loads(presets_file(workdir).read_text())["measured"] == {"pairs": 3}
     # One of a name of its own says what it is for.
     prints = {"purpose": "large prints", "changes": {"samples": 64}}
@@ -79,8 +79,8 @@ def test_a_file_that_is_not_there_holds_none(tmp_path):
 
 def test_what_is_to_be_loaded_begins_with_zeros(micro_config, workdir):
     with zero_weights():
-        system = build_model(micro_config)
-    assert len(system.variables) > 20 and not any(np.any(array) for array in system.get_weights())
+        model = build_model(micro_config)
+    assert len(model.variables) > 20 and not any(np.any(array) for array in model.get_weights())
     assert any(np.any(array) for array in build_model(micro_config).get_weights())
     for loaded, random in zip(load(workdir).get_weights(), build_model(micro_config).get_weights()):
         np.testing.assert_array_equal(loaded, random)

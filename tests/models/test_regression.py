@@ -26,9 +26,9 @@ def config():
 @pytest.mark.parametrize("loss, distance", [("l1", np.abs), ("l2", np.square)])
 def test_the_loss_is_the_distance_of_the_estimate(config, batch, loss, distance):
     config.regression.loss = loss
-    system = build_model(config)
-    losses = system.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
-    expected = distance(system.estimate(batch["blurry"]).numpy() - batch["sharp"].numpy()).mean()
+    model = build_model(config)
+    losses = model.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
+    expected = distance(model.estimate(batch["blurry"]).numpy() - batch["sharp"].numpy()).mean()
     assert list(losses) == ["regression"] and float(losses["regression"]) == pytest.approx(expected, rel=1e-5)
 
 
@@ -40,25 +40,25 @@ def test_it_starts_as_the_blurry_image_where_it_is_residual(config, batch):
 
 
 def test_one_pass_whatever_x_and_gamma_are(config, batch):
-    system = build_model(config)
-    assert system.settings().evaluations == 1 and not system.default_presets(config)
+    model = build_model(config)
+    assert model.settings().evaluations == 1 and not model.default_presets(config)
     pairs = ((0.0, 0.1), (9.0, 1.0))
-    one, other = (system.denoise(tf.fill([4, 16, 16, 3], x), batch["blurry"], tf.fill([4], g), {}) for x, g in pairs)
+    one, other = (model.denoise(tf.fill([4, 16, 16, 3], x), batch["blurry"], tf.fill([4], g), {}) for x, g in pairs)
     np.testing.assert_array_equal(one, other)
-    assert not any("embedding" in variable.name for variable in system.variables)
+    assert not any("embedding" in variable.name for variable in model.variables)
 
 
 def test_it_is_restored_in_tiles(config):
-    system = build_model(config)
+    model = build_model(config)
     image = np.random.default_rng(0).integers(0, 256, (90, 110, 3), dtype=np.uint8)
     steps = []
-    whole = restore(system, image, system.settings(), on_step=steps.append).pixels
+    whole = restore(model, image, model.settings(), on_step=steps.append).pixels
     assert steps == [1] and np.abs(whole.astype(int) - image).mean() > 1
     exact = restore(
-        system, image, system.settings(), tile=2 * system.receptive_field_radius + 8, margin=system.receptive_field_radius
+        model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, margin=model.receptive_field_radius
     ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
-    close = restore(system, image, system.settings(), tile=2 * system.tile_overlap + 16).pixels
+    close = restore(model, image, model.settings(), tile=2 * model.tile_overlap + 16).pixels
     assert 0 < np.abs(whole.astype(float) - close).mean() < 0.5
 
 

@@ -14,33 +14,33 @@ from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings, with_prese
 
 
 @pytest.fixture
-def system(micro_config):
+def model(micro_config):
     """One without weights: nothing here asks for any."""
     return ICDPM(micro_config)
 
 
-def test_the_config_decides_what_is_not_changed(system):
-    assert system.settings() == SamplingSettings("ancestral", 3, 0.9)
-    changed = system.settings(sampler="ddim", eta=0.3, steps=7, samples=None)
+def test_the_config_decides_what_is_not_changed(model):
+    assert model.settings() == SamplingSettings("ancestral", 3, 0.9)
+    changed = model.settings(sampler="ddim", eta=0.3, steps=7, samples=None)
     assert changed == SamplingSettings("ddim", 7, 0.9, eta=0.3)
-    for part, expected in zip(system.sampling_schedule(changed), make_sampling_schedule("ddim", 7, 0.9, eta=0.3)):
+    for part, expected in zip(model.sampling_schedule(changed), make_sampling_schedule("ddim", 7, 0.9, eta=0.3)):
         np.testing.assert_array_equal(part, expected)
 
 
-def test_a_schedule_wants_its_own_start(system):
+def test_a_schedule_wants_its_own_start(model):
     with pytest.raises(IcdpmError, match="log_snr needs a max_noise_variance of its own"):
-        system.settings(schedule="log_snr")
-    settings = system.settings(schedule="log_snr", max_noise_variance=0.99)
-    assert float(system.sampling_schedule(settings).gammas[-1]) == pytest.approx(0.01)
-    assert system.settings(schedule="linear_beta").max_noise_variance == 0.9
+        model.settings(schedule="log_snr")
+    settings = model.settings(schedule="log_snr", max_noise_variance=0.99)
+    assert float(model.sampling_schedule(settings).gammas[-1]) == pytest.approx(0.01)
+    assert model.settings(schedule="linear_beta").max_noise_variance == 0.9
 
 
-def test_eta_is_of_ddim_alone(system):
+def test_eta_is_of_ddim_alone(model):
     with pytest.raises(IcdpmError, match="dpmpp_2m has no eta"):
-        system.settings(sampler="dpmpp_2m", eta=0.5)
-    system.config.sampling.sampler, system.config.sampling.eta = "ddim", 0.5
-    assert system.settings().eta == 0.5
-    assert system.settings(sampler="ancestral").eta == 0.0
+        model.settings(sampler="dpmpp_2m", eta=0.5)
+    model.config.sampling.sampler, model.config.sampling.eta = "ddim", 0.5
+    assert model.settings().eta == 0.5
+    assert model.settings(sampler="ancestral").eta == 0.0
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_eta_is_of_ddim_alone(system):
         ({"preset": "best"}, "no preset 'best'; there are fast, balanced, paper"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(system, changes, said):
+def test_what_cannot_be_is_one_sentence(model, changes, said):
     with pytest.raises(IcdpmError, match=said):
-        system.settings(**changes)
+        model.settings(**changes)
 
 
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
@@ -86,12 +86,12 @@ def test_settings_of_a_system_of_ones_own_are_checked(future, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("name", SAMPLING_PRESETS)
-def test_a_preset_is_whole_settings_for_any_model(name, micro_config, system):
-    settings = system.settings(name)
-    assert system.sampling_schedule(settings).steps == settings.steps
+def test_a_preset_is_whole_settings_for_any_model(name, micro_config, model):
+    settings = model.settings(name)
+    assert model.sampling_schedule(settings).steps == settings.steps
     # Nothing of the model's own remains, so that a preset means the same with every model.
     micro_config.sampling.steps, micro_config.sampling.max_noise_variance = 77, 0.123
-    assert system.settings(name) == settings
+    assert model.settings(name) == settings
     flags = dict(flag.removeprefix("--").split("=") for flag in SAMPLING_PRESETS[name].as_flags.split())
     assert {key: str(value) for key, value in SAMPLING_PRESETS[name].changes.items()} == flags
     assert all(str(getattr(settings, key)) == value for key, value in flags.items())

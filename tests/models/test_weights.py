@@ -14,20 +14,20 @@ from icdpm.models.weights import averaged_weights, load_fitting_weights, load_we
 
 
 @pytest.fixture
-def system(micro_config):
+def model(micro_config):
     return build_model(micro_config)
 
 
 @pytest.fixture
 def frozen(micro_config):
     """A system whose guidance is frozen: its trainable variables are not all."""
-    system = build_model(micro_config)
-    system.guidance_networks["1"].trainable = False
-    return system
+    model = build_model(micro_config)
+    model.guidance_networks["1"].trainable = False
+    return model
 
 
-def values_of(system):
-    return {name: variable.numpy() for name, variable in named_variables(system).items()}
+def values_of(model):
+    return {name: variable.numpy() for name, variable in named_variables(model).items()}
 
 
 def test_frozen_variables_are_saved_and_come_back(frozen, micro_config, tmp_path):
@@ -53,41 +53,41 @@ def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_
         assert np.array_equal(value, before[name]) == name.startswith("guidance_1"), name
 
 
-def test_two_variables_of_one_name_are_refused(system):
-    system.second = keras.layers.Dense(3, name="first")
-    system.third = keras.layers.Dense(3, name="first")
-    for layer in (system.second, system.third):
+def test_two_variables_of_one_name_are_refused(model):
+    model.second = keras.layers.Dense(3, name="first")
+    model.third = keras.layers.Dense(3, name="first")
+    for layer in (model.second, model.third):
         with tf.name_scope("first"):
             layer.build([None, 3])
     with pytest.raises(IcdpmError, match="two variables of the system are called 'first/kernel'"):
-        named_variables(system)
+        named_variables(model)
 
 
-def test_what_fits_is_taken_and_the_rest_is_told(system, micro_config, tmp_path):
+def test_what_fits_is_taken_and_the_rest_is_told(model, micro_config, tmp_path):
     path = tmp_path / "weights.npz"
-    saved = {name: np.full_like(value, 0.5) for name, value in values_of(system).items()}
+    saved = {name: np.full_like(value, 0.5) for name, value in values_of(model).items()}
     saved["unet/stem/kernel"] = np.zeros([1, 1, 1, 1])
     saved["another/kernel"] = np.zeros(3)
     del saved["unet/head/bias"]
     save_weights(path, saved)
-    before = values_of(system)
-    said = load_fitting_weights(path, system, "micro")
+    before = values_of(model)
+    said = load_fitting_weights(path, model, "micro")
     count = len(before)
     assert said.startswith(f"{count - 2} of {count} variables begin with the weights of {path}; left there: ")
     assert "unet/stem/kernel" in said.split("; new: ")[0] and "another/kernel" in said
     assert set(said.split("; new: ")[1].split(", ")) == {"unet/stem/kernel", "unet/head/bias"}
-    for name, value in values_of(system).items():
+    for name, value in values_of(model).items():
         is_new = name in ("unet/stem/kernel", "unet/head/bias")
         np.testing.assert_array_equal(value, before[name] if is_new else 0.5, err_msg=name)
 
 
-def test_weights_of_which_nothing_fits_are_refused(system, tmp_path):
-    before = values_of(system)
+def test_weights_of_which_nothing_fits_are_refused(model, tmp_path):
+    before = values_of(model)
     save_weights(tmp_path / "weights.npz", {"another/kernel": np.zeros(3)})
     for partial in (False, True):
         with pytest.raises(IcdpmError, match="nothing in .*weights.npz fits.*the config of these weights is other"):
-            load_fitting_weights(tmp_path / "weights.npz", system, "other", partial=partial)
-    for name, value in values_of(system).items():
+            load_fitting_weights(tmp_path / "weights.npz", model, "other", partial=partial)
+    for name, value in values_of(model).items():
         np.testing.assert_array_equal(value, before[name])
 
 
@@ -120,13 +120,13 @@ def test_weights_of_which_less_than_half_fit_are_refused_unless_wanted(frozen, t
     np.testing.assert_array_equal(values_of(frozen)[frozen_ones[0]], 0.5)
 
 
-def test_a_file_that_was_cut_is_damaged(system, tmp_path):
+def test_a_file_that_was_cut_is_damaged(model, tmp_path):
     path = tmp_path / "weights.npz"
-    save_weights(path, named_variables(system))
+    save_weights(path, named_variables(model))
     content = path.read_bytes()
     for part in (0, 0.01, 0.3, 0.6, 0.9, 0.999):
         path.write_bytes(content[: int(part * len(content))])
         with pytest.raises(IcdpmError, match="weights.npz is damaged"):
-            load_weights(path, system)
+            load_weights(path, model)
         with pytest.raises(IcdpmError, match="weights.npz is damaged"):
-            load_fitting_weights(path, system, "micro")
+            load_fitting_weights(path, model, "micro")

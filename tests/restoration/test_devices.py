@@ -16,8 +16,8 @@ from icdpm.batch.selection import select_images
 from icdpm.restoration.restore import load_on_devices, load_on
 
 workdir, photos = sys.argv[1:]
-for name, (system, each) in {"one": load_on_devices(workdir), "two": load_on(["CPU:0", "CPU:1"], workdir)}.items():
-    settings, used = system.settings(), set()
+for name, (model, each) in {"one": load_on_devices(workdir), "two": load_on(["CPU:0", "CPU:1"], workdir)}.items():
+    settings, used = model.settings(), set()
     def noted(restore, *arguments, **options):
         used.add((threading.current_thread().name, restore))
         return restore(*arguments, **options, settings=settings)
@@ -25,7 +25,7 @@ for name, (system, each) in {"one": load_on_devices(workdir), "two": load_on(["C
     jobs, failures = plan_jobs(select_images([photos]).photos, f"{photos}/../{name}")
     assert restore_album(jobs, restores, evaluations=settings.evaluations) == ([], []) and not failures
     assert len(used) == len(each) == {"one": 1, "two": 2}[name], used
-assert {v.device[-5:] for v in system.variables} == {"CPU:0"} and each[1].args[1].variables[0].device.endswith("CPU:1")
+assert {v.device[-5:] for v in model.variables} == {"CPU:0"} and each[1].args[1].variables[0].device.endswith("CPU:1")
 """
 
 

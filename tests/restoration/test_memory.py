@@ -17,17 +17,17 @@ GIB = 2**30
 
 
 @pytest.fixture
-def choose(micro_system):
-    system = micro_system
+def choose(micro_model):
+    model = micro_model
 
     def choose(height, width, max_memory=DEFAULT_MAX_MEMORY, sampler="ancestral", dtype=np.uint8, **options):
         # A picture that takes no memory.
         image = np.broadcast_to(dtype(0), (height, width, 3))
         options = {"samples": 1, "at_once": 1, "keep_samples": False, "spread": False, **options}
         plan = make_sampling_schedule(sampler, 5, 0.5)
-        return choose_tiling(system, image, plan, margin=16, max_memory=max_memory, **options)
+        return choose_tiling(model, image, plan, margin=16, max_memory=max_memory, **options)
 
-    choose.system = system
+    choose.model = model
     return choose
 
 
@@ -41,7 +41,7 @@ def test_tiles_are_as_large_as_the_budget_allows(choose):
     for budget in (1.5 * GIB, 1.75 * GIB, 2 * GIB):
         tiling = choose(4000, 6000, budget)
         areas.append(tiling.rows[0].stop * tiling.columns[0].stop)
-        assert tiling.count > 1 and tile_memory(choose.system, tiling) < budget - 0.9 * GIB
+        assert tiling.count > 1 and tile_memory(choose.model, tiling) < budget - 0.9 * GIB
     assert areas == sorted(areas) and areas[-1] > 2 * areas[0]
     # A low picture has wider tiles than a square one.
     assert choose(200, 120_000, 2 * GIB).longest_side > 2 * choose(4900, 4900, 2 * GIB).longest_side
@@ -72,12 +72,12 @@ def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
 def test_a_system_without_a_margin_takes_no_tiles(micro_config, monkeypatch):
     monkeypatch.setattr(ICDPM, "receptive_field_radius", None)
     monkeypatch.setattr(ICDPM, "tile_overlap", None)
-    system = build_model(micro_config)
+    model = build_model(micro_config)
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    assert restore(system, image, system.settings()).pixels.shape == image.shape
+    assert restore(model, image, model.settings()).pixels.shape == image.shape
     with pytest.raises(IcdpmError, match="an icDPM sees all of a picture at once: it takes no tiles"):
-        restore(system, image, system.settings(), tile=32)
+        restore(model, image, model.settings(), tile=32)
     large = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
     said = r"needs \d+ MiB with these settings \(an icDPM sees all of it at once: it takes no tiles\), and 1024 MiB are allowed"
     with pytest.raises(IcdpmError, match=said):
-        restore(system, large, system.settings(), max_memory=GIB)
+        restore(model, large, model.settings(), max_memory=GIB)

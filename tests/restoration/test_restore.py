@@ -21,15 +21,15 @@ SETTINGS = SamplingSettings("ancestral", 3, 0.9)
 
 
 @pytest.fixture
-def system(micro_system):
-    return micro_system
+def model(micro_model):
+    return micro_model
 
 
 def random_image(*shape, seed=0, dtype=np.uint8):
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
 
 
-def test_any_size(system):
+def test_any_size(model):
     for height, width in [(16, 16), (17, 23), (1, 1), (1, 40), (3, 2)]:
         restored = restore(system, random_image(height, width, 3), SETTINGS)
         assert restored.pixels.shape == (height, width, 3) and restored.pixels.dtype == np.uint8
@@ -54,11 +54,11 @@ def test_the_seed_decides(system):
     assert np.abs(first.astype(int) - other).max() > 0
 
 
-def test_mean_and_spread_are_those_of_the_samples(system):
+def test_mean_and_spread_are_those_of_the_samples(model):
     settings = dataclasses.replace(SETTINGS, samples=5)
     color = random_image(17, 22, 3, dtype=np.uint16)
     for image in (color, color[..., 0]):
-        restored = restore(system, image, settings, keep_samples=True, spread=True)
+        restored = restore(model, image, settings, keep_samples=True, spread=True)
         assert len(restored.samples) == 5 and all(sample.dtype == np.uint16 for sample in restored.samples)
         assert restored.spread.dtype == np.float32 and restored.spread.shape == image.shape
         samples = np.array(restored.samples, np.float64)
@@ -66,7 +66,7 @@ def test_mean_and_spread_are_those_of_the_samples(system):
         np.testing.assert_allclose(restored.pixels, samples.mean(axis=0), atol=1)
         np.testing.assert_allclose(restored.spread, samples.std(axis=0, ddof=1) / 257, atol=1 / 257)
         assert restored.spread.max() > 5
-        alone = restore(system, image, settings)
+        alone = restore(model, image, settings)
         np.testing.assert_array_equal(alone.pixels, restored.pixels)
         assert alone.spread is None and alone.samples is None
 
@@ -74,11 +74,11 @@ def test_mean_and_spread_are_those_of_the_samples(system):
 def test_samples_are_the_same_together_and_alone(system, monkeypatch):
     image = random_image(24, 40, 3)
     five = dataclasses.replace(SETTINGS, samples=5)
-    together = restore(system, image, five, keep_samples=True)
-    np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, together.samples[0])
+    together = restore(model, image, five, keep_samples=True)
+    np.testing.assert_array_equal(restore(model, image, SETTINGS).pixels, together.samples[0])
     for at_once in (1, 2):
         monkeypatch.setattr("icdpm.restoration.restore.PIXELS_AT_ONCE", at_once * 24 * 40)
-        again = restore(system, image, five, keep_samples=True)
+        again = restore(model, image, five, keep_samples=True)
         np.testing.assert_array_equal(again.samples, together.samples)
         np.testing.assert_array_equal(again.pixels, together.pixels)
 
@@ -89,22 +89,22 @@ def test_photos_before_it_do_not_matter(micro_config):
     for precision in ("float32", "mixed_bfloat16"):
         micro_config.precision = precision
         alone = restore(build_model(micro_config), image, SETTINGS).pixels
-        system = build_model(micro_config)
+        model = build_model(micro_config)
         for number, (height, width) in enumerate([(16, 16), (30, 64)]):
             restore(system, random_image(height, width, 3), dataclasses.replace(SETTINGS, samples=number + 1))
         np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, alone)
 
 
-def test_guidance_is_computed_once(system, monkeypatch):
+def test_guidance_is_computed_once(model, monkeypatch):
     calls, steps = [], []
-    (network,) = system._compiled_guidance_networks.values()
-    monkeypatch.setattr(system, "_compiled_guidance_networks", {"1": lambda structure: calls.append(1) or network(structure)})
+    (network,) = model._compiled_guidance_networks.values()
+    monkeypatch.setattr(model, "_compiled_guidance_networks", {"1": lambda structure: calls.append(1) or network(structure)})
     monkeypatch.setattr("icdpm.restoration.restore.PIXELS_AT_ONCE", 1)
     restore(system, random_image(16, 16, 3), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
     assert calls == [1] and sum(steps) == 9
 
 
-def test_steps_add_up_over_tiles(system):
+def test_steps_add_up_over_tiles(model):
     steps = []
     restore(system, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
     assert sum(steps) == pytest.approx(6) and 0 < max(steps) < 0.5
@@ -119,7 +119,7 @@ def test_what_cannot_be(system):
         ({"max_memory": 2**29}, r"a picture of 16×16 pixels needs 6\d\d MiB with these settings, and 512 MiB are allowed"),
     ]:
         with pytest.raises(IcdpmError, match=said):
-            restore(system, image, SETTINGS, **options)
+            restore(model, image, SETTINGS, **options)
 
 
 def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):

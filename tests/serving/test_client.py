@@ -29,14 +29,14 @@ def waits(monkeypatch):
 
 
 def test_what_comes_back_is_what_would_be_made_here(stand_in, micro_workdir):
-    system = load(micro_workdir)
-    settings = system.settings(samples=SAMPLES)
+    model = load(micro_workdir)
+    settings = model.settings(samples=SAMPLES)
     server = Server(stand_in.url)
     for image in (picture(), picture()[..., 0], picture(dtype=np.uint16), picture(dtype=np.uint16)[..., 0]):
-        np.testing.assert_array_equal(server.restore(image, "photo"), restore(system, image, settings, seed=SEED).pixels)
+        np.testing.assert_array_equal(server.restore(image, "photo"), restore(model, image, settings, seed=SEED).pixels)
     fast = Server(f"{stand_in.url}/v1/models/icdpm/versions/1/", preset="fast").restore(picture(), "photo")
-    settings = system.settings(**PRESETS["fast"].changes)
-    np.testing.assert_array_equal(fast, restore(system, picture(), settings, seed=SEED).pixels)
+    settings = model.settings(**PRESETS["fast"].changes)
+    np.testing.assert_array_equal(fast, restore(model, picture(), settings, seed=SEED).pixels)
     assert stand_in.requests[-1] == ("/v1/models/icdpm/versions/1:predict", "serving_fast")
 
 

@@ -37,13 +37,13 @@ SIZES = [(64, 48), (37, 51), (1, 3)]
 
 
 @pytest.fixture(scope="module")
-def system(micro_workdir):
+def model(micro_workdir):
     return load(micro_workdir)
 
 
 @pytest.fixture(scope="module")
-def settings(system):
-    return system.settings(samples=SAMPLES)
+def settings(model):
+    return model.settings(samples=SAMPLES)
 
 
 def picture(height, width, channels=3, dtype=np.uint8):
@@ -60,17 +60,17 @@ def restore_encoded(served, *contents, signature="serving_default"):
     return answer["image_bytes"].numpy().tolist(), [error.decode() for error in answer["error"].numpy()]
 
 
-def python_mean(system, settings, image):
+def python_mean(model, settings, image):
     """The mean of the samples in [0, 1], as Python draws them."""
-    padded = pad_to_multiple(to_values(image), system.size_multiple)[None]
-    guidance = system.compiled_encode_condition(padded)
+    padded = pad_to_multiple(to_values(image), model.size_multiple)[None]
+    guidance = model.compiled_encode_condition(padded)
     seeds = example_seeds([SEED, RandomDomain.RESTORATION], tf.range(SAMPLES, dtype=tf.int64))
     blurry, guidance = tf.nest.map_structure(lambda x: tf.repeat(x, SAMPLES, axis=0), (padded, guidance))
-    mean = sample(system, blurry, guidance, system.sampling_schedule(settings), seeds).numpy().mean(axis=0, dtype=np.float64)
+    mean = sample(model, blurry, guidance, model.sampling_schedule(settings), seeds).numpy().mean(axis=0, dtype=np.float64)
     return ((mean + 1) / 2)[: image.shape[0], : image.shape[1]].astype(np.float32)
 
 
-def test_equal_to_the_python_path_bit_for_bit(served, system, settings):
+def test_equal_to_the_python_path_bit_for_bit(served, model, settings):
     images = [picture(*size) for size in SIZES]
     encoded, errors = restore_encoded(served, *map(png, images))
     assert errors == ["", "", ""]
@@ -78,7 +78,7 @@ def test_equal_to_the_python_path_bit_for_bit(served, system, settings):
         expected = restore(system, image, settings, seed=SEED).pixels
         np.testing.assert_array_equal(decode_image(content, "answer").pixels, expected)
         floats = served.signatures["restore"](images=(image[None] / np.float32(255)))["images"].numpy()
-        np.testing.assert_array_equal(floats[0], python_mean(system, settings, image))
+        np.testing.assert_array_equal(floats[0], python_mean(model, settings, image))
 
 
 def test_what_shares_a_batch_changes_nothing(served):
@@ -88,16 +88,16 @@ def test_what_shares_a_batch_changes_nothing(served):
         np.testing.assert_array_equal(served.signatures["restore"](images=images[i : i + 1])["images"][0], together[i])
 
 
-def test_presets_have_signatures_of_their_own(served, system):
+def test_presets_have_signatures_of_their_own(served, model):
     image = picture(9, 14)
-    expected = restore(system, image, system.settings(**PRESETS["balanced"].changes), seed=SEED).pixels
+    expected = restore(model, image, model.settings(**PRESETS["balanced"].changes), seed=SEED).pixels
     encoded, _ = restore_encoded(served, png(image), signature="serving_balanced")
     np.testing.assert_array_equal(decode_image(encoded[0], "answer").pixels, expected)
     assert {f"{kind}_{preset}" for kind in ("serving", "restore") for preset in PRESETS} < set(served.signatures)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_images_stay_of_their_kind(served, system, settings, dtype):
+def test_images_stay_of_their_kind(served, model, settings, dtype):
     image, alpha = picture(12, 18, dtype=dtype), picture(12, 18, 1, dtype)[..., 0]
     for pixels, its_alpha in ((image, None), (image, alpha), (image[..., 0], None), (image[..., 0], alpha)):
         encoded, errors = restore_encoded(served, png(pixels, its_alpha))
@@ -198,7 +198,7 @@ def test_the_graph_says_what_is_wrong_with_arrays(session):
         session("serving_default", image_bytes=b"one")
 
 
-def test_own_samplers(session, system):
+def test_own_samplers(session, model):
     """guidance and denoise are what the system's own do, and say what does not fit together."""
     random = np.random.default_rng(1)
     blurry, x_gamma = random.uniform(-1, 1, (2, 2, 7, 10, 3)).astype(np.float32)
@@ -206,12 +206,12 @@ def test_own_samplers(session, system):
     told = session("guidance", blurry=blurry)
     assert told["features_1"].shape == (2, 4, 5, 4) and told["regression_1"].shape == (2, 4, 5, 1)
     padded, padded_x = (np.stack([pad_to_multiple(image, 2) for image in images]) for images in (blurry, x_gamma))
-    guidance = system.compiled_encode_condition(padded)
+    guidance = model.compiled_encode_condition(padded)
     np.testing.assert_allclose(told["features_1"], guidance["1"][0], atol=1e-6)
     np.testing.assert_allclose(told["regression_1"], guidance["1"][1], atol=1e-6)
     inputs = {"x_gamma": x_gamma, "blurry": blurry, "gamma": gamma, "features_1": told["features_1"]}
     images = session("denoise", **inputs)["images"]
-    np.testing.assert_allclose(images, system.denoise(padded_x, padded, gamma, guidance)[:, :7], atol=1e-5)
+    np.testing.assert_allclose(images, model.denoise(padded_x, padded, gamma, guidance)[:, :7], atol=1e-5)
     for name, value, said in [
         ("gamma", gamma[:1], "gamma has the shape [1]; with the given blurry it must be [2]"),
         ("gamma", gamma * 0, "gamma must be in (0, 1]"),
@@ -234,46 +234,46 @@ def unlike(config, **fields):
 
 
 def test_an_unguided_model_has_no_guidance_to_give_or_take(micro_config):
-    system = build_model(unlike(micro_config, scales=()))
-    signatures = dict(all_signatures(system, system.settings(), {}, SEED, MAX_PIXELS))
+    model = build_model(unlike(micro_config, scales=()))
+    signatures = dict(all_signatures(model, model.settings(), {}, SEED, MAX_PIXELS))
     assert set(signatures) == {"serving_default", "restore"}
-    signatures |= {each.name: each.graph for each in system.extra_signatures(MAX_PIXELS)}
+    signatures |= {each.name: each.graph for each in model.extra_signatures(MAX_PIXELS)}
     assert set(signatures) == {"serving_default", "restore", "denoise"}
     blurry, gamma = tf.constant(picture(6, 8)[None] / np.float32(255)), tf.constant([0.5])
     assert signatures["restore"](blurry)["images"].shape == blurry.shape
     assert set(input_specs(signatures["denoise"])) == {"x_gamma", "blurry", "gamma"}
     images = signatures["denoise"](x_gamma=blurry, blurry=blurry, gamma=gamma)["images"]
-    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, {}), atol=1e-5)
+    np.testing.assert_allclose(images, model.denoise(blurry, blurry, gamma, {}), atol=1e-5)
 
 
 def test_where_the_regression_is_the_input_it_is_what_denoise_takes(micro_config):
-    system = build_model(unlike(micro_config, route="input", color="rgb"))
+    model = build_model(unlike(micro_config, route="input", color="rgb"))
     blurry, gamma = tf.constant(picture(6, 8)[None] / np.float32(255)), tf.constant([0.5])
-    regression = guidance_signature(system, MAX_PIXELS).graph(blurry)["regression_1"]
-    denoise = denoising_signature(system, MAX_PIXELS).graph
+    regression = guidance_signature(model, MAX_PIXELS).graph(blurry)["regression_1"]
+    denoise = denoising_signature(model, MAX_PIXELS).graph
     assert set(input_specs(denoise)) == {"x_gamma", "blurry", "gamma", "regression_1"}
     images = denoise(x_gamma=blurry, blurry=blurry, gamma=gamma, regression_1=regression)["images"]
-    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.encode_condition(blurry)), atol=1e-5)
+    np.testing.assert_allclose(images, model.denoise(blurry, blurry, gamma, model.encode_condition(blurry)), atol=1e-5)
 
 
 def test_both_routes_take_features_and_regression(micro_config):
-    system = build_model(unlike(micro_config, route="both", projection="scale"))
+    model = build_model(unlike(micro_config, route="both", projection="scale"))
     blurry, gamma = tf.constant(picture(6, 8)[None] / np.float32(255)), tf.constant([0.5])
-    guidance = guidance_signature(system, MAX_PIXELS).graph(blurry)
-    signature = denoising_signature(system, MAX_PIXELS)
+    guidance = guidance_signature(model, MAX_PIXELS).graph(blurry)
+    signature = denoising_signature(model, MAX_PIXELS)
     assert set(input_specs(signature.graph)) == {"x_gamma", "blurry", "gamma", *guidance}
     images = signature.graph(x_gamma=blurry, blurry=blurry, gamma=gamma, **guidance)["images"]
-    np.testing.assert_allclose(images, system.denoise(blurry, blurry, gamma, system.encode_condition(blurry)), atol=1e-5)
+    np.testing.assert_allclose(images, model.denoise(blurry, blurry, gamma, model.encode_condition(blurry)), atol=1e-5)
     assert set(signature.example(blurry.numpy())) == set(input_specs(signature.graph))
 
 
 def test_noise_of_the_guidance_is_that_of_the_python_path(micro_config):
-    system = build_model(unlike(micro_config, noise_std=0.5, noise_at_inference=True))
-    settings = system.settings(samples=SAMPLES)
+    model = build_model(unlike(micro_config, noise_std=0.5, noise_at_inference=True))
+    settings = model.settings(samples=SAMPLES)
     image = picture(37, 51)
-    _, arrays = restoration_signatures(system, settings, SEED, MAX_PIXELS)
+    _, arrays = restoration_signatures(model, settings, SEED, MAX_PIXELS)
     floats = image[None] / np.float32(255)
-    expected = python_mean(system, settings, image)
+    expected = python_mean(model, settings, image)
     for images in (floats, np.concatenate([floats, floats])):
         np.testing.assert_array_equal(arrays(images)["images"][-1], expected)
 
@@ -323,14 +323,14 @@ def test_the_card_tells_of_data_and_numbers(micro_workdir, tmp_path):
     shutil.copytree(micro_workdir, workdir)
     data_file(workdir).write_text(json.dumps({"training": ["GoPro, blur", "REDS"], "validation": ["GoPro, test"]}))
     (workdir / "checkpoints/best.json").write_text(json.dumps({"step": 4, "psnr": 31.25}))
-    system = load(workdir, precision="mixed_bfloat16")
-    assert system.unet.compute_dtype == "bfloat16"
-    settings = system.settings()
+    model = load(workdir, precision="mixed_bfloat16")
+    assert model.unet.compute_dtype == "bfloat16"
+    settings = model.settings()
     blank = tf.function(lambda images: {"images": images}, input_signature=[tf.TensorSpec([None], tf.float32, "images")])
     card = model_card(
         workdir=workdir,
         step=6,
-        system=system,
+        model=model,
         extra=[],
         signatures={"restore": blank.get_concrete_function()},
         settings=settings,
@@ -371,14 +371,14 @@ assert "icdpm" not in sys.modules
 """
 
 
-def test_it_needs_nothing_but_tensorflow(exported, tmp_path, system, settings):
+def test_it_needs_nothing_but_tensorflow(exported, tmp_path, model, settings):
     image = picture(13, 22)
     (tmp_path / "out").mkdir()
     np.save(tmp_path / "images.npy", image[None] / np.float32(255))
     done = subprocess.run([sys.executable, "-c", OUTSIDE, exported, tmp_path], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "inputs['images'] tensor_info" in done.stdout and "shape: (-1, -1, -1, 3)" in done.stdout
-    expected = python_mean(system, settings, image)
+    expected = python_mean(model, settings, image)
     np.testing.assert_array_equal(np.load(tmp_path / "loaded.npy")[0], expected)
     np.testing.assert_array_equal(np.load(tmp_path / "out/images.npy")[0], expected)
 

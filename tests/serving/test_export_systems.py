@@ -51,8 +51,8 @@ def test_it_gives_what_python_gives(workdir):
     assert json.loads((workdir / "model/presets.json").read_text()) == {name: str(each) for name, each in presets.items()}
     np.testing.assert_array_equal(
         trained.restore(image, "default" if not presets else "fast", lambda *_: None).pixels,
-        restore(system, image, system.settings("fast" if presets else None)).pixels,
+        restore(model, image, model.settings("fast" if presets else None)).pixels,
     )
-    assert system.description in (workdir / "model/MODEL_CARD.md").read_text()
+    assert model.description in (workdir / "model/MODEL_CARD.md").read_text()
     signatures = set(tf.saved_model.load(str(workdir / "model")).signatures)
     assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == bool(expected.intermediate_outputs)

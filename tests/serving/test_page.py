@@ -166,8 +166,8 @@ def test_a_photo_is_restored_compared_and_downloaded(visit, photo, micro_workdir
         if downloaded.exists():
             break
         time.sleep(0.02)
-    system, read = load(micro_workdir), read_image(path)
-    restored = restore(system, read.pixels, system.settings("balanced"))
+    model, read = load(micro_workdir), read_image(path)
+    restored = restore(model, read.pixels, model.settings("balanced"))
     content = encode_image(dataclasses.replace(read, pixels=restored.pixels), FORMATS["jpeg"])
     assert downloaded.read_bytes() == content
     kept = PIL.Image.open(io.BytesIO(content))

@@ -54,8 +54,8 @@ def test_an_album(tmp_path, stand_in, micro_workdir):
     made = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     names = ["alpha.compare.png", "alpha.png", "deep.compare.png", "deep.png", "trip/turned.compare.png", "trip/turned.jpg"]
     assert made == names
-    system = load(micro_workdir)
-    settings = system.settings(samples=SAMPLES)
+    model = load(micro_workdir)
+    settings = model.settings(samples=SAMPLES)
     for name in ("alpha.png", "deep.png"):
         photo, restored = read_image(album / name), read_image(out / name)
         np.testing.assert_array_equal(restored.pixels, restore(system, photo.pixels, settings, seed=SEED).pixels)

@@ -16,24 +16,24 @@ from icdpm.training.checkpoints import _OLD_ITERATIONS, _OLD_KEYS, Checkpoints, 
 
 
 def compiled(config, freeze=()):
-    system = build_model(config)
+    model = build_model(config)
     for layer in freeze:
-        system.guidance_networks[layer].trainable = False
-    system.compile()
-    return system
+        model.guidance_networks[layer].trainable = False
+    model.compile()
+    return model
 
 
 @pytest.fixture
 def saved(tmp_path, micro_config):
     """(a workdir with the checkpoint of step 4, the system that it is of)."""
-    system = compiled(micro_config)
-    Checkpoints(tmp_path, system, keep=3).save(4)
-    return tmp_path, system
+    model = compiled(micro_config)
+    Checkpoints(tmp_path, model, keep=3).save(4)
+    return tmp_path, model
 
 
 def test_a_checkpoint_that_was_cut_anywhere_is_named(saved):
-    workdir, system = saved
-    checkpoints, folder = Checkpoints(workdir, system, keep=3), checkpoint_folder(workdir, 4)
+    workdir, model = saved
+    checkpoints, folder = Checkpoints(workdir, model, keep=3), checkpoint_folder(workdir, 4)
     assert checkpoints.restore_latest() == 4
     for path in sorted(folder.glob("state*")):
         content = path.read_bytes()
@@ -50,8 +50,8 @@ def test_a_checkpoint_that_was_cut_anywhere_is_named(saved):
 
 
 def test_without_the_damaged_one_the_one_before_is_next(saved):
-    workdir, system = saved
-    checkpoints = Checkpoints(workdir, system, keep=3)
+    workdir, model = saved
+    checkpoints = Checkpoints(workdir, model, keep=3)
     checkpoints.save(6)
     (checkpoint_folder(workdir, 6) / "state.npz").write_bytes(b"")
     with pytest.raises(IcdpmError, match="step-000000006"):
@@ -61,10 +61,10 @@ def test_without_the_damaged_one_the_one_before_is_next(saved):
 
 
 def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
-    system = compiled(micro_config, freeze="1")
-    tf.function(functools.partial(take_step, system), autograph=False)(batch)
-    expected = {name: variable.numpy() for name, variable in named_variables(system).items()}
-    Checkpoints(tmp_path, system, keep=3).save(1)
+    model = compiled(micro_config, freeze="1")
+    tf.function(functools.partial(take_step, model), autograph=False)(batch)
+    expected = {name: variable.numpy() for name, variable in named_variables(model).items()}
+    Checkpoints(tmp_path, model, keep=3).save(1)
     micro_config.seed = 5
     other = compiled(micro_config, freeze="1")
     assert Checkpoints(tmp_path, other, keep=3).restore_latest() == 1
@@ -74,13 +74,13 @@ def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
 
 def test_a_checkpoint_of_before_state_npz_is_read(saved, micro_config, batch):
     """Its keys are those of TensorFlow's checkpoints of weights in a list and of Keras' legacy optimizers."""
-    workdir, system = saved
-    tf.function(functools.partial(take_step, system), autograph=False)(batch)
-    Checkpoints(workdir, system, keep=3).save(6)
+    workdir, model = saved
+    tf.function(functools.partial(take_step, model), autograph=False)(batch)
+    Checkpoints(workdir, model, keep=3).save(6)
     folder = checkpoint_folder(workdir, 6)
-    state = {name: variable.numpy() for name, variable in training_state(system).items()}
+    state = {name: variable.numpy() for name, variable in training_state(model).items()}
     old = {_OLD_ITERATIONS: state["iterations"]}
-    for number, name in enumerate(named_variables(system)):
+    for number, name in enumerate(named_variables(model)):
         old |= {key.format(number): state[f"{kind}/{name}"] for kind, key in _OLD_KEYS.items() if f"{kind}/{name}" in state}
     part, names = str(workdir / "part"), list(old)
     tf.raw_ops.SaveV2(prefix=part, tensor_names=names, shape_and_slices=[""] * len(old), tensors=list(old.values()))

@@ -29,19 +29,19 @@ from icdpm.training.forecast import batch_of
 memory = tf.config.experimental
 tf.config.threading.set_inter_op_parallelism_threads(1)
 config = load_config("tiny", ["unet.multipliers=(1, 2)", "guidance.scales=(1,)"])
-system = build_model(config)
-system.compile()
-specs = batch_of(system, 8, 32)
+model = build_model(config)
+model.compile()
+specs = batch_of(model, 8, 32)
 batch = {key: tf.zeros(spec.shape, spec.dtype) for key, spec in specs.items()}
-step = tf.function(functools.partial(gradients_of, system), autograph=False)
+step = tf.function(functools.partial(gradients_of, model), autograph=False)
 held = memory.get_memory_info("CPU:0")["current"]
 memory.reset_memory_stats("CPU:0")
 step(batch)
 peak = memory.get_memory_info("CPU:0")["peak"] - held
-graph = tf.function(functools.partial(gradients_of, system), autograph=False).get_concrete_function(specs).graph
+graph = tf.function(functools.partial(gradients_of, model), autograph=False).get_concrete_function(specs).graph
 options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
 counted = tf.compat.v1.profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops
-print("SEEN", json.dumps([footprint(functools.partial(gradients_of, system), specs), [counted, peak]]))
+print("SEEN", json.dumps([footprint(functools.partial(gradients_of, model), specs), [counted, peak]]))
 """
 
 
@@ -80,8 +80,8 @@ def test_memory_of_a_few_operations():
 def test_a_run_of_stages_on_many_replicas(micro_config):
     micro_config.data.update({"progressive_steps": (4,), "progressive_crops": (32,), "progressive_batches": (2,)})
     alone, shared = forecast(micro_config, 1), forecast(micro_config, 2)
-    system = build_model(micro_config)
-    assert alone.parameters == sum(v.shape.num_elements() for v in system.trainable_variables)
+    model = build_model(micro_config)
+    assert alone.parameters == sum(v.shape.num_elements() for v in model.trainable_variables)
     assert (alone.weights, alone.state) == (4 * alone.parameters, 12 * alone.parameters)
     # 2 crops of 32×32 are twice as many pixels as 4 of 16×16.
     assert alone.step_flops[1] == pytest.approx(2 * alone.step_flops[0], rel=0.05)

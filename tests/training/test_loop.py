@@ -75,18 +75,18 @@ def test_the_first_step_that_is_not_finite_is_known_at_the_next_look(config, tra
 
 
 def test_a_step_that_is_not_finite_changes_nothing(micro_config, batch):
-    system = build_model(micro_config)
-    system.compile()
-    step = tf.function(functools.partial(take_step, system), autograph=False)
+    model = build_model(micro_config)
+    model.compile()
+    step = tf.function(functools.partial(take_step, model), autograph=False)
     step(batch)
-    state = training_state(system).values()
+    state = training_state(model).values()
     before = [each.numpy() for each in state]
     bad = step({**batch, "sharp": batch["sharp"] * np.nan})
     assert np.isnan(bad["gradient_norm"])
     for variable, values in zip(state, before):
         assert variable.numpy().tobytes() == values.tobytes()
     step(batch)
-    assert system.optimizer.iterations == 2 and any((v.numpy() != values).any() for v, values in zip(state, before))
+    assert model.optimizer.iterations == 2 and any((v.numpy() != values).any() for v, values in zip(state, before))
 
 
 def test_calls_end_where_something_is_due(micro_config):

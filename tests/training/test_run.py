@@ -223,7 +223,7 @@ LOSSES = textwrap.dedent(
     run.FiniteGuard = Losses
     if compiled:
         steps = run.Steps
-        run.Steps = lambda system, strategy, dataset, _: steps(system, strategy, dataset, True)
+        run.Steps = lambda model, strategy, dataset, _: steps(model, strategy, dataset, True)
     changes = ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20", "run.log_every=10"]
     workdir = folder / "-".join([config, name, sys.argv[4]])
     config = load_config(folder / f"{config}.py", [*changes, "run.steps_per_call=7"] if compiled else changes)
@@ -252,10 +252,10 @@ def run_losses(start, folder, config, strategy, compiled=False):
 
 def test_checkpoints_need_only_the_workdir(trained, tmp_path):
     workdir = shutil.copytree(trained, tmp_path / "run")
-    system = load(workdir)
+    model = load(workdir)
     saved = weights(tmp_path, "run", 2)
-    assert {v.name.split(":")[0] for v in system.trainable_variables} == set(saved)
-    for variable in system.trainable_variables:
+    assert {v.name.split(":")[0] for v in model.trainable_variables} == set(saved)
+    for variable in model.trainable_variables:
         np.testing.assert_array_equal(variable, saved[variable.name.split(":")[0]])
     for checkpoint, said in [("7", "no checkpoint of step 7"), ("first", "latest, best or a step")]:
         with pytest.raises(IcdpmError, match=said):

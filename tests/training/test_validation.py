@@ -19,12 +19,12 @@ from icdpm.training.validation import Validation, _parts
 @pytest.fixture
 def trained(micro_config, batch):
     """A system after a few steps."""
-    system = build_model(micro_config)
-    system.compile()
-    step = tf.function(functools.partial(take_step, system), autograph=False)
+    model = build_model(micro_config)
+    model.compile()
+    step = tf.function(functools.partial(take_step, model), autograph=False)
     for _ in range(3):
         step(batch)
-    return system
+    return model
 
 
 def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, micro_config, batch):

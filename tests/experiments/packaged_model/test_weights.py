@@ -136,13 +136,13 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, s
 
 
 def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, random_pairs, tmp_path, monkeypatch):
-    system, loaded = load(micro_workdir), []
-    monkeypatch.setattr(guided_gains, "load", lambda workdir, step: loaded.append((workdir.name, step)) or system)
+    model, loaded = load(micro_workdir), []
+    monkeypatch.setattr(guided_gains, "load", lambda workdir, step: loaded.append((workdir.name, step)) or model)
     monkeypatch.setattr(guided_gains, "SAMPLES", 2)
     random_pairs.names = random_pairs.names[:2]
     gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS, guided_gains.seeded_runs()[SAME_STEPS])
     assert loaded == [(f"small_naf_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
-    restored = restore(system, random_pairs.blurry[1], system.settings(samples=2)).pixels
+    restored = restore(model, random_pairs.blurry[1], model.settings(samples=2)).pixels
     gain = psnr(restored, random_pairs.sharp[1]) - psnr(random_pairs.blurry[1], random_pairs.sharp[1])
     np.testing.assert_allclose(gains[:, 1], gain)
 

@@ -246,14 +246,14 @@ def test_the_strip_follows_the_chain_to_the_restored_picture(runs, monkeypatch):
     config.encoder.channels = config.denoiser.hidden = 8
     config.encoder.blocks = config.denoiser.blocks = 1
     config.chain.steps = 3
-    system = build_model(check_config(config))
-    monkeypatch.setattr(StandInRuns, "system", lambda self, variant: system, raising=False)
+    model = build_model(check_config(config))
+    monkeypatch.setattr(StandInRuns, "system", lambda self, variant: model, raising=False)
     blurry = runs.scale.test_pairs("gopro").load(2)[0][:60, :50]
-    priors, outputs = reverse_chain.outputs_along_chain(system, blurry)
+    priors, outputs = reverse_chain.outputs_along_chain(model, blurry)
     assert len(priors) == len(outputs) == 4 and all(output.shape == blurry.shape for output in outputs)
     # The first prior is the chain's start, the last that of a restoration.
-    padded = pad_to_multiple(to_values(blurry), system.size_multiple)[None]
-    conditions = system.encode_condition(padded)
+    padded = pad_to_multiple(to_values(blurry), model.size_multiple)[None]
+    conditions = model.encode_condition(padded)
     np.testing.assert_allclose(priors[-1], conditions["prior"], atol=1e-5)
     assert len({prior.numpy().tobytes() for prior in priors}) == 4
     reverse_chain.run(runs, ["pair_2=0,0,32,32", "pair_5"])

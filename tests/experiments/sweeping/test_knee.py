@@ -34,10 +34,10 @@ def test_balanced_is_where_more_evaluations_stop_to_pay():
 def test_gains_are_measured_and_what_follows_is_written(micro_workdir, random_pairs, tmp_path, monkeypatch):
     tried = [SamplingSettings("ancestral", 1, 0.99, samples, "log_snr") for samples in (1, 2)]
     monkeypatch.setattr(knee, "candidates", lambda: tried)
-    system, pairs = load(micro_workdir), SelectedPairs(random_pairs, [0, 1], "two")
-    rows = knee.measure_own_presets(system, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
+    model, pairs = load(micro_workdir), SelectedPairs(random_pairs, [0, 1], "two")
+    rows = knee.measure_own_presets(model, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
     gains = [
-        psnr(restore(system, blurry, tried[1]).pixels, sharp) - psnr(blurry, sharp)
+        psnr(restore(model, blurry, tried[1]).pixels, sharp) - psnr(blurry, sharp)
         for blurry, sharp in (pairs.load(index) for index in range(2))
     ]
     assert rows[1]["gain"] == pytest.approx(sum(gains) / 2) and rows[1]["from"] <= rows[1]["gain"] <= rows[1]["to"]

@@ -17,8 +17,8 @@ SETTINGS = [SamplingSettings("ancestral", 2, 0.9), SamplingSettings("dpmpp_2m", 
 
 
 @pytest.fixture
-def system(micro_system):
-    return micro_system
+def model(micro_model):
+    return micro_model
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_what_cannot_be_measured_is_said(random_pairs, monkeypatch, tmp_path):
     assert all("are not in ~/weights" in reasons[name] for name in ("lpips_alex", "niqe"))
 
 
-def test_means_over_pictures_and_samples(system, pairs, metrics, tmp_path, capsys):
+def test_means_over_pictures_and_samples(model, pairs, metrics, tmp_path, capsys):
     several = [dataclasses.replace(each, samples=2) for each in SETTINGS]
     kept = []
 
@@ -45,7 +45,7 @@ def test_means_over_pictures_and_samples(system, pairs, metrics, tmp_path, capsy
 
     sweep_restore, sweep.restore = sweep.restore, restore
     try:
-        means = sweep.sweep(system, pairs, several, metrics, Journal(tmp_path / "journal"), "micro: ")
+        means = sweep.sweep(model, pairs, several, metrics, Journal(tmp_path / "journal"), "micro: ")
     finally:
         sweep.restore = sweep_restore
     assert len(kept) == 6 and all(len(restored.samples) == 2 for restored in kept)
@@ -60,10 +60,10 @@ def test_means_over_pictures_and_samples(system, pairs, metrics, tmp_path, capsy
 
 def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_path, monkeypatch):
     """Killed in the second picture of the second setting, and in the midst of writing what the first has measured."""
-    system = build_model(micro_config)
+    model = build_model(micro_config)
     done, stop_after = [], [4]
 
-    def restore(system, blurry, settings, *, seed, **_):
+    def restore(model, blurry, settings, *, seed, **_):
         if len(done) == stop_after[0]:
             raise KeyboardInterrupt
         done.append((settings.steps, int(blurry[0, 0, 0])))
@@ -74,7 +74,7 @@ def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_p
     path = tmp_path / "runs" / "journal.jsonl"
 
     def swept(settings=SETTINGS, path=path):
-        return sweep.sweep(system, pairs, settings, metrics, Journal(path))
+        return sweep.sweep(model, pairs, settings, metrics, Journal(path))
 
     with pytest.raises(KeyboardInterrupt):
         swept()
@@ -88,7 +88,7 @@ def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_p
 
     # What another model, other pictures or other settings gave is not taken for it.
     del done[:]
-    system.trainable_variables[0].assign_add(np.ones(system.trainable_variables[0].shape))
+    model.trainable_variables[0].assign_add(np.ones(model.trainable_variables[0].shape))
     swept()
     pairs.blurry = pairs.blurry // 2
     swept()
