@@ -30,7 +30,7 @@ def load_python(workdir):
     model = load(workdir, precision="float32")
     settings = model.settings()
     png = FORMATS["png"]
-    return lambda content: encode_image(Image(restore(system, decode_image(content, "noise").pixels, settings).pixels), png)
+    return lambda content: encode_image(Image(restore(model, decode_image(content, "noise").pixels, settings).pixels), png)
 
 
 def load_saved_model(folder):

@@ -155,8 +155,8 @@ def _by_model():
     from icdpm.batch.restoring import restore_album
     from icdpm.restoration.restore import load_on_devices
 
-    system, each = load_on_devices(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
-    settings = settings_flags.chosen_settings(system)
+    model, each = load_on_devices(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
+    settings = settings_flags.chosen_settings(model)
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
     if FLAGS.preset:

@@ -57,7 +57,7 @@ def choose_tiling(model, image, plan, *, margin, samples, at_once, keep_samples,
         needed = held + tile_memory(model, tiling)
         if needed <= max_memory:
             return tiling
-    why = f" ({system.title} sees all of it at once: it takes no tiles)" if margin is None else ""
+    why = f" ({model.title} sees all of it at once: it takes no tiles)" if margin is None else ""
     raise MemoryLimitError(
         f"a picture of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
         f"settings{why}, and {max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"

@@ -125,7 +125,7 @@ def restore(
     if keep_intermediate_outputs:
         # Conditions that are not maps are those of the whole picture already.
         whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, conditions)
-        inside = to_intermediate_outputs(unpadded_intermediate_outputs(system, whole, picture.height, height, width), image)
+        inside = to_intermediate_outputs(unpadded_intermediate_outputs(model, whole, picture.height, height, width), image)
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     moments = RunningMoments(image.shape, spread) if samples > 1 else None
@@ -232,20 +232,20 @@ def load_on_devices(workdir, checkpoint="latest"):
     """
     devices = [device.name for device in tf.config.list_logical_devices("GPU")]
     if len(devices) < 2:
-        system = load(workdir, checkpoint)
-        return system, [functools.partial(restore, system)]
+        model = load(workdir, checkpoint)
+        return model, [functools.partial(restore, model)]
     return load_on(devices, workdir, checkpoint)
 
 
 def load_on(devices, workdir, checkpoint="latest"):
     """As `load_on_devices`, on the devices of these names."""
-    systems = []
+    models = []
     for device in devices:
         with tf.device(device):
-            systems.append(load(workdir, checkpoint))
-    return systems[0], [functools.partial(_restore_on, *each) for each in zip(devices, systems)]
+            models.append(load(workdir, checkpoint))
+    return models[0], [functools.partial(_restore_on, *each) for each in zip(devices, models)]
 
 
-def _restore_on(device, system, image, settings, **options):
+def _restore_on(device, model, image, settings, **options):
     with tf.device(device):
-        return restore(system, image, settings, **options)
+        return restore(model, image, settings, **options)

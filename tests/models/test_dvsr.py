@@ -87,7 +87,7 @@ def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
     calls, compiled = [], model.compiled_encode_condition
     monkeypatch.setattr(model, "compiled_encode_condition", lambda blurry: calls.append(1) or compiled(blurry))
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
-    restored = restore(system, image, system.settings(samples=3), keep_intermediate_outputs=True, keep_samples=True)
+    restored = restore(model, image, model.settings(samples=3), keep_intermediate_outputs=True, keep_samples=True)
     assert calls == [1] and restored.intermediate_outputs["prediction"].shape == image.shape
     assert np.abs(restored.samples[0].astype(int) - restored.samples[1]).mean() > 1
 

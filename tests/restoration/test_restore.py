@@ -31,7 +31,7 @@ def random_image(*shape, seed=0, dtype=np.uint8):
 
 def test_any_size(model):
     for height, width in [(16, 16), (17, 23), (1, 1), (1, 40), (3, 2)]:
-        restored = restore(system, random_image(height, width, 3), SETTINGS)
+        restored = restore(model, random_image(height, width, 3), SETTINGS)
         assert restored.pixels.shape == (height, width, 3) and restored.pixels.dtype == np.uint8
         assert restored.spread is None and restored.samples is None
 
@@ -47,9 +47,9 @@ def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
     np.testing.assert_array_equal(pad_to_multiple(image[..., 0], factor), padded[..., 0])
 
 
-def test_the_seed_decides(system):
+def test_the_seed_decides(model):
     image = random_image(16, 24, 3)
-    first, again, other = (restore(system, image, SETTINGS, seed=seed).pixels for seed in (1, 1, 2))
+    first, again, other = (restore(model, image, SETTINGS, seed=seed).pixels for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).max() > 0
 
@@ -71,7 +71,7 @@ def test_mean_and_spread_are_those_of_the_samples(model):
         assert alone.spread is None and alone.samples is None
 
 
-def test_samples_are_the_same_together_and_alone(system, monkeypatch):
+def test_samples_are_the_same_together_and_alone(model, monkeypatch):
     image = random_image(24, 40, 3)
     five = dataclasses.replace(SETTINGS, samples=5)
     together = restore(model, image, five, keep_samples=True)
@@ -91,8 +91,8 @@ def test_photos_before_it_do_not_matter(micro_config):
         alone = restore(build_model(micro_config), image, SETTINGS).pixels
         model = build_model(micro_config)
         for number, (height, width) in enumerate([(16, 16), (30, 64)]):
-            restore(system, random_image(height, width, 3), dataclasses.replace(SETTINGS, samples=number + 1))
-        np.testing.assert_array_equal(restore(system, image, SETTINGS).pixels, alone)
+            restore(model, random_image(height, width, 3), dataclasses.replace(SETTINGS, samples=number + 1))
+        np.testing.assert_array_equal(restore(model, image, SETTINGS).pixels, alone)
 
 
 def test_guidance_is_computed_once(model, monkeypatch):
@@ -100,17 +100,17 @@ def test_guidance_is_computed_once(model, monkeypatch):
     (network,) = model._compiled_guidance_networks.values()
     monkeypatch.setattr(model, "_compiled_guidance_networks", {"1": lambda structure: calls.append(1) or network(structure)})
     monkeypatch.setattr("icdpm.restoration.restore.PIXELS_AT_ONCE", 1)
-    restore(system, random_image(16, 16, 3), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
+    restore(model, random_image(16, 16, 3), dataclasses.replace(SETTINGS, samples=3), on_step=steps.append)
     assert calls == [1] and sum(steps) == 9
 
 
 def test_steps_add_up_over_tiles(model):
     steps = []
-    restore(system, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
+    restore(model, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
     assert sum(steps) == pytest.approx(6) and 0 < max(steps) < 0.5
 
 
-def test_what_cannot_be(system):
+def test_what_cannot_be(model):
     image = random_image(16, 16, 3)
     for options, said in [
         ({"spread": True}, "one sample has no spread"),
@@ -140,12 +140,12 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
 @pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 2])
 def test_numbers_that_are_not_finite_do_not_become_a_picture(micro_config, samples):
-    system = build_model(micro_config)
-    restore(system, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9))
-    variable = system.trainable_variables[-1]
+    model = build_model(micro_config)
+    restore(model, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9))
+    variable = model.trainable_variables[-1]
     variable.assign(np.full(variable.shape, np.nan))
     with pytest.raises(IcdpmError, match="not finite"):
-        restore(system, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9, samples))
+        restore(model, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9, samples))
 
 
 @pytest.fixture
@@ -160,12 +160,12 @@ def test_importing_it_is_cheap():
 
 
 @pytest.mark.slow
-def test_from_a_workdir_and_a_file(tmp_path, micro_system, micro_workdir):
-    system = micro_system
+def test_from_a_workdir_and_a_file(tmp_path, micro_model, micro_workdir):
+    model = micro_model
     image = random_image(9, 12, 3)
     PIL.Image.fromarray(np.dstack([image, np.full((9, 12), 99, np.uint8)])).save(tmp_path / "ä photo.png")
     loaded = icdpm.load(micro_workdir)
-    expected = restore(system, image, system.settings(samples=2), seed=3).pixels
+    expected = restore(model, image, model.settings(samples=2), seed=3).pixels
     for given in (tmp_path / "ä photo.png", str(tmp_path / "ä photo.png"), image, PIL.Image.fromarray(image)):
         np.testing.assert_array_equal(loaded.restore(given, samples=2, seed=3), expected)
     with pytest.raises(IcdpmError, match="not the workdir"):
@@ -176,34 +176,34 @@ def test_from_a_workdir_and_a_file(tmp_path, micro_system, micro_workdir):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(9, 12, 3), (9, 12)])
-def test_a_picture_stays_of_its_kind(system, shape):
+def test_a_picture_stays_of_its_kind(model, shape):
     image = random_image(*shape)
-    eight, sixteen = system.restore(image), system.restore(image.astype(np.uint16) * 257)
+    eight, sixteen = model.restore(image), model.restore(image.astype(np.uint16) * 257)
     assert (eight.dtype, eight.shape, sixteen.dtype, sixteen.shape) == (np.uint8, shape, np.uint16, shape)
     assert np.abs(sixteen / 257 - eight).max() <= 0.51
     for dtype in (np.float32, np.float64):
-        floats = system.restore((image / 255).astype(dtype))
+        floats = model.restore((image / 255).astype(dtype))
         assert floats.dtype == np.float32
         np.testing.assert_allclose(floats, sixteen / 65535, atol=2e-5)
 
 
-def test_presets_and_options(system):
+def test_presets_and_options(model):
     image = random_image(9, 12, 3)
-    fast = system.restore(image, "fast", seed=1)
-    np.testing.assert_array_equal(fast, system.restore(image, preset="fast", seed=1))
-    assert (fast != system.restore(image, "fast", seed=2)).any()
-    assert (fast != system.restore(image, "fast", seed=1, steps=2)).any()
-    matched = system.restore(image, "fast", seed=1, match_color=True)
+    fast = model.restore(image, "fast", seed=1)
+    np.testing.assert_array_equal(fast, model.restore(image, preset="fast", seed=1))
+    assert (fast != model.restore(image, "fast", seed=2)).any()
+    assert (fast != model.restore(image, "fast", seed=1, steps=2)).any()
+    matched = model.restore(image, "fast", seed=1, match_color=True)
     np.testing.assert_array_equal(matched, match_color(image, fast))
 
 
-def test_all_that_samples_tell(system):
+def test_all_that_samples_tell(model):
     image = (random_image(9, 12, 3) / 255).astype(np.float32)
-    restored = system.sample(image, samples=4, match_color=True)
-    np.testing.assert_array_equal(restored.pixels, system.restore(image, samples=4, match_color=True))
+    restored = model.sample(image, samples=4, match_color=True)
+    np.testing.assert_array_equal(restored.pixels, model.restore(image, samples=4, match_color=True))
     assert len(restored.samples) == 4 and all(sample.dtype == np.float32 for sample in restored.samples)
     assert restored.spread.shape == image.shape and restored.spread.max() > 1
-    unmatched = system.sample(image, samples=4)
+    unmatched = model.sample(image, samples=4)
     deviation = 255 * np.std(unmatched.samples, axis=0, ddof=1)
     np.testing.assert_allclose(unmatched.spread, deviation, atol=0.01)
 

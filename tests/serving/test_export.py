@@ -75,7 +75,7 @@ def test_equal_to_the_python_path_bit_for_bit(served, model, settings):
     encoded, errors = restore_encoded(served, *map(png, images))
     assert errors == ["", "", ""]
     for image, content in zip(images, encoded):
-        expected = restore(system, image, settings, seed=SEED).pixels
+        expected = restore(model, image, settings, seed=SEED).pixels
         np.testing.assert_array_equal(decode_image(content, "answer").pixels, expected)
         floats = served.signatures["restore"](images=(image[None] / np.float32(255)))["images"].numpy()
         np.testing.assert_array_equal(floats[0], python_mean(model, settings, image))
@@ -103,7 +103,7 @@ def test_images_stay_of_their_kind(served, model, settings, dtype):
         encoded, errors = restore_encoded(served, png(pixels, its_alpha))
         assert errors == [""]
         answer = decode_image(encoded[0], "answer")
-        np.testing.assert_array_equal(answer.pixels, restore(system, pixels, settings, seed=SEED).pixels)
+        np.testing.assert_array_equal(answer.pixels, restore(model, pixels, settings, seed=SEED).pixels)
         np.testing.assert_array_equal(answer.alpha, its_alpha)
 
 

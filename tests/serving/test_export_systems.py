@@ -39,14 +39,14 @@ def test_it_gives_what_python_gives(workdir):
     export(workdir, workdir / "model", seed=5)
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
     trained, exported = TrainedModel(workdir), ExportedModel(workdir / "model")
-    system = trained._system
-    expected = restore(system, image, system.settings(), seed=5, keep_intermediate_outputs=True)
+    model = trained._model
+    expected = restore(model, image, model.settings(), seed=5, keep_intermediate_outputs=True)
     made = exported.restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(made.pixels, expected.pixels)
     assert made.intermediate_outputs.keys() == expected.intermediate_outputs.keys()
     for name, picture in made.intermediate_outputs.items():
         np.testing.assert_array_equal(picture, expected.intermediate_outputs[name])
-    presets = system.default_presets(system.config)
+    presets = model.default_presets(model.config)
     assert list(exported.presets) == ["default", *presets] and list(trained.presets) == (list(presets) or ["default"])
     assert json.loads((workdir / "model/presets.json").read_text()) == {name: str(each) for name, each in presets.items()}
     np.testing.assert_array_equal(

@@ -58,7 +58,7 @@ def test_an_album(tmp_path, stand_in, micro_workdir):
     settings = model.settings(samples=SAMPLES)
     for name in ("alpha.png", "deep.png"):
         photo, restored = read_image(album / name), read_image(out / name)
-        np.testing.assert_array_equal(restored.pixels, restore(system, photo.pixels, settings, seed=SEED).pixels)
+        np.testing.assert_array_equal(restored.pixels, restore(model, photo.pixels, settings, seed=SEED).pixels)
         if photo.alpha is not None:
             np.testing.assert_array_equal(restored.alpha, photo.alpha)
     turned = read_image(out / "trip/turned.jpg")
