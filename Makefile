@@ -31,7 +31,7 @@ OTHER_VENV := .venv-other
 OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
-.PHONY: help setup demo test test-fast lint $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-hidiff-tiny bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test test-fast lint docs $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-hidiff-tiny bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
   bench-guided wheel-check test-keras test-stacks stack-check clean
 
 help:  ## list these targets
@@ -48,8 +48,14 @@ test: $(READY)  ## run the tests
 test-fast: $(READY)  ## run those that take moments, for every save: no training, no page, little of what is compiled
 	@$(PYTEST) -m 'not slow'
 
-lint: $(READY)  ## check the code's style
+lint: $(READY)  ## check style and types
 	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+
+docs: $(READY)  ## build the API reference from the docstrings, in docs/; fails where a docstring cannot be parsed
+	@$(PYTHON) -c 'import griffe, pdoc' 2> /dev/null || $(INSTALL) --editable '.[docs]'
+	@$(VENV)/bin/griffe dump icdpm datasets --search . --docstyle google --full --output /dev/null 2>&1 | { ! grep WARNING; }
+	@$(PYTHON) -W error::UserWarning:pdoc -m pdoc --docformat google --output-directory docs icdpm '!icdpm.commands' icdpm_datasets
 
 bench-table1:  ## FID and KID between two domains, of inputs and of what the guidance makes of them (SCALE=micro or paper)
 bench-table2:  ## with and without guidance, small and large networks: best over the sampling grid (SCALE=small too)

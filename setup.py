@@ -72,7 +72,7 @@ EXTRAS = {
     ],
     "lint": ["ruff==0.17.5", "mypy==1.18.2"],
     # What `make docs` builds the API reference with.
-    "docs": ["pdoc==15.0.4"],
+    "docs": ["pdoc==15.0.4", "griffe>=1.14,<3"],
     # What the experiments' plots are drawn with.
     "plots": PLOTS,
     # What `make report` turns results/*.md into a page with.
