@@ -55,7 +55,7 @@ def main(argv):
     shown = [{key: f"{value:.5f}" if isinstance(value, float) else value for key, value in row.items()} for row in rows]
     table = [*markdown_table(shown), "", *markdown_table(runs)]
     print("\n".join([*table, "", *notes]))
-    name = "tiles" if model.config.system == "icdpm" else f"tiles_{model.config.system}"
+    name = "tiles" if model.config.model == "icdpm" else f"tiles_{model.config.model}"
     path = write_results(
         name,
         command=make_command("bench-tiles", WORKDIR=FLAGS.workdir and "…", PHOTO=FLAGS.photo and "…"),

@@ -8,7 +8,7 @@ import importlib.util
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.models.config import check_config
+from icdpm.models.config import RENAMED_FIELDS, check_config
 
 _FOLDER = Path(__file__).parent
 
@@ -65,7 +65,7 @@ def _make(change, config):
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = {"true": True, "false": False}.get(text.lower(), text)
-    *sections, leaf = field.split(".")
+    *sections, leaf = RENAMED_FIELDS.get(field, field).split(".")
     part = config
     for section in sections:
         part = part.get(section) if hasattr(part, "get") else None

@@ -12,7 +12,7 @@ from icdpm.models.config import default_config
 def get_config():
     """The config of this variant."""
     config = default_config("aligned_icdpm")
-    config.update({**base_config().to_dict(), "system": "aligned_icdpm"})
+    config.update({**base_config().to_dict(), "model": "aligned_icdpm"})
     config.name = "fig9_aligned"
     config.optimizer.learning_rate = 2e-5  # assumed
     config.optimizer.learning_rate_ramp = 1000  # assumed

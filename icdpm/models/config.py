@@ -11,12 +11,15 @@ from icdpm.errors import IcdpmError
 from icdpm.models.registry import model_class
 from icdpm.models.rules import Rules
 
-# The system of configs from before there was a choice.
-_FIRST_SYSTEM = "icdpm"
+# The model of configs from before there was a choice.
+_FIRST_MODEL = "icdpm"
+
+# Former names of fields → present names. Configs in old workdirs and in users' files, and `--set`, may use the former ones.
+RENAMED_FIELDS = {"system": "model"}
 
 
-def default_config(model=_FIRST_SYSTEM):
-    """The default config of a system, locked against unknown fields; of icdpm it is the paper's Table 2 (c).
+def default_config(model=_FIRST_MODEL):
+    """The default config of a model, locked against unknown fields; of icdpm it is the paper's Table 2 (c).
 
     A variant is this config with a few fields changed. The paper is silent on fields whose line is marked *assumed*;
     icdpm/configs/README.md lists them.
@@ -25,10 +28,10 @@ def default_config(model=_FIRST_SYSTEM):
       model: a name of `icdpm.models.registry`, or package.module:Class of an `ImageRestorer` of one's own.
 
     Raises:
-      IcdpmError: there is no such system.
+      IcdpmError: there is no such model.
     """
     config = _common_config()
-    config.system = model
+    config.model = model
     model_class(model).add_fields(config)
     config.lock()
     return config
@@ -38,7 +41,7 @@ def _common_config():
     """What every system has."""
     config = ml_collections.ConfigDict()
     config.name = ""
-    config.system = ""  # what is trained: a name of ours, or package.module:Class
+    config.model = ""  # what is trained: a name of ours, or package.module:Class
     config.seed = 0
     config.precision = "mixed_bfloat16"  # Keras policy: float32 or mixed_bfloat16 (assumed)
 
@@ -107,7 +110,8 @@ def check_config(config):
     Raises:
       IcdpmError: naming the field, what it holds and what it should hold.
     """
-    model = config.get("system", _FIRST_SYSTEM)
+    config = with_present_names(config)
+    model = config.get("model", _FIRST_MODEL)
     checked = default_config(model)
     rules = _COMMON_RULES | model_class(model).rules
     given = dict(_leaves(config))
@@ -137,11 +141,17 @@ def config_from_json(text):
         raise IcdpmError(f"not valid JSON ({error})") from error
     if not isinstance(content, dict):
         raise IcdpmError("not a config: a JSON object is expected")
-    content.setdefault("system", _FIRST_SYSTEM)
-    for section, fields in default_config(content["system"]).to_dict().items():
+    content = with_present_names(content)
+    content.setdefault("model", _FIRST_MODEL)
+    for section, fields in default_config(content["model"]).to_dict().items():
         if isinstance(fields, dict) and isinstance(content.get(section), dict):
             content[section] = {**fields, **content[section]}
     return check_config(content)
+
+
+def with_present_names(config):
+    """Returns {field or section: value} of a config or a nested dict, with the present names of renamed fields."""
+    return {RENAMED_FIELDS.get(name, name): value for name, value in config.items()}
 
 
 def config_to_json(config):
@@ -204,7 +214,7 @@ def _check_together(config):
             raise IcdpmError(
                 f"a batch of {batch} (data) does not divide into optimizer.accumulation {config.optimizer.accumulation} parts"
             )
-    model = model_class(config.system)
+    model = model_class(config.model)
     model.check(config)
     factor = model.size_multiple_for(config)
     for field, crops in (("crop", [data.crop]), ("progressive_crops", data.progressive_crops)):

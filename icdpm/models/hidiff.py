@@ -135,7 +135,7 @@ class HIDiff(ImageRestorer):
     def check_start(cls, config, start):
         if config.prior.source != "diffused":
             return
-        if start is None or start.get("system") != config.system or not _has_latent_encoder(start):
+        if start is None or start.get("model") != config.model or not _has_latent_encoder(start):
             raise IcdpmError(
                 "the second stage of a HI-Diff begins with the latent encoder of the first: name its workdir with --start_from"
             )

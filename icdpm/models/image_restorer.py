@@ -1,7 +1,7 @@
 """The base class of all models.
 
 Everything outside `icdpm.models` uses this class and nothing else of a model. A model of one's own is a class derived from it,
-named by `config.system` as package.module:Class. It defines
+named by `config.model` as package.module:Class. It defines
 
     add_fields, bytes_per_pixel, loss_names, compute_losses, denoise
 

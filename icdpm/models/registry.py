@@ -26,16 +26,16 @@ def model_class(name):
     """
     module, colon, attribute = str(SYSTEMS.get(name, name)).partition(":")
     if not colon:
-        raise IcdpmError(f"there is no system {name!r}; there are {', '.join(SYSTEMS)}, and package.module:Class of your own")
+        raise IcdpmError(f"there is no model {name!r}; there are {', '.join(SYSTEMS)}, and package.module:Class of your own")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise IcdpmError(f"the system {name} cannot be imported ({error}); is its package installed?") from error
+        raise IcdpmError(f"the model {name} cannot be imported ({error}); is its package installed?") from error
     # Not at the top: systems are made of configs, which look here what they are of.
     from icdpm.models.image_restorer import ImageRestorer
 
     if not isinstance(found, type) or not issubclass(found, ImageRestorer):
-        raise IcdpmError(f"the system {name} is not a class of icdpm.models.image_restorer.ImageRestorer")
+        raise IcdpmError(f"the model {name} is not a class of icdpm.models.image_restorer.ImageRestorer")
     return found
 
 
@@ -46,7 +46,7 @@ def build_model(config):
       IcdpmError: the machine cannot hold it.
     """
     try:
-        model = model_class(config.system)(config)
+        model = model_class(config.model)(config)
         model.build()
         return model
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
@@ -55,4 +55,4 @@ def build_model(config):
 
 def settings_of(config, preset=None, **changes):
     """The settings of a restoration by a model of a config (`ImageRestorer.settings_of`); no model is made for it."""
-    return model_class(config.system).settings_of(config, preset, **changes)
+    return model_class(config.model).settings_of(config, preset, **changes)

@@ -146,7 +146,7 @@ def load(workdir, checkpoint="latest", precision=None):
     if not path.is_file():
         raise IcdpmError(f"there is no {path}, which holds the averaged (EMA) weights; copy all of the checkpoint")
     config = read_config(workdir)
-    model_class(config.system).check_restores(config)
+    model_class(config.model).check_restores(config)
     if precision is not None:
         config.precision = precision
     with zero_weights():

@@ -59,9 +59,9 @@ def train(
       IcdpmError: a workdir that is in use, of another config or damaged, weights that do not fit, numbers that are not finite,
         or workers that have ended or were not given the same.
     """
-    if model_class(config.system).needs_target != (target_pairs is not None):
+    if model_class(config.model).needs_target != (target_pairs is not None):
         needs = "needs pictures of another domain" if target_pairs is None else "has no use for pictures of another domain"
-        raise IcdpmError(f"the system {config.system} {needs} (--target_data)")
+        raise IcdpmError(f"the model {config.model} {needs} (--target_data)")
     chief, workers = is_chief(strategy), Workers(strategy)
     with contextlib.ExitStack() as stack:
         if workers.several:
@@ -73,7 +73,7 @@ def train(
         there = checkpoint_steps(workdir)
         workers.agree(config, len(training_pairs), there[-1] if there else 0)
         if not there:
-            model_class(config.system).check_start(config, read_config(start_from) if start_from else None)
+            model_class(config.model).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
         compile_something_quietly()

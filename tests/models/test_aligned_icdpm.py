@@ -13,7 +13,7 @@ from icdpm.models.weights import load_fitting_weights, named_variables, save_wei
 @pytest.fixture
 def config(micro_config):
     config = default_config("aligned_icdpm")
-    config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})
+    config.update({**micro_config.to_dict(), "model": "aligned_icdpm"})
     config.alignment.channels = 6
     return check_config(config)
 

@@ -62,9 +62,9 @@ def test_json_round_trip():
         ("unet.channels", 100_000_000, "at most 4096"),
         ("unet.multipliers", (1, 10**9), "at most 4096"),
         ("optimizer.learning_rate", float("inf"), "positive"),
-        ("system", "pix2pix", "there is no system 'pix2pix'; there are icdpm"),
-        ("system", "no_such_package:Model", "cannot be imported"),
-        ("system", "icdpm.errors:IcdpmError", "is not a class of icdpm.models.image_restorer.ImageRestorer"),
+        ("model", "pix2pix", "there is no model 'pix2pix'; there are icdpm"),
+        ("model", "no_such_package:Model", "cannot be imported"),
+        ("model", "icdpm.errors:IcdpmError", "is not a class of icdpm.models.image_restorer.ImageRestorer"),
     ],
 )
 def test_wrong_values_are_named(field, value, said):
@@ -101,7 +101,7 @@ def test_unknown_and_missing_fields_are_named():
 
 def test_configs_of_earlier_versions_still_mean_the_same():
     content = default_config().to_dict()
-    del content["system"], content["unet"]["patch"], content["sampling"]["eta"]
+    del content["model"], content["unet"]["patch"], content["sampling"]["eta"]
     del content["unet"]["block"], content["unet"]["blocks"], content["diffusion"]["blur_exponent"], content["data"]["repeat"]
     del content["guidance"]["projection"], content["guidance"]["noise_at_inference"]
     assert config_from_json(json.dumps(content)) == check_config(default_config())

@@ -67,7 +67,7 @@ def test_many_steps_warn_where_a_model_was_trained_for_few(workdir):
     assert paper.warning.startswith("this model was trained for few steps") and "preconditioned_estimate" in paper.warning
     assert paper.changes == SAMPLING_PRESETS["paper"].changes and paper.warning in str(paper)
     config = load_config("table2_c")
-    assert not any(preset.warning for preset in model_class(config.system).default_presets(config).values())
+    assert not any(preset.warning for preset in model_class(config.model).default_presets(config).values())
     image = np.zeros((8, 8, 3), np.uint8)
     with pytest.warns(UserWarning, match="preset 'paper': this model was trained for few steps"):
         icdpm.load(workdir).restore(image, preset="paper", steps=1, samples=1)

@@ -332,7 +332,7 @@ def test_features_are_aligned_with_the_pictures_of_another_domain(
     from icdpm.models.config import check_config, default_config
 
     config = default_config("aligned_icdpm")
-    config.update({**micro_config.to_dict(), "system": "aligned_icdpm"})
+    config.update({**micro_config.to_dict(), "model": "aligned_icdpm"})
     write_config(folder / "aligned.py", check_config(config))
     begin = [f"--config={folder / 'aligned.py'}", f"--start_from={micro_workdir}", "--set=run.steps=3"]
     target = f"--target_data={folder / 'data'}"

@@ -68,7 +68,7 @@ def test_the_ablation_varies_at_both_scales_what_the_slides_vary(scale, row, sou
 )
 def test_a_micro_variant_of_another_system_has_its_structure(variant):
     micro, paper = check_config(MicroScale().config(variant)), PaperScale().config(variant)
-    assert (micro.name, micro.system) == (variant, paper.system)
+    assert (micro.name, micro.model) == (variant, paper.model)
     for name, section in paper.items():
         if hasattr(section, "channels"):
             assert 4 * micro[name].channels == section.channels, name
