@@ -111,6 +111,7 @@ class PairModel(keras.Model):
         if self.built and hasattr(self.optimizer, "build"):
             self.optimizer.build(self.trainable_variables)
 
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
         """Takes one step of training (`icdpm.models.training_step.take_step`).
 
@@ -124,6 +125,7 @@ class PairModel(keras.Model):
         batch = keras_data.numbered(keras_data.as_batch(data, self.size_multiple, self.needs_target), self.optimizer.iterations)
         return self._logs.update(take_step(self, batch))
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, data):
         """Computes the losses of pairs, as `train_step` does, and the PSNR in dB of a restoration by one evaluation."""
         batch = keras_data.numbered(keras_data.as_batch(data, self.size_multiple, self.needs_target), 0)
@@ -134,6 +136,7 @@ class PairModel(keras.Model):
         psnr = keras_data.mean_psnr(restored, batch["sharp"])
         return self._logs.update(keras_data.replica_means({"loss": total, **losses, "psnr": psnr}))
 
+    @tf.autograph.experimental.do_not_convert
     def predict_step(self, data):
         """Restores the blurry images of a batch: images, (blurry, …) or {'blurry', …}."""
         return self(keras_data.blurry_of(data))
