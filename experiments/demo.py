@@ -79,9 +79,9 @@ def report(pictures, seconds):
     """Prints and writes the table and the picture."""
     from icdpm.metrics.psnr import psnr
     from icdpm.metrics.ssim import ssim
-    from icdpm_experiments.gallery import write_gallery
-    from icdpm_experiments.pairs import UNBLURRED, middle
-    from icdpm_experiments.results import FOLDER, print_table, write_results
+    from icdpm_experiments.figures import write_gallery
+    from icdpm_experiments.pairs import UNBLURRED_PSNR, center_crop
+    from icdpm_experiments.results import RESULTS_FOLDER, print_table, write_results
 
     rows, unblurred = [], []
     for picture in pictures:
@@ -91,7 +91,7 @@ def report(pictures, seconds):
                 for name, key in (("blurry", "blurry"), ("restored", "mean")):
                     row[f"{metric.__name__}_{name}"] = round(metric(picture[key], picture["sharp"]), 4)
             row["psnr_one_sample"] = round(psnr(picture["sample"], picture["sharp"]), 4)
-            (unblurred if row["psnr_blurry"] > UNBLURRED else rows).append(row)
+            (unblurred if row["psnr_blurry"] > UNBLURRED_PSNR else rows).append(row)
     print_table(rows)
     gains = np.array([row["psnr_restored"] - row["psnr_blurry"] for row in rows])
     notes = [
@@ -117,8 +117,9 @@ def report(pictures, seconds):
     shown = [picture for picture in pictures if picture["picture"] in (*SHOWN, "clock_motion")]
     columns = {"blurry": "blurry", "sample": "one sample", "mean": f"mean of {MEAN_SAMPLES}", "sharp": "sharp"}
     versions = [[picture[key] for key in columns] for picture in shown]
-    picture_path = FOLDER / "demo.png"
-    write_gallery(picture_path, list(columns.values()), [[p if p is None else middle(p, 256) for p in row] for row in versions])
+    picture_path = RESULTS_FOLDER / "demo.png"
+    crops = [[each if each is None else center_crop(each, 256) for each in row] for row in versions]
+    write_gallery(picture_path, list(columns.values()), crops)
     print("", *notes, f"Numbers: {path}", f"Picture: {picture_path}", sep="\n")
 
 

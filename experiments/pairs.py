@@ -5,7 +5,7 @@ import numpy as np
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.source import open_source
 
-UNBLURRED = 40.0  # dB: an input this close to the sharp scene has noise, but no blur
+UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp scene has noise, but no blur
 
 
 class SelectedPairs:
@@ -49,7 +49,7 @@ class CentralCrops(SelectedPairs):
 
     def load(self, index):
         """The pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
-        return tuple(middle(picture, self._side) for picture in super().load(index))
+        return tuple(center_crop(picture, self._side) for picture in super().load(index))
 
 
 class SharpPairs(SelectedPairs):
@@ -67,20 +67,20 @@ class SharpPairs(SelectedPairs):
         return (super().load(index)[1],) * 2
 
 
-def middle(picture, side):
+def center_crop(picture, side):
     """The middle side×side pixels of a picture, or what there is of them."""
     top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
     return picture[top : top + side, left : left + side]
 
 
-def blurred(pairs):
+def select_blurred(pairs):
     """Those of the pairs that are blurred: whose blurry picture has more than noise to tell it from the sharp one."""
-    indices = [index for index in range(len(pairs)) if psnr(*pairs.load(index)) <= UNBLURRED]
+    indices = [index for index in range(len(pairs)) if psnr(*pairs.load(index)) <= UNBLURRED_PSNR]
     left_out = len(pairs) - len(indices)
     return SelectedPairs(pairs, indices, f"{pairs.description} without the {left_out} not blurred") if left_out else pairs
 
 
-def open_pairs(data, data_dir=None, count=None, crop=None):
+def open_test_pairs(data, data_dir=None, count=None, crop=None):
     """The test pairs of `data`, as `icdpm_datasets.source.open_source` has them, or some of them.
 
     Args:

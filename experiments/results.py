@@ -3,12 +3,14 @@
 import json
 import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
+from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 
-FOLDER = Path("results")
+RESULTS_FOLDER = Path("results")
 # What every table and plot of this scale says.
 SCALE_NOTES = {
     "micro": "Micro scale: small networks, trained briefly on embedded data. It proves the path, not the paper's claim.",
@@ -42,13 +44,13 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     """
     content = {"name": name, "command": command, "data": data, "scale": scale, "machine": machine(), **numbers}
     content["rows"] = rows
-    with write_atomically(FOLDER / f"{name}.json") as temporary:
+    with write_atomically(RESULTS_FOLDER / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
     lines = [f"# {title}", "", f"`{command}`: {data}. Measured on {content['machine']}.", ""]
     if scale in SCALE_NOTES:
         lines += [f"**{SCALE_NOTES[scale]}**", ""]
     lines += [*(table or markdown_table(rows)), ""]
-    path = FOLDER / f"{name}.md"
+    path = RESULTS_FOLDER / f"{name}.md"
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines + list(notes)).rstrip() + "\n")
     return path
@@ -60,7 +62,7 @@ def make_command(target, **given):
     return " ".join([f"make {target}", *words])
 
 
-def without_home(text):
+def abbreviate_home(text):
     """The text with ~ for the home folder, whose name says nothing to those whom results are shown to."""
     return text.replace(str(Path.home()), "~")
 
@@ -81,3 +83,25 @@ def _cell(value):
 def print_table(rows):
     """The same table, for the terminal."""
     print("\n".join(markdown_table(rows)), file=sys.stdout)
+
+
+def run_in_subprocess(what, module, *arguments):
+    """Runs a module that prints its measurement as a last line of JSON.
+
+    Args:
+      what: is measured, in words, which are printed.
+      module: that is run as `python -m` does.
+      *arguments: of its command line.
+
+    Returns:
+      What the line holds.
+
+    Raises:
+      IcdpmError: the process failed; what it printed on stderr stands above.
+    """
+    print(f"measuring: {what}", flush=True)
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if ended.returncode:
+        raise IcdpmError(f"the measurement of {what} failed: {' '.join(command)}")
+    return json.loads(ended.stdout.splitlines()[-1])

@@ -13,8 +13,7 @@ from absl import flags
 
 from icdpm import pretrained
 from icdpm.cli import reject_arguments, run_command
-from icdpm_experiments.process import measured_apart
-from icdpm_experiments.results import make_command, print_table, write_results
+from icdpm_experiments.results import make_command, print_table, run_in_subprocess, write_results
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
@@ -72,7 +71,7 @@ def _export(workdir, folder):
 def _measure(path, workdir, folder, height, width):
     source = workdir if path == "python" else folder / "model"
     answer = folder / f"{path}-{height}-{width}.png"
-    return measured_apart(f"{PATHS[path]}, {width}×{height}", MEASURE, path, source, answer, height, width)
+    return run_in_subprocess(f"{PATHS[path]}, {width}×{height}", MEASURE, path, source, answer, height, width)
 
 
 def _difference(folder, height, width):

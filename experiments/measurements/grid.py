@@ -26,15 +26,13 @@ def main(argv):
     """Parses, measures, writes table and plot."""
     reject_arguments(argv)
     from icdpm import pretrained
-    from icdpm.evaluation.pairing import named_folders
+    from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import load
     from icdpm_experiments.measurements.grid_plot import grid_rows, write_grid
     from icdpm_experiments.paper.table10 import grid_settings
-    from icdpm_experiments.sweeping.journal import Journal
-    from icdpm_experiments.sweeping.metrics import available_metrics
-    from icdpm_experiments.sweeping.sweep import sweep
+    from icdpm_experiments.sweeping.sweep import Journal, available_metrics, sweep
 
-    workdirs = named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])
+    workdirs = parse_named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])
     pairs = sweep_flags.chosen_pairs()
     metrics, reasons = available_metrics(["psnr", "ssim", "lpips_alex", "niqe"], pairs)
     settings, rows = grid_settings(FLAGS.samples), []

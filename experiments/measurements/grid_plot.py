@@ -1,9 +1,8 @@
 """The paper's grid of sampling settings (Table 10), measured: perception against distortion, as in its Figures 5 and 7."""
 
-from icdpm_experiments.plots import Panel, write_plot
-from icdpm_experiments.results import FOLDER, print_table, write_results
-from icdpm_experiments.sweeping.metrics import perception_of
-from icdpm_experiments.sweeping.sweep import OF_MEAN
+from icdpm_experiments.figures import Panel, write_plot
+from icdpm_experiments.results import RESULTS_FOLDER, print_table, write_results
+from icdpm_experiments.sweeping.sweep import OF_MEAN, perception_metric
 
 
 def grid_rows(model, settings, means):
@@ -39,9 +38,9 @@ def write_grid(rows, command, data, metrics, reasons):
         protocols={name: metric.protocol for name, metric in metrics.items()},
         not_available=reasons,
     )
-    perception, axis = perception_of(metrics)
+    perception, axis = perception_metric(metrics)
     panel = Panel("PSNR in dB (more is better)", axis, _series(rows, perception), joined=False)
-    picture = FOLDER / "grid.png"
+    picture = RESULTS_FOLDER / "grid.png"
     write_plot(picture, [panel], title="Beside each point: steps, largest noise variance")
     print("", *notes, f"Numbers: {path}", f"Picture: {picture}", sep="\n")
 

@@ -15,8 +15,7 @@ from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
-from icdpm_experiments.process import measured_apart
-from icdpm_experiments.results import print_table, write_results
+from icdpm_experiments.results import print_table, run_in_subprocess, write_results
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -70,7 +69,7 @@ def _measured(what, height, width, repeats, precision):
             said = f"{what}, {precision}, {whose}"
             arguments = (whose, what, precision, height, width, repeats, FLAGS.reference)
             try:
-                seconds[whose] += measured_apart(said, _MEASURE, *arguments)
+                seconds[whose] += run_in_subprocess(said, _MEASURE, *arguments)
             except IcdpmError:
                 if whose != "compiled":  # which wants a C++ compiler
                     raise

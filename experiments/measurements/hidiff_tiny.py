@@ -30,11 +30,11 @@ def main(argv):
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_datasets.source import open_source
-    from icdpm_experiments.packaged_model.learning_curve import read_curve
-    from icdpm_experiments.pairs import blurred
+    from icdpm_experiments.packaged_model.training_runs import read_curve
+    from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import print_table, write_results
 
-    pairs = blurred(open_source("embedded", "test"))
+    pairs = select_blurred(open_source("embedded", "test"))
     runs = {
         STAGE_1: (load_config("hidiff_tiny_stage1", LOOKS), RUNS / "stage1", None),
         STAGE_2: (load_config("hidiff_tiny", LOOKS), RUNS / "stage2", RUNS / "stage1"),
@@ -95,8 +95,8 @@ def _row(name, gains, minutes):
 
 def _draw(curves):
     """Draws {run: its validations}; the second stage's steps follow the first's."""
-    from icdpm_experiments.plots import Panel, write_plot
-    from icdpm_experiments.results import FOLDER
+    from icdpm_experiments.figures import Panel, write_plot
+    from icdpm_experiments.results import RESULTS_FOLDER
 
     before = {STAGE_2: curves[STAGE_1][-1]["step"]}
     series = {
@@ -104,7 +104,7 @@ def _draw(curves):
         for name, curve in curves.items()
     }
     write_plot(
-        FOLDER / "hidiff_tiny.png",
+        RESULTS_FOLDER / "hidiff_tiny.png",
         [Panel("step", "gain in PSNR over the blurry input (dB)", series)],
         "hidiff_tiny on the blurred embedded test scenes",
     )

@@ -22,8 +22,7 @@ from icdpm.models.training_step import take_step
 from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.measurements.input_measure import BATCH, CORES, CROP
 from icdpm_experiments.paper.published import TABLE11
-from icdpm_experiments.process import measured_apart
-from icdpm_experiments.results import make_command, print_table, write_results
+from icdpm_experiments.results import make_command, print_table, run_in_subprocess, write_results
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("frames", None, "A folder with blur/ and sharp/, pairs of PNG files; without it frames are made.")
@@ -50,7 +49,7 @@ def main(argv):
         folder = Path(temporary)
         data = _prepare(folder)
         titles = {name: title for name, title in TITLES.items() if name != "bucket" or find_spec("tensorflow_io")}
-        measured = {name: measured_apart(title, MEASURE, name, folder) for name, title in titles.items()}
+        measured = {name: run_in_subprocess(title, MEASURE, name, folder) for name, title in titles.items()}
     rows = [
         {"pipeline": title, **{key: measured[name][key] for key in ("crop_pairs_per_second", "peak_rss_bytes")}}
         for name, title in titles.items()

@@ -28,15 +28,13 @@ def main(argv):
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.models.workdir import load, presets_file
-    from icdpm_experiments.pairs import blurred
+    from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import print_table, write_results
-    from icdpm_experiments.sweeping.journal import Journal
-    from icdpm_experiments.sweeping.knee import METRICS, UNSEEN, measure_own_presets, presets_of
-    from icdpm_experiments.sweeping.metrics import available_metrics
-    from icdpm_experiments.sweeping.sweep import measure_blurry
+    from icdpm_experiments.sweeping.preset_search import METRICS, UNSEEN, measure_own_presets, presets_of
+    from icdpm_experiments.sweeping.sweep import Journal, available_metrics, measure_blurry
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
-    model, pairs = load(workdir), blurred(sweep_flags.chosen_pairs())
+    model, pairs = load(workdir), select_blurred(sweep_flags.chosen_pairs())
     rows = measure_own_presets(model, pairs, Journal(JOURNAL), presets_file(workdir))
     print_table(rows)
     blurry = measure_blurry(pairs, available_metrics(METRICS, pairs)[0])
@@ -66,8 +64,8 @@ def main(argv):
 
 def _draw(rows, blurry):
     """Draws what more steps of one sample do, and what a mean of more samples of one step does."""
-    from icdpm_experiments.plots import Panel, write_plot
-    from icdpm_experiments.results import FOLDER
+    from icdpm_experiments.figures import Panel, write_plot
+    from icdpm_experiments.results import RESULTS_FOLDER
 
     start = rows[0]["max_noise_variance"]
     drawn = {
@@ -81,7 +79,7 @@ def _draw(rows, blurry):
             series = {name: [(row["evaluations"], row[metric]) for row in each] for name, each in drawn.items()}
             level = 0.0 if metric == "gain" else blurry[metric]
             panels.append(Panel("evaluations of the network", label, series, {"blurry": level}, log_x=True))
-    write_plot(FOLDER / "presets.png", panels, f"From a noise variance of {start}")
+    write_plot(RESULTS_FOLDER / "presets.png", panels, f"From a noise variance of {start}")
 
 
 if __name__ == "__main__":

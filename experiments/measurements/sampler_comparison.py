@@ -1,8 +1,8 @@
 """Samplers against each other: quality by the number of times that the network is evaluated."""
 
 from icdpm.models.settings import SamplingSettings
-from icdpm_experiments.plots import Panel, write_plot
-from icdpm_experiments.results import FOLDER, print_table, write_results
+from icdpm_experiments.figures import Panel, write_plot
+from icdpm_experiments.results import RESULTS_FOLDER, print_table, write_results
 from icdpm_experiments.sweeping.sweep import OF_MEAN
 
 SAMPLERS = ("ancestral", "ddim", "dpmpp_2m", "dpmpp_2m_sde")
@@ -90,7 +90,7 @@ def write_samplers(rows, blurry, command, data, samples, metrics):
         reference={name: rows[-1][name] for name in ("sampler", "evaluations", "schedule", "max_noise_variance")},
         reached={words: [_name(row) for row in reaching(rows, suffix)] for suffix, words in of_each.items()},
     )
-    picture = FOLDER / "samplers.png"
+    picture = RESULTS_FOLDER / "samplers.png"
     labels = {"psnr": "PSNR in dB", "ssim": "SSIM", "detail": "fine detail, relative to the sharp picture"}
     panels = [_panel(rows, name, label) for name, label in labels.items()]
     write_plot(picture, panels, title="One sample; dashed: ancestral sampling with 500 evaluations on the paper's schedule")

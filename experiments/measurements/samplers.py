@@ -28,13 +28,11 @@ def main(argv):
     from icdpm import pretrained
     from icdpm.models.workdir import load
     from icdpm_experiments.measurements.sampler_comparison import comparison_rows, comparison_settings, write_samplers
-    from icdpm_experiments.pairs import blurred
-    from icdpm_experiments.sweeping.journal import Journal
-    from icdpm_experiments.sweeping.metrics import available_metrics
-    from icdpm_experiments.sweeping.sweep import measure_blurry, sweep
+    from icdpm_experiments.pairs import select_blurred
+    from icdpm_experiments.sweeping.sweep import Journal, available_metrics, measure_blurry, sweep
 
     model = load(FLAGS.workdir or pretrained.WORKDIR)
-    pairs = blurred(sweep_flags.chosen_pairs())
+    pairs = select_blurred(sweep_flags.chosen_pairs())
     metrics, _ = available_metrics(["psnr", "ssim"], pairs)
     settings = comparison_settings(FLAGS.samples)
     means = sweep(model, pairs, settings, metrics, Journal(JOURNAL))

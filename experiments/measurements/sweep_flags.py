@@ -12,9 +12,9 @@ flags.DEFINE_integer("pictures", None, "How many pairs, spread evenly over the s
 
 def chosen_pairs():
     """The pairs that the flags, `crop` among them, choose."""
-    from icdpm_experiments.pairs import open_pairs
+    from icdpm_experiments.pairs import open_test_pairs
 
-    return open_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
+    return open_test_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
 
 
 def command_given(target):

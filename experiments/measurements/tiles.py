@@ -16,7 +16,7 @@ from absl import flags
 from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm_experiments.measurements.tile_sizes import CORE, HEIGHT, LARGE, STEPS, WIDTH
-from icdpm_experiments.pairs import middle
+from icdpm_experiments.pairs import center_crop
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
@@ -30,10 +30,10 @@ def main(argv):
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.models.workdir import load
-    from icdpm_experiments.gallery import write_gallery
+    from icdpm_experiments.figures import write_gallery
     from icdpm_experiments.measurements.deblur_runs import measure_runs
     from icdpm_experiments.measurements.tile_margins import measure_margins, settings_of
-    from icdpm_experiments.results import FOLDER, make_command, markdown_table, write_results
+    from icdpm_experiments.results import RESULTS_FOLDER, make_command, markdown_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     photo = _photo()
@@ -71,8 +71,8 @@ def main(argv):
     columns = ["whole", f"tiles, margin {chosen['margin']}", f"difference, {_AMPLIFIED} times", "the same without margins"]
     whole, tiled, bare = (pictures[name] for name in ("whole", chosen["margin"], 0))
     shown = [whole, tiled, _amplified(tiled, whole), _amplified(bare, whole)]
-    write_gallery(FOLDER / f"{name}.png", columns, [[_shown(each) for each in shown]])
-    print(f"Numbers: {path}", f"Picture: {FOLDER / name}.png", sep="\n")
+    write_gallery(RESULTS_FOLDER / f"{name}.png", columns, [[_shown(each) for each in shown]])
+    print(f"Numbers: {path}", f"Picture: {RESULTS_FOLDER / name}.png", sep="\n")
 
 
 def _after_steps(settings):
@@ -114,7 +114,7 @@ def _amplified(picture, whole):
 
 def _shown(picture):
     """The middle of a picture, in 8 bits."""
-    shown = middle(picture, 480)
+    shown = center_crop(picture, 480)
     return (shown // 257).astype(np.uint8) if shown.dtype == np.uint16 else shown
 
 

@@ -27,19 +27,19 @@ def main(argv):
     """Restores, measures, writes results/weights, or weights_NAME of a model of one's own."""
     reject_arguments(argv)
     from icdpm import pretrained
-    from icdpm.evaluation.pairing import named_folders
+    from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import choose_step, load, weights_file
     from icdpm_datasets.source import open_source
     from icdpm_experiments.packaged_model.model_rows import measured_rows, settings_by_name
-    from icdpm_experiments.pairs import CentralCrops, SharpPairs, blurred
+    from icdpm_experiments.pairs import CentralCrops, SharpPairs, select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     step = choose_step(workdir)
     digest = hashlib.sha256(weights_file(workdir, step).read_bytes()).hexdigest()
     model = load(workdir, step)
-    sets = {name: open_source(folder, "test") for name, folder in named_folders(FLAGS.pairs).items()}
-    sets = sets or {"embedded": blurred(open_source("embedded", "test"))}
+    sets = {name: open_source(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()}
+    sets = sets or {"embedded": select_blurred(open_source("embedded", "test"))}
 
     on_whole, paper = settings_by_name(model)
     kept = {KEPT: next(iter(on_whole.values()))}

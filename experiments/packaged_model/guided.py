@@ -29,7 +29,7 @@ flags.DEFINE_string("unguided", None, "Workdir of the unguided run to compare it
 def main(argv):
     """Trains what is not trained, measures, writes results/guided; of two given runs, results/guided_long."""
     reject_arguments(argv)
-    from icdpm.evaluation.pairing import named_folders
+    from icdpm.evaluation.pairing import parse_named_folders
     from icdpm_datasets.source import open_source
     from icdpm_experiments.packaged_model.guided_gains import (
         SAMPLES,
@@ -38,21 +38,21 @@ def main(argv):
         rows_of_set,
         seeded_runs,
     )
-    from icdpm_experiments.packaged_model.training_pictures import open_pictures
-    from icdpm_experiments.pairs import blurred
+    from icdpm_experiments.packaged_model.training_runs import open_training_data
+    from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
     if bool(FLAGS.guided) != bool(FLAGS.unguided):
         raise IcdpmError("two runs are compared: give both GUIDED=DIR and UNGUIDED=DIR, or neither")
-    training, validation = open_pictures(FLAGS.folder)
+    training, validation = open_training_data(FLAGS.folder)
     if FLAGS.guided:
         compared = given_runs(FLAGS.guided, FLAGS.unguided)
     elif signal := _train_all(training, validation):
         return 128 + signal
     else:
         compared = seeded_runs()
-    sets = {"training domain": blurred(validation), "embedded": blurred(open_source("embedded", "test"))}
-    sets.update({name: open_source(folder, "test") for name, folder in named_folders(FLAGS.pairs).items()})
+    sets = {"training domain": select_blurred(validation), "embedded": select_blurred(open_source("embedded", "test"))}
+    sets.update({name: open_source(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()})
     rows = []
     for name, pairs in sets.items():
         rows += rows_of_set(name, {model: measured_gains(name, pairs, model, runs) for model, runs in compared.items()})

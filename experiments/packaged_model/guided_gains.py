@@ -9,8 +9,7 @@ from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.metrics.psnr import psnr
 from icdpm.models.registry import settings_of
 from icdpm.models.workdir import choose_step, load
-from icdpm_experiments.sweeping.journal import Journal
-from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
+from icdpm_experiments.sweeping.sweep import OF_MEAN, Journal, measure_settings
 
 RUNS = Path("runs/guided")
 SEEDS = (0, 1, 2)
@@ -55,7 +54,7 @@ def measured_gains(dataset, pairs, model, runs):
     for seed, (folder, step) in enumerate(runs):
         system = load(folder, step)
         settings = settings_of(system.config, samples=SAMPLES)
-        (values,) = measure_each(system, pairs, [settings], metrics, journal, f"{dataset}, {model}, seed {seed}: ")
+        (values,) = measure_settings(system, pairs, [settings], metrics, journal, f"{dataset}, {model}, seed {seed}: ")
         gains.append([each["psnr" + OF_MEAN] for each in values] - blurry)
     return np.array(gains)
 

@@ -5,10 +5,10 @@ import itertools
 import json
 
 from icdpm.models.workdir import checkpoint_steps, load, presets_file, read_data, weights_file
-from icdpm_experiments.packaged_model.learning_curve import read_curve
-from icdpm_experiments.plots import Panel, write_plot
-from icdpm_experiments.results import FOLDER, markdown_table
-from icdpm_experiments.sweeping.knee import UNSEEN
+from icdpm_experiments.figures import Panel, write_plot
+from icdpm_experiments.packaged_model.training_runs import read_curve
+from icdpm_experiments.results import RESULTS_FOLDER, markdown_table
+from icdpm_experiments.sweeping.preset_search import UNSEEN
 
 CARD = "MODEL_CARD.md"
 PICTURES = """\
@@ -32,7 +32,7 @@ def write_model_card(folder, runs, half_precision_change):
     steps = [checkpoint_steps(run)[-1] for run in runs]
     curve, hours = _joined(runs, steps)
     write_plot(
-        FOLDER / "weights_curve.png",
+        RESULTS_FOLDER / "weights_curve.png",
         [
             Panel("step", "PSNR of one sample over the blurry picture's (dB)", _series(curve, "gain")),
             Panel("step", "loss of the denoiser", _series(curve, "noise_loss")),
@@ -117,7 +117,7 @@ def _series(curve, name):
 
 def _measured(digest):
     """The table of `make bench-weights`, if it is of these weights."""
-    path = FOLDER / "weights.json"
+    path = RESULTS_FOLDER / "weights.json"
     if not path.is_file():
         return "Not yet: `make bench-weights`."
     results = json.loads(path.read_text())

@@ -7,7 +7,7 @@ from icdpm.evaluation.measure import measure
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.restore_dataset import restore_dataset
-from icdpm_experiments.results import without_home
+from icdpm_experiments.results import abbreviate_home
 
 
 def settings_by_name(model):
@@ -40,7 +40,7 @@ def measured_rows(model, label, source, settings, metrics, folder):
         restore_dataset(model, source, each, 0, folders[name])
     measured = measure(pair_with_source(folders, source), select_metrics(metrics), folder, workers=1)
     rows = [_row(label, name, values, measured.values[BLURRY]["psnr"]) for name, values in measured.values.items()]
-    return list(filter(None, rows)), {name: without_home(reason) for name, reason in measured.unavailable.items()}
+    return list(filter(None, rows)), {name: abbreviate_home(reason) for name, reason in measured.unavailable.items()}
 
 
 def _row(label, name, values, blurry):

@@ -22,9 +22,9 @@ from icdpm.models.workdir import (
 )
 from icdpm.restoration.restore import restore
 from icdpm_experiments.packaged_model.model_card import write_model_card
-from icdpm_experiments.pairs import blurred
-from icdpm_experiments.sweeping.journal import Journal
-from icdpm_experiments.sweeping.knee import measure_own_presets
+from icdpm_experiments.pairs import select_blurred
+from icdpm_experiments.sweeping.preset_search import measure_own_presets
+from icdpm_experiments.sweeping.sweep import Journal
 
 
 def package(runs, target, validation_pairs, data_folder):
@@ -61,7 +61,8 @@ def package(runs, target, validation_pairs, data_folder):
             packaged = load(folder, step)
             psnrs.append(validation_psnr(packaged, validation_pairs))
         change = psnrs[1] - psnrs[0]
-        measure_own_presets(packaged, blurred(validation_pairs), Journal(Path(workdir) / "presets.jsonl"), presets_file(folder))
+        journal = Journal(Path(workdir) / "presets.jsonl")
+        measure_own_presets(packaged, select_blurred(validation_pairs), journal, presets_file(folder))
         write_model_card(folder, runs, change)
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)

@@ -54,11 +54,11 @@ def main(argv):
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.packaged_model.packaging import package
-    from icdpm_experiments.packaged_model.training_pictures import PICTURES, WITH_SCENES, open_pictures
+    from icdpm_experiments.packaged_model.training_runs import PICTURES, WITH_SCENES, open_training_data
 
     start_from = None
     for workdir, (scenes, changes) in RUNS.items():
-        training, validation = open_pictures(FLAGS.folder, WITH_SCENES if scenes else PICTURES)
+        training, validation = open_training_data(FLAGS.folder, WITH_SCENES if scenes else PICTURES)
         config = load_config("small_naf", changes)
         if signal := train(config, workdir, training, validation, make_strategy("single"), start_from):
             print(f"stopped by signal {signal}; the same command continues")

@@ -41,7 +41,7 @@ flags.DEFINE_string("answers", None, "table7: pattern of the files that raters e
 
 def main(argv):
     """Parses, says what it costs, makes the tables and figures, says how long each took."""
-    from icdpm.evaluation.pairing import named_folders
+    from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.paper.catalog import EXPERIMENTS
     from icdpm_experiments.paper.cost import announce
@@ -52,9 +52,10 @@ def main(argv):
     available = {name: EXPERIMENTS[name] for name in (SmallScale.tables if small else EXPERIMENTS)}
     chosen = _chosen(argv[1:], available)
     strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
-    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, named_folders(FLAGS.pairs))
+    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, parse_named_folders(FLAGS.pairs))
     runs = Runs(scale, strategy)
-    given = {"restored": named_folders(FLAGS.restored), "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
+    restored = parse_named_folders(FLAGS.restored)
+    given = {"restored": restored, "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
     needs = [need for experiment in chosen.values() for need in experiment.restorings(scale)]
     if FLAGS.scale == "paper":
         announce(runs, needs)

@@ -15,15 +15,15 @@ from scipy import stats
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
 from icdpm.metrics.luma import matlab_gray
-from icdpm_experiments.gallery import write_gallery
-from icdpm_experiments.pairs import UNBLURRED
+from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.pairs import UNBLURRED_PSNR
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.runs import beside_others
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 from icdpm_experiments.paper.visual_comparison import MADE, as_flag, cut
-from icdpm_experiments.report.cards import worst_place
-from icdpm_experiments.results import FOLDER, SCALE_NOTES, make_command, markdown_table, without_home, write_results
+from icdpm_experiments.report.image_cards import find_largest_difference
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, abbreviate_home, make_command, markdown_table, write_results
 
 SHOWN = 4  # as many as Figs. 27 to 30
 _LISTED = 20  # rows of the Markdown table; the JSON has all pictures
@@ -55,7 +55,7 @@ def run(runs, restored):
     files = {name: list(_in_order(Path(folder), pairs)) for name, folder in folders.items()}
     rows = []
     for index, name in enumerate(pairs.names):
-        if values[BLURRY][index] > UNBLURRED:
+        if values[BLURRY][index] > UNBLURRED_PSNR:
             continue
         blurry, sharp = pairs.load(index)
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
@@ -72,7 +72,7 @@ def run(runs, restored):
         box = worst_crop(versions["Ours"], sharp)
         shown.append([cut(picture, box) for picture in versions.values()])
     headings = ["blurry", *folders, "sharp"]
-    picture = FOLDER / "failures.png"
+    picture = RESULTS_FOLDER / "failures.png"
     write_gallery(picture, headings, shown, _caption(rows[:SHOWN], label, runs.scale))
     path = write_results(
         "failures",
@@ -88,10 +88,10 @@ def run(runs, restored):
             f"failures.png shows the part of {len(shown)} in which Ours differs most from the sharp picture. "
             "gray: mean gray value of the blurry picture, of 255. saturated: percent of its pixels with a channel of "
             f"{SATURATED} or more. returned: percent of the mean gradient that blur took and that Ours brings back.",
-            f"Left out as not blurred (more than {UNBLURRED:g} dB): {len(pairs) - len(rows)} of {len(pairs)}.",
+            f"Left out as not blurred (more than {UNBLURRED_PSNR:g} dB): {len(pairs) - len(rows)} of {len(pairs)}.",
             *darkness_notes(rows),
         ],
-        restored={name: without_home(str(folder)) for name, folder in restored.items()},
+        restored={name: abbreviate_home(str(folder)) for name, folder in restored.items()},
     )
     print(f"written to {path} and {picture}")
 
@@ -173,7 +173,7 @@ def worst_crop(restored, sharp):
     """The box (left, top, width, height), at most `_SIDE` a side, where a restored picture differs most from the sharp one."""
     height, width = sharp.shape[:2]
     sides = min(_SIDE, width), min(_SIDE, height)
-    middle = worst_place(restored, sharp, min(sides))
+    middle = find_largest_difference(restored, sharp, min(sides))
     corner = (min(max(0, at - side // 2), most - side) for at, side, most in zip(middle, sides, (width, height)))
     return *corner, *sides
 

@@ -2,14 +2,14 @@
 
 from icdpm.images.reading import read_rgb
 from icdpm.metrics.psnr import PROTOCOL, psnr
-from icdpm_experiments.gallery import write_gallery
-from icdpm_experiments.pairs import middle
+from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.pairs import center_crop
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.guidance_pictures import guidance_pictures
 from icdpm_experiments.paper.models import GUIDED, UNGUIDED
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.results import FOLDER, SCALE_NOTES, write_results
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, write_results
 
 SHOWN = 3
 _SIDE = 256  # px of the middle that is shown
@@ -35,11 +35,11 @@ def run(runs):
         regressions = guidance_pictures(system, blurry).regressions
         scales = sorted(regressions, reverse=True)
         enlarged = [regressions[k].repeat(2**k, axis=0).repeat(2**k, axis=1) for k in scales]
-        rows.append([middle(picture, _SIDE) for picture in (blurry, *restored, sharp, *enlarged)])
+        rows.append([center_crop(picture, _SIDE) for picture in (blurry, *restored, sharp, *enlarged)])
     headings = ["blurry", "icDPM", "icDPM w/ Guide", "sharp", *(f"regression at 1/{2**k}" for k in scales)]
     label = runs.scale.label(OUT_OF_DOMAIN)
     caption = f"Figure 4, {label}, one sample.\n{SCALE_NOTES.get(runs.scale.name, '')}"
-    write_gallery(FOLDER / "fig4.png", headings, rows, caption)
+    write_gallery(RESULTS_FOLDER / "fig4.png", headings, rows, caption)
     path = write_results(
         "fig4",
         command=f"make bench-fig4 SCALE={runs.scale.name}",
@@ -49,7 +49,7 @@ def run(runs):
         title="Figure 4: with and without guidance, and the regression outputs",
         notes=[f"PSNR of whole pictures; fig4.png shows their middle. {PROTOCOL}."],
     )
-    print(f"written to {path} and {FOLDER / 'fig4.png'}")
+    print(f"written to {path} and {RESULTS_FOLDER / 'fig4.png'}")
 
 
 EXPERIMENTS = {"fig4": Experiment(run, restorings)}

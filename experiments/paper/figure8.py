@@ -3,14 +3,14 @@
 import numpy as np
 
 from icdpm.images.reading import read_rgb
-from icdpm_experiments.gallery import write_gallery
-from icdpm_experiments.pairs import middle
+from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.pairs import center_crop
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.guidance_pictures import guidance_pictures
 from icdpm_experiments.paper.models import GUIDED
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.results import FOLDER, SCALE_NOTES, write_results
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, write_results
 
 ROWS, COLUMNS = 3, 4
 _SIDE = 256  # px of the picture's middle that is shown
@@ -28,13 +28,13 @@ def run(runs):
     restored = read_rgb(runs.restored(GUIDED, OUT_OF_DOMAIN) / f"{pairs.names[0]}.png")
     features = guidance_pictures(runs.system(GUIDED.variant), blurry).features[1]
     channels = strongest_channels(features)
-    maps = [middle(stretched(features[..., channel]), _SIDE // 2) for channel in channels]
-    left = [middle(picture, _SIDE) for picture in (blurry, restored, sharp)]
+    maps = [center_crop(stretched(features[..., channel]), _SIDE // 2) for channel in channels]
+    left = [center_crop(picture, _SIDE) for picture in (blurry, restored, sharp)]
     enlarged = [each.repeat(2, axis=0).repeat(2, axis=1) for each in maps] + [None] * (ROWS * COLUMNS - len(maps))
     rows = [[left[row], *enlarged[row::ROWS]] for row in range(ROWS)]
     label = f"{pairs.names[0]} of {runs.scale.label(OUT_OF_DOMAIN)}"
     caption = f"Figure 8, {label}: blurry, restored, sharp.\n{SCALE_NOTES.get(runs.scale.name, '')}"
-    write_gallery(FOLDER / "fig8.png", ["picture", *["channels of h1"] * COLUMNS], rows, caption)
+    write_gallery(RESULTS_FOLDER / "fig8.png", ["picture", *["channels of h1"] * COLUMNS], rows, caption)
     path = write_results(
         "fig8",
         command=f"make bench-fig8 SCALE={runs.scale.name}",
@@ -44,7 +44,7 @@ def run(runs):
         title="Figure 8: guidance feature maps",
         notes=[f"Of {features.shape[-1]} channels those that vary most, in fig8.png from top to bottom and left to right."],
     )
-    print(f"written to {path} and {FOLDER / 'fig8.png'}")
+    print(f"written to {path} and {RESULTS_FOLDER / 'fig8.png'}")
 
 
 def strongest_channels(features):

@@ -1,14 +1,14 @@
 """Figure 9: a trained model further trained with its guidance features aligned with another domain's, and without."""
 
 from icdpm.images.reading import read_rgb
-from icdpm_experiments.gallery import write_gallery
-from icdpm_experiments.pairs import middle
+from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.pairs import center_crop
 from icdpm_experiments.paper.comparison import row_of, write_comparison
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.models import Model
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.results import FOLDER, SCALE_NOTES
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES
 
 METRICS = ("psnr", "lpips_alex")
 MODELS = {
@@ -34,10 +34,10 @@ def run(runs):
     for index in range(0, len(pairs), -(-len(pairs) // SHOWN)):
         blurry, sharp = pairs.load(index)
         restored = [read_rgb(folder / f"{pairs.names[index]}.png") for folder in folders.values()]
-        pictures.append([middle(picture, _SIDE) for picture in (blurry, *restored, sharp)])
+        pictures.append([center_crop(picture, _SIDE) for picture in (blurry, *restored, sharp)])
     caption = f"Figure 9, {label}, one sample.\n{SCALE_NOTES.get(runs.scale.name, '')}"
     headings = ["blurry", "as trained", "without alignment", "with alignment", "sharp"]
-    write_gallery(FOLDER / "fig9.png", headings, pictures, caption)
+    write_gallery(RESULTS_FOLDER / "fig9.png", headings, pictures, caption)
     write_comparison(
         "fig9",
         "Figure 9: alignment of the guidance features with another domain's",

@@ -2,13 +2,13 @@
 
 import functools
 
+from icdpm_experiments.figures import Panel, write_plot
 from icdpm_experiments.paper import table2
 from icdpm_experiments.paper.comparison import protocol_lines
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.plots import Panel, write_plot
-from icdpm_experiments.results import FOLDER, SCALE_NOTES, write_results
-from icdpm_experiments.sweeping.metrics import perception_of
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, write_results
+from icdpm_experiments.sweeping.sweep import perception_metric
 
 TEST_SETS = {"fig5": (OUT_OF_DOMAIN,), "fig7": ("gopro", "hide", "reds")}
 
@@ -31,7 +31,7 @@ def run(runs, figure):
         for row, model in table2.MODELS.items():
             swept, protocols, not_available = runs.swept(f"table2_{row}", dataset)
             rows += [{"row": row, "model": model, "dataset": label, **each} for each in swept]
-            perception, axis = perception_of(protocols)
+            perception, axis = perception_metric(protocols)
             series[f"({row}) {model}"] = [(each["psnr"], each[perception]) for each in swept]
         panels.append(Panel("PSNR in dB (more is better)", axis, series, title=label))
     title = f"Figure {figure.removeprefix('fig')}: perception against distortion"
@@ -47,7 +47,7 @@ def run(runs, figure):
         protocols=protocols,
         not_available=not_available,
     )
-    picture = FOLDER / f"{figure}.png"
+    picture = RESULTS_FOLDER / f"{figure}.png"
     write_plot(picture, panels, title=SCALE_NOTES.get(runs.scale.name, "").replace(". ", ".\n"))
     print(f"written to {path} and {picture}")
 

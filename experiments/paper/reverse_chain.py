@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from icdpm.images.pixels import pad_to_multiple, to_pixels, to_values
 from icdpm.metrics.psnr import PROTOCOL, psnr
-from icdpm_experiments.gallery import write_gallery
+from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.hidiff import GOPRO_MODEL
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.paper.visual_comparison import caption_of, cut, find_pairs, parse_crop
-from icdpm_experiments.results import FOLDER, make_command, write_results
+from icdpm_experiments.results import RESULTS_FOLDER, make_command, write_results
 
 CROPS = {
     "paper": ("GOPR0410_11_00/000205", "GOPR0384_11_00/000001=1016,110,256,256"),
@@ -53,7 +53,7 @@ def run(runs, crops):
         box = crop.within(blurry)
         places.append(crop.described(box))
         cells.append([cut(each, box) for each in (blurry, *outputs, sharp)])
-    picture = FOLDER / "hidiff_chain.png"
+    picture = RESULTS_FOLDER / "hidiff_chain.png"
     title = "HI-Diff: blur becomes sharp along the reverse chain"
     write_gallery(picture, headings, cells, caption_of(title, label, places, runs.scale))
     path = write_results(

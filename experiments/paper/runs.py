@@ -23,10 +23,8 @@ from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.run import train
 from icdpm_experiments.paper.models import FINE_TUNED, SAME, SECOND_STAGES, TRAINED_ON
 from icdpm_experiments.paper.scales import IN_DOMAIN
-from icdpm_experiments.results import without_home
-from icdpm_experiments.sweeping.journal import Journal
-from icdpm_experiments.sweeping.metrics import available_metrics
-from icdpm_experiments.sweeping.sweep import means_of, measure_each
+from icdpm_experiments.results import abbreviate_home
+from icdpm_experiments.sweeping.sweep import Journal, available_metrics, mean_values, measure_settings
 
 GRID_METRICS = ("psnr", "lpips_alex", "niqe")
 # Of so few pictures, starting worker processes would take longer than measuring.
@@ -180,7 +178,7 @@ class Runs:
         """
         values, metrics, reasons = self._sweep(variant, dataset)
         rows = [
-            {"steps": each.steps, "max_noise_variance": each.max_noise_variance, **means_of(of_each)}
+            {"steps": each.steps, "max_noise_variance": each.max_noise_variance, **mean_values(of_each)}
             for each, of_each in zip(self.scale.grid(), values)
         ]
         return rows, {name: metric.protocol for name, metric in metrics.items()}, _presentable(reasons)
@@ -194,14 +192,14 @@ class Runs:
         return mean_with_interval(max(gains, key=np.mean))
 
     def _sweep(self, variant, dataset):
-        """(values as of `measure_each`, {metric: ImageMetric}, {metric: why it is not available}) of the grid."""
+        """(values as of `measure_settings`, {metric: ImageMetric}, {metric: why it is not available}) of the grid."""
         system, pairs = self.system(variant), self.scale.test_pairs(dataset)
         metrics, reasons = available_metrics(GRID_METRICS, pairs)
         # By the name of psnr also where the scale aligns the pictures for it.
         (metrics["psnr"],) = select_metrics(["psnr"], self.scale.alignment(dataset)).image_metrics.values()
         journal = Journal(self.folder / "measured" / "grid.jsonl")
         label = f"{self.workdir(variant).name}, {self.scale.label(dataset)}: "
-        return measure_each(system, pairs, self.scale.grid(), metrics, journal, label), metrics, reasons
+        return measure_settings(system, pairs, self.scale.grid(), metrics, journal, label), metrics, reasons
 
 
 def beside_others(own, others):
@@ -216,4 +214,4 @@ def _plain(metric):
 
 
 def _presentable(reasons):
-    return {_plain(metric): without_home(reason) for metric, reason in reasons.items()}
+    return {_plain(metric): abbreviate_home(reason) for metric, reason in reasons.items()}

@@ -10,8 +10,8 @@ from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.source import open_source
-from icdpm_experiments.packaged_model.training_pictures import open_pictures
-from icdpm_experiments.pairs import SelectedPairs, blurred
+from icdpm_experiments.packaged_model.training_runs import open_training_data
+from icdpm_experiments.pairs import SelectedPairs, select_blurred
 from icdpm_experiments.paper.shrunken import micro, small
 from icdpm_experiments.paper.table10 import grid_settings
 
@@ -138,12 +138,12 @@ class SmallScale:
     _STEPS = (1, 2, 4, 8)
 
     def __init__(self, folder, pairs):
-        self._training, validation = open_pictures(folder)
+        self._training, validation = open_training_data(folder)
         self.given = {"FOLDER": "pictures", "PAIRS": " ".join(f"{name}={each}" for name, each in pairs.items())}
         others = {name: open_source(each, "test") for name, each in pairs.items()}
         self._test = {
-            IN_DOMAIN: blurred(validation),
-            OUT_OF_DOMAIN: Mixture(others, [1] * len(others)) if others else blurred(EmbeddedPairs("test")),
+            IN_DOMAIN: select_blurred(validation),
+            OUT_OF_DOMAIN: Mixture(others, [1] * len(others)) if others else select_blurred(EmbeddedPairs("test")),
         }
         self._labels = {IN_DOMAIN: "held-out pictures", OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes"}
 

@@ -13,7 +13,7 @@ from icdpm_experiments.paper.guidance_pictures import guidance_pictures
 from icdpm_experiments.paper.models import GUIDED
 from icdpm_experiments.paper.published import TABLE1
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
-from icdpm_experiments.results import without_home
+from icdpm_experiments.results import abbreviate_home
 
 
 def restorings(scale):
@@ -29,7 +29,7 @@ def run(runs):
     try:
         values, not_available = gaps(*(space_features(model, pairs) for pairs in domains), metrics), {}
     except MetricUnavailable as error:
-        values, not_available = {}, dict.fromkeys(metrics, without_home(str(error)))
+        values, not_available = {}, dict.fromkeys(metrics, abbreviate_home(str(error)))
     label = " against ".join(runs.scale.label(dataset) for dataset in (IN_DOMAIN, OUT_OF_DOMAIN))
     rows = []
     for space, (fid, kid) in TABLE1.items():

@@ -22,14 +22,14 @@ from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm_datasets.photos import clock_motion_path
 from icdpm_datasets.picture_files import find_pictures
-from icdpm_experiments.gallery import write_gallery
+from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper.cost import restorings_by
 from icdpm_experiments.paper.experiment import Experiment
 from icdpm_experiments.paper.hidiff import GOPRO_MODEL
 from icdpm_experiments.paper.models import OURS, UNGUIDED, Model
 from icdpm_experiments.paper.runs import beside_others
-from icdpm_experiments.results import FOLDER, SCALE_NOTES, make_command, without_home, write_results
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, abbreviate_home, make_command, write_results
 
 MADE = {"icDPM": UNGUIDED, "Ours": OURS["Ours"]}
 HIDIFF = {"HI-Diff": GOPRO_MODEL}
@@ -236,13 +236,13 @@ def run_photos(runs, restored, crops, photos):
         source, place = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
     else:
         files = {pair_name(name): path for name, path in find_pictures(Path(photos)).items()}
-        source = Photos(files, f"the photos in {without_home(photos)}")
+        source = Photos(files, f"the photos in {abbreviate_home(photos)}")
         place = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
     chosen = [parse_crop(crop) for crop in crops or source.names[:_MOST_PHOTOS]]
     title = "HI-Diff's visual comparison on photos without sharp counterparts, trained on GoPro"
     entry = Figure(title, place, _PHOTO_METHODS, (), (), HIDIFF)
     notes = ["HI-Diff's slides show photos of RWBI: PHOTOS=DIR takes a folder of them."]
-    given = {"PHOTOS": photos and without_home(photos), "CROPS": " ".join(crops)}
+    given = {"PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
     _compare(runs, "hidiff-photos", entry, source, source.description, chosen, restored, given, notes)
 
 
@@ -282,7 +282,7 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, given, notes):
     headings = headings[: len(cells[0])]
     name = figure.replace("-", "_")
     absent = [method for method in entry.methods if method not in files]
-    picture = FOLDER / f"{name}.png"
+    picture = RESULTS_FOLDER / f"{name}.png"
     write_gallery(picture, headings, cells, caption_of(entry.title, label, places, runs.scale))
     path = write_results(
         name,
@@ -296,7 +296,7 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, given, notes):
             *notes,
             *([f"The published figure also shows {', '.join(absent)}: give RESTORED=NAME=DIR."] if absent else []),
         ],
-        restored={name: without_home(str(folder)) for name, folder in restored.items()},
+        restored={name: abbreviate_home(str(folder)) for name, folder in restored.items()},
     )
     print(f"written to {path} and {picture}")
 
@@ -336,7 +336,7 @@ def caption_of(title, label, places, scale):
 
 def as_flag(restored):
     """Folders of other methods, {name: folder}, as RESTORED takes them."""
-    return " ".join(f"{name}={without_home(str(folder))}" for name, folder in restored.items())
+    return " ".join(f"{name}={abbreviate_home(str(folder))}" for name, folder in restored.items())
 
 
 EXPERIMENTS = {

@@ -1,27 +1,164 @@
-"""Gathers results/ into one HTML page that needs nothing else: tables, plots, and test pictures to compare.
+"""Collects results/ in one self-contained HTML page with tables, plots and test images to compare.
 
     python -m icdpm_experiments.report.report
 
-The pictures are those of tables 3 to 6, restored below runs/; where they are not there the page says so.
+The test images are those of Tables 3 to 6, restored below runs/. The page names restored images that are missing.
 """
 
+import base64
+import html
+import importlib.resources
+import json
+import re
+import xml.etree.ElementTree as etree
+from pathlib import Path
+
+import markdown
+import numpy as np
 from absl import flags
+from markdown.treeprocessors import Treeprocessor
 
 from icdpm.cli import reject_arguments, run_command
+from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
+from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("pictures", 12, "How many test pictures of each set are shown, at most.", 1)
-flags.DEFINE_string("data_dir", None, "Published sets: where icdpm-prepare recorded them; default ~/tensorflow_datasets.")
+PAGE = RESULTS_FOLDER / "report.html"
+_TABLES_WITH_IMAGES = ("table3", "table4", "table5", "table6")
+
+
+def define_flags():
+    """Defines the flags of this command."""
+    flags.DEFINE_integer("pictures", 12, "Maximum number of test images per data set.", 1)
+    flags.DEFINE_string("data_dir", None, "Published data sets: output of icdpm-prepare. Default: ~/tensorflow_datasets.")
 
 
 def main(argv):
-    """Writes results/report.html and says where it is."""
+    """Writes results/report.html and prints its path."""
     reject_arguments(argv)
-    from icdpm_experiments.report.page import write_report
-
     page, missing = write_report(FLAGS.pictures, FLAGS.data_dir)
     print(*missing, f"{page}: {page.stat().st_size / 1e6:.1f} MB", sep="\n")
 
 
+def write_report(count, data_dir=None):
+    """Writes results/report.html.
+
+    Args:
+      count: Maximum number of test images per data set.
+      data_dir: Folder of the published data sets, as `icdpm-prepare` recorded them.
+
+    Returns:
+      (path of the page, list of sentences about missing content).
+
+    Raises:
+      IcdpmError: There are no results.
+    """
+    names = section_names()
+    if not names:
+        raise IcdpmError(f"{RESULTS_FOLDER} has no results yet. Run make demo or make bench-micro first.")
+    parts, missing = [(name, *render_section(name)) for name in names], []
+    for name in _TABLES_WITH_IMAGES:
+        if (RESULTS_FOLDER / f"{name}.json").exists():
+            parts.append((f"{name}-pictures", *render_images(name, count, data_dir, missing)))
+    template = importlib.resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    links = "".join(f'<li><a href="#{name}">{html.escape(title)}</a></li>' for name, title, _ in parts)
+    sections = "".join(f'<section id="{name}">{content}</section>' for name, _, content in parts)
+    with write_atomically(PAGE) as temporary:
+        temporary.write_text(template.replace("{{links}}", links).replace("{{sections}}", sections), encoding="utf-8")
+    return PAGE, missing
+
+
+def section_names():
+    """Returns the names of all results: the paper's tables and figures in numerical order, then the others."""
+    names = {path.stem for path in RESULTS_FOLDER.glob("*.*") if path.suffix in (".md", ".png")}
+
+    def order(name):
+        numbered = re.fullmatch(r"(table|fig)(\d+)(_\w+)?", name)
+        return (["table", "fig"].index(numbered[1]), int(numbered[2]), name) if numbered else (2, 0, name)
+
+    return sorted(names, key=order)
+
+
+def render_section(name):
+    """Returns (title, HTML) of one result: its Markdown text, then its PNG image."""
+    text, image = RESULTS_FOLDER / f"{name}.md", RESULTS_FOLDER / f"{name}.png"
+    content = text.read_text(encoding="utf-8") if text.exists() else f"# {name}"
+    body, title = render_markdown(content), first_heading(content) or name
+    if image.exists():
+        url = "data:image/png;base64," + base64.b64encode(image.read_bytes()).decode()
+        body += f'<img class="plot" src="{url}" alt="{html.escape(title)}">'
+    return title, body
+
+
+def render_images(name, count, data_dir, missing):
+    """Returns (title, HTML) of the test images of a table, one card each.
+
+    Args:
+      name: Name of the table.
+      count: Maximum number of images, evenly spaced over the data set.
+      data_dir: Folder of the published data sets.
+      missing: List. A sentence is appended if restored images are missing.
+    """
+    # Imported here because these modules import TensorFlow.
+    from icdpm.images.reading import read_rgb
+    from icdpm_experiments.paper.scales import make_scale
+    from icdpm_experiments.report.image_cards import card
+
+    table = json.loads((RESULTS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    scale = make_scale(table["scale"], data_dir)
+    title = f"Images of {name.replace('table', 'Table ')}: {scale.label(table['test_set'])}"
+    folders = {row: Path(folder) for row, folder in table["restored"].items()}
+    absent = [str(folder) for folder in folders.values() if not folder.is_dir()]
+    if absent:
+        missing.append(f"The restored images of {name} are missing ({', '.join(absent)}). make bench-{name} restores them.")
+        return title, f"<h2>{html.escape(title)}</h2><p>{html.escape(missing[-1])}</p>"
+    pairs = scale.test_pairs(table["test_set"])
+    cards = []
+    for index in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int)):
+        blurry, sharp = pairs.load(index)
+        restored = {row: read_rgb(folder / f"{pairs.names[index]}.png") for row, folder in folders.items()}
+        cards.append(card(pairs.names[index], {"blurry": blurry, **restored, "sharp": sharp}))
+    note = f'<p class="note">{SCALE_NOTES[scale.name]}</p>' if scale.name in SCALE_NOTES else ""
+    return title, f"<h2>{html.escape(title)}</h2>{note}{''.join(cards)}"
+
+
+def render_markdown(text):
+    """Returns HTML of a Markdown text. Headings move down one level (# becomes h2); raw HTML is escaped."""
+    converter = markdown.Markdown(extensions=["tables"])
+    converter.preprocessors.deregister("html_block")
+    converter.inlinePatterns.deregister("html")
+    converter.treeprocessors.register(_ReportElements(converter), "report elements", 15)
+    return converter.convert(text)
+
+
+def first_heading(text):
+    """Returns the first heading of a Markdown text, or `None`."""
+    match = re.search(r"^#+ (.+)$", text, re.MULTILINE)
+    return match and match[1]
+
+
+class _ReportElements(Treeprocessor):
+    """Moves headings down one level and makes tables accessible: scoped header cells, scrolling when too wide."""
+
+    def run(self, root):
+        for element in list(root.iter()):
+            if re.fullmatch(r"h[1-5]", element.tag):
+                element.tag = f"h{int(element.tag[1]) + 1}"
+            elif element.tag == "tr":
+                for cell in element.findall("th"):
+                    cell.set("scope", "col")
+                if element[0].tag == "td":
+                    element[0].tag = "th"
+                    element[0].set("scope", "row")
+            for index, child in enumerate(element):
+                if child.tag == "table":
+                    # A focusable region lets wide tables scroll by keyboard.
+                    scrolling = {"class": "table", "tabindex": "0", "role": "region", "aria-label": "table"}
+                    element[index] = etree.Element("div", scrolling)
+                    element[index].append(child)
+
+
 if __name__ == "__main__":
+    define_flags()
     run_command(main)

@@ -113,21 +113,21 @@ def _measure():
 
 
 def _pairs(output):
-    from icdpm.evaluation.pairing import named_folders, pair_folders, pair_with_source
+    from icdpm.evaluation.pairing import pair_folders, pair_with_source, parse_named_folders
 
     if FLAGS.sharp:
-        return pair_folders(named_folders(FLAGS.restored), FLAGS.sharp, FLAGS.blurry)
+        return pair_folders(parse_named_folders(FLAGS.restored), FLAGS.sharp, FLAGS.blurry)
     from icdpm_datasets.source import open_source
 
     source = open_source(FLAGS.dataset, "test", FLAGS.data_dir)
     if not FLAGS.workdir:
-        return pair_with_source(named_folders(FLAGS.restored), source)
+        return pair_with_source(parse_named_folders(FLAGS.restored), source)
     from icdpm import pretrained
     from icdpm.evaluation.restore_dataset import restore_dataset
     from icdpm.models.workdir import load
 
     model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
-    folders = named_folders([*FLAGS.restored, model])
+    folders = parse_named_folders([*FLAGS.restored, model])
     name, workdir = folders.popitem()
     folders[name] = output / name
     system = load(workdir, FLAGS.checkpoint)
@@ -137,10 +137,10 @@ def _pairs(output):
 
 
 def _write_preference_page():
-    from icdpm.evaluation.pairing import named_folders
+    from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.evaluation.preference_study import write_preference_page
 
-    methods = named_folders(FLAGS.method)
+    methods = parse_named_folders(FLAGS.method)
     count = write_preference_page(methods, FLAGS.output, FLAGS.blurry, FLAGS.pictures, FLAGS.crop, FLAGS.seed)
     print(f"{FLAGS.output} asks each rater for {count} comparisons; then: icdpm-evaluate preference-table answers-*.json")
 

@@ -40,7 +40,7 @@ class PairedSet:
     methods: Mapping[str, Mapping[str, object]]
 
 
-def named_folders(arguments):
+def parse_named_folders(arguments):
     """{name of the method: folder} from arguments that are DIR, named after the folder, or NAME=DIR.
 
     Raises:

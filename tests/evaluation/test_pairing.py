@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.evaluation.pairing import named_folders, pair_folders, pair_methods, pair_name, pair_with_source
+from icdpm.evaluation.pairing import pair_folders, pair_methods, pair_name, pair_with_source, parse_named_folders
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_folders_that_are_none(tmp_path, plant):
 
 def test_what_methods_are_called(tmp_path):
     (tmp_path / "a=b").mkdir()
-    folders = named_folders(["results/mine/", "theirs=results/x", str(tmp_path / "a=b")])
+    folders = parse_named_folders(["results/mine/", "theirs=results/x", str(tmp_path / "a=b")])
     assert folders == {"mine": "results/mine/", "theirs": "results/x", "a=b": str(tmp_path / "a=b")}
     for arguments, words in [
         (["a/out", "b/out"], "a/out and b/out are both called out; name them: NAME=DIR"),
@@ -230,7 +230,7 @@ def test_what_methods_are_called(tmp_path):
         (["x="], "NAME=DIR"),
     ]:
         with pytest.raises(IcdpmError, match=words):
-            named_folders(arguments)
+            parse_named_folders(arguments)
 
 
 @pytest.mark.parametrize(

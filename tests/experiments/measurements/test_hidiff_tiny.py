@@ -26,7 +26,7 @@ def test_its_stages_and_a_model_without_prior_are_compared(micro_workdir, monkey
                     tf.summary.scalar(f"validation/{name}", 20.0)
 
     monkeypatch.setattr(icdpm.training.run, "train", train)
-    monkeypatch.setattr(pairs, "blurred", lambda source: pairs.SelectedPairs(source, (0, 1), "two scenes"))
+    monkeypatch.setattr(pairs, "select_blurred", lambda source: pairs.SelectedPairs(source, (0, 1), "two scenes"))
     assert hidiff_tiny.main(["hidiff_tiny"]) == 0
     assert trained == [("stage1", None, 2), ("stage2", "stage1", 2), ("without", None, 2)]
     stage2, without, difference = json.loads(open("results/hidiff_tiny.json").read())["rows"]

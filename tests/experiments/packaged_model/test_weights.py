@@ -17,9 +17,8 @@ from icdpm.restoration.restore import restore
 from icdpm_datasets.source import open_source
 from icdpm_experiments.packaged_model import guided_gains
 from icdpm_experiments.packaged_model.guided_gains import GUIDED, SAME_COMPUTE, SAME_STEPS, rows_of_set
-from icdpm_experiments.packaged_model.learning_curve import read_curve
 from icdpm_experiments.packaged_model.packaging import package
-from icdpm_experiments.packaged_model.training_pictures import open_pictures
+from icdpm_experiments.packaged_model.training_runs import open_training_data, read_curve
 
 
 @pytest.fixture
@@ -104,11 +103,11 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
 
 def test_missing_pictures_are_named(tmp_path):
     with pytest.raises(IcdpmError, match="no folder 'nowhere' of pictures"):
-        open_pictures("nowhere")
+        open_training_data("nowhere")
     with pytest.raises(IcdpmError, match="FOLDER=pictures"):
-        open_pictures("")
+        open_training_data("")
     with pytest.raises(ValueError, match="photos"):
-        open_pictures(tmp_path)
+        open_training_data(tmp_path)
 
 
 def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, start):
@@ -156,7 +155,7 @@ def test_two_given_runs_are_compared(micro_workdir, pictures, start):
 import runpy
 from icdpm_experiments import pairs
 
-pairs.blurred = lambda source: pairs.SelectedPairs(source, (0, 1), "two of them")
+pairs.select_blurred = lambda source: pairs.SelectedPairs(source, (0, 1), "two of them")
 runpy.run_module("icdpm_experiments.packaged_model.guided", run_name="__main__")
 """
     flags = [f"--folder={pictures}", f"--pairs=few={pictures}/other", f"--guided={runs['guided']}"]

@@ -16,7 +16,7 @@ from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.published.sets import PUBLISHED
-from icdpm_experiments.gallery import write_gallery
+from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.paper import failures, reverse_chain, visual_comparison
 from icdpm_experiments.paper.scales import MicroScale
 from icdpm_experiments.paper.visual_comparison import FIGURES, Crop, cut, parse_crop

@@ -7,11 +7,10 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.images.writing import write_image
-from icdpm_experiments.gallery import write_gallery
+from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.paper.scales import MicroScale
-from icdpm_experiments.report.cards import data_url, worst_place
-from icdpm_experiments.report.markdown_html import title_of, to_html
-from icdpm_experiments.report.page import section_names, write_report
+from icdpm_experiments.report.image_cards import data_url, find_largest_difference
+from icdpm_experiments.report.report import first_heading, render_markdown, section_names, write_report
 from icdpm_experiments.results import write_results
 
 
@@ -27,23 +26,23 @@ from icdpm_experiments.results import write_results
     ],
 )
 def test_markdown_becomes_html(markdown, html):
-    assert to_html(markdown) == html
+    assert render_markdown(markdown) == html
 
 
 def test_a_table_keeps_its_cells():
-    html = to_html("| | psnr |\n|---|---|\n| Ours | 25.5 (33.2) |\n| <b> |  |")
+    html = render_markdown("| | psnr |\n|---|---|\n| Ours | 25.5 (33.2) |\n| <b> |  |")
     cells = re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", html)
     assert cells == ["", "psnr", "Ours", "25.5 (33.2)", "&lt;b&gt;", ""]
     assert re.findall(r"<t[hd]( [^>]*)?>", html)[:4] == [' scope="col"', ' scope="col"', ' scope="row"', ""]
     assert html.startswith("<div ") and 'tabindex="0"' in html.partition("<table>")[0]
-    assert title_of("text\n# The title\nmore") == "The title" and title_of("none") is None
+    assert first_heading("text\n# The title\nmore") == "The title" and first_heading("none") is None
 
 
 def test_crops_begin_where_blur_did_most():
     sharp = np.full((60, 80, 3), 100, np.uint8)
     blurry = sharp.copy()
     blurry[30:50, 50:70] = 180
-    x, y = worst_place(blurry, sharp, 20)
+    x, y = find_largest_difference(blurry, sharp, 20)
     assert abs(x - 60) <= 1 and abs(y - 40) <= 1
 
 
@@ -88,7 +87,7 @@ def test_the_page_has_everything_in_it(page, tmp_path):
 
 
 def test_an_empty_folder_is_told():
-    with pytest.raises(IcdpmError, match="has no results yet: make demo or make bench-micro"):
+    with pytest.raises(IcdpmError, match="has no results yet. Run make demo or make bench-micro first"):
         write_report(2)
 
 

@@ -6,12 +6,12 @@ import types
 import numpy as np
 import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.models.registry import build_model
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.sweeping import sweep
-from icdpm_experiments.sweeping.journal import Journal
-from icdpm_experiments.sweeping.metrics import available_metrics
+from icdpm_experiments.sweeping.sweep import Journal, available_metrics, detail
 
 SETTINGS = [SamplingSettings("ancestral", 2, 0.9), SamplingSettings("dpmpp_2m", 3, 0.9, schedule="log_snr")]
 
@@ -94,3 +94,19 @@ def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_p
     swept()
     swept([dataclasses.replace(SETTINGS[0], steps=5)])
     assert len(done) == 6 + 6 + 3
+
+
+def test_a_damaged_journal_is_named(tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.add({"a": 1}, {"psnr": 2.5})
+    assert Journal(tmp_path / "journal").get({"a": 1}) == {"psnr": 2.5} and journal.get({"a": 2}) is None
+    (tmp_path / "journal").write_text("nonsense\n" + (tmp_path / "journal").read_text())
+    with pytest.raises(IcdpmError, match="journal, line 1, is damaged"):
+        Journal(tmp_path / "journal")
+
+
+def test_detail_of_the_same_the_smoother_and_the_noisier():
+    sharp = np.random.default_rng(0).integers(60, 190, (32, 32, 3)).astype(np.uint8)
+    smooth = ((sharp.astype(int) + np.roll(sharp, 1, 0) + np.roll(sharp, 1, 1)) // 3).astype(np.uint8)
+    noisy = np.clip(sharp + np.random.default_rng(1).normal(0, 60, sharp.shape), 0, 255).astype(np.uint8)
+    assert detail(sharp, sharp) == 1.0 and detail(smooth, sharp) < 0.8 and detail(noisy, sharp) > 1.2

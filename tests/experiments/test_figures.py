@@ -2,7 +2,7 @@
 
 import PIL.Image
 
-from icdpm_experiments.plots import Panel, write_plot
+from icdpm_experiments.figures import Panel, write_plot
 
 
 def test_a_plot_shows_its_series(tmp_path):

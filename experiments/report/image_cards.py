@@ -23,7 +23,7 @@ def card(name, versions):
     """
     height, width = versions["sharp"].shape[:2]
     side = crop_side(width)
-    x, y = worst_place(versions["blurry"], versions["sharp"], side)
+    x, y = find_largest_difference(versions["blurry"], versions["sharp"], side)
     escaped = html.escape(name)
     images = "".join(
         f'<img data-version="{html.escape(version)}" src="{data_url(picture)}" width="{width}" height="{height}" '
@@ -50,7 +50,7 @@ def crop_side(width):
     return max(48, width // 12)
 
 
-def worst_place(blurry, sharp, side):
+def find_largest_difference(blurry, sharp, side):
     """(x, y), the middle of the square of that side in which the blurry picture differs most from the sharp one."""
     difference = np.abs(blurry.astype(np.float32) - sharp).sum(axis=-1)
     summed = ndimage.uniform_filter(difference, side, mode="constant")

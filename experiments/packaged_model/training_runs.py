@@ -11,6 +11,9 @@ photos, video and averaged may have train/ and test/ in them.
 
 from pathlib import Path
 
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
+
 from icdpm.errors import IcdpmError
 from icdpm_datasets.source import open_source
 
@@ -20,7 +23,7 @@ WITH_SCENES = {**PICTURES, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{
 VALIDATION = "{}/val"
 
 
-def open_pictures(folder, shares=PICTURES):
+def open_training_data(folder, shares=PICTURES):
     """(training, validation) `PairSource`s of a folder. Raises IcdpmError where it or a part of it is missing.
 
     Args:
@@ -32,3 +35,32 @@ def open_pictures(folder, shares=PICTURES):
     folder = Path(folder)
     training = ",".join(f"{part.format(folder)}:{weight}" for part, weight in shares.items())
     return open_source(training, "train"), open_source(VALIDATION.format(folder), "test")
+
+
+# Between two events of a run that goes on lie seconds; what is longer is a pause.
+_LONGEST_GAP = 300.0
+
+
+def read_curve(workdir):
+    """The validations of a run.
+
+    Args:
+      workdir: of the run.
+
+    Returns:
+      ([{'step', 'psnr', 'psnr_blurry', 'noise_loss', …}] by step, hours of training without its pauses). Of steps that were
+      taken twice, as the run was killed between, the later counts.
+    """
+    rows, times = {}, []
+    files = sorted((workdir / "tensorboard").glob("events.out.*"), key=lambda path: path.stat().st_mtime)
+    for path in files:
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = event_pb2.Event.FromString(record.numpy())
+            times.append(event.wall_time)
+            for value in event.summary.value:
+                section, _, name = value.tag.partition("/")
+                if section == "validation" and name:
+                    rows.setdefault(event.step, {"step": event.step})[name] = float(tf.make_ndarray(value.tensor))
+    times.sort()
+    gaps = (later - earlier for earlier, later in zip(times, times[1:]))
+    return [rows[step] for step in sorted(rows)], sum(gap for gap in gaps if gap < _LONGEST_GAP) / 3600

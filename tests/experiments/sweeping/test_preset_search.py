@@ -10,8 +10,8 @@ from icdpm.models.settings import SamplingSettings
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.sweeping import knee
-from icdpm_experiments.sweeping.journal import Journal
+from icdpm_experiments.sweeping import preset_search
+from icdpm_experiments.sweeping.sweep import Journal
 
 
 def row(steps, samples, start, gain):
@@ -20,12 +20,12 @@ def row(steps, samples, start, gain):
 
 def test_balanced_is_where_more_evaluations_stop_to_pay():
     rows = [row(1, 1, 0.99, 0.5), row(1, 1, 0.995, 0.6), row(1, 2, 0.995, 0.75), row(2, 1, 0.99, 0.78), row(1, 8, 0.99, 0.8)]
-    presets = knee.presets_of(rows)
+    presets = preset_search.presets_of(rows)
     assert [presets["fast"][name] for name in ("steps", "samples", "max_noise_variance")] == [1, 1, 0.995]
     # The better one of two evaluations, within 0.05 dB of eight.
     assert [presets["balanced"][name] for name in ("steps", "samples", "max_noise_variance")] == [2, 1, 0.99]
     # Where one evaluation does, both are that one.
-    presets = knee.presets_of([*rows, row(1, 1, 0.999, 0.76)])
+    presets = preset_search.presets_of([*rows, row(1, 1, 0.999, 0.76)])
     assert presets["fast"] == presets["balanced"] == {
         "sampler": "ancestral", "schedule": "log_snr", "steps": 1, "max_noise_variance": 0.999, "samples": 1,
     }  # fmt: skip
@@ -33,9 +33,9 @@ def test_balanced_is_where_more_evaluations_stop_to_pay():
 
 def test_gains_are_measured_and_what_follows_is_written(micro_workdir, random_pairs, tmp_path, monkeypatch):
     tried = [SamplingSettings("ancestral", 1, 0.99, samples, "log_snr") for samples in (1, 2)]
-    monkeypatch.setattr(knee, "candidates", lambda: tried)
+    monkeypatch.setattr(preset_search, "candidates", lambda: tried)
     model, pairs = load(micro_workdir), SelectedPairs(random_pairs, [0, 1], "two")
-    rows = knee.measure_own_presets(model, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
+    rows = preset_search.measure_own_presets(model, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
     gains = [
         psnr(restore(model, blurry, tried[1]).pixels, sharp) - psnr(blurry, sharp)
         for blurry, sharp in (pairs.load(index) for index in range(2))
@@ -48,7 +48,7 @@ def test_gains_are_measured_and_what_follows_is_written(micro_workdir, random_pa
 
 
 def test_what_is_tried_begins_with_what_is_cheapest():
-    evaluations = [each.evaluations for each in knee.candidates()]
+    evaluations = [each.evaluations for each in preset_search.candidates()]
     assert evaluations == sorted(evaluations) and evaluations[0] == 1 and evaluations[-1] == 50
 
 
@@ -60,4 +60,4 @@ def test_a_system_that_answers_at_once_has_nothing_to_choose(random_pairs, tmp_p
             return object()
 
     with pytest.raises(IcdpmError, match="a sharpener gives one answer, at once"):
-        knee.measured_gains(AtOnce(), random_pairs, Journal(tmp_path / "journal"))
+        preset_search.measured_gains(AtOnce(), random_pairs, Journal(tmp_path / "journal"))

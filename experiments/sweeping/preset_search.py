@@ -7,8 +7,7 @@ from icdpm.evaluation.intervals import mean_with_interval
 from icdpm.evaluation.measure import measure_image
 from icdpm.models.sampling_presets import write_presets
 from icdpm.models.settings import SamplingSettings
-from icdpm_experiments.sweeping.metrics import available_metrics
-from icdpm_experiments.sweeping.sweep import OF_MEAN, measure_each
+from icdpm_experiments.sweeping.sweep import OF_MEAN, available_metrics, measure_settings
 
 # What is tried: evaluations of a sample, how many are averaged, and the noise variance that the first begins with.
 _SHAPES = ((1, 1), (1, 2), (2, 1), (3, 1), (1, 4), (2, 2), (1, 8), (2, 4))
@@ -50,7 +49,7 @@ def measured_gains(model, pairs, journal, settings=None):
     psnr = {"psnr": metrics["psnr"]}
     blurry = [measure_image(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
     rows = []
-    for each, values in zip(settings, measure_each(model, pairs, settings, metrics, journal)):
+    for each, values in zip(settings, measure_settings(model, pairs, settings, metrics, journal)):
         suffix = OF_MEAN if each.samples > 1 else ""
         mean = mean_with_interval(np.subtract([picture["psnr" + suffix] for picture in values], blurry))
         row = {"evaluations": each.evaluations, "steps": each.steps, "samples": each.samples}

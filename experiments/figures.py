@@ -1,0 +1,134 @@
+"""Figures as PNG files: grids of images with headings, and plots of measured numbers."""
+
+import dataclasses
+
+import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import PIL.ImageFont
+
+from icdpm.files import write_atomically
+
+_GAP = 8  # pixels between the images of a grid
+_LINE_HEIGHT = 28  # pixels of a heading and of a line of the caption
+# Pillow's font lacks these characters.
+_SUBSTITUTES = str.maketrans({"×": "x", "−": "-", "ç": "c"})
+_MARKERS = "osD^vP*X<>"
+
+
+def write_gallery(path, columns, rows, caption=""):
+    """Writes a grid of images with column headings as one PNG file.
+
+    Args:
+      path: Output file, `*.png`.
+      columns: List of str, the heading of each column.
+      rows: List of rows. A row is a list of uint8 arrays [height, width, 3] of one size, one per column; `None` leaves
+        a cell empty.
+      caption: Text below the grid. Lines wider than the grid are wrapped between words.
+    """
+    font = PIL.ImageFont.load_default(18)
+    widths = [max((row[i].shape[1] for row in rows if row[i] is not None), default=0) for i in range(len(columns))]
+    heights = [max(image.shape[0] for image in row if image is not None) for row in rows]
+    total_width = sum(widths) + _GAP * (len(columns) + 1)
+    lines = [
+        part
+        for line in caption.translate(_SUBSTITUTES).splitlines()
+        for part in _wrap_line(line, total_width - 2 * _GAP, font)
+    ]
+    total_height = _LINE_HEIGHT + sum(heights) + _GAP * (len(rows) + 1) + _LINE_HEIGHT * len(lines)
+    sheet = PIL.Image.new("RGB", (total_width, total_height), "white")
+    draw = PIL.ImageDraw.Draw(sheet)
+    lefts = np.cumsum([_GAP, *(width + _GAP for width in widths)])
+    for left, heading in zip(lefts, columns):
+        draw.text((left, _GAP // 2), heading.translate(_SUBSTITUTES), "black", font)
+    top = _LINE_HEIGHT + _GAP
+    for row, height in zip(rows, heights):
+        for left, image in zip(lefts, row):
+            if image is not None:
+                sheet.paste(PIL.Image.fromarray(image), (int(left), top))
+        top += height + _GAP
+    for line in lines:
+        draw.text((_GAP, top), line, "black", font)
+        top += _LINE_HEIGHT
+    with write_atomically(path) as temporary:
+        sheet.save(temporary)
+
+
+def _wrap_line(line, width, font):
+    """Returns the lines, each at most `width` pixels wide. A single longer word keeps a line of its own."""
+    lines = []
+    for word in line.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One pair of axes of a plot.
+
+    Attributes:
+      x, y: Axis labels, with the unit and, if it is not obvious, the better direction.
+      series: {name: [(x, y)] or [(x, y, annotation)]}. A name has the same color in all panels.
+      levels: {name: y} of dashed horizontal lines.
+      joined: Whether a line joins the points of a series.
+      log_x: Whether the x axis is logarithmic.
+      title: Text above the panel.
+    """
+
+    x: str
+    y: str
+    series: dict
+    levels: dict = dataclasses.field(default_factory=dict)
+    joined: bool = True
+    log_x: bool = False
+    title: str = ""
+
+
+def write_plot(path, panels, title=""):
+    """Writes panels side by side, with one common legend, as one PNG file. Requires matplotlib (extra `plots`).
+
+    Args:
+      path: Output file, `*.png`.
+      panels: List of `Panel`.
+      title: Text above all panels.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2 * len(panels), 5.2), layout="constrained", dpi=120)
+    names = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    handles = {}
+    for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0]):
+        _draw_panel(panel, axes, names, handles)
+    if len(handles) > 1:
+        columns = min(len(handles), 2 * len(panels), 5)
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
+    if title:
+        figure.suptitle(title, fontsize="medium")
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _draw_panel(panel, axes, names, handles):
+    import matplotlib
+
+    colors = matplotlib.colormaps["tab10"].colors
+    for name, points in panel.series.items():
+        index = names.index(name)
+        xs, ys = zip(*(point[:2] for point in sorted(points, key=lambda point: point[:2])))
+        style = {"color": colors[index % len(colors)], "marker": _MARKERS[index % len(_MARKERS)], "markersize": 5}
+        (handles[name],) = axes.plot(xs, ys, linestyle="-" if panel.joined else "", **style)
+        for x, y, *annotation in points:
+            if annotation:
+                axes.annotate(annotation[0], (x, y), textcoords="offset points", xytext=(5, 3), fontsize=6, color="dimgray")
+    for name, level in panel.levels.items():
+        handles[name] = axes.axhline(level, color="black", linestyle="--", linewidth=1)
+    if panel.log_x:
+        axes.set_xscale("log")
+        xs = sorted({point[0] for points in panel.series.values() for point in points})
+        axes.set_xticks(xs, [f"{x:g}" for x in xs], minor=False)
+        axes.minorticks_off()
+    axes.set(xlabel=panel.x, ylabel=panel.y, title=panel.title)
+    axes.grid(alpha=0.3)
