@@ -12,8 +12,8 @@ import numpy as np
 from scipy import ndimage, signal
 
 from icdpm.srgb import to_linear, to_srgb
+from icdpm_datasets.camera import add_noise, brighten_highlights
 from icdpm_datasets.motion import kernel_radius, motion_path, shake_kernel
-from icdpm_datasets.sensor import add_noise, brighten_highlights
 
 MAX_EXTENT = 21.0  # px
 MARGIN = kernel_radius(MAX_EXTENT)  # px

@@ -14,8 +14,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from icdpm_datasets.camera_shake import CameraShakeImages
 from icdpm_datasets.pairs import corner_of
-from icdpm_datasets.shaken import ShakenPhotos
 
 _CLEAN = 0.05  # fraction of the training crops; of whole pairs none, since their PSNR would be infinite
 _NOISE = (0.0, 55.0)  # standard deviation of the noise, of 255 (DnCNN, §IV-A)
@@ -26,7 +26,7 @@ _FILTERS = (Image.Resampling.BICUBIC, Image.Resampling.BOX, Image.Resampling.LAN
 _SUPPORT = 3  # radius of the widest of these filters, Lanczos, in pixels of the lower resolution
 
 
-class DegradedImages(ShakenPhotos):
+class DegradedImages(CameraShakeImages):
     """Base class for the images of a folder and the folders below it, each with a degraded version; a `CropSource`.
 
     The strength of the degradation is random. The name of an image determines it for a whole pair, so that a test split is

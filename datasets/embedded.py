@@ -18,8 +18,7 @@ from icdpm.errors import IcdpmError
 from icdpm.progress import progress_bar
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
 from icdpm_datasets.cache import kept
-from icdpm_datasets.crops import photo_crop, recolour
-from icdpm_datasets.photos import PHOTOS
+from icdpm_datasets.photos import PHOTOS, photo_crop, recolour
 from icdpm_datasets.scenes import object_mask, scene
 
 _VERSION = 1
@@ -186,7 +185,7 @@ def _generator_hash() -> str:
     """A hash of all that decides the pixels: this package's generating source and the libraries that it draws with."""
     digest = hashlib.sha256(str(_VERSION).encode())
     folder = pathlib.Path(__file__).parent
-    sources = [folder / f"{name}.py" for name in ("blur", "crops", "embedded", "motion", "photos", "sensor")]
+    sources = [folder / f"{name}.py" for name in ("blur", "camera", "embedded", "motion", "photos")]
     for source in [*sources, pathlib.Path(srgb.__file__), *sorted((folder / "scenes").glob("*.py"))]:
         digest.update(source.read_bytes())
     for library in ("numpy", "pillow", "scipy", "scikit-image"):

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.kept_pictures import KeptPictures
-from icdpm_datasets.picture_files import ENDINGS
+from icdpm_datasets.image_files import ENDINGS, ImageCache
 
 _MOST_NAMES = 10  # told one by one; the rest are counted
 
@@ -39,7 +38,7 @@ class FolderPairs:
         _require_partners(folder, blurry, sharp)
         self.names = sorted(blurry)
         self._files = [(blurry[name], sharp[name]) for name in self.names]
-        self._pictures = KeptPictures(itertools.chain(*self._files))
+        self._pictures = ImageCache(itertools.chain(*self._files))
         self._require_common_sizes()
         self.description = f"{len(self)} pairs in {folder}"
 

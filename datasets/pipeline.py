@@ -9,9 +9,9 @@ anew each time, before it shows the next (`order.first_visit`); crop and turn fo
 
 What an example costs apart from its pictures, drawing its numbers, rotating it and filling the batch, is a quarter of a
 millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
-`published/training_cache.py` for those that would cost most, large PNG files.
+`published/crop_cache.py` for those that would cost most, large PNG files.
 
-Pictures are read when batches are taken: do that within `python_calls.plain_errors`, and a damaged one is told by the
+Pictures are read when batches are taken: do that within `python_calls.original_errors`, and a damaged one is told by the
 source's own sentence.
 """
 
@@ -26,10 +26,9 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.augment import centre_crop, random_crop, random_dihedral, to_unit_range
-from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.order import VISIT, crops_shown_in_turns, first_visit, mixed_index, repeated_number, shuffled_index
-from icdpm_datasets.pairs import FetchedSource, InMemory, PairSource, load_crop
-from icdpm_datasets.python_calls import called_by_tf_data
+from icdpm_datasets.pairs import InMemory, Mixture, PairSource, RemoteSource, load_crop
+from icdpm_datasets.tf_data_errors import for_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
 _FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
@@ -133,7 +132,7 @@ def training_dataset(
         )
         return crops.map(example, tf.data.AUTOTUNE, deterministic=True)
 
-    if not isinstance(source, FetchedSource):
+    if not isinstance(source, RemoteSource):
         return _batched(read_examples(), emitted, drop_remainder=True)
     if repeat > 1:
         raise IcdpmError(f"data.repeat {repeat}: crops are repeated where blur costs much; of records in a bucket, set it to 1")
@@ -179,7 +178,7 @@ def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tenso
     def made(index: int, *bits: int) -> tuple[np.ndarray, np.ndarray]:
         return load_crop(source, index, crop, np.array(bits))
 
-    load = called_by_tf_data(lambda index, bits: made(int(index), *bits.tolist()))
+    load = for_tf_data(lambda index, bits: made(int(index), *bits.tolist()))
 
     def read(index: tf.Tensor, bits: tf.Tensor) -> Pair:
         pair = tf.numpy_function(load, [index, bits], (tf.uint8, tf.uint8), stateful=False)
@@ -194,7 +193,7 @@ def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
         with tf.device("CPU"):
             blurry, sharp = tf.constant(source.blurry), tf.constant(source.sharp)
         return lambda index: (tf.gather(blurry, index), tf.gather(sharp, index))
-    load = called_by_tf_data(lambda index: source.load(int(index)))
+    load = for_tf_data(lambda index: source.load(int(index)))
 
     def read(index: tf.Tensor) -> Pair:
         pair = tf.numpy_function(load, [index], (tf.uint8, tf.uint8), stateful=False)

@@ -25,10 +25,10 @@ def main(argv):
     """Restores the embedded test scenes and a real blurred photo, writes table and picture; trains."""
     reject_arguments(argv)
     import icdpm
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
 
     started = time.time()
-    test = open_source("embedded", "test")
+    test = load_pairs("embedded", "test")
     print("1/2 restoring test scenes and a real photo with the packaged model", flush=True)
     restored = restore_all(icdpm.load(), test)
     report(restored, time.time() - started)
@@ -42,14 +42,14 @@ def train_briefly(test):
     from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
 
     every = max(1, FLAGS.steps // 2)
     changes = [f"run.steps={FLAGS.steps}", f"run.validate_every={every}", "run.log_every=5", "run.validation_images=8"]
     rate = ["optimizer.learning_rate=1e-4", "optimizer.learning_rate_ramp=10", "optimizer.learning_rate_decay=()"]
     # Small batches in float32, which is fast on any CPU.
     config = load_config("small_naf", [*changes, *rate, "data.batch=4", "data.crop=64", "precision=float32"])
-    pairs, strategy = open_source("embedded", "train"), make_strategy("single")
+    pairs, strategy = load_pairs("embedded", "train"), make_strategy("single")
     with tempfile.TemporaryDirectory() as folder:
         if signal := train(config, Path(folder), pairs, test, strategy, start_from=pretrained.WORKDIR):
             return 128 + signal

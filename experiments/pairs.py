@@ -3,7 +3,7 @@
 import numpy as np
 
 from icdpm.metrics.psnr import psnr
-from icdpm_datasets.source import open_source
+from icdpm_datasets.load import load_pairs
 
 UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp scene has noise, but no blur
 
@@ -81,14 +81,14 @@ def select_blurred(pairs):
 
 
 def open_test_pairs(data, data_dir=None, count=None, crop=None):
-    """The test pairs of `data`, as `icdpm_datasets.source.open_source` has them, or some of them.
+    """The test pairs of `data`, as `icdpm_datasets.load.load_pairs` has them, or some of them.
 
     Args:
       data, data_dir: as there.
       count: how many, spread evenly over the set; None for all.
       crop: side of the middle part of each picture that is taken; None for whole pictures.
     """
-    pairs = open_source(data, "test", data_dir)
+    pairs = load_pairs(data, "test", data_dir)
     if count is not None and count < len(pairs):
         indices = np.linspace(0, len(pairs) - 1, count).round().astype(int).tolist()
         pairs = SelectedPairs(pairs, indices, f"{count} of {pairs.description}, evenly chosen")

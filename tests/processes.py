@@ -17,7 +17,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     "tensorflow tensorflow_datasets icdpm.training.run icdpm.training.strategy icdpm.restoration.restore icdpm.batch.restoring "
     "icdpm.evaluation.measure icdpm.evaluation.restore_dataset icdpm.serving.export icdpm.pretrained "
-    "icdpm_datasets.source".split()
+    "icdpm_datasets.load".split()
 )
 
 

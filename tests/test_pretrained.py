@@ -17,7 +17,7 @@ from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.models.weights import load_weights
 from icdpm.models.workdir import checkpoint_steps, load, weights_file
-from icdpm_datasets.source import open_source
+from icdpm_datasets.load import load_pairs
 from icdpm_experiments.pairs import select_blurred
 
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
@@ -57,7 +57,7 @@ def test_its_presets_are_its_own(restorer):
 
 
 def test_it_gains_on_scenes_that_it_has_not_seen(restorer):
-    pairs = select_blurred(open_source("embedded", "test"))
+    pairs = select_blurred(load_pairs("embedded", "test"))
     gains = []
     for index in range(len(pairs)):
         blurry, sharp = pairs.load(index)

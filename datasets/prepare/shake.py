@@ -12,7 +12,7 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm.progress import progress_bar
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
-from icdpm_datasets.picture_files import find_pictures, read_picture
+from icdpm_datasets.image_files import find_images, read_image
 from icdpm_datasets.prepare.pair_folder import PairFolder
 
 
@@ -37,8 +37,8 @@ def prepare_shake(
     Raises IcdpmError for a damaged photo or kernel, and for a photo too small for its blur.
     """
     folder, kernel_folder = Path(source).expanduser(), kernels and Path(kernels).expanduser()
-    photos = find_pictures(folder)
-    drawn = [read_kernel(path) for path in find_pictures(kernel_folder).values()] if kernel_folder else []
+    photos = find_images(folder)
+    drawn = [read_kernel(path) for path in find_images(kernel_folder).values()] if kernel_folder else []
     settings = {"made_by": "icdpm-prepare shake", "source": str(folder.resolve()), "extent": list(extent)}
     settings |= {"kernels": kernel_folder and str(kernel_folder.resolve()), "jpeg_quality": jpeg_quality, "seed": seed}
     pairs = PairFolder(Path(output).expanduser(), settings)
@@ -46,7 +46,7 @@ def prepare_shake(
         if name in pairs:
             continue
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        photo = read_picture(path)
+        photo = read_image(path)
         try:
             if drawn:
                 blurry, sharp = blur_by_kernel(rng, photo, drawn[rng.integers(len(drawn))])
@@ -60,7 +60,7 @@ def prepare_shake(
 
 def read_kernel(path: Path) -> np.ndarray:
     """A kernel from a gray picture, float32 [2r+1, 2r+1], sum 1, its centroid within half a pixel of the middle."""
-    kernel = read_picture(path).astype(np.float64).mean(axis=-1)
+    kernel = read_image(path).astype(np.float64).mean(axis=-1)
     if kernel.sum() == 0:
         raise IcdpmError(f"{path}: black all over, so not a kernel")
     kernel /= kernel.sum()

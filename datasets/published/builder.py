@@ -12,11 +12,10 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from icdpm.progress import progress_bar
-from icdpm_datasets.published.disk import require_room
-from icdpm_datasets.published.layout import Layout, Pair
+from icdpm_datasets.published.archives import require_room
+from icdpm_datasets.published.layout import Layout, Pair, find_tree
 from icdpm_datasets.published.records import INDEX, RecordedPair, index_text, place_of
 from icdpm_datasets.published.sets import PublishedSet
-from icdpm_datasets.published.tree import find_tree
 from icdpm_datasets.published.verify import verify_images
 
 # Small enough to shuffle and to share out among workers by file, large enough to be read in long runs.

@@ -7,10 +7,8 @@ from PIL import Image, ImageDraw
 
 from icdpm_datasets.scenes.architecture import paint_architecture, paint_cable
 from icdpm_datasets.scenes.dead_leaves import paint_dead_leaves
-from icdpm_datasets.scenes.lamps import darken, paint_lamps
 from icdpm_datasets.scenes.lettering import paint_lettering, paint_sign
-from icdpm_datasets.scenes.paint import TEXTURE_SIZE, light_falloff
-from icdpm_datasets.scenes.shapes import outline
+from icdpm_datasets.scenes.paint import TEXTURE_SIZE, light_falloff, outline
 
 _OVERSAMPLING = 2  # scenes are drawn twice as large and averaged down, so that every edge is antialiased
 LARGEST = TEXTURE_SIZE // _OVERSAMPLING  # px
@@ -62,3 +60,20 @@ def object_mask(rng: np.random.Generator, size: int) -> np.ndarray:
         dx, dy = rng.normal(0, 0.7 * radius, 2).tolist()
         draw.polygon(outline(rng, x + dx, y + dy, radius * float(rng.uniform(0.25, 0.7))), fill=255)
     return np.asarray(mask.reduce(_OVERSAMPLING))
+
+
+def darken(canvas: Image.Image, light: float) -> Image.Image:
+    """The canvas at `light` times its brightness, as after sunset."""
+    return canvas.point([int(light * value) for value in range(256)] * 3)
+
+
+def paint_lamps(rng: np.random.Generator, canvas: Image.Image) -> None:
+    """A few to many small lamps on an RGB canvas, white to amber, some coloured."""
+    draw = ImageDraw.Draw(canvas)
+    for _ in range(rng.integers(4, 30)):
+        x, y = (rng.random(2) * canvas.width).tolist()
+        warmth = rng.uniform(0, 60)
+        fill = (255, int(255 - 0.6 * warmth), int(255 - 2.4 * warmth))
+        if rng.random() < 0.2:
+            fill = tuple(int(value) for value in rng.permutation((255, 120, 70)))
+        draw.polygon(outline(rng, x, y, min(2.0 + rng.exponential(3.0), 14.0)), fill=fill)

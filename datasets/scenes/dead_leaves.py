@@ -9,8 +9,7 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from icdpm_datasets.scenes.paint import TEXTURE_SIZE, gradient, palette, shade, textured
-from icdpm_datasets.scenes.shapes import outline
+from icdpm_datasets.scenes.paint import TEXTURE_SIZE, gradient, outline, palette, shade, textured
 
 _TEXTURED_FROM = 22.0  # px of the canvas: smaller leaves are plain
 _COVER = 2.0  # painted area relative to the canvas: little of the ground is left to see

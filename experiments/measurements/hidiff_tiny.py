@@ -29,12 +29,12 @@ def main(argv):
     from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
     from icdpm_experiments.packaged_model.training_runs import read_curve
     from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import print_table, write_results
 
-    pairs = select_blurred(open_source("embedded", "test"))
+    pairs = select_blurred(load_pairs("embedded", "test"))
     runs = {
         STAGE_1: (load_config("hidiff_tiny_stage1", LOOKS), RUNS / "stage1", None),
         STAGE_2: (load_config("hidiff_tiny", LOOKS), RUNS / "stage2", RUNS / "stage1"),
@@ -42,7 +42,7 @@ def main(argv):
     }
     for name, (config, workdir, start_from) in runs.items():
         print(f"training: {name}", flush=True)
-        training = open_source("embedded", "train")
+        training = load_pairs("embedded", "train")
         if signal := train(config, workdir, training, pairs, make_strategy("single"), start_from):
             return 128 + signal
     curves = {name: read_curve(workdir) for name, (_, workdir, _) in runs.items()}

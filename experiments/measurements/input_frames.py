@@ -9,9 +9,8 @@ from PIL import Image
 from scipy import ndimage
 
 from icdpm.progress import progress_bar
-from icdpm_datasets.crops import photo_crop, recolour
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.photos import PHOTOS
+from icdpm_datasets.photos import PHOTOS, photo_crop, recolour
 from icdpm_datasets.scenes import KINDS, LARGEST, scene
 
 SEQUENCE = "train/GOPR0372_07_00"

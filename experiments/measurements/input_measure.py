@@ -21,10 +21,10 @@ _LOADER_BATCHES = 6  # of which two, one for each worker, warm up
 
 def measure_strips(folder):
     """The project's own pipeline, on strips."""
-    from icdpm_datasets.published.training_cache import TrainingPairs
+    from icdpm_datasets.published.crop_cache import CropCache
 
     started = time.perf_counter()
-    pairs = TrainingPairs("gopro", "train", folder / "records")
+    pairs = CropCache("gopro", "train", folder / "records")
     seconds = time.perf_counter() - started
     return {**_measure_dataset(pairs, warm_up=3), "seconds_to_lay_out": round(seconds, 1), "frames": len(pairs)}
 
@@ -44,12 +44,12 @@ def _measure_dataset(pairs, warm_up):
 
 def measure_bucket(folder):
     """The project's own pipeline, on records in a slow bucket, whose server has the same cores."""
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
     from icdpm_experiments.measurements.throttled_bucket import BUCKET, throttled_bucket
 
     with throttled_bucket(folder) as environment:
         os.environ.update(environment)
-        return _measure_dataset(open_source("gopro", "train", f"s3://{BUCKET}/records"), warm_up=3)
+        return _measure_dataset(load_pairs("gopro", "train", f"s3://{BUCKET}/records"), warm_up=3)
 
 
 def measure_data_loader(folder):

@@ -85,7 +85,7 @@ def main(argv):
 
 def _prepare(folder):
     """Frames and their records in `folder`; returns what they are, in words."""
-    from icdpm_datasets.prepare.published_set import prepare_published
+    from icdpm_datasets.prepare.published import prepare_published
 
     if FLAGS.frames:
         different = lay_out_frames(Path(FLAGS.frames).expanduser(), folder / "tree", FRAMES)
@@ -104,9 +104,9 @@ def _tiny_need():
 
     from icdpm.configs import load_config
     from icdpm.models.registry import build_model
-    from icdpm.training.quiet import compile_something_quietly
+    from icdpm.training.strategy import silence_first_compilation
 
-    compile_something_quietly()
+    silence_first_compilation()
     config = load_config("tiny")
     model = build_model(config)
     model.compile()

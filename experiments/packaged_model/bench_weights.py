@@ -29,7 +29,7 @@ def main(argv):
     from icdpm import pretrained
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import choose_step, load, weights_file
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
     from icdpm_experiments.packaged_model.model_rows import measured_rows, settings_by_name
     from icdpm_experiments.pairs import CentralCrops, SharpPairs, select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
@@ -38,8 +38,8 @@ def main(argv):
     step = choose_step(workdir)
     digest = hashlib.sha256(weights_file(workdir, step).read_bytes()).hexdigest()
     model = load(workdir, step)
-    sets = {name: open_source(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()}
-    sets = sets or {"embedded": select_blurred(open_source("embedded", "test"))}
+    sets = {name: load_pairs(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()}
+    sets = sets or {"embedded": select_blurred(load_pairs("embedded", "test"))}
 
     on_whole, paper = settings_by_name(model)
     kept = {KEPT: next(iter(on_whole.values()))}

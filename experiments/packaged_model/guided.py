@@ -30,7 +30,7 @@ def main(argv):
     """Trains what is not trained, measures, writes results/guided; of two given runs, results/guided_long."""
     reject_arguments(argv)
     from icdpm.evaluation.pairing import parse_named_folders
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
     from icdpm_experiments.packaged_model.guided_gains import (
         SAMPLES,
         given_runs,
@@ -51,8 +51,8 @@ def main(argv):
         return 128 + signal
     else:
         compared = seeded_runs()
-    sets = {"training domain": select_blurred(validation), "embedded": select_blurred(open_source("embedded", "test"))}
-    sets.update({name: open_source(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()})
+    sets = {"training domain": select_blurred(validation), "embedded": select_blurred(load_pairs("embedded", "test"))}
+    sets.update({name: load_pairs(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()})
     rows = []
     for name, pairs in sets.items():
         rows += rows_of_set(name, {model: measured_gains(name, pairs, model, runs) for model, runs in compared.items()})

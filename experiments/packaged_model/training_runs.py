@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.source import open_source
+from icdpm_datasets.load import load_pairs
 
 # In which proportions training examples are drawn: of the pictures alone, and with the embedded training scenes.
 PICTURES = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
@@ -28,13 +28,13 @@ def open_training_data(folder, shares=PICTURES):
 
     Args:
       folder: as above.
-      shares: {what `icdpm_datasets.source.open_source` takes, {} in it for the folder: in which proportion it is drawn}.
+      shares: {what `icdpm_datasets.load.load_pairs` takes, {} in it for the folder: in which proportion it is drawn}.
     """
     if not folder or not Path(folder).is_dir():
         raise IcdpmError(f"there is no folder {folder or ''!r} of pictures to train on; name it: FOLDER=pictures")
     folder = Path(folder)
     training = ",".join(f"{part.format(folder)}:{weight}" for part, weight in shares.items())
-    return open_source(training, "train"), open_source(VALIDATION.format(folder), "test")
+    return load_pairs(training, "train"), load_pairs(VALIDATION.format(folder), "test")
 
 
 # Between two events of a run that goes on lie seconds; what is longer is a pause.

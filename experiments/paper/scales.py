@@ -8,8 +8,8 @@ is that of its results' names, and `given` what its make command takes besides: 
 from icdpm.configs import load_config
 from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_datasets.mixture import Mixture
-from icdpm_datasets.source import open_source
+from icdpm_datasets.load import load_pairs
+from icdpm_datasets.pairs import Mixture
 from icdpm_experiments.packaged_model.training_runs import open_training_data
 from icdpm_experiments.pairs import SelectedPairs, select_blurred
 from icdpm_experiments.paper.shrunken import micro, small
@@ -38,15 +38,15 @@ class PaperScale:
 
     def training_pairs(self, dataset=IN_DOMAIN):
         """The `PairSource` that variants are trained on."""
-        return open_source(dataset, "train", self._data_dir)
+        return load_pairs(dataset, "train", self._data_dir)
 
     def target_pairs(self):
         """The `PairSource` whose blurry pictures are the unlabelled ones of another domain (Fig. 9)."""
-        return open_source(OUT_OF_DOMAIN, "train", self._data_dir)
+        return load_pairs(OUT_OF_DOMAIN, "train", self._data_dir)
 
     def test_pairs(self, dataset):
         """The `PairSource` of a test set: gopro, realblur_j, realblur_r, reds or hide."""
-        return open_source(dataset, "test", self._data_dir)
+        return load_pairs(dataset, "test", self._data_dir)
 
     def label(self, dataset):
         """The name of what is measured where a table speaks of `dataset`."""
@@ -140,7 +140,7 @@ class SmallScale:
     def __init__(self, folder, pairs):
         self._training, validation = open_training_data(folder)
         self.given = {"FOLDER": "pictures", "PAIRS": " ".join(f"{name}={each}" for name, each in pairs.items())}
-        others = {name: open_source(each, "test") for name, each in pairs.items()}
+        others = {name: load_pairs(each, "test") for name, each in pairs.items()}
         self._test = {
             IN_DOMAIN: select_blurred(validation),
             OUT_OF_DOMAIN: Mixture(others, [1] * len(others)) if others else select_blurred(EmbeddedPairs("test")),

@@ -20,8 +20,8 @@ from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.measure import measure_image
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import list_images, pair_name
+from icdpm_datasets.image_files import find_images
 from icdpm_datasets.photos import clock_motion_path
-from icdpm_datasets.picture_files import find_pictures
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper.cost import restorings_by
@@ -235,7 +235,7 @@ def run_photos(runs, restored, crops, photos):
         clock = clock_motion_path()
         source, place = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
     else:
-        files = {pair_name(name): path for name, path in find_pictures(Path(photos)).items()}
+        files = {pair_name(name): path for name, path in find_images(Path(photos)).items()}
         source = Photos(files, f"the photos in {abbreviate_home(photos)}")
         place = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
     chosen = [parse_crop(crop) for crop in crops or source.names[:_MOST_PHOTOS]]

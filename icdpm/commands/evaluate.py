@@ -117,9 +117,9 @@ def _pairs(output):
 
     if FLAGS.sharp:
         return pair_folders(parse_named_folders(FLAGS.restored), FLAGS.sharp, FLAGS.blurry)
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
 
-    source = open_source(FLAGS.dataset, "test", FLAGS.data_dir)
+    source = load_pairs(FLAGS.dataset, "test", FLAGS.data_dir)
     if not FLAGS.workdir:
         return pair_with_source(parse_named_folders(FLAGS.restored), source)
     from icdpm import pretrained

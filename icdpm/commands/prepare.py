@@ -94,7 +94,7 @@ def main(argv):
 
         print(prepare_weights(job.partition("/")[2] or None, FLAGS.source))
     else:
-        from icdpm_datasets.prepare.published_set import prepare_published
+        from icdpm_datasets.prepare.published import prepare_published
 
         print(prepare_published(job, FLAGS.source, FLAGS.data_dir, FLAGS.partial))
 

@@ -78,14 +78,14 @@ def main(argv):
     from icdpm import pretrained
     from icdpm.configs import load_config
     from icdpm.training.run import train
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
 
     config = load_config(FLAGS.config, FLAGS.set)
-    training = open_source(FLAGS.data, "train", FLAGS.data_dir)
-    validation = open_source(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
+    training = load_pairs(FLAGS.data, "train", FLAGS.data_dir)
+    validation = load_pairs(FLAGS.validation_data or FLAGS.data, "test", FLAGS.data_dir)
     if is_chief(strategy):
         print(f"training on {training.description}", f"validating on {validation.description}", sep="\n", flush=True)
-    target = open_source(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
+    target = load_pairs(FLAGS.target_data, "train", FLAGS.data_dir) if FLAGS.target_data else None
     start_from = pretrained.WORKDIR if FLAGS.start_from == "packaged" else FLAGS.start_from
     signal = train(
         config,
@@ -110,7 +110,7 @@ def _say_what_it_takes():
     if FLAGS.replicas is None and (FLAGS.tpu or FLAGS.strategy in ("multiworker", "tpu")):
         raise app.UsageError("--dry_run does not look for other machines: tell by --replicas how many accelerators there are")
     from icdpm.configs import load_config
-    from icdpm.training.forecast import forecast
+    from icdpm.training.cost import forecast
     from icdpm.training.strategy import make_strategy
 
     config = load_config(FLAGS.config, FLAGS.set)

@@ -96,7 +96,7 @@ def pair_with_source(restored, source, note=None):
 
     Args:
       restored: {name of the method: folder}.
-      source: of `icdpm_datasets.source.open_source`.
+      source: of `icdpm_datasets.load.load_pairs`.
       note: what the description is to say besides, or None.
 
     Returns:

@@ -1,5 +1,6 @@
 """Checkpoints that are complete or absent, and from which a run continues as if it had never stopped."""
 
+import contextlib
 import json
 import shutil
 
@@ -7,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, summarize_error
-from icdpm.files import make_folder_atomically, remove_folder, write_atomically
+from icdpm.files import file_lock, make_folder_atomically, remove_folder, write_atomically
 from icdpm.keras import tf_variable
 from icdpm.models.weights import averaged_weights, named_variables, read_arrays, save_weights
 from icdpm.models.workdir import MARKER, best_file, checkpoint_folder, checkpoint_steps, read_best
-from icdpm.storage import is_remote
+from icdpm.storage import is_remote, storage_path
 
 _STATE = "state.npz"
 # Where checkpoints of before there was state.npz hold the state: TensorFlow's keys, by the number of the weight.
@@ -136,3 +137,29 @@ def _read_state(folder):
     for kind, key in _OLD_KEYS.items():
         arrays |= {f"{kind}/{name}": reader.get_tensor(key.format(i)) for i, name in enumerate(names) if key.format(i) in keys}
     return arrays
+
+
+@contextlib.contextmanager
+def locked(workdir):
+    """Holds the workdir for this process; the system releases it however the process ends.
+
+    In other storages nothing can be held so: there it is only seen to it that the workdir can be written, and a second run is
+    noticed at its first checkpoint (`Checkpoints.save`).
+
+    Raises:
+      IcdpmError: another run holds it, or it cannot be written.
+    """
+
+    def refuse():
+        raise IcdpmError(f"another run is training in {workdir}; wait for it or choose another workdir")
+
+    path = storage_path(workdir)
+    with contextlib.ExitStack() as lock:
+        try:
+            if is_remote(path):
+                path.check_writable()
+            else:
+                lock.enter_context(file_lock(path / ".lock", refuse))
+        except OSError as error:
+            raise IcdpmError(f"cannot write in the workdir {workdir}: {error.strerror}") from error
+        yield

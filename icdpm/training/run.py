@@ -11,19 +11,15 @@ from icdpm.models.schedules import largest_crop, training_stages
 from icdpm.models.weights import load_fitting_weights
 from icdpm.models.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.storage import storage_path
-from icdpm.training.callbacks import Best, Note, Save, Scalars, Validate
-from icdpm.training.checkpoints import Checkpoints
-from icdpm.training.guards import FiniteGuard, StopOnSignal
-from icdpm.training.lock import locked
+from icdpm.training.callbacks import Best, FiniteGuard, Note, Progress, Save, Scalars, StopOnSignal, Validate
+from icdpm.training.checkpoints import Checkpoints, locked
 from icdpm.training.loop import Numbers, Steps, is_due, next_stop
-from icdpm.training.notes import changed_data, changed_fields, note_config, note_data
-from icdpm.training.progress import Progress
-from icdpm.training.quiet import compile_something_quietly
-from icdpm.training.strategy import is_chief
+from icdpm.training.run_metadata import changed_data, changed_fields, note_config, note_data
+from icdpm.training.strategy import is_chief, silence_first_compilation
 from icdpm.training.validation import Validation
 from icdpm.training.workers import Workers, plain_losses
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
-from icdpm_datasets.python_calls import plain_errors
+from icdpm_datasets.tf_data_errors import original_errors
 
 
 def train(
@@ -45,7 +41,7 @@ def train(
     Args:
       config: a checked config; it must be the workdir's if that has one.
       workdir: folder of the run (`icdpm.models.workdir`).
-      training_pairs, validation_pairs: `icdpm_datasets.source.PairSource`s.
+      training_pairs, validation_pairs: `icdpm_datasets.load.PairSource`s.
       strategy: of `make_strategy`.
       start_from: workdir of another run, with whose latest averaged weights this one begins as far as they fit; None: with
         random ones. A run that has a checkpoint continues from that.
@@ -66,7 +62,7 @@ def train(
     with contextlib.ExitStack() as stack:
         if workers.several:
             stack.enter_context(plain_losses(workdir))
-        stack.enter_context(plain_errors())
+        stack.enter_context(original_errors())
         if chief:
             stack.enter_context(locked(workdir))
             changed_fields(config, workdir)
@@ -76,7 +72,7 @@ def train(
             model_class(config.model).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
-        compile_something_quietly()
+        silence_first_compilation()
 
         # Model and optimiser.
         with strategy.scope():

@@ -1,9 +1,12 @@
 """Where a run computes."""
 
+import os
+import sys
+
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, summarize_error
-from icdpm.training.meeting import meet, read_tf_config
+from icdpm.training.rendezvous import meet, read_tf_config
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
@@ -50,3 +53,20 @@ def is_chief(strategy):
         or resolver.task_type in (None, "chief")
         or (resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict())
     )
+
+
+def silence_first_compilation():
+    """Compiles a function with what the process writes to stderr thrown away.
+
+    XLA announces the first compilation of a process there, past all levels of logging, and says so once only.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        tf.function(tf.negative, jit_compile=True)(tf.constant(0.0))
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

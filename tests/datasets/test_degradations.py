@@ -11,9 +11,9 @@ from scipy import ndimage
 from icdpm.errors import IcdpmError
 from icdpm_datasets import degradations
 from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
+from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import corner_of, load_crop
 from icdpm_datasets.pipeline import training_dataset
-from icdpm_datasets.source import open_source
 
 KINDS = {"noise": NoisyImages, "jpeg": CompressedImages, "downscale": DownscaledImages}
 # The area average takes a pixel on the edge of its area or leaves it: rounding of coordinates decides.
@@ -113,7 +113,7 @@ def test_downscaling_is_a_resize_there_and_back(photos, monkeypatch, always, res
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_example_has_a_degradation_of_its_own_that_its_number_determines(photos, kind):
-    source = open_source(f"{kind}:{photos}", "train")
+    source = load_pairs(f"{kind}:{photos}", "train")
     assert type(source) is KINDS[kind] and "2 photos" in source.description and "degraded by" in source.description
     settings = dict(batch=6, crop=32, seed=4)
     whole = list(training_dataset(source, steps=4, **settings).as_numpy_iterator())
@@ -129,10 +129,10 @@ def test_whole_pairs_stay_the_same(photos, kind):
     (photos / "train").mkdir()
     (photos / "b.png").rename(photos / "train/b.png")
     (photos / "trip").rename(photos / "test")
-    assert open_source(f"{kind}:{photos}", "train").names == ["b"]
-    degraded, clean = open_source(f"{kind}:{photos}", "test").load(0)
+    assert load_pairs(f"{kind}:{photos}", "train").names == ["b"]
+    degraded, clean = load_pairs(f"{kind}:{photos}", "test").load(0)
     assert degraded.shape == clean.shape == (120, 141, 3)
-    np.testing.assert_array_equal(degraded, open_source(f"{kind}:{photos}", "test").load(0)[0])
+    np.testing.assert_array_equal(degraded, load_pairs(f"{kind}:{photos}", "test").load(0)[0])
 
 
 @pytest.mark.parametrize("kind", KINDS.values())
@@ -147,7 +147,7 @@ def test_some_crops_are_clean_and_no_whole_pair_is(photos, monkeypatch, kind):
 
 def test_a_mixture_has_all_of_them(photos):
     weights = {"noise": 0.5, "jpeg": 0.3, "downscale": 0.2}
-    mixture = open_source(",".join(f"{kind}:{photos}:{weight}" for kind, weight in weights.items()), "train")
+    mixture = load_pairs(",".join(f"{kind}:{photos}:{weight}" for kind, weight in weights.items()), "train")
     assert len(mixture) == 6 and mixture.counts == [2, 2, 2]
     assert "50.0% 2 photos" in mixture.description
     for index, kind in enumerate(KINDS.values()):
@@ -158,4 +158,4 @@ def test_what_cannot_be_used_is_named(photos, tmp_path):
     with pytest.raises(IcdpmError, match="b.png is 51×45 px, too small for crops of 48 px"):
         training_dataset(NoisyImages(photos), batch=2, crop=48, seed=0)
     with pytest.raises(IcdpmError, match="none is neither a known data set .* noise:FOLDER, jpeg:FOLDER, downscale:FOLDER"):
-        open_source(f"jpeg:{tmp_path / 'none'}", "train")
+        load_pairs(f"jpeg:{tmp_path / 'none'}", "train")

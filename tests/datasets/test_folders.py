@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets import kept_pictures
+from icdpm_datasets import image_files
 from icdpm_datasets.folders import FolderPairs
 
 
@@ -162,7 +162,7 @@ def test_too_small_for_the_crop(folder):
 
 
 def test_memory_is_bounded(folder, monkeypatch):
-    monkeypatch.setattr(kept_pictures, "_ROOM", 2 * 2 * 20 * 30 * 3)
+    monkeypatch.setattr(image_files, "_ROOM", 2 * 2 * 20 * 30 * 3)
     pairs = FolderPairs(folder)
     first = [pairs.load(index)[0] for index in range(3)]
     again = [pairs.load(index)[0] for index in range(3)]

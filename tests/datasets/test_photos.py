@@ -6,8 +6,7 @@ from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets import photos
-from icdpm_datasets.crops import photo_crop, recolour
-from icdpm_datasets.photos import PHOTOS, clock_motion_path, photo
+from icdpm_datasets.photos import PHOTOS, clock_motion_path, photo, photo_crop, recolour
 
 
 @pytest.mark.parametrize("entry", PHOTOS, ids=lambda entry: entry.name)

@@ -10,10 +10,10 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.mixture import Mixture
 from icdpm_datasets.order import repeated_number
+from icdpm_datasets.pairs import Mixture
 from icdpm_datasets.pipeline import shuffled_index, training_dataset, validation_dataset
-from icdpm_datasets.python_calls import plain_errors
+from icdpm_datasets.tf_data_errors import original_errors
 
 PAIRS, SIZE = 11, 24
 
@@ -243,7 +243,7 @@ def test_a_damaged_picture_is_told_without_tensorflows_words(damaged):
         validation_dataset(source, count=1, crop=16, batch=1),
         validation_dataset(Mixture({"x": source}, [1]), count=1, crop=16, batch=1),
     ):
-        with pytest.raises(IcdpmError, match=message), plain_errors():
+        with pytest.raises(IcdpmError, match=message), original_errors():
             take(dataset, 1)
 
 
@@ -252,7 +252,7 @@ def test_a_damaged_picture_is_told_without_tensorflows_words_in_the_middle_of_a_
     dataset = training_dataset(source, batch=2, crop=16, seed=0).map(lambda batch: (batch["blurry"], batch["sharp"]))
     model = keras.Sequential([keras.layers.Conv2D(3, 1)])
     model.compile(loss="mse")
-    with pytest.raises(IcdpmError, match=message), plain_errors():
+    with pytest.raises(IcdpmError, match=message), original_errors():
         model.fit(dataset, steps_per_epoch=1, verbose=0)
 
 

@@ -14,6 +14,8 @@ from icdpm.models.weights import named_variables
 from icdpm.models.workdir import checkpoint_folder
 from icdpm.training.checkpoints import _OLD_ITERATIONS, _OLD_KEYS, Checkpoints, training_state
 
+pytestmark = pytest.mark.slow
+
 
 def compiled(config, freeze=()):
     model = build_model(config)

@@ -15,6 +15,8 @@ from icdpm.training import run
 from icdpm.training.checkpoints import training_state
 from icdpm.training.loop import is_due, next_stop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def config(regression_config):

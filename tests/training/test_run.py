@@ -13,7 +13,9 @@ from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.models.workdir import checkpoint_steps, config_file, load, read_data
-from icdpm.training.notes import changed_data, note_config, note_data
+from icdpm.training.run_metadata import changed_data, note_config, note_data
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +216,7 @@ LOSSES = textwrap.dedent(
     strategy = make_strategy(name)
     from icdpm.configs import load_config
     from icdpm.training import run
-    from icdpm_datasets.source import open_source
+    from icdpm_datasets.load import load_pairs
     seen = []
     class Losses(run.FiniteGuard):
         def after(self, step, rows):
@@ -227,7 +229,7 @@ LOSSES = textwrap.dedent(
     changes = ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20", "run.log_every=10"]
     workdir = folder / "-".join([config, name, sys.argv[4]])
     config = load_config(folder / f"{config}.py", [*changes, "run.steps_per_call=7"] if compiled else changes)
-    pairs = open_source(str(folder / "data"), "train")
+    pairs = load_pairs(str(folder / "data"), "train")
     run.train(config, workdir, pairs, pairs, strategy)
     if is_chief(strategy):
         assert strategy.num_replicas_in_sync == (1 if name == "single" else 2)

@@ -15,6 +15,8 @@ from icdpm.models.weights import averaged_weights, set_weights
 from icdpm.training.checkpoints import training_state
 from icdpm.training.validation import Validation, _parts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def trained(micro_config, batch):

@@ -13,8 +13,8 @@ from processes import free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.models.workdir import checkpoint_folder, checkpoint_steps
-from icdpm.training import meeting
-from icdpm.training.meeting import meet, read_tf_config
+from icdpm.training import rendezvous
+from icdpm.training.rendezvous import meet, read_tf_config
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def assert_told(ended, *words):
     assert all(word in err.strip().splitlines()[-1] for word in words), err
 
 
+@pytest.mark.slow
 def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(folder, start, run_each):
     # SIGTERM to one that is not the chief: one checkpoint, and both say the same.
     two = Cluster(start, folder, "run", 2)
@@ -104,6 +105,7 @@ def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(
                 np.testing.assert_allclose(mine[name], other[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_workers_that_were_not_given_the_same_say_so(folder, start):
     for ended in Cluster(start, folder, "unequal", 2, of_each=[(), ("--set=seed=3",)]).ended(600):
         assert_told(ended, "worker 1 has another config than worker 0", "give the same --config and --set to all")
@@ -197,8 +199,8 @@ def test_a_worker_that_does_not_come_is_named_in_python_3_9(monkeypatch):
             raise Timeout("timed out")
 
     monkeypatch.setattr(socket, "timeout", Timeout)
-    monkeypatch.setattr(meeting, "_listening", lambda port: Server())
-    place = meeting.Place({"worker 0": ("127.0.0.1", 1), "worker 1": ("127.0.0.1", 2)}, "worker 0")
+    monkeypatch.setattr(rendezvous, "_listening", lambda port: Server())
+    place = rendezvous.Place({"worker 0": ("127.0.0.1", 1), "worker 1": ("127.0.0.1", 2)}, "worker 0")
     with pytest.raises(IcdpmError, match="worker 1 of TF_CONFIG did not come up in 1 seconds"):
         meet(place, 1)
 

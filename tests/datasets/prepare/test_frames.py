@@ -7,11 +7,10 @@ from PIL import Image
 from scipy import ndimage
 
 from icdpm.errors import IcdpmError
+from icdpm_datasets.camera import RESPONSES
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.picture_files import read_picture
-from icdpm_datasets.prepare.frames import prepare_frames
-from icdpm_datasets.prepare.interpolation import frames_between
-from icdpm_datasets.response import RESPONSES
+from icdpm_datasets.image_files import read_image
+from icdpm_datasets.prepare.frames import frames_between, prepare_frames
 from icdpm_datasets.video import average
 
 GOPRO_SAMPLES = os.environ.get("ICDPM_GOPRO_SAMPLES")
@@ -110,7 +109,7 @@ def test_interpolated_frames_count_in_the_mean(tmp_path, picture):
     prepare_frames(tmp_path / "video", tmp_path / "plain", window=3, stride=1)
     prepare_frames(tmp_path / "video", tmp_path / "smooth", window=3, stride=1, interpolate=3)
     truth = average([moving_texture(shift) for shift in range(9)], RESPONSES["linear"])[10:-10, 10:-10]
-    plain, smooth = (read_picture(tmp_path / f"{name}/blur/1.png")[10:-10, 10:-10] for name in ("plain", "smooth"))
+    plain, smooth = (read_image(tmp_path / f"{name}/blur/1.png")[10:-10, 10:-10] for name in ("plain", "smooth"))
     assert psnr(smooth, truth) > psnr(plain, truth) + 5
 
 
@@ -120,9 +119,9 @@ def test_interpolated_frames_count_in_the_mean(tmp_path, picture):
 @pytest.mark.parametrize("start", [165, 171, 178])
 def test_reproduces_pairs_that_others_averaged(start):
     folder, name = Path(GOPRO_SAMPLES) / "gopro_frames/GOPR0477_11_00", f"GOPR0477_11_00_st_frame-{start}_n_avg-8.png"
-    frames = [read_picture(folder / f"{k:06d}.png") for k in range(start + 1, start + 9)]
-    theirs = read_picture(Path(GOPRO_SAMPLES) / "gopro_averaged/blur" / name)
+    frames = [read_image(folder / f"{k:06d}.png") for k in range(start + 1, start + 9)]
+    theirs = read_image(Path(GOPRO_SAMPLES) / "gopro_averaged/blur" / name)
     quality = {response: psnr(average(frames, RESPONSES[response]), theirs) for response in ("linear", "gamma2.2")}
     # Some of theirs were averaged as stored and some by a gamma of 2.2; even the other of the two is above 40 dB.
     assert min(quality.values()) > 40 and max(quality.values()) > 51
-    np.testing.assert_array_equal(frames[8 // 2], read_picture(Path(GOPRO_SAMPLES) / "gopro_averaged/sharp" / name))
+    np.testing.assert_array_equal(frames[8 // 2], read_image(Path(GOPRO_SAMPLES) / "gopro_averaged/sharp" / name))

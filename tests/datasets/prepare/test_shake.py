@@ -4,7 +4,7 @@ from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.picture_files import find_pictures, read_picture
+from icdpm_datasets.image_files import find_images, read_image
 from icdpm_datasets.prepare.shake import prepare_shake, read_kernel, through_jpeg
 
 EXTENT = (3.0, 9.0)
@@ -80,7 +80,7 @@ def test_kernels_keep_their_orientation(tmp_path, picture):
 
 
 def test_jpeg_is_of_the_quality_asked_for(photos):
-    photo = read_picture(photos / "b.png")
+    photo = read_image(photos / "b.png")
     error = [np.abs(through_jpeg(photo, quality).astype(int) - photo).mean() for quality in (20, 90)]
     assert error[0] > error[1] + 5 > 5
 
@@ -97,10 +97,10 @@ def test_names_what_cannot_be_used(photos, tmp_path, picture):
         prepare_shake(photos, tmp_path / "other", EXTENT)
     picture(photos / "b.jpg", np.zeros((6, 6, 3), np.uint8))
     with pytest.raises(IcdpmError, match="b.png: would have the same name as .*b.jpg"):
-        find_pictures(photos)
+        find_images(photos)
 
 
 def test_deep_pictures_are_not_silently_cut_to_8_bits(tmp_path, picture):
     picture(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
     with pytest.raises(IcdpmError, match="deep.png does not have 8 bits a channel"):
-        read_picture(tmp_path / "deep.png")
+        read_image(tmp_path / "deep.png")

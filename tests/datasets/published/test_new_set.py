@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
 
 BUILDER = '''
 from icdpm_datasets.published import sets
@@ -41,13 +44,13 @@ import sys
 
 import street.street_dataset_builder
 from icdpm.evaluation.pairing import pair_folders, pair_with_source
-from icdpm_datasets.prepare.published_set import prepare_published
+from icdpm_datasets.prepare.published import prepare_published
 from icdpm_datasets.published import sets
-from icdpm_datasets.source import open_source
+from icdpm_datasets.load import load_pairs
 
 tree, records, results = sys.argv[1:]
 prepare_published("street", tree, records)
-source = open_source("street", "test", records)
+source = load_pairs("street", "test", records)
 assert source.names == ["CAM_1", "CAM_2"]
 assert list(pair_with_source({"ours": results}, source).sharp) == source.names
 assert pair_folders({"ours": results}, tree, tree).description.startswith("2 pairs of Street test in")

@@ -6,8 +6,7 @@ from PIL import Image
 
 from icdpm_datasets.scenes import KINDS, LARGEST, object_mask, scene
 from icdpm_datasets.scenes.dead_leaves import leaf_radii
-from icdpm_datasets.scenes.paint import contrasting, gradient, two_tone
-from icdpm_datasets.scenes.shapes import outline
+from icdpm_datasets.scenes.paint import contrasting, gradient, outline, two_tone
 
 
 def sharpness(picture):

@@ -14,7 +14,7 @@ from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.models.workdir import load, read_config, read_data, weights_file
 from icdpm.restoration.restore import restore
-from icdpm_datasets.source import open_source
+from icdpm_datasets.load import load_pairs
 from icdpm_experiments.packaged_model import guided_gains
 from icdpm_experiments.packaged_model.guided_gains import GUIDED, SAME_COMPUTE, SAME_STEPS, rows_of_set
 from icdpm_experiments.packaged_model.packaging import package
@@ -64,7 +64,7 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     np.savez(weights_file(run, 6), **dict(reversed(arrays.items())))
     earlier = shutil.copytree(run, tmp_path / "earlier")
     np.savez(weights_file(earlier, 6), **{name: 1.02 * array for name, array in arrays.items()})
-    change = package([run, earlier, run], target, open_source(str(pairs_folder), "test"), tmp_path / "pictures")
+    change = package([run, earlier, run], target, load_pairs(str(pairs_folder), "test"), tmp_path / "pictures")
     assert abs(change) < 0.01 and [path.name for path in target.parent.iterdir()] == ["small"]
     assert [path.name for path in (target / "checkpoints").iterdir()] == ["step-000000006"]
     assert read_config(target) == read_config(run)

@@ -14,11 +14,10 @@ from PIL import Image
 from scipy import fft, ndimage
 
 from icdpm_datasets.blur import without_border
+from icdpm_datasets.camera import RESPONSES, Response, add_noise
+from icdpm_datasets.camera_shake import CameraShakeImages, reflected
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.pairs import corner_of
-from icdpm_datasets.response import RESPONSES, Response
-from icdpm_datasets.sensor import add_noise
-from icdpm_datasets.shaken import ShakenPhotos, reflected
 
 _STILL, _MILD = 0.08, 0.2  # fractions of the pairs; the rest is blurred in earnest
 _MILD_EXTENT, _EXTENT = 5.0, 30.0  # px, the longest paths
@@ -32,10 +31,10 @@ _NOISY = 0.3  # fraction of the pairs
 _MASK_CELLS = (2, 6)  # the fewest and most cells to a side of the noise from which a mask is made
 
 
-class MovingPhotos(ShakenPhotos):
+class MotionBlurredImages(CameraShakeImages):
     """The pictures of a folder and the folders below it, each with a blurry version of its own; a `CropSource`.
 
-    As `ShakenPhotos`, with another blur: longer and smoother paths, mild blur and none, layers that move each their own
+    As `CameraShakeImages`, with another blur: longer and smoother paths, mild blur and none, layers that move each their own
     way, the middle instant as the sharp picture, light summed with the camera's response or without, a crisp or a soft lens.
     """
 

@@ -6,20 +6,19 @@ from pathlib import Path
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import is_remote
-from icdpm_datasets.averaged import AveragedFrames
+from icdpm_datasets.camera_shake import CameraShakeImages
 from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.mixture import FetchedMixture, Mixture
-from icdpm_datasets.moving import MovingPhotos
-from icdpm_datasets.pairs import FetchedSource, PairSource
+from icdpm_datasets.motion_blur import MotionBlurredImages
+from icdpm_datasets.pairs import Mixture, PairSource, RemoteMixture, RemoteSource
 from icdpm_datasets.published.sets import NAMES, is_published
-from icdpm_datasets.shaken import ShakenPhotos
+from icdpm_datasets.video import AveragedFrames
 
 # Sharp pictures that are blurred, or degraded otherwise, as they are read.
 _MADE = {
-    "shake": ShakenPhotos,
-    "motion": MovingPhotos,
+    "shake": CameraShakeImages,
+    "motion": MotionBlurredImages,
     "frames": AveragedFrames,
     "noise": NoisyImages,
     "jpeg": CompressedImages,
@@ -27,7 +26,7 @@ _MADE = {
 }
 
 
-def open_source(data: str, split: str, data_dir: str | None = None) -> PairSource:
+def load_pairs(data: str, split: str, data_dir: str | None = None) -> PairSource:
     """The pairs of one split ('train' or 'test') of `data`.
 
     Args:
@@ -54,11 +53,11 @@ def open_source(data: str, split: str, data_dir: str | None = None) -> PairSourc
     if len(set(names)) < len(names):
         raise IcdpmError(f"{data}: a set is named twice; add its weights")
     sources = {name: _open_one(name, split, data_dir) for name in names}
-    fetched = [isinstance(source, FetchedSource) for source in sources.values()]
+    fetched = [isinstance(source, RemoteSource) for source in sources.values()]
     if any(fetched) and not all(fetched):
         told = f"recorded sets in {data_dir} are mixed with one another only; give a --data_dir on this computer"
         raise IcdpmError(f"{data}: {told}")
-    return (FetchedMixture if all(fetched) else Mixture)(sources, weights)
+    return (RemoteMixture if all(fetched) else Mixture)(sources, weights)
 
 
 def _weighted(part: str, data: str) -> tuple[str, int]:
@@ -98,9 +97,9 @@ def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:
     if split != "train":
         return RecordedPairs(name, split, data_dir)
     if is_remote(data_dir or ""):
-        from icdpm_datasets.published.fetched import FetchedPairs
+        from icdpm_datasets.published.recorded import RemotePairs
 
-        return FetchedPairs(name, split, data_dir)
-    from icdpm_datasets.published.training_cache import TrainingPairs
+        return RemotePairs(name, split, data_dir)
+    from icdpm_datasets.published.crop_cache import CropCache
 
-    return TrainingPairs(name, split, data_dir)
+    return CropCache(name, split, data_dir)

@@ -6,8 +6,8 @@ from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets import embedded
+from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import InMemory
-from icdpm_datasets.source import open_source
 
 
 def save_pair(folder, name):
@@ -19,25 +19,25 @@ def save_pair(folder, name):
 def test_embedded(tmp_path, monkeypatch):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
     monkeypatch.setattr(embedded, "_TEST", embedded._TEST[:2])
-    pairs = open_source("embedded", "test")
+    pairs = load_pairs("embedded", "test")
     assert pairs.names == ["photo_chelsea_1", "photo_chelsea_2"]
     assert isinstance(pairs, InMemory)
 
 
 def test_a_folder(tmp_path):
     save_pair(tmp_path, "one")
-    pairs = open_source(str(tmp_path), "train")
-    assert pairs.names == open_source(str(tmp_path), "test").names == ["one"]
+    pairs = load_pairs(str(tmp_path), "train")
+    assert pairs.names == load_pairs(str(tmp_path), "test").names == ["one"]
     assert not isinstance(pairs, InMemory)
 
 
 def test_a_folder_with_splits(tmp_path):
     save_pair(tmp_path / "train", "one")
     save_pair(tmp_path / "test", "two")
-    assert open_source(str(tmp_path), "train").names == ["one"]
-    assert open_source(str(tmp_path), "test").names == ["two"]
+    assert load_pairs(str(tmp_path), "train").names == ["one"]
+    assert load_pairs(str(tmp_path), "test").names == ["two"]
 
 
 def test_anything_else_says_what_is_known(tmp_path):
     with pytest.raises(IcdpmError, match=r"embeded is neither a known data set \(embedded.*\) nor a folder"):
-        open_source("embeded", "train")
+        load_pairs("embeded", "train")

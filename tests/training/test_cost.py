@@ -12,7 +12,7 @@ import tensorflow as tf
 from icdpm.models.registry import build_model
 from icdpm.models.schedules import training_stages
 from icdpm.networks.footprint import footprint
-from icdpm.training.forecast import Forecast, forecast
+from icdpm.training.cost import Forecast, forecast
 
 # TensorFlow counts what its allocator hands out where that is this one.
 ALLOCATOR = {"TF_CPU_ALLOCATOR_USE_BFC": "true", "TF_CPU_BFC_MEM_LIMIT_IN_MB": "2000"}
@@ -24,7 +24,7 @@ from icdpm.configs import load_config
 from icdpm.networks.footprint import footprint
 from icdpm.models.registry import build_model
 from icdpm.models.training_step import gradients_of
-from icdpm.training.forecast import batch_of
+from icdpm.training.cost import batch_of
 
 memory = tf.config.experimental
 tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -45,6 +45,7 @@ print("SEEN", json.dumps([footprint(functools.partial(gradients_of, model), spec
 """
 
 
+@pytest.mark.slow
 def test_operations_and_memory_are_those_measured():
     """The profiler's operations, which are all there are, and the allocator's peak."""
     done = subprocess.run([sys.executable, "-c", MEASURED], env={**os.environ, **ALLOCATOR}, capture_output=True, text=True)

@@ -5,7 +5,7 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.gopro.layout import GoProLayout
-from icdpm_datasets.published.tree import find_tree
+from icdpm_datasets.published.layout import find_tree
 from icdpm_datasets.realblur.layout import RealBlurLayout
 from icdpm_datasets.reds.layout import RedsLayout
 
@@ -57,7 +57,7 @@ def test_puts_together_what_several_archives_hold(tmp_path, published, monkeypat
     with pytest.raises(IcdpmError, match="val_blur.zip: its sha256 is .*download it again from .*reds"):
         find_tree(layout, tmp_path / "given", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr("icdpm_datasets.published.tree.verify_checksum", lambda *arguments: None)
+    monkeypatch.setattr("icdpm_datasets.published.layout.verify_checksum", lambda *arguments: None)
     root = find_tree(layout, tmp_path / "given", tmp_path / "out")
     assert len(layout.find_pairs(root, partial=True)["validation"]) == 22
 

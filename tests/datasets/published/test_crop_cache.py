@@ -1,4 +1,5 @@
 """Published data sets as sources to train and test on."""
+# MERGED DOC of test_crop_file.py: Pairs as strips.
 
 import errno
 import fcntl
@@ -12,16 +13,15 @@ import pytest
 from PIL import Image
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.mixture import Mixture
-from icdpm_datasets.pairs import load_crop
+from icdpm_datasets.load import load_pairs
+from icdpm_datasets.pairs import Mixture, load_crop
 from icdpm_datasets.pipeline import training_dataset
-from icdpm_datasets.prepare.published_set import prepare_published
+from icdpm_datasets.prepare.published import prepare_published
+from icdpm_datasets.published import archives
 from icdpm_datasets.published import builder as builder_module
-from icdpm_datasets.published import disk
+from icdpm_datasets.published.crop_cache import STRIP, CropCache, CropFile, laid_out_bytes, write_crop_file
 from icdpm_datasets.published.recorded import RecordedPairs
 from icdpm_datasets.published.records import index_records
-from icdpm_datasets.published.training_cache import TrainingPairs
-from icdpm_datasets.source import open_source
 
 TRAINING, TEST = ("train/GOPR0372_07_00", "train/GOPR0384_11_01"), ("test/GOPR0384_11_00",)
 
@@ -59,7 +59,7 @@ def crops(source, seed=0, crop=16):
 
 
 def test_the_test_split_is_whole_pictures_in_the_published_order_by_name(recorded):
-    pairs = open_source("gopro", "test", recorded / "records")
+    pairs = load_pairs("gopro", "test", recorded / "records")
     assert pairs.names == [f"GOPR0384_11_00/{number:06d}" for number in (1, 2, 3)]
     for name, index in zip(pairs.names, range(3)):
         sequence, frame = name.split("/")
@@ -69,14 +69,14 @@ def test_the_test_split_is_whole_pictures_in_the_published_order_by_name(recorde
 
 
 def test_a_subset_says_so_and_the_variant_is_named(recorded):
-    description = open_source("gopro/blur", "test", recorded / "records").description
+    description = load_pairs("gopro/blur", "test", recorded / "records").description
     assert "3 test pairs of gopro/blur (partial: not the benchmark)" in description
 
 
 def test_crops_from_strips_are_those_from_records(recorded):
     records = RecordedPairs("gopro", "train", recorded / "records")
-    pairs = open_source("gopro", "train", recorded / "records")
-    assert isinstance(pairs, TrainingPairs) and len(pairs._files) > 3
+    pairs = load_pairs("gopro", "train", recorded / "records")
+    assert isinstance(pairs, CropCache) and len(pairs._files) > 3
     assert pairs.names == records.names and len(pairs) == 80
     np.testing.assert_array_equal(crops(pairs), crops(records))
     settings = dict(batch=16, crop=16, seed=5, steps=3)
@@ -86,7 +86,7 @@ def test_crops_from_strips_are_those_from_records(recorded):
 
 
 def test_a_batch_shows_as_many_different_frames_as_there_are(recorded):
-    pairs = open_source("gopro", "train", recorded / "records")
+    pairs = load_pairs("gopro", "train", recorded / "records")
     shown = {}
     for index in range(len(pairs)):  # noise: any piece of it is found in one picture only
         sharp = pairs.load(index)[1]
@@ -98,9 +98,9 @@ def test_a_batch_shows_as_many_different_frames_as_there_are(recorded):
 
 
 def test_strips_are_made_once(data_dir):
-    TrainingPairs("gopro", "train", data_dir)
+    CropCache("gopro", "train", data_dir)
     before = written(data_dir)
-    TrainingPairs("gopro", "train", data_dir)
+    CropCache("gopro", "train", data_dir)
     assert before and written(data_dir) == before
 
 
@@ -114,23 +114,23 @@ def test_an_interrupted_layout_continues(data_dir, monkeypatch):
         return load(self, index)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(TrainingPairs, "load", interrupted)
-        TrainingPairs("gopro", "train", data_dir)
+        patch.setattr(CropCache, "load", interrupted)
+        CropCache("gopro", "train", data_dir)
     before = written(data_dir)
     folder = data_dir / "gopro/blur/1.0.0/strips"
     assert before and {path.name for path in folder.iterdir()} == {*before, ".lock"}
-    pairs = TrainingPairs("gopro", "train", data_dir)
+    pairs = CropCache("gopro", "train", data_dir)
     assert before.items() < written(data_dir).items()
     np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: b"", lambda data: data[:9] + data[10:]])
 def test_a_damaged_file_is_made_again(data_dir, damage, capsys):
-    TrainingPairs("gopro", "train", data_dir)
+    CropCache("gopro", "train", data_dir)
     before, file = written(data_dir), strip_files(data_dir)[1]
     file.write_bytes(damage(file.read_bytes()))
     capsys.readouterr()
-    pairs = TrainingPairs("gopro", "train", data_dir)
+    pairs = CropCache("gopro", "train", data_dir)
     assert f"{file}: damaged" in capsys.readouterr().err
     changed = {name for name, state in written(data_dir).items() if state != before[name]}
     assert changed == {file.name}
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_made_again(data_dir, damage, capsys):
 
 def test_strips_of_other_records_are_made_again(data_dir, tmp_path, published, monkeypatch):
     monkeypatch.setattr(builder_module, "_SHARD_BYTES", 60_000)
-    TrainingPairs("gopro", "train", data_dir)
+    CropCache("gopro", "train", data_dir)
     before = written(data_dir)
     # The same names and counts, but other pictures.
     published.gopro(tmp_path / "tree", TRAINING, frames=40)
@@ -150,16 +150,16 @@ def test_strips_of_other_records_are_made_again(data_dir, tmp_path, published, m
     records.rmdir()
     prepare_published("gopro", tmp_path / "tree", data_dir, partial=True)
     shutil.move(tmp_path / "strips", records / "strips")
-    pairs = TrainingPairs("gopro", "train", data_dir)
+    pairs = CropCache("gopro", "train", data_dir)
     np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
     assert not set(before.items()) & set(written(data_dir).items())
 
 
 def test_a_full_disk_is_told_beforehand(data_dir, monkeypatch):
     usage = shutil.disk_usage(data_dir)._replace(free=1000)
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(IcdpmError, match="strips: .* are needed and 0 MB are free"):
-        TrainingPairs("gopro", "train", data_dir)
+        CropCache("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
 
 
@@ -169,7 +169,7 @@ def test_a_disk_that_fills_up_leaves_nothing_that_looks_complete(data_dir, monke
 
     with monkeypatch.context() as patch, pytest.raises(IcdpmError, match="cannot write .*strips: No space left on device"):
         patch.setattr(os, "fsync", full)
-        TrainingPairs("gopro", "train", data_dir)
+        CropCache("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
 
 
@@ -177,7 +177,7 @@ def test_what_a_killed_layout_left_is_removed(data_dir):
     folder = data_dir / "gopro/blur/1.0.0/strips"
     folder.mkdir()
     (folder / ".0123456789abcdef-gopro-train.tfrecord-00000.strips").write_bytes(b"half")
-    TrainingPairs("gopro", "train", data_dir)
+    CropCache("gopro", "train", data_dir)
     assert {path.name for path in folder.iterdir()} == {*written(data_dir), ".lock"}
 
 
@@ -186,7 +186,7 @@ def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
     folder.mkdir()
     with open(folder / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        opened = threading.Thread(target=TrainingPairs, args=("gopro", "train", data_dir))
+        opened = threading.Thread(target=CropCache, args=("gopro", "train", data_dir))
         opened.start()
         time.sleep(0.3)
         assert strip_files(data_dir) == []
@@ -198,18 +198,18 @@ def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
 def test_a_folder_that_cannot_be_written_is_named(data_dir):
     (data_dir / "gopro/blur/1.0.0/strips").write_text("in the way")
     with pytest.raises(IcdpmError, match="strips: cannot be written"):
-        TrainingPairs("gopro", "train", data_dir)
+        CropCache("gopro", "train", data_dir)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_what_is_not_there_says_what_to_run(tmp_path, split):
     with pytest.raises(IcdpmError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
-        open_source("hide", split, tmp_path)
+        load_pairs("hide", split, tmp_path)
 
 
 def test_a_variant_that_does_not_exist(tmp_path):
     with pytest.raises(IcdpmError, match="gopro/sharp: no such variant"):
-        open_source("gopro/sharp", "train", tmp_path)
+        load_pairs("gopro/sharp", "train", tmp_path)
 
 
 def test_reds_trains_and_tests_on_its_own_parts(tmp_path, published):
@@ -217,23 +217,23 @@ def test_reds_trains_and_tests_on_its_own_parts(tmp_path, published):
     published.reds(tmp_path / "tree", "val")
     for name in ("reds/train_blur", "reds"):
         prepare_published(name, tmp_path / "tree", tmp_path / "records", partial=True)
-    assert len(open_source("reds", "train", tmp_path / "records")) == 22
-    assert open_source("reds", "test", tmp_path / "records").names == ["000/00000009", "001/00000009"]
+    assert len(load_pairs("reds", "train", tmp_path / "records")) == 22
+    assert load_pairs("reds", "test", tmp_path / "records").names == ["000/00000009", "001/00000009"]
     with pytest.raises(IcdpmError, match="reds/train_blur has no test split, only train"):
-        open_source("reds/train_blur", "test", tmp_path / "records")
+        load_pairs("reds/train_blur", "test", tmp_path / "records")
 
 
 def test_pictures_of_several_sizes(tmp_path, published):
     names = [f"scene{k:03d}/{k}" for k in range(6)]
     published.realblur(tmp_path / "tree", "J", {"train": names, "test": ["scene100/1"]})
     prepare_published("realblur_j", tmp_path / "tree", tmp_path / "records", partial=True)
-    pairs = open_source("realblur_j", "train", tmp_path / "records")
+    pairs = load_pairs("realblur_j", "train", tmp_path / "records")
     assert pairs.sizes == [(24, 32 + k) for k in range(6)]
     np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("realblur_j", "train", tmp_path / "records")))
 
 
 def test_crops_that_do_not_fit_are_refused(recorded):
-    pairs = open_source("gopro", "train", recorded / "records")
+    pairs = load_pairs("gopro", "train", recorded / "records")
     pairs.check_crop(24)
     with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 is 32×24 px, too small for crops of 25"):
         pairs.check_crop(25)
@@ -241,7 +241,7 @@ def test_crops_that_do_not_fit_are_refused(recorded):
 
 def test_mixed_with_others(recorded):
     data = "gopro:0.9,gopro/blur:0.1"
-    mixture = open_source(data, "train", recorded / "records")
+    mixture = load_pairs(data, "train", recorded / "records")
     assert isinstance(mixture, Mixture) and mixture.counts == [80, 80]
     batch = next(training_dataset(mixture, batch=8, crop=16, seed=0).as_numpy_iterator())
     assert batch["sharp"].shape == (8, 16, 16, 3)
@@ -251,7 +251,7 @@ def test_records_that_are_cut_off_are_named(data_dir):
     file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(IcdpmError, match=f"{file}: damaged .*; remove its folder and run icdpm-prepare again"):
-        open_source("gopro", "train", data_dir)
+        load_pairs("gopro", "train", data_dir)
 
 
 def test_a_damaged_picture_in_the_records_is_named(data_dir):
@@ -261,5 +261,90 @@ def test_a_damaged_picture_in_the_records_is_named(data_dir):
     data[pair.blurry[0] + 60 : pair.blurry[0] + 300] = bytes(240)
     file.write_bytes(data)
     with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 cannot be read"):
-        open_source("gopro", "train", data_dir)
+        load_pairs("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
+
+
+SIZES = [(40, 3 * STRIP), (33, 2 * STRIP + 5), (50, 41)]
+
+
+@pytest.fixture
+def pairs():
+    rng = np.random.default_rng(0)
+    return [tuple(rng.integers(0, 256, (2, *size, 3), np.uint8)) for size in SIZES]
+
+
+@pytest.fixture
+def path(tmp_path, pairs):
+    write_crop_file(tmp_path / "a.strips", "made from this", pairs)
+    return tmp_path / "a.strips"
+
+
+def test_every_crop_is_that_of_the_pictures(path, pairs):
+    file = CropFile(path)
+    assert file.fingerprint == "made from this" and file.sizes == SIZES
+    rng = np.random.default_rng(1)
+    for index, pair in enumerate(pairs):
+        height, width = SIZES[index]
+        corners = [(0, 0), (height - 32, width - 32)]
+        corners += [(rng.integers(height - 31), rng.integers(width - 31)) for _ in range(50)]
+        for top, left in corners:
+            expected = np.stack(pair)[:, top : top + 32, left : left + 32]
+            np.testing.assert_array_equal(file.read_crop(index, top, left, 32), expected)
+
+
+def test_the_size_is_known_beforehand(path):
+    assert sum(map(laid_out_bytes, SIZES)) < path.stat().st_size < sum(map(laid_out_bytes, SIZES)) + 500
+
+
+@pytest.mark.parametrize("left", [0, 10, 5000, -1])
+def test_a_file_that_is_cut_off_is_refused(path, left):
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ValueError, match="it has no table"):
+        CropFile(path)
+
+
+@pytest.mark.parametrize("place, what", [(-4, "no table"), (-40, "no table"), ("last pair", "last pair has changed")])
+def test_a_changed_byte_is_noticed(path, place, what):
+    data = bytearray(path.read_bytes())
+    data[sum(map(laid_out_bytes, SIZES)) - 9 if place == "last pair" else place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=what):
+        CropFile(path)
+
+
+def test_pairs_that_are_missing_in_the_middle_are_noticed(path):
+    data = path.read_bytes()
+    path.write_bytes(data[laid_out_bytes(SIZES[0]) :])
+    with pytest.raises(ValueError, match="its length"):
+        CropFile(path)
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path, pairs):
+    def failing():
+        yield pairs[0]
+        raise IcdpmError("damaged")
+
+    with pytest.raises(IcdpmError, match="damaged"):
+        write_crop_file(tmp_path / "b.strips", "x", failing())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, pairs, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(IcdpmError, match="cannot write .*b.strips: No space left on device"):
+        write_crop_file(tmp_path / "b.strips", "x", pairs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_shrinks_or_goes_while_it_is_read_is_named(path):
+    file = CropFile(path)
+    path.write_bytes(b"")
+    with pytest.raises(IcdpmError, match="a.strips: cut off"):
+        file.read_crop(0, 0, 0, 16)
+    path.unlink()
+    with pytest.raises(IcdpmError, match="a.strips: cannot be read .No such file"):
+        file.read_crop(0, 0, 0, 16)

@@ -7,11 +7,11 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets import blur
+from icdpm_datasets.camera_shake import CameraShakeImages
 from icdpm_datasets.folders import FolderPairs
+from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.shake import prepare_shake
-from icdpm_datasets.shaken import ShakenPhotos
-from icdpm_datasets.source import open_source
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def take(dataset, count):
 
 def test_whole_pairs_are_those_that_icdpm_prepare_makes(photos, tmp_path):
     prepare_shake(photos, tmp_path / "pairs", (3.0, 21.0))
-    made, shaken = FolderPairs(tmp_path / "pairs"), open_source(f"shake:{photos}", "test")
+    made, shaken = FolderPairs(tmp_path / "pairs"), load_pairs(f"shake:{photos}", "test")
     assert shaken.names == made.names == ["a", "b", "trip-c"]
     for index in range(3):
         np.testing.assert_array_equal(shaken.load(index), made.load(index))
@@ -37,7 +37,7 @@ def test_whole_pairs_are_those_that_icdpm_prepare_makes(photos, tmp_path):
 def test_a_training_crop_is_blurred_as_the_whole_photo_would_be(photos, monkeypatch):
     monkeypatch.setattr(blur, "_SATURATED", 0.0)
     monkeypatch.setattr(blur, "add_noise", lambda rng, light: light)
-    shaken = ShakenPhotos(photos)
+    shaken = CameraShakeImages(photos)
     for index, seed in itertools.product(range(3), range(8)):
         bits = np.random.default_rng(seed).integers(0, 2**31, 3)
         blurry, sharp = shaken.load_crop(index, 32, bits)
@@ -50,13 +50,13 @@ def test_a_training_crop_is_blurred_as_the_whole_photo_would_be(photos, monkeypa
 
 def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
     settings = dict(batch=6, crop=32, seed=4)
-    whole = take(training_dataset(open_source(f"shake:{photos}", "train"), **settings), 5)
-    late = take(training_dataset(open_source(f"shake:{photos}", "train"), start_step=3, **settings), 2)
+    whole = take(training_dataset(load_pairs(f"shake:{photos}", "train"), **settings), 5)
+    late = take(training_dataset(load_pairs(f"shake:{photos}", "train"), start_step=3, **settings), 2)
     for one, other in zip(whole[3:], late):
         for key in one:
             np.testing.assert_array_equal(one[key], other[key])
     parts = [
-        take(training_dataset(ShakenPhotos(photos), num_shards=2, shard_index=k, **settings), 1)[0] for k in range(2)
+        take(training_dataset(CameraShakeImages(photos), num_shards=2, shard_index=k, **settings), 1)[0] for k in range(2)
     ]
     np.testing.assert_array_equal(np.concatenate([part["blurry"] for part in parts]), whole[0]["blurry"])
     differences = [np.abs(blurry - sharp).mean() for b in whole for blurry, sharp in zip(b["blurry"], b["sharp"])]
@@ -66,17 +66,17 @@ def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
 def test_a_folder_with_splits(photos, tmp_path):
     (tmp_path / "both").mkdir()
     photos.rename(tmp_path / "both/train")
-    assert len(open_source(f"shake:{tmp_path / 'both'}", "train")) == 3
+    assert len(load_pairs(f"shake:{tmp_path / 'both'}", "train")) == 3
 
 
 def test_what_cannot_be_used_is_named(photos, tmp_path, picture):
     with pytest.raises(IcdpmError, match="b.png is 70×60 px, too small for crops of 61 px"):
-        training_dataset(ShakenPhotos(photos), batch=2, crop=61, seed=0)
+        training_dataset(CameraShakeImages(photos), batch=2, crop=61, seed=0)
     with pytest.raises(IcdpmError, match="none is neither a known data set"):
-        open_source(f"shake:{tmp_path / 'none'}", "train")
+        load_pairs(f"shake:{tmp_path / 'none'}", "train")
     picture(photos / "small.png", np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(IcdpmError, match="small.png: .*too small for a kernel"):
-        ShakenPhotos(photos).load(2)
+        CameraShakeImages(photos).load(2)
     (photos / "small.png").write_bytes(b"no picture")
     with pytest.raises(IcdpmError, match="small.png cannot be read"):
-        ShakenPhotos(photos)
+        CameraShakeImages(photos)

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import RemotePath, storage_path
+from icdpm_datasets.load import load_pairs
 from icdpm_datasets.order import VISIT, shuffled_index
 from icdpm_datasets.pairs import load_crop
 from icdpm_datasets.pipeline import AUGMENTATION, training_dataset
-from icdpm_datasets.prepare.published_set import is_partial, prepare_published
+from icdpm_datasets.prepare.published import is_partial, prepare_published
 from icdpm_datasets.published import builder as builder_module
 from icdpm_datasets.published.recorded import RecordedPairs
-from icdpm_datasets.python_calls import plain_errors
-from icdpm_datasets.source import open_source
+from icdpm_datasets.tf_data_errors import original_errors
 
 BATCH, CROP, SEED = 6, 16, 3
 SETTINGS = dict(batch=BATCH, crop=CROP, seed=SEED)
@@ -51,11 +51,11 @@ def recorded(bucket, prepare):
 
 @pytest.fixture
 def pairs(recorded):
-    return open_source("gopro", "train", str(recorded))
+    return load_pairs("gopro", "train", str(recorded))
 
 
 def batches(source, steps, **changes):
-    with plain_errors():
+    with original_errors():
         return list(training_dataset(source, steps=steps, **SETTINGS | changes).as_numpy_iterator())
 
 
@@ -82,7 +82,7 @@ def test_the_records_and_their_description_are_those_of_a_disk(bucket, prepare, 
     for path in local.glob("*tfrecord*"):
         assert (folder / path.name).read_bytes() == path.read_bytes()
     for split in ("train", "test"):
-        there, here = open_source("gopro", split, str(bucket)), RecordedPairs("gopro", split, tmp_path)
+        there, here = load_pairs("gopro", split, str(bucket)), RecordedPairs("gopro", split, tmp_path)
         assert (there.names, there.sizes) == (here.names, here.sizes)
         assert there.description == here.description.replace(str(local), str(folder))
         for index in range(len(here)):
@@ -93,12 +93,13 @@ def test_the_records_and_their_description_are_those_of_a_disk(bucket, prepare, 
 def test_what_tensorflow_decodes_is_what_pillow_does(bucket, tmp_path, published, degradation):
     published.reds(tmp_path / "tree", "train", degradation, clips=("000",), frames=range(3))
     prepare_published(f"reds/train_{degradation}", tmp_path / "tree", str(bucket), partial=True)
-    pairs = open_source(f"reds/train_{degradation}", "train", str(bucket))
+    pairs = load_pairs(f"reds/train_{degradation}", "train", str(bucket))
     for index in range(3):
         for fetched, loaded in zip(pairs.fetch(tf.constant(index, tf.int64)), pairs.load(index)):
             np.testing.assert_array_equal(fetched, loaded)
 
 
+@pytest.mark.slow
 def test_an_example_follows_from_the_seed_and_its_number(pairs):
     examples = batches(pairs, 50, augment=False)
     for step in (0, 1, 20, VISIT, 49):
@@ -114,6 +115,7 @@ def test_an_example_follows_from_the_seed_and_its_number(pairs):
                 np.testing.assert_array_equal(np.rint((examples[step][side][place] + 1) * 127.5), expected)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_sees_what_an_unbroken_one_does(pairs):
     unbroken = batches(pairs, 50)
     assert_equal(batches(pairs, 4, start_step=VISIT + 1), unbroken[VISIT + 1 : VISIT + 5])
@@ -122,6 +124,7 @@ def test_a_resumed_run_sees_what_an_unbroken_one_does(pairs):
     assert_equal(batches(pairs, 1, first_example=12, start_step=2), later[2:])
 
 
+@pytest.mark.slow
 def test_workers_see_together_what_one_sees_alone(pairs):
     parts = [batches(pairs, 9, shard_index=k, num_shards=3, per_replica_batch=1) for k in range(3)]
     alone = batches(pairs, 9)
@@ -130,14 +133,15 @@ def test_workers_see_together_what_one_sees_alone(pairs):
         assert_equal([batch], [{key: np.concatenate([each[key] for each in shared]) for key in batch}])
 
 
+@pytest.mark.slow
 def test_sets_are_mixed_in_their_proportions(recorded):
-    source = open_source("gopro:0.75,gopro/blur:0.25", "train", str(recorded))
+    source = load_pairs("gopro:0.75,gopro/blur:0.25", "train", str(recorded))
     for index in (0, 29, 30, 59):
         for fetched, loaded in zip(source.fetch(tf.constant(index, tf.int64)), source.load(index)):
             np.testing.assert_array_equal(fetched, loaded)
     assert batches(source, 2)[1]["sharp"].shape == (BATCH, CROP, CROP, 3)
     with pytest.raises(IcdpmError, match="^gopro:1,embedded:1: recorded sets in ram://.* are mixed with one another only"):
-        open_source("gopro:1,embedded:1", "train", str(recorded))
+        load_pairs("gopro:1,embedded:1", "train", str(recorded))
 
 
 def test_crops_are_not_repeated(pairs):
@@ -157,20 +161,20 @@ def test_records_that_are_damaged_or_gone_are_told_with_their_folder(recorded, p
 
 def test_what_is_no_prepared_set_is_one_sentence(recorded):
     with pytest.raises(IcdpmError, match=r"^ram://.*/nothing: gopro is not there; make it with icdpm-prepare gopro --source="):
-        open_source("gopro", "train", f"{recorded}/nothing")
+        load_pairs("gopro", "train", f"{recorded}/nothing")
     folder = recorded / "gopro/blur/1.0.0"
     index = json.loads((folder / "record_index.json").read_text())
     for content in (b"", b"[]", json.dumps(dict.fromkeys(index, [[1]])).encode()):
         replace(folder / "record_index.json", content)
         with pytest.raises(IcdpmError, match="record_index.json: is no index of these records; remove .* and run"):
-            open_source("gopro", "train", str(recorded))
+            load_pairs("gopro", "train", str(recorded))
     (folder / "record_index.json").unlink()
     with pytest.raises(IcdpmError, match=r"record_index.json: cannot be read \(.*\); run icdpm-prepare again"):
-        open_source("gopro", "train", str(recorded))
+        load_pairs("gopro", "train", str(recorded))
     for content in (b"{", b"[]", b"{}"):
         replace(folder / "dataset_info.json", content)
         with pytest.raises(IcdpmError, match="^ram://.*: what describes gopro/blur there is damaged; remove it and run"):
-            open_source("gopro", "train", str(recorded))
+            load_pairs("gopro", "train", str(recorded))
 
 
 @pytest.mark.parametrize("failing", ["gopro-train.tfrecord-00001", "record_index.json", "dataset_info.json"])
@@ -196,9 +200,9 @@ def test_a_set_counts_when_it_is_there_as_a_whole(bucket, prepare, monkeypatch, 
         with pytest.raises(IcdpmError if told else KeyboardInterrupt, match=told and f"^cannot write ram://.*: {told}$"):
             prepare(bucket)
     with pytest.raises(IcdpmError, match="gopro is not there; make it with"):
-        open_source("gopro", "train", str(bucket))
+        load_pairs("gopro", "train", str(bucket))
     assert prepare(bucket).startswith("ready")
-    assert len(open_source("gopro", "train", str(bucket))) == 30
+    assert len(load_pairs("gopro", "train", str(bucket))) == 30
 
 
 def test_a_bucket_that_nobody_may_write_is_told_before_the_work(bucket, prepare, monkeypatch):

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.mixture import Mixture
+from icdpm_datasets.load import load_pairs
 from icdpm_datasets.order import mixed_index
+from icdpm_datasets.pairs import Mixture
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
-from icdpm_datasets.source import open_source
 
 
 class Flat:
@@ -83,6 +83,7 @@ def test_resumed_and_shared_out_it_is_the_same(mixture):
             np.testing.assert_array_equal(batch[key], np.concatenate([part[step][key] for part in parts]))
 
 
+@pytest.mark.slow
 def test_weights_hold_after_any_number_of_examples():
     numbers = tf.range(10**15, 10**15 + 1000, dtype=tf.int64)
     parts = tf.map_fn(lambda number: mixed_index(number, [1, 1, 1], [700, 299, 1], 0), numbers)
@@ -104,17 +105,17 @@ def test_named_on_the_command_line(tmp_path, picture):
     for name, count in (("one", 2), ("two", 3)):
         for number, side in itertools.product(range(count), ("blur", "sharp")):
             picture(tmp_path / name / side / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
-    mixture = open_source(f"{tmp_path}/one:0.75, {tmp_path}/two:.25", "train")
+    mixture = load_pairs(f"{tmp_path}/one:0.75, {tmp_path}/two:.25", "train")
     assert mixture.counts == [2, 3] and mixture.weights == (750, 250)
 
 
 @pytest.mark.parametrize("data", ["a,b", "a:0.5,b", "a:0.5,b:0", "a:0.5,b:-1", "a:nan,b:1", "a:inf,b:1"])
 def test_every_weight_is_asked_for(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("icdpm_datasets.source._open_one", lambda *_: Flat("x", 0, 1))
+    monkeypatch.setattr("icdpm_datasets.load._open_one", lambda *_: Flat("x", 0, 1))
     with pytest.raises(IcdpmError, match="needs a weight"):
-        open_source(data, "train")
+        load_pairs(data, "train")
 
 
 def test_a_set_is_named_once():
     with pytest.raises(IcdpmError, match="named twice"):
-        open_source("embedded:1,embedded:2", "test")
+        load_pairs("embedded:1,embedded:2", "test")

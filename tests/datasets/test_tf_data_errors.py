@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.python_calls import called_by_tf_data, plain_errors
+from icdpm_datasets.tf_data_errors import for_tf_data, original_errors
 
 PROGRAM = """
 import numpy as np
@@ -28,6 +28,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_a_program_ends_while_tf_data_still_reads_ahead():
     # Without care it hangs, now and then, in taking down the interpreter.
     for _ in range(2):
@@ -47,7 +48,7 @@ def failing(error):
     def fail(number):
         raise error
 
-    call = called_by_tf_data(fail)
+    call = for_tf_data(fail)
     return tf.data.Dataset.range(4).map(lambda number: tf.numpy_function(call, [number], tf.int64), tf.data.AUTOTUNE)
 
 
@@ -55,11 +56,11 @@ def failing(error):
 def test_what_a_call_raises_comes_back_as_it_was(error):
     with pytest.raises(tf.errors.OpError, match="{{function_node"):
         list(failing(error))
-    with pytest.raises(type(error)) as caught, plain_errors():
+    with pytest.raises(type(error)) as caught, original_errors():
         list(failing(error))
     assert caught.value is error
 
 
 def test_other_errors_of_tensorflow_stay_what_they_are():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="no call"), plain_errors():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no call"), original_errors():
         tf.debugging.assert_equal(1, 2, "no call")

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.gopro.layout import GoProLayout
-from icdpm_datasets.prepare.published_set import is_partial, prepare_published
+from icdpm_datasets.prepare.published import is_partial, prepare_published
 
 SEQUENCE = "test/GOPR0384_11_00"
 
@@ -125,7 +125,7 @@ def test_a_disk_that_is_really_full(tree, data_dir):
     script = f"""
         import resource
         import tensorflow  # before the limit, which its caches would meet
-        from icdpm_datasets.prepare.published_set import prepare_published
+        from icdpm_datasets.prepare.published import prepare_published
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         prepare_published("gopro", {str(tree)!r}, {str(data_dir)!r}, partial=True)
     """

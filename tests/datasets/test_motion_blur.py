@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets import blur, moving
+from icdpm_datasets import blur, motion_blur
+from icdpm_datasets.load import load_pairs
 from icdpm_datasets.motion import motion_path, rasterize
-from icdpm_datasets.moving import MovingPhotos, convolve, expose_two, smooth_mask
+from icdpm_datasets.motion_blur import MotionBlurredImages, convolve, expose_two, smooth_mask
 from icdpm_datasets.pairs import corner_of, load_crop
 from icdpm_datasets.pipeline import training_dataset
-from icdpm_datasets.source import open_source
 
 
 @pytest.fixture
@@ -58,24 +58,24 @@ def test_two_layers_are_exposed_as_instant_by_instant(still):
 
 def test_the_longest_path_has_the_extent_and_all_are_measured_from_the_middle_instant():
     for seed in range(20):
-        paths = moving._draw_paths(np.random.default_rng(seed), 12.0, 2)
+        paths = motion_blur._draw_paths(np.random.default_rng(seed), 12.0, 2)
         lengths = [np.linalg.norm(path[:, None] - path[None], axis=-1).max() for path in paths]
         assert max(lengths) == pytest.approx(12.0)
         assert all(len(path) % 2 == 1 and not path[len(path) // 2].any() for path in paths)
 
 
 def test_some_pairs_are_sharp_and_some_hardly_blurred():
-    extents = np.array([moving._draw_extent(np.random.default_rng(seed)) for seed in range(2000)])
-    assert (extents == 0).mean() == pytest.approx(moving._STILL, abs=0.02)
-    assert ((extents > 0) & (extents < moving._MILD_EXTENT)).mean() == pytest.approx(moving._MILD, abs=0.03)
-    assert 20.0 < extents.max() <= moving._EXTENT
+    extents = np.array([motion_blur._draw_extent(np.random.default_rng(seed)) for seed in range(2000)])
+    assert (extents == 0).mean() == pytest.approx(motion_blur._STILL, abs=0.02)
+    assert ((extents > 0) & (extents < motion_blur._MILD_EXTENT)).mean() == pytest.approx(motion_blur._MILD, abs=0.03)
+    assert 20.0 < extents.max() <= motion_blur._EXTENT
 
 
 def test_an_unblurred_pair_is_the_photo_twice(photos, monkeypatch):
-    monkeypatch.setattr(moving, "_STILL", 1.0)
-    monkeypatch.setattr(moving, "_SOFT", 0.0)
-    monkeypatch.setattr(moving, "_NOISY", 0.0)
-    source = MovingPhotos(photos)
+    monkeypatch.setattr(motion_blur, "_STILL", 1.0)
+    monkeypatch.setattr(motion_blur, "_SOFT", 0.0)
+    monkeypatch.setattr(motion_blur, "_NOISY", 0.0)
+    source = MotionBlurredImages(photos)
     for index, seed in itertools.product(range(2), range(4)):
         blurry, sharp = load_crop(source, index, 32, bits_of(seed))
         np.testing.assert_array_equal(blurry, sharp)
@@ -85,12 +85,12 @@ def test_an_unblurred_pair_is_the_photo_twice(photos, monkeypatch):
 
 
 def test_a_soft_lens_softens_the_sharp_picture_too(photos, monkeypatch):
-    source = MovingPhotos(photos)
-    monkeypatch.setattr(moving, "_STILL", 1.0)
-    monkeypatch.setattr(moving, "_NOISY", 0.0)
+    source = MotionBlurredImages(photos)
+    monkeypatch.setattr(motion_blur, "_STILL", 1.0)
+    monkeypatch.setattr(motion_blur, "_NOISY", 0.0)
     details = []
     for soft in (0.0, 1.0):
-        monkeypatch.setattr(moving, "_SOFT", soft)
+        monkeypatch.setattr(motion_blur, "_SOFT", soft)
         blurry, sharp = load_crop(source, 1, 32, bits_of(0))
         np.testing.assert_array_equal(blurry, sharp)
         details.append(np.abs(np.diff(sharp.astype(float), axis=0)).mean())
@@ -98,7 +98,7 @@ def test_a_soft_lens_softens_the_sharp_picture_too(photos, monkeypatch):
 
 
 def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
-    source = open_source(f"motion:{photos}", "train")
+    source = load_pairs(f"motion:{photos}", "train")
     settings = dict(batch=6, crop=32, seed=4)
     whole = list(training_dataset(source, steps=4, **settings).as_numpy_iterator())
     late = list(training_dataset(source, start_step=2, steps=2, **settings).as_numpy_iterator())
@@ -109,15 +109,15 @@ def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
 
 
 def test_whole_pairs_stay_the_same_at_every_size(photos):
-    source = MovingPhotos(photos)
+    source = MotionBlurredImages(photos)
     assert source.names == ["b", "trip-a"]
     for index, size in enumerate(((40, 36), (90, 64))):
         blurry, sharp = source.load(index)
         assert blurry.shape == sharp.shape == (*size, 3)
-        np.testing.assert_array_equal(blurry, MovingPhotos(photos).load(index)[0])
+        np.testing.assert_array_equal(blurry, MotionBlurredImages(photos).load(index)[0])
     assert "2 photos" in source.description and "motion" in source.description
 
 
 def test_a_photo_too_small_for_the_crop_is_named(photos):
     with pytest.raises(IcdpmError, match="b.png is 36×40 px, too small for crops of 48 px"):
-        training_dataset(MovingPhotos(photos), batch=2, crop=48, seed=0)
+        training_dataset(MotionBlurredImages(photos), batch=2, crop=48, seed=0)

@@ -1,9 +1,16 @@
-"""Saturation and noise."""
+"""Camera responses."""
+# MERGED DOC of test_camera.py: Saturation and noise.
 
 import numpy as np
 import pytest
 
-from icdpm_datasets.sensor import add_noise, brighten_highlights
+from icdpm_datasets.camera import RESPONSES, add_noise, brighten_highlights
+
+
+@pytest.mark.parametrize("response", RESPONSES)
+def test_responses_are_exactly_undone(response):
+    levels = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(RESPONSES[response].encode(RESPONSES[response].decode(levels)), levels)
 
 
 def test_only_highlights_are_brightened():

@@ -1,8 +1,8 @@
 """Python called from tf.data, which may fail, by a process that may end at any moment.
 
 TensorFlow makes an error of its own of one that a call raises: the sentence for people then stands between the names of
-operations and a traceback. So what calls raise is remembered, and `plain_errors` gives it back. TensorFlow's own operations
-say what is wrong, but not with which file: `told_of` has `plain_errors` say that.
+operations and a traceback. So what calls raise is remembered, and `original_errors` gives it back. TensorFlow's own operations
+say what is wrong, but not with which file: `named_source` has `original_errors` say that.
 
 The threads of tf.data run ahead of what is consumed. One that waits for Python's lock when the interpreter is torn down
 never gets it, and TensorFlow then waits for that thread: the process would hang instead of ending. So, when it is about
@@ -29,7 +29,7 @@ _QUIET = 0.05  # seconds without a call after which none is under way
 _PATIENCE = 5.0  # seconds, at most
 
 
-def called_by_tf_data(function: Callable) -> Callable:
+def for_tf_data(function: Callable) -> Callable:
     """The function, which after the end of the program has begun raises StopIteration instead of doing its work."""
 
     @functools.wraps(function)
@@ -47,7 +47,7 @@ def called_by_tf_data(function: Callable) -> Callable:
 
 
 @contextlib.contextmanager
-def told_of(what: str) -> Iterator[None]:
+def named_source(what: str) -> Iterator[None]:
     """Operations of tf.data that are made within it read `what`, such as a folder: an IcdpmError names it if they fail."""
     import tensorflow as tf
 
@@ -58,7 +58,7 @@ def told_of(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def plain_errors() -> Iterator[None]:
+def original_errors() -> Iterator[None]:
     """Within it, what a function called by tf.data raised is raised again as it was, not as TensorFlow words it."""
     import tensorflow as tf  # not at the top: who calls nothing from tf.data can do without
 

@@ -9,15 +9,14 @@ import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.blur import blur_pair, blur_window
-from icdpm_datasets.kept_pictures import KeptPictures
+from icdpm_datasets.image_files import ImageCache, find_images
 from icdpm_datasets.motion import kernel_radius, shake_kernel
 from icdpm_datasets.pairs import corner_of
-from icdpm_datasets.picture_files import find_pictures
 
 _EXTENTS = (3.0, 21.0)  # px, the shortest and the longest shake
 
 
-class ShakenPhotos:
+class CameraShakeImages:
     """The photos of a folder and the folders below it, each with a blurry version of its own; a `CropSource`.
 
     A whole pair always is the same: its name decides the blur. A training crop has a blur of its own, which the
@@ -35,10 +34,10 @@ class ShakenPhotos:
 
         Raises IcdpmError where there are none, or a file is no picture of 8 bits.
         """
-        self._paths = find_pictures(folder)
+        self._paths = find_images(folder)
         self.names = list(self._paths)
         self.description = f"{len(self)} photos in {folder}, {self._KIND}"
-        self._pictures = KeptPictures(self._paths.values())
+        self._pictures = ImageCache(self._paths.values())
 
     def __len__(self) -> int:
         return len(self.names)

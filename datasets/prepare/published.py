@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from icdpm.errors import IcdpmError
 from icdpm.files import make_folder_atomically
 from icdpm.storage import RemotePath, is_remote, storage_path
-from icdpm_datasets.published.prepared import MARKER, Prepared, find_prepared, prepared_set, remote_folder
+from icdpm_datasets.published.recorded import MARKER, Prepared, find_prepared, prepared_set, remote_folder
 from icdpm_datasets.published.sets import tfds_name
 
 
