@@ -207,6 +207,25 @@ class HIDiff(ImageRestorer):
     def _follow_chain(self, condition, start):
         return self.chain.sample(lambda noisy, step: self.denoiser(noisy, condition, step=step), start)
 
+    def priors_along_chain(self, blurry):
+        """Computes the prior before each step of the reverse chain and after the last one.
+
+        Args:
+          blurry: float32 [batch, height, width, 3] in [−1, 1].
+
+        Returns:
+          [z_T, …, z_0], each float32 [batch, tokens, width].
+        """
+        condition = self.condition_encoder(_to_unit(blurry))
+        priors = []
+
+        def predict(noisy, step):
+            priors.append(noisy)
+            return self.denoiser(noisy, condition, step=step)
+
+        last = self.chain.sample(predict, self._start_of_chain(tf.shape(blurry)[0]))
+        return [*priors, last]
+
     def _start_of_chain(self, count):
         shape = [self.config.prior.side**2, self.config.prior.width]
         start = random.normal(tf.constant([self.config.seed, random.RandomDomain.RESTORATION], tf.int64), shape)

@@ -42,6 +42,11 @@ class Forecast:
     validations: int
     validation_flops: int
 
+    @property
+    def training_flops(self):
+        """FLOPs of all training steps, without the validations."""
+        return sum(steps * flops for steps, flops in zip(self.steps, self.step_flops))
+
     def said(self, config, replicas, sustained):
         """Lines for people.
 
@@ -51,7 +56,7 @@ class Forecast:
           sustained: FLOPs a second that each keeps up.
         """
         rate = replicas * sustained
-        training = sum(steps * flops for steps, flops in zip(self.steps, self.step_flops)) / rate
+        training = self.training_flops / rate
         validation = self.validations * self.validation_flops / rate
         seconds = [flops / rate for flops in self.step_flops]
         needs = max(pairs / each for pairs, each in zip(self.pairs, seconds))
@@ -105,20 +110,34 @@ def forecast(config, replicas):
         pairs=tuple(stage.batch for stage in stages),
         pair_bytes=tuple(2 * 3 * stage.crop**2 for stage in stages),
         validations=-(-run.steps // run.validate_every),
-        validation_flops=run.validation_images * _flops_of_restoring(model, crop),
+        validation_flops=run.validation_images * _validation_flops(model, crop),
     )
 
 
-def _flops_of_restoring(model, crop):
-    """FLOPs of what validation does with one picture."""
-    batch = batch_of(model, 1, crop)
-    images = batch["blurry"]
-    told = tf.function(model.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
-    told = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), told)
-    losses, _ = footprint(functools.partial(validation_losses, model), batch)
-    conditions, _ = footprint(model.encode_condition, images)
-    evaluation, _ = footprint(model.denoise, images, images, tf.TensorSpec([1]), told)
-    return losses + conditions + model.sampling_schedule(model.settings()).steps * evaluation
+def restoration_flops(model, height, width):
+    """Counts the FLOPs of restoring one image, without executing anything.
+
+    Args:
+      model: an `ImageRestorer`.
+      height, width: size of the image in pixels. Both are rounded up to a multiple of the model's size multiple.
+
+    Returns:
+      (FLOPs of the condition, which is encoded once per image; FLOPs of one evaluation of the network).
+    """
+    height, width = (-(-side // model.size_multiple) * model.size_multiple for side in (height, width))
+    images = tf.TensorSpec([1, height, width, 3])
+    condition = tf.function(model.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
+    condition = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), condition)
+    once, _ = footprint(model.encode_condition, images)
+    evaluation, _ = footprint(model.denoise, images, images, tf.TensorSpec([1]), condition)
+    return once, evaluation
+
+
+def _validation_flops(model, crop):
+    """Counts the FLOPs of validating one image: its losses and its restoration."""
+    losses, _ = footprint(functools.partial(validation_losses, model), batch_of(model, 1, crop))
+    condition, evaluation = restoration_flops(model, crop, crop)
+    return losses + condition + model.sampling_schedule(model.settings()).steps * evaluation
 
 
 def batch_of(model, count, crop):
