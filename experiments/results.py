@@ -1,5 +1,6 @@
-"""What an experiment leaves behind: results/NAME.json and results/NAME.md."""
+"""Result files of experiments (results/NAME.json and results/NAME.md), and measurements in processes of their own."""
 
+import importlib
 import json
 import os
 import platform
@@ -11,38 +12,39 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 
 RESULTS_FOLDER = Path("results")
-# What every table and plot of this scale says.
+# {scale: note in every table and plot of this scale}
 SCALE_NOTES = {
-    "micro": "Micro scale: small networks, trained briefly on embedded data. It proves the path, not the paper's claim.",
-    "small": "Small scale: narrow networks, each trained on real pictures for as many steps, half an hour of a core at most; "
-    "one seed. The published values are of other pictures and of networks trained for days: compare rows, not a measured "
-    "value with the one beside it.",
+    "micro": "Micro scale: small networks, trained briefly on embedded data. These numbers test the code path, not the "
+    "paper's claims.",
+    "small": "Small scale: narrow networks, each trained on real images for the same number of steps, at most half an hour "
+    "on one core; one seed. The published values come from other images and from networks trained for days: compare rows "
+    "with each other, not a measured value with the published one.",
 }
 
 
-def machine():
-    """The machine that measured, in words."""
+def describe_machine():
+    """Returns one line about the machine: CPU cores, architecture, Python version."""
     return f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
 
 
 def write_results(name, *, command, data, scale, rows, title, notes=(), table=None, **numbers):
-    """Writes an experiment's numbers for programs and for people.
+    """Writes the results of an experiment as JSON and as Markdown.
 
     Args:
-      name: of the experiment; of both files.
-      command: what makes these numbers again.
-      data: what was measured on what.
-      scale: 'paper', 'small', 'micro' or 'demo': what the numbers may be compared with.
-      rows: list of flat dicts with the same keys.
-      title: heading of the Markdown file.
-      notes: sentences below the table.
-      table: lines of the Markdown table, where it is not simply that of the rows.
-      **numbers: further top-level numbers.
+      name: Name of the experiment and of both files.
+      command: Shell command that reproduces the numbers.
+      data: Description of the data.
+      scale: 'paper', 'small', 'micro', 'demo' or 'packaged'. `SCALE_NOTES` adds a note to some of them.
+      rows: List of flat dicts with the same keys.
+      title: Heading of the Markdown file.
+      notes: Lines below the table.
+      table: Lines of the Markdown table. Default: the table of `rows`.
+      **numbers: Additional top-level entries of the JSON file.
 
     Returns:
-      The path of the Markdown file.
+      Path of the Markdown file.
     """
-    content = {"name": name, "command": command, "data": data, "scale": scale, "machine": machine(), **numbers}
+    content = {"name": name, "command": command, "data": data, "scale": scale, "machine": describe_machine(), **numbers}
     content["rows"] = rows
     with write_atomically(RESULTS_FOLDER / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
@@ -56,52 +58,63 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     return path
 
 
-def make_command(target, **given):
-    """The command `make TARGET NAME=value …`, with those of the values that were given."""
-    words = [f"{name}='{value}'" if " " in str(value) else f"{name}={value}" for name, value in given.items() if value]
+def make_command(target, **variables):
+    """Returns the command `make TARGET NAME=value …` with all variables that are not empty."""
+    words = [f"{name}='{value}'" if " " in str(value) else f"{name}={value}" for name, value in variables.items() if value]
     return " ".join([f"make {target}", *words])
 
 
 def abbreviate_home(text):
-    """The text with ~ for the home folder, whose name says nothing to those whom results are shown to."""
+    """Returns the text with ~ in place of the home folder, so that published results do not contain it."""
     return text.replace(str(Path.home()), "~")
 
 
 def markdown_table(rows):
-    """Lines of a Markdown table of flat dicts."""
+    """Returns the lines of a Markdown table of flat dicts with the same keys."""
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    return lines + ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
+    return lines + ["| " + " | ".join(_format_cell(row[name]) for name in names) + " |" for row in rows]
 
 
-def _cell(value):
+def _format_cell(value):
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def print_table(rows):
-    """The same table, for the terminal."""
-    print("\n".join(markdown_table(rows)), file=sys.stdout)
+    """Prints the Markdown table of the rows."""
+    print("\n".join(markdown_table(rows)))
 
 
-def run_in_subprocess(what, module, *arguments):
-    """Runs a module that prints its measurement as a last line of JSON.
+def run_in_subprocess(description, function, *arguments):
+    """Calls a function in a new Python process, so that its start-up time and peak memory are its own.
 
     Args:
-      what: is measured, in words, which are printed.
-      module: that is run as `python -m` does.
-      *arguments: of its command line.
+      description: What is measured. It is printed.
+      function: Top-level function of a module. Its return value must be serializable as JSON.
+      *arguments: Arguments that are serializable as JSON, or paths, which arrive as str.
 
     Returns:
-      What the line holds.
+      The return value of the function.
 
     Raises:
-      IcdpmError: the process failed; what it printed on stderr stands above.
+      IcdpmError: The process failed. Its own error message is on stderr.
     """
-    print(f"measuring: {what}", flush=True)
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if ended.returncode:
-        raise IcdpmError(f"the measurement of {what} failed: {' '.join(command)}")
-    return json.loads(ended.stdout.splitlines()[-1])
+    print(f"measuring: {description}", flush=True)
+    # A module that runs as __main__ is imported by its real name in the new process.
+    module = sys.modules[function.__module__].__spec__.name
+    call = [module, function.__name__, json.dumps(arguments, default=str)]
+    program = f"import sys; from {__name__} import _run_call; _run_call(*sys.argv[1:])"
+    completed = subprocess.run([sys.executable, "-c", program, *call], stdout=subprocess.PIPE, text=True)
+    if completed.returncode:
+        raise IcdpmError(f"The measurement of {description} failed: {module}.{function.__name__}{arguments}.")
+    return json.loads(completed.stdout.splitlines()[-1])
+
+
+def _run_call(module, function, arguments):
+    """Calls a function in the process of `run_in_subprocess` and prints its result as the last line, as JSON."""
+    result = getattr(importlib.import_module(module), function)(*json.loads(arguments))
+    print(json.dumps(result), flush=True)
+    if "tensorflow_io" in sys.modules:
+        os._exit(0)  # the AWS library inside TensorFlow I/O aborts when Python ends

@@ -1,6 +1,8 @@
-"""HI-Diff's published sizes beside those of six other methods: parameters, and multiply-adds at 256×256.
+"""Parameters and multiply-adds of HI-Diff at 256×256, compared with published values and with six other methods.
 
-HI-Diff's are counted from the models' own weights and graphs; other methods' are published values.
+    python -m icdpm_experiments.measurements.hidiff_size
+
+The sizes of HI-Diff are counted from the weights and graphs of the models. Those of other methods are published values.
 """
 
 import tensorflow as tf
@@ -12,33 +14,33 @@ from icdpm_experiments.paper.hidiff_ablation import MODELS as ABLATION_MODELS
 from icdpm_experiments.paper.published_hidiff import ABLATION, MODEL_SIZES
 from icdpm_experiments.results import print_table, write_results
 
-# Config of the rows of the table of model sizes that are counted here.
-SIZED = {"HI-Diff": "hidiff_gopro", "HI-Diff-2": "hidiff_ablation_full"}
+# {row of the published table of model sizes: config that is counted for it}
+CONFIGS = {"HI-Diff": "hidiff_gopro", "HI-Diff-2": "hidiff_ablation_full"}
 
 NOTES = [
-    "What is published as FLOPs are multiply-adds, each counted once: of convolutions, and of the products of matrices in",
-    "attention, perceptrons and linear maps. Here they are counted from TensorFlow's graph of one whole restoration: the",
-    "condition encoder, all steps of the chain (`chain_g` of the total), the transformer. Normalisation, softmax, activations",
-    "and what a pixel is multiplied by singly are in neither. Parameters are those of inference, without the latent encoder.",
+    "The published FLOPs are multiply-adds, each counted once: those of convolutions and of matrix products in attention,",
+    "perceptrons and linear layers. The measured values are counted in TensorFlow's graph of one restoration: condition",
+    "encoder, all steps of the chain (`chain_g` of the total), transformer. Neither includes normalization, softmax,",
+    "activations and elementwise products. Parameters are those of inference, without the latent encoder.",
     "",
-    "The ablation's prior is smaller than the published RealBlur models': with one layer after the denoiser's first instead of",
-    "four, the parameters of all four rows are the published ones. The published multiply-adds of the rows Split-Training and",
-    "HI-Diff are met without the chain; those of Single-Guide, to 0.01 G, by a prior of 4 tokens (with 16: 125.95 G).",
-    "Nothing is published of the size of the RealBlur models.",
+    "The denoiser of the ablation is smaller than that of the published RealBlur models: with one layer instead of four after",
+    "its first layer, the parameters of all four rows equal the published ones. The published multiply-adds of Split-Training",
+    "and HI-Diff equal ours without the chain; those of Single-Guide correspond to a prior of 4 tokens, to 0.01 G (16 tokens:",
+    "125.95 G). The sizes of the RealBlur models are not published.",
     "",
-    "PSNR is that on GoPro, as published. HI-Diff-2 has the size of the ablation's HI-Diff; which of the recipes it has is not",
-    "published. The other methods' sizes are not measured here.",
+    "PSNR is the published value on GoPro. HI-Diff-2 has the size of the HI-Diff of the ablation; its recipe is not published.",
+    "The sizes of the other methods are published values and were not measured.",
 ]
 _IMAGE = tf.TensorSpec([1, 256, 256, 3])
 
 
-def count(config):
-    """(parameters, multiply-adds of one restoration at 256×256, those of its chain's denoiser) of a config's model."""
+def count_size(config):
+    """Returns (parameters, multiply-adds of one restoration at 256×256, multiply-adds of the chain within it) of a model."""
     config.precision = "float32"
     config.prior.latent_encoder = False
     model = build_model(config)
 
-    def restored(blurry):
+    def restore(blurry):
         return model.denoise(blurry, blurry, None, model.encode_condition(blurry))
 
     chain = 0
@@ -47,16 +49,16 @@ def count(config):
         step = multiply_adds(lambda noisy, condition: model.denoiser(noisy, condition, step=1), tokens, tokens)
         chain = config.chain.steps * sum(step.values())
     parameters = sum(variable.shape.num_elements() for variable in model.variables)
-    return parameters, sum(multiply_adds(restored, _IMAGE).values()), chain
+    return parameters, sum(multiply_adds(restore, _IMAGE).values()), chain
 
 
 def main():
-    """Counts all and writes results/hidiff_size."""
-    configs = [model.variant for model in ABLATION_MODELS.values()] + [SIZED["HI-Diff"], "hidiff_realblur"]
-    counted = {name: count(load_config(name)) for name in configs}
+    """Counts the sizes of all rows and writes results/hidiff_size."""
+    configs = [model.variant for model in ABLATION_MODELS.values()] + [CONFIGS["HI-Diff"], "hidiff_realblur"]
+    counted = {name: count_size(load_config(name)) for name in configs}
     rows = [
         *(_row("ablation", name, counted[model.variant], ABLATION[name][:3]) for name, model in ABLATION_MODELS.items()),
-        *(_row("model sizes", name, counted.get(SIZED.get(name)), published) for name, published in MODEL_SIZES.items()),
+        *(_row("model sizes", name, counted.get(CONFIGS.get(name)), published) for name, published in MODEL_SIZES.items()),
         _row("not published", "HI-Diff for RealBlur", counted["hidiff_realblur"], (None, None, None)),
     ]
     print_table(rows)
@@ -69,11 +71,17 @@ def main():
         title="HI-Diff: parameters and multiply-adds",
         notes=NOTES,
     )
-    print(f"written to {path}")
+    print(f"Numbers: {path}")
 
 
 def _row(table, name, counted, published):
-    """Returns a row of the result: what `count` returns or None, and published (millions, G, dB) or Nones beside it."""
+    """Returns a row of the results.
+
+    Args:
+      table, name: Published table and its row.
+      counted: Return value of `count_size`, or `None`.
+      published: (millions of parameters, FLOPs in G, PSNR in dB), each possibly `None`.
+    """
     parameters, total, chain = counted or (None, None, None)
     millions, flops, psnr = published
     row = {

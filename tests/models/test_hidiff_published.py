@@ -239,10 +239,10 @@ def test_the_numbers_stay(name):
 def test_all_parts_equal_the_official_ones(name, changes):
     pytest.importorskip("torch", reason="needs PyTorch, which `pip install .[bench]` brings")
     pytest.importorskip("einops", reason="needs einops, as the official code does")
-    from icdpm_experiments.measurements.hidiff_reference import Reference
+    from icdpm_experiments.measurements.hidiff_reference import HIDiffReference
 
     model = seeded(name, changes)
-    reference = Reference(REFERENCE, model)
+    reference = HIDiffReference(REFERENCE, model)
     for size in ((8, 8), (24, 40), (72, 104), (136, 88)):
         blurry, sharp, start = example(*size)
         prior = reference.encoded_prior(blurry, sharp)

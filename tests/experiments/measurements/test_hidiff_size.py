@@ -1,13 +1,16 @@
-"""HI-Diff's sizes: what is counted, and what is written."""
+"""Tests of HI-Diff's sizes: counting and written results."""
 
 import json
 
+import pytest
 import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.keras import keras
 from icdpm.networks.flops import multiply_adds
 from icdpm_experiments.measurements import hidiff_size
+
+pytestmark = pytest.mark.slow
 
 
 def test_multiply_adds_of_each_kind_of_operation():
@@ -26,12 +29,12 @@ def test_multiply_adds_of_each_kind_of_operation():
 
 
 def test_the_baseline_is_the_published_one():
-    parameters, total, chain = hidiff_size.count(load_config("hidiff_ablation_baseline"))
+    parameters, total, chain = hidiff_size.count_size(load_config("hidiff_ablation_baseline"))
     assert parameters == 19_132_158 and round(total / 1e9, 2) in (117.24, 117.25) and chain == 0
 
 
 def test_all_rows_are_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(hidiff_size, "count", lambda config: (len(config.name), 2_000_000_000, 0))
+    monkeypatch.setattr(hidiff_size, "count_size", lambda config: (len(config.name), 2_000_000_000, 0))
     hidiff_size.main()
     content = json.loads((tmp_path / "results/hidiff_size.json").read_text())
     assert content["command"] == "make bench-hidiff-size"

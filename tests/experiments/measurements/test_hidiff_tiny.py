@@ -1,4 +1,4 @@
-"""The curves of hidiff_tiny: what its runs left is measured and drawn. (That its stages train is tested in systems.)"""
+"""Tests of the comparison of hidiff_tiny. (tests/models trains its stages.)"""
 
 import json
 import shutil
@@ -12,11 +12,12 @@ from icdpm_experiments import pairs
 from icdpm_experiments.measurements import hidiff_tiny
 
 
+@pytest.mark.slow
 def test_its_stages_and_a_model_without_prior_are_compared(micro_workdir, monkeypatch):
     trained = []
 
     def train(config, workdir, training, validation, strategy, start_from):
-        """Leaves a run of two validations, of a small model."""
+        """Stands in for training: writes a run of a small model with two validations."""
         trained.append((workdir.name, start_from and start_from.name, len(validation)))
         shutil.copytree(micro_workdir, workdir)
         writer = tf.summary.create_file_writer(str(workdir / "tensorboard"))
@@ -30,7 +31,7 @@ def test_its_stages_and_a_model_without_prior_are_compared(micro_workdir, monkey
     assert hidiff_tiny.main(["hidiff_tiny"]) == 0
     assert trained == [("stage1", None, 2), ("stage2", "stage1", 2), ("without", None, 2)]
     stage2, without, difference = json.loads(open("results/hidiff_tiny.json").read())["rows"]
-    assert (stage2[""], without[""]) == (hidiff_tiny.STAGE_2, hidiff_tiny.WITHOUT)
+    assert (stage2[""], without[""]) == (hidiff_tiny.STAGE_2, hidiff_tiny.NO_PRIOR)
     assert difference["gain"] == pytest.approx(stage2["gain"] - without["gain"], abs=2e-3)
     assert stage2["from"] <= stage2["gain"] <= stage2["to"] and stage2["above 0"].endswith(" of 2")
     assert PIL.Image.open("results/hidiff_tiny.png").size[0] > 500

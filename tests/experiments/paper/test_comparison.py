@@ -51,7 +51,7 @@ def test_a_table_says_its_scale_its_protocols_and_what_is_missing(scale, tmp_pat
     assert content["rows"] == ROWS and content["scale"] == scale.name and content["not_available"] == {"fid": "why"}
     text = (tmp_path / "results/table0.md").read_text()
     assert "- psnr: in dB" in text and "- fid: not available: why" in text and "A note." in text
-    assert ("proves the path, not the paper's claim" in text) == (scale.name == "micro")
+    assert ("test the code path, not the paper's claims" in text) == (scale.name == "micro")
 
 
 def test_cost_is_flops_over_what_the_core_does():

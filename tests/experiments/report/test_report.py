@@ -82,7 +82,7 @@ def test_the_page_has_everything_in_it(page, tmp_path):
     assert re.findall(r'<section id="([^"]+)"', text) == ["table4", "table5", "fig4", "table4-pictures", "table5-pictures"]
     assert text.count('<article class="picture"') == 2 and "{{" not in text
     assert not re.search(r'(src|href)="(?!data:|#)', text)
-    assert "make bench-table5 restores them" in text and "proves the path" in text
+    assert "make bench-table5 restores them" in text and "test the code path" in text
     assert text.count("data:image/webp") == 2 * 3 and text.count("data:image/png") == 1
 
 
