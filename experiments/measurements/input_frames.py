@@ -1,11 +1,11 @@
-"""Frames to measure the input pipeline with, laid out as GoPro is published: made here, or other people's."""
+"""Frames for measuring the input pipeline, in the folder layout of GoPro: synthetic ones, or links to existing ones."""
 
 import itertools
 import os
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
-from PIL import Image
+import PIL.Image
 from scipy import ndimage
 
 from icdpm.progress import progress_bar
@@ -15,49 +15,63 @@ from icdpm_datasets.scenes import KINDS, LARGEST, scene
 
 SEQUENCE = "train/GOPR0372_07_00"
 WIDTH, HEIGHT = 1280, 720
-_TILE = LARGEST, HEIGHT // 3  # width, height: 4 × 3 of them make a frame
+_TILE = LARGEST, HEIGHT // 3  # width, height: a frame consists of 4 × 3 tiles
 _TILES = 60
-_NOISE = 1.5  # standard deviation in 8-bit levels: PNG files then are as large as those of GoPro and REDS
+_NOISE = 1.5  # standard deviation in 8-bit levels: it makes PNG files as large as those of GoPro and REDS
 
 
 def make_frames(tree, count):
-    """Writes `count` pairs of 1280×720: mosaics of scenes and photos, with blur along a line and sensor noise."""
+    """Writes synthetic pairs of 1280×720: mosaics of scenes and photos with linear motion blur and sensor noise.
+
+    Args:
+      tree: Root folder of the layout.
+      count: Number of pairs.
+    """
     rng = np.random.default_rng(0)
-    names = [photo.name for photo in PHOTOS if photo.split == "train"]  # the others are too small
-    tiles = [_tile(rng, names[k % len(names)], KINDS[k % len(KINDS)]) for k in range(_TILES)]
+    names = [photo.name for photo in PHOTOS if photo.split == "train"]  # the photos of the other splits are too small
+    tiles = [_make_tile(rng, names[k % len(names)], KINDS[k % len(KINDS)]) for k in range(_TILES)]
     folder = tree / SEQUENCE
     for side in ("blur", "sharp"):
         (folder / side).mkdir(parents=True)
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=_receive, initargs=(tiles, folder)) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=_initialize_worker, initargs=(tiles, folder)) as pool:
         for _ in progress_bar("making frames", count, "pair", over=pool.map(_write_pair, range(1, count + 1), chunksize=4)):
             pass
 
 
-def _tile(rng, photo, kind):
+def _make_tile(rng, photo, kind):
     width, height = _TILE
     tile = recolour(rng, photo_crop(rng, photo, width)) if rng.random() < 0.5 else scene(rng, width, kind)
     return tile[:height]
 
 
-def _receive(tiles, folder):
+def _initialize_worker(tiles, folder):
     global _tiles, _folder
     _tiles, _folder = tiles, folder
 
 
 def _write_pair(number):
     rng = np.random.default_rng([1, number])
-    chosen = [_tiles[k][:, :: rng.choice([-1, 1])] for k in rng.choice(_TILES, 12, replace=False)]
-    sharp = np.block([[[tile] for tile in chosen[row : row + 4]] for row in (0, 4, 8)]).astype(np.float32)
+    tiles = [_tiles[k][:, :: rng.choice([-1, 1])] for k in rng.choice(_TILES, 12, replace=False)]
+    sharp = np.block([[[tile] for tile in tiles[row : row + 4]] for row in (0, 4, 8)]).astype(np.float32)
     blurry = ndimage.uniform_filter1d(sharp, int(rng.integers(3, 22)), axis=int(rng.integers(2)))
-    for side, picture in (("blur", blurry), ("sharp", sharp)):
-        noisy = picture + rng.normal(0, _NOISE, picture.shape)
-        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(_folder / side / f"{number:06d}.png")
+    for side, image in (("blur", blurry), ("sharp", sharp)):
+        noisy = image + rng.normal(0, _NOISE, image.shape)
+        PIL.Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(_folder / side / f"{number:06d}.png")
 
 
 def lay_out_frames(frames, tree, count):
-    """Links the pairs of a folder with blur/ and sharp/ as a published tree; few of them come again under other names.
+    """Links the pairs of a folder into the layout, repeatedly if there are fewer than `count`.
 
-    Returns how many different pairs there are. Raises IcdpmError where the folder's pairs cannot be used.
+    Args:
+      frames: Folder of PNG pairs in blur/ and sharp/.
+      tree: Root folder of the layout.
+      count: Minimum number of pairs.
+
+    Returns:
+      Number of different pairs.
+
+    Raises:
+      IcdpmError: The pairs cannot be used.
     """
     pairs = FolderPairs(frames)
     folder = tree / SEQUENCE

@@ -1,69 +1,76 @@
-"""How fast training pairs are read, beside a plain PyTorch DataLoader and beside what the training step needs.
+"""Measures how many training pairs per second the input pipeline reads, compared with a PyTorch DataLoader.
 
     python -m icdpm_experiments.measurements.input_pipeline [--frames=DIR]
 
-Each pipeline runs in a process of its own on the same frames and the same two cores. It needs PyTorch, the extra
-`bench`, and about 2 GB for temporary files. The one that reads from a bucket needs TensorFlow I/O, of the same extra, which has
-no release for Python 3.12 and later, and is left out there.
+Each pipeline runs in a process of its own, on the same frames and the same two cores. Requires PyTorch (extra `bench`) and
+about 2 GB for temporary files. Reading from a bucket requires TensorFlow I/O (also in `bench`), which has no release for
+Python 3.12 and later; that row is omitted there. Writes results/input.json and input.md.
 """
 
 import functools
+import os
+import resource
 import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 from absl import flags
 
+from icdpm.announcements import silence_tensorflow
 from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
-from icdpm.models.training_step import take_step
-from icdpm_experiments.measurements.input_frames import HEIGHT, WIDTH, lay_out_frames, make_frames
-from icdpm_experiments.measurements.input_measure import BATCH, CORES, CROP
+from icdpm_experiments.measurements.input_frames import HEIGHT, SEQUENCE, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.paper.published import TABLE11
 from icdpm_experiments.results import make_command, print_table, run_in_subprocess, write_results
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("frames", None, "A folder with blur/ and sharp/, pairs of PNG files; without it frames are made.")
-
-MEASURE = "icdpm_experiments.measurements.input_measure"
-FRAMES = 160  # so that a batch shows at least 128 different ones
+FRAMES = 160  # so that a batch shows at least 128 different frames
+BATCH, CROP = 256, 128
+CORES = 2
 TITLES = {
     "strips": "icdpm, strips",
     "decoding": "icdpm, PNG decoded for every crop",
     "bucket": "icdpm, records in a bucket of 5 ms a read and 100 MB/s",
-    "data_loader": "PyTorch DataLoader, 2 workers",
+    "data_loader": f"PyTorch DataLoader, {CORES} workers",
 }
-_STEPS = 5
-# TPU v3 at its peak: 123 TFLOP/s a chip of two cores, eight cores a host. The paper trained on 32 cores.
+_MEASURED_SECONDS = 10.0  # minimum, after the warm-up
+_LOADER_BATCHES = 6  # of which two, one for each worker, are the warm-up
+_TRAINING_STEPS = 5
+# TPU v3: peak of 123 TFLOP/s per chip of two cores, eight cores per host. The paper trained on 32 cores.
 _PEAK_FLOPS, _TPU_CORES, _HOSTS = 61.5e12, 32, 4
 
 
+def define_flags():
+    """Defines the flags of this command."""
+    flags.DEFINE_string("frames", None, "Folder of PNG pairs in blur/ and sharp/. Default: synthetic frames.")
+
+
 def main(argv):
-    """Makes frames, measures, writes results/input."""
+    """Prepares frames, measures all pipelines and writes results/input."""
     reject_arguments(argv)
     if find_spec("torch") is None:
-        raise IcdpmError("PyTorch, to compare with, is not installed: make bench-input installs it (the extra bench)")
+        raise IcdpmError("PyTorch, which is compared with, is not installed. Run make bench-input, which installs it.")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        data = _prepare(folder)
+        data = _prepare_records(folder)
         titles = {name: title for name, title in TITLES.items() if name != "bucket" or find_spec("tensorflow_io")}
-        measured = {name: run_in_subprocess(title, MEASURE, name, folder) for name, title in titles.items()}
+        measured = {name: run_in_subprocess(title, measure_pipeline, name, folder) for name, title in titles.items()}
     rows = [
         {"pipeline": title, **{key: measured[name][key] for key in ("crop_pairs_per_second", "peak_rss_bytes")}}
         for name, title in titles.items()
     ]
-    given = rows[0]["crop_pairs_per_second"]
-    ratio = given / measured["data_loader"]["crop_pairs_per_second"]
-    tiny, paper = _tiny_need(), _paper_need()
+    ratio = rows[0]["crop_pairs_per_second"] / measured["data_loader"]["crop_pairs_per_second"]
+    tiny, paper = _measure_tiny_training(), _compute_paper_training()
     notes = [
-        f"The pipeline gives {ratio:.0f} times what the DataLoader gives. Laying the pairs out took",
+        f"The pipeline is {ratio:.0f} times as fast as the DataLoader. Writing the strips took",
         f"{measured['strips']['seconds_to_lay_out']} s, once. All frames were in the system's file cache.",
-        "The bucket is a server of S3's protocol on the same cores; without TensorFlow I/O its row is missing.",
-        f"The tiny config's step needs {tiny:.0f} crop pairs of 64×64 a second on these cores. The paper's largest model (f),",
-        f"batch {BATCH} of {CROP}×{CROP} on {_TPU_CORES} TPU v3 cores, would need {paper:.0f} on each of {_HOSTS} hosts at the",
-        "TPUs' peak, which no training reaches.",
+        "The bucket is an S3 server on the same cores. Without TensorFlow I/O its row is missing.",
+        f"A training step of the config `tiny` needs {tiny:.0f} crop pairs of 64×64 per second on these cores. The paper's",
+        f"largest model (f), batch {BATCH} of {CROP}×{CROP} on {_TPU_CORES} TPU v3 cores, would need {paper:.0f} on each of",
+        f"{_HOSTS} hosts at the peak performance of the TPUs, which no training reaches.",
     ]
     print_table(rows)
     print("\n".join(notes))
@@ -80,30 +87,31 @@ def main(argv):
         tiny_step_needs=tiny,
         paper_step_needs_per_host=paper,
     )
-    print(f"written to {path}")
+    print(f"Numbers: {path}")
 
 
-def _prepare(folder):
-    """Frames and their records in `folder`; returns what they are, in words."""
+def _prepare_records(folder):
+    """Writes frames and their records to `folder` and returns their description."""
     from icdpm_datasets.prepare.published import prepare_published
 
     if FLAGS.frames:
-        different = lay_out_frames(Path(FLAGS.frames).expanduser(), folder / "tree", FRAMES)
-        words = f"{different} pairs of frames" + (f", repeated to {FRAMES}," if different < FRAMES else "")
+        count = lay_out_frames(Path(FLAGS.frames).expanduser(), folder / "tree", FRAMES)
+        description = f"{count} pairs of frames" + (f", repeated to {FRAMES}," if count < FRAMES else "")
     else:
         make_frames(folder / "tree", FRAMES)
-        words = f"{FRAMES} pairs of composed frames"
+        description = f"{FRAMES} pairs of composed frames"
     size = np.mean([path.stat().st_size for path in (folder / "tree").rglob("*.png")]) / 1e6
     prepare_published("gopro", folder / "tree", folder / "records", partial=True)
-    return f"{words} (PNG of {size:.1f} MB on average)"
+    return f"{description} (PNG of {size:.1f} MB on average)"
 
 
-def _tiny_need():
-    """Crop pairs per second that the tiny config's training step consumes on this machine."""
+def _measure_tiny_training():
+    """Returns the crop pairs per second that a training step of the config `tiny` consumes on this machine."""
     import tensorflow as tf
 
     from icdpm.configs import load_config
     from icdpm.models.registry import build_model
+    from icdpm.models.training_step import take_step
     from icdpm.training.strategy import silence_first_compilation
 
     silence_first_compilation()
@@ -116,20 +124,137 @@ def _tiny_need():
     step = tf.function(functools.partial(take_step, model), autograph=False)
     step(examples)
     started = time.perf_counter()
-    for _ in range(_STEPS):
+    for _ in range(_TRAINING_STEPS):
         step(examples)["loss"].numpy()
-    return _STEPS * batch / (time.perf_counter() - started)
+    return _TRAINING_STEPS * batch / (time.perf_counter() - started)
 
 
-def _paper_need():
-    """Crop pairs per second and host at which the paper's largest model would train at the TPUs' peak.
+def _compute_paper_training():
+    """Returns the crop pairs per second and host that the paper's largest model consumes at the peak of the TPUs.
 
-    A training step is taken as three times the forward pass, whose FLOPs Table 11 gives for 720×1280.
+    The FLOPs of a training step are estimated as three times those of the forward pass, which Table 11 states for 720×1280.
     """
     _, flops = TABLE11["f"]
     per_pair = 3 * flops * (CROP * CROP) / (720 * 1280)
     return _PEAK_FLOPS * _TPU_CORES / per_pair / _HOSTS
 
 
+def measure_pipeline(name, folder):
+    """Measures one input pipeline on `CORES` cores; runs in a process of its own.
+
+    Args:
+      name: One of `TITLES`.
+      folder: Folder of tree/ (frames) and records/ (records of the frames).
+
+    Returns:
+      Dict of `crop_pairs_per_second`, `peak_rss_bytes` and, for 'strips', `seconds_to_lay_out` and `frames`.
+    """
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    silence_tensorflow()
+    measure = {
+        "strips": _measure_strips,
+        "decoding": _measure_decoding,
+        "bucket": _measure_bucket,
+        "data_loader": _measure_data_loader,
+    }[name]
+    return measure(Path(folder))
+
+
+def _measure_strips(folder):
+    """Measures the pipeline on strips of crops, its default for published data sets."""
+    from icdpm_datasets.published.crop_cache import CropCache
+
+    started = time.perf_counter()
+    pairs = CropCache("gopro", "train", folder / "records")
+    seconds = time.perf_counter() - started
+    return {**_measure_dataset(pairs, warm_up=3), "seconds_to_lay_out": round(seconds, 1), "frames": len(pairs)}
+
+
+def _measure_decoding(folder):
+    """Measures the pipeline on the records: a whole PNG is decoded for every crop."""
+    from icdpm_datasets.published.recorded import RecordedPairs
+
+    return _measure_dataset(RecordedPairs("gopro", "train", folder / "records"), warm_up=1)
+
+
+def _measure_bucket(folder):
+    """Measures the pipeline on records in a slow bucket, whose server runs on the same cores."""
+    from icdpm_datasets.load import load_pairs
+    from icdpm_experiments.measurements.throttled_bucket import BUCKET, throttled_bucket
+
+    with throttled_bucket(folder) as environment:
+        os.environ.update(environment)
+        return _measure_dataset(load_pairs("gopro", "train", f"s3://{BUCKET}/records"), warm_up=3)
+
+
+def _measure_dataset(pairs, warm_up):
+    from icdpm_datasets.pipeline import training_dataset
+
+    return _measure_rate(iter(training_dataset(pairs, batch=BATCH, crop=CROP, seed=0)), warm_up)
+
+
+def _measure_data_loader(folder):
+    """Measures the common PyTorch pipeline: two PNG files are decoded, cropped and flipped for every example."""
+    import torch
+
+    pairs = _TorchPairs(folder / "tree" / SEQUENCE, CROP)
+    epochs = -(-BATCH * _LOADER_BATCHES // len(pairs))
+    order = torch.cat([torch.randperm(len(pairs)) for _ in range(epochs)]).tolist()[: BATCH * _LOADER_BATCHES]
+    loader = torch.utils.data.DataLoader(pairs, BATCH, sampler=order, num_workers=CORES)
+    measured = _measure_rate(iter(loader), warm_up=2, batches=_LOADER_BATCHES - 2)
+    del loader  # ends the workers, after which their memory is known
+    workers = CORES * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    return {**measured, "peak_rss_bytes": measured["peak_rss_bytes"] + workers}
+
+
+class _TorchPairs:
+    """Map-style PyTorch data set of random crops: (blurry, sharp), float32 [3, crop, crop] in [−1, 1].
+
+    It does not derive from `torch.utils.data.Dataset`, so that this module can be imported without PyTorch.
+    """
+
+    def __init__(self, folder, crop):
+        self._folder, self._crop = folder, crop
+        self._files = sorted(path.name for path in (folder / "sharp").iterdir())
+
+    def __len__(self):
+        return len(self._files)
+
+    def __getitem__(self, index):
+        import torch
+
+        images = [_decode_png(self._folder / side / self._files[index]) for side in ("blur", "sharp")]
+        positions = [size - self._crop + 1 for size in images[1].shape[:2]]
+        top, left, flipped = (int(torch.randint(limit, ())) for limit in (*positions, 2))
+        window = slice(top, top + self._crop), slice(left, left + self._crop)
+        crops = [image[window][:, ::-1] if flipped else image[window] for image in images]
+        return tuple(torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))).float() / 127.5 - 1.0 for crop in crops)
+
+
+def _decode_png(path):
+    with PIL.Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _measure_rate(iterator, warm_up, batches=None):
+    """Measures crop pairs per second and the peak memory of this process.
+
+    Args:
+      iterator: Yields batches of pairs.
+      warm_up: Number of batches before the measurement.
+      batches: Number of measured batches. Default: as many as arrive in `_MEASURED_SECONDS`.
+    """
+    for _ in range(warm_up):
+        next(iterator)
+    count, started = 0, time.perf_counter()
+    while count < batches if batches else time.perf_counter() - started < _MEASURED_SECONDS:
+        next(iterator)
+        count += 1
+    rate = count * BATCH / (time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"crop_pairs_per_second": rate, "peak_rss_bytes": peak}
+
+
 if __name__ == "__main__":
+    define_flags()
     run_command(main)

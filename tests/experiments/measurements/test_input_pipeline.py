@@ -1,10 +1,10 @@
-"""The frames that the input pipeline is measured with, and what it says without PyTorch."""
+"""Tests of the measurement of the input pipeline: its frames, and the error without PyTorch."""
 
 import sys
 
 import numpy as np
+import PIL.Image
 import pytest
-from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm_experiments.measurements import input_pipeline
@@ -18,24 +18,25 @@ def tree(tmp_path_factory):
     return root
 
 
-def test_made_frames_are_like_published_ones(tree):
+@pytest.mark.slow
+def test_synthetic_frames_resemble_published_ones(tree):
     for side in ("blur", "sharp"):
         files = sorted((tree / SEQUENCE / side).iterdir())
         assert [file.name for file in files] == ["000001.png", "000002.png"]
         for file in files:
-            assert Image.open(file).size == (1280, 720)
+            assert PIL.Image.open(file).size == (1280, 720)
             assert 0.8e6 < file.stat().st_size < 2.2e6
-    blurry, sharp = (np.asarray(Image.open(tree / SEQUENCE / side / "000001.png"), int) for side in ("blur", "sharp"))
+    blurry, sharp = (np.asarray(PIL.Image.open(tree / SEQUENCE / side / "000001.png"), int) for side in ("blur", "sharp"))
     assert np.abs(np.diff(blurry[::8], axis=1)).mean() < np.abs(np.diff(sharp[::8], axis=1)).mean()
 
 
-def test_few_frames_of_ones_own_come_again(tree, tmp_path):
+def test_few_existing_frames_are_repeated(tree, tmp_path):
     assert lay_out_frames(tree / SEQUENCE, tmp_path, 5) == 2
     files = sorted((tmp_path / SEQUENCE / "blur").iterdir())
     assert [file.resolve().name for file in files] == ["000001.png", "000002.png"] * 2 + ["000001.png"]
 
 
-def test_a_missing_pytorch_is_told(monkeypatch):
+def test_missing_pytorch_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(IcdpmError, match="PyTorch, to compare with, is not installed: make bench-input installs it"):
+    with pytest.raises(IcdpmError, match="PyTorch, which is compared with, is not installed. Run make bench-input"):
         input_pipeline.main(["input_pipeline"])

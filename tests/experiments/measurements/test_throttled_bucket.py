@@ -1,4 +1,4 @@
-"""The slow bucket that input is measured with."""
+"""Tests of the throttled bucket."""
 
 import time
 from urllib.error import HTTPError
@@ -19,41 +19,41 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ask(folder):
+def send(folder):
     """Function (key, method, Range) -> (status, headers, content)."""
     with throttled_bucket(folder) as environment:
 
-        def ask(key, method="GET", span=None):
+        def send(key, method="GET", span=None):
             headers = {"Range": f"bytes={span}"} if span else {}
-            with urlopen(Request(f"{environment['S3_ENDPOINT']}/bucket{key}", method=method, headers=headers)) as answer:
-                return answer.status, answer.headers, answer.read()
+            with urlopen(Request(f"{environment['S3_ENDPOINT']}/bucket{key}", method=method, headers=headers)) as response:
+                return response.status, response.headers, response.read()
 
-        yield ask
+        yield send
 
 
-def test_objects_and_parts_of_them(ask):
-    assert ask("/inner/a")[2] == bytes(range(256))
-    status, headers, content = ask("/inner/a", span="10-19")
+def test_objects_and_byte_ranges(send):
+    assert send("/inner/a")[2] == bytes(range(256))
+    status, headers, content = send("/inner/a", span="10-19")
     assert (status, headers["Content-Range"], content) == (206, "bytes 10-19/256", bytes(range(10, 20)))
-    assert ask("/inner/a", span="250-999")[2] == bytes(range(250, 256))
-    assert ask("/inner/a", "HEAD", "0-99")[1]["Content-Length"] == "100"
+    assert send("/inner/a", span="250-999")[2] == bytes(range(250, 256))
+    assert send("/inner/a", "HEAD", "0-99")[1]["Content-Length"] == "100"
     for key, span, status in (("/inner/none", None, 404), ("/inner/a", "256-300", 416)):
         with pytest.raises(HTTPError) as error:
-            ask(key, "HEAD", span)
+            send(key, "HEAD", span)
         assert error.value.code == status
 
 
-def test_what_is_there(ask):
-    assert b"<Key>b</Key>" in ask("?list-type=2&prefix=&delimiter=/")[2]
-    assert b"<Prefix>inner/</Prefix>" in ask("?list-type=2&prefix=&delimiter=/")[2]
-    assert b"<Key>inner/a</Key>" in ask("?prefix=inner%2F")[2]
+def test_listing(send):
+    assert b"<Key>b</Key>" in send("?list-type=2&prefix=&delimiter=/")[2]
+    assert b"<Prefix>inner/</Prefix>" in send("?list-type=2&prefix=&delimiter=/")[2]
+    assert b"<Key>inner/a</Key>" in send("?prefix=inner%2F")[2]
 
 
-def test_it_is_slow(ask):
-    begun = time.monotonic()
+def test_latency_and_bandwidth(send):
+    started = time.monotonic()
     for _ in range(10):
-        ask("/inner/a")
-    assert time.monotonic() - begun >= 10 * LATENCY
-    begun = time.monotonic()
-    assert len(ask("/b")[2]) == 20_000_000
-    assert time.monotonic() - begun >= 20_000_000 / BANDWIDTH
+        send("/inner/a")
+    assert time.monotonic() - started >= 10 * LATENCY
+    started = time.monotonic()
+    assert len(send("/b")[2]) == 20_000_000
+    assert time.monotonic() - started >= 20_000_000 / BANDWIDTH
