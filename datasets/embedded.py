@@ -119,7 +119,7 @@ def _make_pairs(split: str, count: int) -> dict[str, np.ndarray]:
     """The first `count` pairs of a split, as the arrays `names`, `blurry` and `sharp`."""
     size = _SIZES[split]
     blurry, sharp = np.empty((2, count, size, size, 3), np.uint8)
-    for index in progress_bar(f"making the embedded {split} pairs", count, "pair", over=range(count)):
+    for index in progress_bar(f"making the embedded {split} pairs", count, "pair", iterable=range(count)):
         blurry[index], sharp[index] = _PAIR_MAKERS[split](index)
     names = _test_names() if split == "test" else [f"train_{index:04d}" for index in range(count)]
     return {"names": np.array(names[:count]), "blurry": blurry, "sharp": sharp}

@@ -69,7 +69,7 @@ def restore_all(restorer, pairs):
 
     pictures = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
     pictures.append({"picture": "clock_motion", "blurry": read_rgb(clock_motion_path()), "sharp": None})
-    for picture in progress_bar("restoring", len(pictures), over=pictures):
+    for picture in progress_bar("restoring", len(pictures), iterable=pictures):
         picture["sample"] = restorer.restore(picture["blurry"])
         picture["mean"] = restorer.restore(picture["blurry"], samples=MEAN_SAMPLES)
     return pictures

@@ -1,48 +1,66 @@
-"""What every command line has in common: quiet libraries, a short --help, and errors a person can read.
+"""Runs a command: quiet libraries, a short `--help`, one-line errors and exit statuses.
 
-The commands (icdpm-train, …) and the experiments behind the make targets are run by it. Each is a module with a docstring,
-which --help prints, its flags, and
+The commands (`icdpm-train`, …) and the experiments behind the make targets use it. Each is a module with a docstring, which
+`--help` prints, its flags, and
 
     def main(argv):
-        from icdpm.training import ...  # what needs TensorFlow is imported here: --help stays fast, logging quiet
+        import_tensorflow()
+        from icdpm.training import ...  # modules that need TensorFlow are imported here, so that --help stays fast
 
     def run():
         run_command(main)
 """
 
+from __future__ import annotations
+
+import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 import textwrap
+import types
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from absl import app, flags, logging
 
-from icdpm.announcements import silence_tensorflow
 from icdpm.errors import IcdpmError
 
 _REQUIRED = "must have a value other than None."
+# Copies stdin to stdout without log lines of the level INFO and without absl's remark that logging is not set up yet.
+_FILTER = r"""
+import re, sys
+for line in sys.stdin.buffer:
+    if not re.match(rb"I\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl::InitializeLog\(\) is called", line):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+"""
 
 
-def reject_arguments(argv):
-    """Raises UsageError where a command that has flags only is given anything else."""
+def reject_arguments(argv: Sequence[str]) -> None:
+    """Raises `app.UsageError` if a command that takes only flags received anything else."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
 
 
-def run_command(main):
-    """Runs `main(argv)` by absl's app.run and exits.
+def run_command(main: Callable[[list[str]], int | None]) -> NoReturn:
+    """Runs `main(argv)` with parsed flags and exits.
 
-    The exit status is 0 or what `main` returns, 1 after an error that the user can put right, 2 after wrong flags, 130
-    after an interrupt. Each of these is one line on stderr; any other exception is a bug and keeps its traceback.
+    The exit status is what `main` returns (`None` is 0), 1 after an error that the user can correct, 2 after invalid flags, and
+    130 after an interrupt. Each of these errors is one line on stderr. Any other exception is a bug and keeps its traceback.
+
+    Args:
+      main: Function of the arguments that are not flags, the program's name first. Its module's docstring is the help text.
     """
     try:
         _run(main)
     except BaseException as error:
         if "tensorflow_io" in sys.modules:
-            _leave_at_once(error)
+            _exit_immediately(error)
         raise
 
 
@@ -55,35 +73,36 @@ def _run(main):
         raise KeyboardInterrupt
 
     def stop(message, status):
-        print(f"{program}: {_one_line(message)}", file=sys.stderr)
+        print(f"{program}: {_join_lines(message)}", file=sys.stderr)
         sys.exit(status)
 
-    def refuse(error):
-        stop(f"error: {_plain_flag_error(str(error))} (see {program} --help)", 2)
+    def stop_for_usage(error):
+        stop(f"error: {_simplify_flag_error(str(error))} (see {program} --help)", 2)
 
     def parse(argv):
         if {"--help", "-help", "-h", "-?"} & set(argv[1:]):
-            print(_help(sys.modules[main.__module__]))
+            print(_format_help(sys.modules[main.__module__]))
             sys.exit(0)
         try:
             return flags.FLAGS(argv)
         except flags.Error as error:
-            refuse(error)
+            stop_for_usage(error)
 
     def work(argv):
-        logging.set_verbosity(logging.WARNING)  # libraries tell at INFO what they write, and how long that takes them
+        logging.set_verbosity(logging.WARNING)  # libraries log routine messages at INFO
         try:
             return main(argv)
         except app.UsageError as error:
-            refuse(error)
+            stop_for_usage(error)
         except Exception as error:
-            # Interrupted while it traces a graph, TensorFlow raises what its unwinding trips over instead.
+            # TensorFlow turns an interrupt during tracing into other exceptions.
             if interrupts:
                 raise KeyboardInterrupt from error
             raise
 
-    _quieten_libraries()
-    # It is another handler where a shell runs the command in the background and wants it not to be interrupted.
+    silence_tensorflow()
+    warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons \(TFA\) has ended")
+    # A shell that starts the command in the background sets another handler, so that Ctrl-C does not reach it.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     try:
@@ -96,10 +115,10 @@ def _run(main):
         stop("interrupted", 130)
 
 
-def _leave_at_once(error):
-    """Ends the process as Python would after this exception, but without what C++ libraries do last.
+def _exit_immediately(error):
+    """Exits with the status that this exception implies, without running the exit handlers of C++ libraries.
 
-    The AWS library inside TensorFlow I/O aborts there, after all is done, and another exit status than ours would be seen.
+    The AWS library inside TensorFlow I/O aborts in its exit handler, which would change the exit status.
     """
     status = error.code if isinstance(error, SystemExit) else 1
     if not isinstance(error, SystemExit):
@@ -109,20 +128,52 @@ def _leave_at_once(error):
     os._exit(int(status or 0))
 
 
-def _quieten_libraries():
-    """Hides what TensorFlow's libraries print about themselves; has no effect once they are imported."""
+def silence_tensorflow() -> None:
+    """Hides TensorFlow's log messages unless the user has set TF_CPP_MIN_LOG_LEVEL. Call it before TensorFlow is imported.
+
+    Errors are hidden too: TensorFlow 2.15 logs three false ones (cuDNN, cuFFT and cuBLAS registered twice) during every import,
+    and real ones reach Python as exceptions.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def import_tensorflow() -> types.ModuleType:
+    """Imports and returns TensorFlow, without the log lines that it writes during the import.
+
+    TensorFlow 2.20 and later write INFO lines before they read TF_CPP_MIN_LOG_LEVEL. Fatal errors stay visible.
+    """
     silence_tensorflow()
-    warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons \(TFA\) has ended")
+    is_filtered = "tensorflow" not in sys.modules and os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0" and sys.stderr
+    with _filtered_stderr() if is_filtered else contextlib.nullcontext():
+        import tensorflow
+    return tensorflow
 
 
-def _help(module):
-    """The command's docstring and its own flags, without the many that absl and TensorFlow bring."""
-    described = [_describe(flag) for flag in flags.FLAGS.get_key_flags_for_module(module)]
+@contextlib.contextmanager
+def _filtered_stderr() -> Iterator[None]:
+    """Sends what this process writes to stderr through a filter in another process, which outlives an abort of this one."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    # In a session of its own, as Ctrl-C is for the command and not for the filter of its messages.
+    command = [sys.executable, "-I", "-S", "-c", _FILTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=original, start_new_session=True) as process:
+        os.dup2(process.stdin.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+
+
+def _format_help(module):
+    """Returns the module's docstring and its own flags, without those of absl and TensorFlow."""
+    described = [_format_flag(flag) for flag in flags.FLAGS.get_key_flags_for_module(module)]
     return "\n".join([module.__doc__.strip(), "", "Flags:", *described])
 
 
-def _describe(flag):
-    """One flag as --help shows it: its name on a line, then its help text and its default."""
+def _format_flag(flag):
+    """Returns the lines of `--help` about one flag: its name, its help text and its default."""
     name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
     words = flag.help.split()
     if any(_REQUIRED in validator.message for validator in flag.validators):
@@ -132,13 +183,13 @@ def _describe(flag):
     return f"  {name}\n{textwrap.fill(' '.join(words), 100, initial_indent=' ' * 6, subsequent_indent=' ' * 6)}"
 
 
-def _plain_flag_error(message):
-    """absl's message about one or more flags, with Python's own terms put into plain words."""
+def _simplify_flag_error(message):
+    """Replaces Python's terms in absl's message about flags."""
     message = re.sub(rf"flag (--\w+)=None: Flag \1 {re.escape(_REQUIRED)}", r"\1 is missing", message)
     message = re.sub(r"invalid literal for int\(\) with base 10: .*", "not a whole number", message)
     message = re.sub(r"could not convert string to float: .*", "not a number", message)
     return message.replace("\n", ", ")
 
 
-def _one_line(message):
+def _join_lines(message):
     return " ".join(line.strip() for line in message.splitlines() if line.strip())

@@ -1,21 +1,23 @@
-"""Errors for people."""
+"""Errors that a user can correct."""
+
+from __future__ import annotations
 
 import re
 
-# How TensorFlow says in which operation of which graph something went wrong.
+# TensorFlow's references to operations and graphs within an error message.
 _OPERATIONS = re.compile(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]")
 
 
 class IcdpmError(ValueError):
-    """Something the user can put right; its message is one clear sentence that names the file and what to do."""
+    """An error that the user can correct. The message is one sentence with the file concerned and a remedy."""
 
 
 class MemoryLimitError(IcdpmError, MemoryError):
-    """A picture does not fit the memory that it may take."""
+    """An image needs more memory than the limit allows."""
 
 
-def summarize_error(error):
-    """What a library's exception says, as part of a sentence: one line, without the names of TensorFlow's operations."""
+def summarize_error(error: BaseException) -> str:
+    """Returns the message of a library's exception in one line, without the names of TensorFlow operations."""
     if getattr(error, "strerror", None):
         return error.strerror
     lines = [" ".join(_OPERATIONS.sub("", line).split()) for line in str(error).splitlines()]

@@ -1,4 +1,6 @@
-"""Files and folders that are either whole or absent."""
+"""Atomic files and folders, which are either complete or absent, and locks between processes."""
+
+from __future__ import annotations
 
 import contextlib
 import fcntl
@@ -6,32 +8,36 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.storage import is_remote, storage_path
+from icdpm.storage import RemotePath, is_remote, storage_path
 
 
 @contextlib.contextmanager
-def write_atomically(path):
-    """Gives a temporary path to write to, which becomes `path` if the block succeeds and vanishes if it fails.
+def write_atomically(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a temporary path to write to. It becomes `path` if the block succeeds, and is removed if the block fails.
 
-    Whatever stood at `path` before stays until the new file is complete and on the disk. A missing folder is made. For a
-    `path` in another storage (`icdpm.storage`) the temporary one is on this computer all the same.
+    An earlier file at `path` stays until the new one is complete and on the disk. Missing folders are created. For a path in
+    remote storage (`icdpm.storage`) the temporary file is local.
 
         with write_atomically("out/photo.png") as temporary:
-            picture.save(temporary)
+            image.save(temporary)
+
+    Raises:
+      IcdpmError: The path or its folder cannot be written.
     """
     if is_remote(path):
-        with _uploaded(storage_path(path)) as temporary:
+        with _upload_file(storage_path(path)) as temporary:
             yield temporary
         return
-    # A link stays a link: what it points to is replaced. (Path.resolve would raise where links lead in a circle.)
+    # A link stays a link: its target is replaced. (Path.resolve raises an error for circular links.)
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise IcdpmError(f"cannot write {path}: it is not a regular file")
-    # In the same folder, as a rename is atomic only within one file system. Writers choose the format by the end of
-    # the name, so it is kept; no more than that, as the name itself may be as long as a name can be.
+    # In the same folder, because a rename is atomic only within one file system. The end of the name is kept, because writers
+    # choose the format by it; the whole name may already have the maximum length.
     temporary = target.with_name(f".{secrets.token_hex(8)}-{target.name[-40:]}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +51,7 @@ def write_atomically(path):
         os.replace(temporary, target)
     except OSError as error:
         if error.filename not in (None, str(temporary)):
-            raise  # about another file, and it says which
+            raise  # an error of another file, which the message names
         reason = os.strerror(error.errno) if error.errno else error
         raise IcdpmError(f"cannot write {path}: {reason}") from error
     finally:
@@ -53,25 +59,25 @@ def write_atomically(path):
 
 
 @contextlib.contextmanager
-def make_folder_atomically(path, marker=None):
-    """Gives a new temporary folder to fill, which becomes `path` if the block succeeds and vanishes if it fails.
+def make_folder_atomically(path: str | os.PathLike, marker: str | None = None) -> Iterator[Path]:
+    """Yields a temporary folder to fill. It becomes `path` if the block succeeds, and is removed if the block fails.
 
-    A missing parent folder is made. For a `path` in another storage (`icdpm.storage`), where a folder cannot be renamed at
-    once, the temporary one is on this computer, and its files are copied there one by one.
+    Missing parent folders are created. Remote storage (`icdpm.storage`) cannot rename a folder atomically: there, the temporary
+    folder is local and its files are uploaded one by one.
 
     Args:
-      path: of the folder to be.
-      marker: name of a file in it that is copied last: where that is, the folder is whole. None: any order.
+      path: Path of the new folder.
+      marker: Name of the file in it that is uploaded last. A remote folder with this file is complete.
 
     Raises:
-      IcdpmError: there is something at `path` already, or it cannot be written.
+      IcdpmError: `path` already exists or cannot be written.
     """
     if is_remote(path):
-        with _uploaded_folder(storage_path(path), marker) as temporary:
+        with _upload_folder(storage_path(path), marker) as temporary:
             yield temporary
         return
     target = Path(path).absolute()
-    _check_free(target)
+    _check_absent(target)
     temporary = target.with_name(f".{secrets.token_hex(8)}-{target.name[-40:]}")
     try:
         temporary.mkdir(parents=True)
@@ -79,7 +85,7 @@ def make_folder_atomically(path, marker=None):
         raise IcdpmError(f"cannot write in the folder {target.parent}: {error.strerror}") from error
     try:
         yield temporary
-        _check_free(target)
+        _check_absent(target)
         temporary.rename(target)
     except OSError as error:
         if error.errno is None:
@@ -90,13 +96,13 @@ def make_folder_atomically(path, marker=None):
 
 
 @contextlib.contextmanager
-def mirrored_folder(path):
-    """Gives a folder of this computer to work in that stands for `path`: itself or, for another storage, a temporary copy.
+def mirrored_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Yields a local folder that stands for `path`: the folder itself or, for remote storage, a temporary copy of it.
 
-    What the copy then has is put there at the end, also if the block fails or is interrupted.
+    New and changed files of a copy are uploaded at the end, also if the block fails or is interrupted.
 
     Raises:
-      IcdpmError: `path` cannot be read or written.
+      IcdpmError: The remote folder cannot be read or written.
     """
     if not is_remote(path):
         yield Path(path)
@@ -105,9 +111,9 @@ def mirrored_folder(path):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         known = {}
-        with _told_of(remote):
+        with _write_errors(remote):
             remote.check_writable()
-            for file in remote.files_below() if remote.is_dir() else ():
+            for file in remote.walk_files() if remote.is_dir() else ():
                 copy = folder / file.relative_to(remote)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_bytes(file.read_bytes())
@@ -115,16 +121,16 @@ def mirrored_folder(path):
         try:
             yield folder
         finally:
-            with _told_of(remote):
+            with _write_errors(remote):
                 for copy in sorted(folder.rglob("*")):
                     if copy.is_file() and known.get(copy) != copy.stat().st_mtime_ns:
                         (remote / copy.relative_to(folder).as_posix()).upload(copy)
 
 
-def remove_folder(path, marker):
-    """Removes a folder of `make_folder_atomically`, its marker first, as what is half removed is not whole."""
+def remove_folder(path: str | os.PathLike, marker: str) -> None:
+    """Removes a folder of `make_folder_atomically`. A remote folder loses its marker first: it is incomplete from then on."""
     path = storage_path(path)
-    if is_remote(path):
+    if isinstance(path, RemotePath):
         (path / marker).unlink(missing_ok=True)
         path.rmtree()
     else:
@@ -132,55 +138,16 @@ def remove_folder(path, marker):
 
 
 @contextlib.contextmanager
-def _uploaded(target):
-    """Gives a temporary file on this computer, which is copied to a `RemotePath` if the block succeeds."""
-    if target.is_dir():
-        raise IcdpmError(f"cannot write {target}: it is a folder")
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = Path(folder, target.name[-40:])
-        temporary.touch()
-        yield temporary
-        with _told_of(target):
-            target.upload(temporary)
-
-
-@contextlib.contextmanager
-def _uploaded_folder(target, marker):
-    """Gives a temporary folder on this computer, whose files are copied to a `RemotePath` if the block succeeds."""
-    if target.exists():
-        raise IcdpmError(f"{target} is there already; choose another name")
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-        files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
-        with _told_of(target):
-            for path in sorted(files, key=lambda path: path.name == marker):
-                (target / path.relative_to(folder).as_posix()).upload(path)
-
-
-@contextlib.contextmanager
-def _told_of(target):
-    try:
-        yield
-    except OSError as error:
-        raise IcdpmError(f"cannot write {target}: {error.strerror or error}") from error
-
-
-def _check_free(target):
-    if os.path.lexists(target):
-        raise IcdpmError(f"{target} is there already; choose another name")
-
-
-@contextlib.contextmanager
-def file_lock(path, on_held):
-    """Holds a lock through the block; the system releases it however the process ends.
+def file_lock(path: str | os.PathLike, on_wait: Callable[[], object] | None) -> Iterator[None]:
+    """Holds a lock between processes during the block. The operating system releases it even if the process is killed.
 
     Args:
-      path: of the lock's file, which is made, with its folder, and stays.
-      on_held: called where another process holds the lock. What it raises goes to the caller; where it returns, the other
-        process is waited for.
+      path: Path of the lock file. The file and its folder are created, and stay.
+      on_wait: Function that is called if another process holds the lock. An exception of this function ends the wait; if it
+        returns, this function waits for the other process.
 
     Raises:
-      OSError: the file cannot be written.
+      OSError: The lock file cannot be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,6 +155,46 @@ def file_lock(path, on_held):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            on_held()
+            if on_wait is not None:
+                on_wait()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def _upload_file(target):
+    """Yields a local temporary file that is uploaded to a `RemotePath` if the block succeeds."""
+    if target.is_dir():
+        raise IcdpmError(f"cannot write {target}: it is a folder")
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder, target.name[-40:])
+        temporary.touch()
+        yield temporary
+        with _write_errors(target):
+            target.upload(temporary)
+
+
+@contextlib.contextmanager
+def _upload_folder(target, marker):
+    """Yields a local temporary folder that is uploaded to a `RemotePath` if the block succeeds."""
+    if target.exists():
+        raise IcdpmError(f"{target} already exists; choose another name")
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+        files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+        with _write_errors(target):
+            for path in sorted(files, key=lambda path: path.name == marker):
+                (target / path.relative_to(folder).as_posix()).upload(path)
+
+
+@contextlib.contextmanager
+def _write_errors(target):
+    try:
+        yield
+    except OSError as error:
+        raise IcdpmError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _check_absent(target):
+    if os.path.lexists(target):
+        raise IcdpmError(f"{target} already exists; choose another name")

@@ -1,38 +1,49 @@
-"""The one progress bar: how much is done, how fast, and how long the rest takes."""
+"""Progress bar with the work done, the speed and the time left."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from typing import TextIO
 
 import tqdm
 
 _FORMAT = "{desc}{percentage:3.0f}%|{bar}| {done}/{all} {units} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
-# Seconds between two looks: a terminal is drawn anew, a log file grows.
-_IN_A_TERMINAL, _IN_A_FILE = 0.1, 30.0
+# Seconds between updates: a terminal redraws the line, a log file grows by a line.
+_TERMINAL_INTERVAL, _FILE_INTERVAL = 0.1, 30.0
 
 
-def progress_bar(what, total, unit="picture", *, done=0, over=None):
-    """A bar on stderr; nothing is shown where there is nothing to do.
+def progress_bar(
+    description: str,
+    total: float,
+    unit: str = "image",
+    *,
+    initial: float = 0,
+    iterable: Iterable | None = None,
+) -> tqdm.tqdm:
+    """Returns a progress bar on stderr. A total of zero shows nothing.
 
-        with progress_bar("measuring", len(pictures)) as bar:
-            for picture in pictures:
+        with progress_bar("measuring", len(images)) as bar:
+            for image in images:
                 bar.update()
 
     Args:
-      what: the work, in front of the bar; `bar.set_description(what)` changes it.
-      total: how much there is of it; it need not be a whole number.
-      unit: of what, in the singular; "B", bytes, are shown in powers of 1000.
-      done: how much of it was done before.
-      over: an iterable that the bar is to go over, or None.
+      description: Text in front of the bar; `bar.set_description(text)` changes it.
+      total: Amount of work, which may be fractional.
+      unit: Singular name of a unit of work. "B", bytes, are shown in powers of 1000.
+      initial: Amount of work that was done before.
+      iterable: Items to iterate over with the bar, or `None`.
 
     Returns:
-      What is iterated over, or a context manager with `update(count=1)`, also of fractions, and `set_postfix({name: text})`
-      for what is shown behind.
+      An iterator over `iterable`, or a context manager with `update(count=1)`, where a count may be fractional, and
+      `set_postfix({name: text})`, which sets the text behind the bar.
     """
-    interval = _IN_A_TERMINAL if sys.stderr.isatty() else _IN_A_FILE
+    interval = _TERMINAL_INTERVAL if sys.stderr.isatty() else _FILE_INTERVAL
     return _Bar(
-        over,
-        desc=f"{what}: ",
+        iterable,
+        desc=f"{description}: ",
         total=total,
-        initial=done,
+        initial=initial,
         unit=unit,
         unit_scale=unit == "B",
         bar_format=_FORMAT,
@@ -44,8 +55,8 @@ def progress_bar(what, total, unit="picture", *, done=0, over=None):
     )
 
 
-def print_above(message, file=None):
-    """Prints a line, on stderr or to `file`, that no bar runs into."""
+def print_above(message: str, file: TextIO | None = None) -> None:
+    """Prints a line to `file` (default: stderr) above the current progress bar."""
     tqdm.tqdm.write(message, file=file or sys.stderr)
 
 
@@ -54,9 +65,9 @@ class _Bar(tqdm.tqdm):
     def format_dict(self):
         fields = super().format_dict
         unit = fields["unit"]
-        counts = {"done": _count(fields["n"], unit), "all": _count(fields["total"], unit)}
+        counts = {"done": _format_count(fields["n"], unit), "all": _format_count(fields["total"], unit)}
         return {**fields, **counts, "units": "B" if unit == "B" else f"{unit}s"}
 
 
-def _count(number, unit):
+def _format_count(number, unit):
     return tqdm.tqdm.format_sizeof(number) if unit == "B" else f"{number:.1f}".removesuffix(".0")

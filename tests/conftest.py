@@ -203,7 +203,7 @@ def bad_photos(tmp_path, bombs):
         return buffer.getvalue()
 
     file("empty.jpg", b"", "is empty")
-    file("text.png", b"not a picture\n", "is not a picture")
+    file("text.png", b"not a picture\n", "is not an image")
     file("only a header.png", saved("PNG")[:20], "is damaged")
     for name in ("png", "jpeg", "tiff", "webp", "bmp"):
         content = saved(name)

@@ -129,9 +129,9 @@ def test_a_folder_is_whole_or_absent(tmp_path):
         assert not target.exists()
     assert [path.name for path in target.parent.iterdir()] == ["1"] and (target / "whole").exists()
     # Nothing replaces it, whether it was there from the beginning or came in the meantime.
-    with pytest.raises(IcdpmError, match="1 is there already"), make_folder_atomically(target):
+    with pytest.raises(IcdpmError, match="1 already exists"), make_folder_atomically(target):
         pytest.fail("nothing is to be made")
-    with pytest.raises(IcdpmError, match="2 is there already"), make_folder_atomically(tmp_path / "2"):
+    with pytest.raises(IcdpmError, match="2 already exists"), make_folder_atomically(tmp_path / "2"):
         (tmp_path / "2").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(IcdpmError, match="cannot write in the folder"), make_folder_atomically(tmp_path / "file" / "1"):

@@ -10,12 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors storage files announcements progress srgb torch_file cli keras networks images "
+    "errors storage files progress srgb torch_file cli keras networks images "
     "diffusion metrics icdpm_datasets pretrained models configs training restoration batch evaluation serving "
     "commands icdpm_experiments"
 ).split()
 # Methods of every model that import, when they are called, what is built on models.
-IMPORTED_WHEN_CALLED = {"icdpm.restoration.restore.restore_any", "icdpm.serving.icdpm_signatures.icdpm_signatures"}
+IMPORTED_WHEN_CALLED = {"icdpm.restoration.restore.restore_file_or_array", "icdpm.serving.icdpm_signatures.icdpm_signatures"}
 WITHOUT_TENSORFLOW = ("images", "batch")
 # Patterns that differ between Keras 2 and Keras 3, and the one module that may use each.
 KERAS_2_ONLY = {

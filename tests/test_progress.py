@@ -22,7 +22,7 @@ def shown(monkeypatch, stream, work):
 
 def test_what_is_done_how_fast_and_how_long_the_rest_takes(monkeypatch):
     def work():
-        with progress_bar("restoring", 4, "step", done=1) as bar:
+        with progress_bar("restoring", 4, "step", initial=1) as bar:
             bar.set_postfix({"loss": "0.5"})
             for _ in range(3):
                 bar.update(1 / 3)
@@ -34,7 +34,7 @@ def test_what_is_done_how_fast_and_how_long_the_rest_takes(monkeypatch):
 
 @pytest.mark.parametrize(
     "count, total, unit, said",
-    [(2.5, 10, "step", "2.5/10 steps"), (3, 7.5, "picture", "3/7.5 pictures"), (1_500_000, 20_000_000, "B", "1.50M/20.0M B")],
+    [(2.5, 10, "step", "2.5/10 steps"), (3, 7.5, "image", "3/7.5 images"), (1_500_000, 20_000_000, "B", "1.50M/20.0M B")],
 )
 def test_counts_are_whole_where_they_can_be_and_bytes_are_short(monkeypatch, count, total, unit, said):
     def work():
@@ -46,9 +46,9 @@ def test_counts_are_whole_where_they_can_be_and_bytes_are_short(monkeypatch, cou
 
 def test_a_log_file_hardly_grows_and_an_iterable_is_gone_over(monkeypatch):
     gone_over = []
-    lines = shown(monkeypatch, io.StringIO(), lambda: gone_over.extend(progress_bar("work", 5000, over=range(5000))))
+    lines = shown(monkeypatch, io.StringIO(), lambda: gone_over.extend(progress_bar("work", 5000, iterable=range(5000))))
     assert gone_over == list(range(5000))
-    assert len(lines) == 2 and "| 0/5000 pictures [" in lines[0] and "| 5000/5000 pictures [" in lines[1]
+    assert len(lines) == 2 and "| 0/5000 images [" in lines[0] and "| 5000/5000 images [" in lines[1]
 
 
 def test_nothing_to_do_shows_nothing(monkeypatch):

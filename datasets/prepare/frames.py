@@ -50,7 +50,7 @@ def prepare_frames(
     pairs = PairFolder(Path(output).expanduser(), settings)
     read = functools.lru_cache(maxsize=window)(read_image)
     between = functools.lru_cache(maxsize=window)(lambda *paths: frames_between(*map(read, paths), interpolate))
-    for name, paths in progress_bar("averaging frames", len(windows), "pair", over=windows.items()):
+    for name, paths in progress_bar("averaging frames", len(windows), "pair", iterable=windows.items()):
         if name not in pairs:
             frames = _with_between(paths, read, between) if interpolate else map(read, paths)
             pairs.write(name, average(frames, RESPONSES[response]), read(paths[window // 2]))

@@ -42,7 +42,7 @@ def prepare_shake(
     settings = {"made_by": "icdpm-prepare shake", "source": str(folder.resolve()), "extent": list(extent)}
     settings |= {"kernels": kernel_folder and str(kernel_folder.resolve()), "jpeg_quality": jpeg_quality, "seed": seed}
     pairs = PairFolder(Path(output).expanduser(), settings)
-    for name, path in progress_bar("blurring photos", len(photos), "pair", over=photos.items()):
+    for name, path in progress_bar("blurring photos", len(photos), "pair", iterable=photos.items()):
         if name in pairs:
             continue
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])

@@ -41,7 +41,7 @@ def verify_images(splits: Splits) -> None:
     pairs = [pair for pairs in splits.values() for pair in pairs]
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        reports = list(progress_bar("opening every picture", len(pairs), "pair", over=pool.map(_inspect, pairs)))
+        reports = list(progress_bar("opening every picture", len(pairs), "pair", iterable=pool.map(_inspect, pairs)))
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupt does not wait for thousands of pictures
     problems = [report.problem for report in reports if report.problem]

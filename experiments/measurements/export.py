@@ -14,8 +14,7 @@ import numpy as np
 from absl import flags
 
 from icdpm import pretrained
-from icdpm.announcements import silence_tensorflow
-from icdpm.cli import reject_arguments, run_command
+from icdpm.cli import import_tensorflow, reject_arguments, run_command
 from icdpm.images.formats import FORMATS, Image
 from icdpm.images.reading import decode_image, read_rgb
 from icdpm.images.writing import encode_image
@@ -95,8 +94,7 @@ def measure_path(path, source, output, height, width):
     Returns:
       Dict of `load_seconds`, `first_seconds` and `steady_seconds`.
     """
-    silence_tensorflow()
-    import tensorflow  # noqa: F401 - importing it is not part of the measurement
+    import_tensorflow()  # not part of the measurement
 
     def timed(function, *arguments):
         started = time.perf_counter()

@@ -34,7 +34,8 @@ def make_frames(tree, count):
     for side in ("blur", "sharp"):
         (folder / side).mkdir(parents=True)
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), initializer=_initialize_worker, initargs=(tiles, folder)) as pool:
-        for _ in progress_bar("making frames", count, "pair", over=pool.map(_write_pair, range(1, count + 1), chunksize=4)):
+        written = pool.map(_write_pair, range(1, count + 1), chunksize=4)
+        for _ in progress_bar("making frames", count, "pair", iterable=written):
             pass
 
 

@@ -129,7 +129,7 @@ def measure_overlaps(model, image, overlaps=None, core=CORE):
         row = {"margin": overlap, "is_default": overlap == default, "tiles": count}
         for name, each in settings.items():
             print(f"margin {overlap}, {name}", flush=True)
-            tiled = restore(model, deep, each, tile=tile, margin=overlap).pixels
+            tiled = restore(model, deep, each, tile=tile, overlap=overlap).pixels
             errors = np.abs(tiled.astype(np.float64) - whole[name]) / 257
             row |= {f"{name}_mean": float(errors.mean()), f"{name}_max": float(errors.max())}
             images.setdefault(overlap, tiled)

@@ -50,7 +50,7 @@ def run(runs):
 def space_features(model, pairs):
     """{space: float32 [pictures, features]}: Inception's features of a set's blurry pictures in each space."""
     features = {}
-    for index in progress_bar(f"spaces of {pairs.description}", len(pairs), over=range(len(pairs))):
+    for index in progress_bar(f"spaces of {pairs.description}", len(pairs), iterable=range(len(pairs))):
         for space, picture in spaces(model, pairs.load(index)[0]).items():
             features.setdefault(space, []).append(inception_features(picture))
     return {space: np.concatenate(each) for space, each in features.items()}

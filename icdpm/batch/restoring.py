@@ -9,7 +9,7 @@ from icdpm.batch.extra_outputs import before_and_after, encode_array, encode_spr
 from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.images.color_drift import match_restored, measure_drift
+from icdpm.images.color_drift import measure_drift
 from icdpm.images.formats import FORMATS, format_by_name
 from icdpm.images.reading import read_file, read_header, read_image, read_image_stream
 from icdpm.images.writing import check_fits, encode_image
@@ -92,7 +92,7 @@ def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, m
     def work(restore_photo, job, on_step):
         def restored_of(photo):
             restored = restore_photo(photo, job, on_step)
-            return match_restored(photo.pixels, restored) if match_color else restored
+            return restored.match_color(photo.pixels) if match_color else restored
 
         notices[job] = _do(job, restored_of, verbose)
 

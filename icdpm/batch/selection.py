@@ -116,7 +116,7 @@ class Search:
         if is_remote(argument):
             return self._expand_remotely(storage_path(argument))
         if os.path.isdir(argument):
-            return Path(argument), self._files_below(argument)
+            return Path(argument), self._walk_files(argument)
         # A name with brackets in it that is there is meant as it stands.
         if os.path.lexists(argument) or not glob.has_magic(argument):
             return None, [Path(argument)]
@@ -130,20 +130,20 @@ class Search:
             raise IcdpmError(f"{argument} matches nothing; check the pattern")
         found = []
         for match in matches:
-            found += self._files_below(match) if os.path.isdir(match) else [match]
+            found += self._walk_files(match) if os.path.isdir(match) else [match]
         return root, found if self._is_left_out(root) else [path for path in found if not self._is_left_out(path.parent)]
 
     def _expand_remotely(self, argument):
         """`expand` of a URL, whose storage has no links and knows no **."""
         try:
             if argument.is_dir():
-                return argument, self._not_left_out(argument.files_below())
+                return argument, self._not_left_out(argument.walk_files())
             if argument.exists() or not glob.has_magic(str(argument)):
                 return None, [argument]
             root = next(parent for parent in argument.parents if not glob.has_magic(str(parent)))
             found = []
             for match in argument.glob():
-                found += match.files_below() if match.is_dir() else [match]
+                found += match.walk_files() if match.is_dir() else [match]
         except OSError as error:
             raise IcdpmError(f"{error.filename} cannot be searched for photos: {error.strerror}") from error
         if not found:
@@ -174,7 +174,7 @@ class Search:
                 for name in self._unlinked(folder, fnmatch.filter(names, part)):
                     yield from self._matches(folder / name, rest)
 
-    def _files_below(self, folder):
+    def _walk_files(self, folder):
         found = []
         for parent, folders, files in os.walk(folder, onerror=_refuse):
             # In place, which is how os.walk is told where not to go.

@@ -153,9 +153,9 @@ def _by_model():
     """(how many samples are drawn of a photo, what restores jobs as `restore_album` does) with a model of this machine."""
     from icdpm import pretrained
     from icdpm.batch.restoring import restore_album
-    from icdpm.restoration.restore import load_on_devices
+    from icdpm.restoration.restore import load_on_gpus
 
-    model, each = load_on_devices(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
+    model, each = load_on_gpus(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.chosen_settings(model)
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")

@@ -21,7 +21,7 @@ it into the fractions of times that one method was preferred over another.
 
 from absl import app, flags
 
-from icdpm.cli import run_command
+from icdpm.cli import import_tensorflow, run_command
 from icdpm.commands import settings_flags
 from icdpm.files import mirrored_folder
 from icdpm_datasets.published.sets import NAMES
@@ -122,6 +122,7 @@ def _pairs(output):
     source = load_pairs(FLAGS.dataset, "test", FLAGS.data_dir)
     if not FLAGS.workdir:
         return pair_with_source(parse_named_folders(FLAGS.restored), source)
+    import_tensorflow()
     from icdpm import pretrained
     from icdpm.evaluation.restore_dataset import restore_dataset
     from icdpm.models.workdir import load

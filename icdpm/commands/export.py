@@ -11,7 +11,7 @@ own. MODEL_CARD.md beside the model describes them.
 
 from absl import flags
 
-from icdpm.cli import reject_arguments, run_command
+from icdpm.cli import import_tensorflow, reject_arguments, run_command
 from icdpm.commands import settings_flags
 
 FLAGS = flags.FLAGS
@@ -40,6 +40,7 @@ def main(argv):
     """Parses, exports, says where the model is."""
     reject_arguments(argv)
     changes = settings_flags.given_changes()
+    import_tensorflow()
     from icdpm import pretrained
     from icdpm.serving.export import export
 

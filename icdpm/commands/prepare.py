@@ -24,7 +24,7 @@ weights/hidiff_gopro and weights/hidiff_realblur turn the .pth files that HI-Dif
 
 from absl import app, flags
 
-from icdpm.cli import run_command
+from icdpm.cli import import_tensorflow, run_command
 from icdpm_datasets.published.sets import NAMES, overview
 
 __doc__ = __doc__.format(published=overview())  # --help prints it
@@ -85,6 +85,7 @@ def main(argv):
         extent = FLAGS.min_extent, FLAGS.max_extent
         print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))
     elif job in ("weights/hidiff_gopro", "weights/hidiff_realblur"):
+        import_tensorflow()
         from icdpm.configs import load_config
         from icdpm.models.hidiff_published import prepare_published as prepare_hidiff
 
@@ -94,6 +95,7 @@ def main(argv):
 
         print(prepare_weights(job.partition("/")[2] or None, FLAGS.source))
     else:
+        import_tensorflow()
         from icdpm_datasets.prepare.published import prepare_published
 
         print(prepare_published(job, FLAGS.source, FLAGS.data_dir, FLAGS.partial))

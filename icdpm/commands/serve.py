@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from icdpm.cli import reject_arguments, run_command
+from icdpm.cli import import_tensorflow, reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
@@ -40,6 +40,7 @@ def main(argv):
         raise app.UsageError("give either --workdir or --model")
     if FLAGS.password_file and FLAGS.allow_everyone:
         raise app.UsageError("give either --password_file or --allow_everyone")
+    import_tensorflow()
     from icdpm.serving.addresses import check_address, lets_others_in
     from icdpm.serving.page_server import check_gradio, serve_page
     from icdpm.serving.password import password_check

@@ -12,7 +12,7 @@ Killed or stopped, the same command continues where the last checkpoint was writ
 
 from absl import app, flags
 
-from icdpm.cli import reject_arguments, run_command
+from icdpm.cli import import_tensorflow, reject_arguments, run_command
 from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
@@ -69,6 +69,7 @@ flags.mark_flags_as_required(["config", "workdir", "data"])
 def main(argv):
     """Parses, trains, says where the result is."""
     reject_arguments(argv)
+    import_tensorflow()
     if FLAGS.dry_run:
         return _say_what_it_takes()
     from icdpm.training.strategy import is_chief, make_strategy

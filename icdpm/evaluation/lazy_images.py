@@ -35,7 +35,7 @@ class FileImage:
         pixels = photo.pixels
         if photo.alpha is not None and photo.alpha.min() < np.iinfo(photo.alpha.dtype).max:
             raise IcdpmError(f"{self} has transparent parts, whose colour is not defined; save it without transparency")
-        if photo.is_deep:
+        if photo.is_16bit:
             pixels = np.round(pixels / 257).astype(np.uint8)
         return np.repeat(pixels[..., None], 3, axis=-1) if photo.is_gray else pixels
 

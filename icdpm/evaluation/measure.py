@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.announcements import silence_tensorflow
 from icdpm.batch.processing import deferred_interrupts
+from icdpm.cli import silence_tensorflow
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
 from icdpm.evaluation.metric_selection import MetricSelection

@@ -1,1 +1,1 @@
-"""Pictures as files: reading, writing, formats, metadata, 16 bits, alpha. Nothing here needs TensorFlow."""
+"""Image files: formats, metadata, bit depth, transparency, size limits. No TensorFlow."""

@@ -1,4 +1,4 @@
-"""TIFF files: reading those of 16 bits a channel, writing all."""
+"""PNG and TIFF files that Pillow cannot read or write, most of all with 16 bits a channel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import math
 import operator
 import zlib
 
-# Pillow keeps only 8 of the 16 bits of colour PNG files. imagecodecs wraps libpng (and libtiff, for 16-bit TIFF files),
-# is released several times a year with wheels for every platform, and depends on numpy alone.
+# imagecodecs wraps libpng and libtiff, has wheels for every platform and depends only on NumPy.
 import imagecodecs
 import numpy as np
 import PIL.PngImagePlugin
@@ -21,15 +20,17 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
-from icdpm.images.exif import HEADER, read_exif, to_write
+from icdpm.images.exif import HEADER, encode_text, read_exif
 
-# What is odd in a file it tells its log; what is wrong beyond use raises.
+# tifffile logs irregularities; errors are raised as exceptions.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
-_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_UNDEFINED = 7
-# Those whose decoders stop at the size that the file states. Others hold pictures with a size of their own.
-_COMPRESSIONS = (
+_PNG_BIT_DEPTH_OFFSET = 24
+_PNG_HEADER_END = 33
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TIFF_UNDEFINED = 7
+# Decoders that stop at the size that the TIFF file states. Others decode images with a size of their own.
+_TIFF_COMPRESSIONS = (
     COMPRESSION.NONE,
     COMPRESSION.LZW,
     COMPRESSION.ADOBE_DEFLATE,
@@ -41,14 +42,57 @@ _COMPRESSIONS = (
 _ROWS_AT_ONCE = 64
 
 
+def is_png16(content: bytes) -> bool:
+    """Returns whether the bytes of a PNG file hold 16 bits a channel."""
+    return content[_PNG_BIT_DEPTH_OFFSET] == 16
+
+
+def decode_png16(content: bytes) -> np.ndarray:
+    """Decodes a PNG file of 16 bits a channel, of which Pillow keeps only 8.
+
+    Args:
+      content: Bytes of the file.
+
+    Returns:
+      uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
+
+    Raises:
+      RuntimeError: The file is damaged.
+    """
+    return np.atleast_3d(imagecodecs.png_decode(content))
+
+
+def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
+    """Encodes a PNG file of 16 bits a channel.
+
+    Args:
+      channels: uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
+      exif, icc_profile: Metadata as in `Image`; may be empty.
+
+    Returns:
+      Bytes of the file.
+    """
+    if channels.shape[-1] == 1:
+        channels = channels[..., 0]
+    content = imagecodecs.png_encode(np.ascontiguousarray(channels))
+    described = io.BytesIO()
+    described.write(content[:_PNG_HEADER_END])
+    if icc_profile:
+        PIL.PngImagePlugin.putchunk(described, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+    if exif:
+        PIL.PngImagePlugin.putchunk(described, b"eXIf", exif[len(HEADER) :])
+    described.write(content[_PNG_HEADER_END:])
+    return described.getvalue()
+
+
 @dataclasses.dataclass(frozen=True)
 class TiffLayout:
-    """What the first picture of a TIFF file says of itself.
+    """Properties that the first image of a TIFF file states.
 
     Attributes:
-      width, height: in pixels.
-      bits: of a channel, the deepest where they differ.
-      decoded_bytes: what all channels take, and what is beyond the edges in tiles.
+      width, height: Size in pixels.
+      bits: Bits a channel; the largest number if channels differ.
+      decoded_bytes: Size of all channels after decoding, with the parts of tiles beyond the edges.
     """
 
     width: int
@@ -57,16 +101,16 @@ class TiffLayout:
     decoded_bytes: int
 
 
-def is_tiff(content):
-    """Whether the bytes of a file are a TIFF file's."""
-    return content[:4] in _MAGIC
+def is_tiff(content: bytes) -> bool:
+    """Returns whether the bytes of a file are those of a TIFF file."""
+    return content[:4] in _TIFF_MAGIC
 
 
-def read_tiff_layout(content):
-    """The TiffLayout of a TIFF file's bytes. Raises exceptions of many kinds where they are damaged."""
+def read_tiff_layout(content: bytes) -> TiffLayout:
+    """Returns the TiffLayout of a TIFF file's bytes. Raises exceptions of many types for damaged files."""
     with _first_page(content) as page:
         bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
-        # Where damage has made several numbers of one, this raises.
+        # operator.index raises an error if damage has turned a number into several.
         sides = [operator.index(side) for side in (page.imagewidth, page.imagelength, page.imagedepth)]
         channels = operator.index(page.samplesperpixel)
         if min(*sides, bits, channels) < 1:
@@ -78,58 +122,58 @@ def read_tiff_layout(content):
         return TiffLayout(sides[0], sides[1], bits, samples * -(-bits // 8))
 
 
-def decode_tiff16(content, name):
-    """The bytes of a TIFF file of 16 bits a channel as an array.
+def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
+    """Decodes a TIFF file of 16 bits a channel.
 
-    Pillow keeps only 8 of the 16 bits of colour, and does not know gray with alpha.
+    Pillow keeps only 8 of the 16 bits of colour, and does not read gray with alpha.
 
     Args:
-      content: the bytes; what they say of their size is taken at their word.
-      name: of the file, for messages.
+      content: Bytes of the file. The size that it states is trusted.
+      name: Name of the file for error messages.
 
     Returns:
-      (uint16 [height, width, channels], the ICC profile or b""); channels: gray, gray + alpha, RGB or RGB + alpha.
+      (uint16 [height, width, channels], the ICC profile or b""); the channels are gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
-      IcdpmError: it has several pages, other colours or another compression.
-      Exception: of many kinds, where it is damaged.
+      IcdpmError: The file has several pages, other colours or an unsupported compression.
+      Exception: The file is damaged; exceptions of many types.
     """
     with _first_page(content) as page:
         if len(page.parent.pages) > 1:
             raise IcdpmError(f"{name} has several pages; extract the one to restore first")
         if page.photometric not in (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB) or page.imagedepth > 1:
-            raise IcdpmError(f"{name} is not a gray or RGB picture; convert it to one first")
+            raise IcdpmError(f"{name} is not a gray or RGB image; convert it to one first")
         if page.dtype != np.uint16:
             kind = page.dtype or f"channels of {page.bitspersample} bits"
-            raise IcdpmError(f"{name} is a picture of {kind}, not of whole numbers of 16 bits; convert it first")
-        if page.compression not in _COMPRESSIONS:
-            raise IcdpmError(f"{name} is compressed in a way that is not read here; save it with LZW or deflate first")
+            raise IcdpmError(f"{name} is an image of {kind}, not of integers of 16 bits; convert it first")
+        if page.compression not in _TIFF_COMPRESSIONS:
+            raise IcdpmError(f"{name} has an unsupported compression; save it with LZW or deflate first")
         if page.planarconfig not in (PLANARCONFIG.CONTIG, PLANARCONFIG.SEPARATE):
-            raise ValueError("how its channels lie is not known")
+            raise ValueError("its order of channels is not known")
         blocks = list(zip(page.dataoffsets, page.databytecounts))
         if len(blocks) < math.prod(page.chunked) or any(not size or at + size > len(content) for at, size in blocks):
-            raise EOFError("some of its pixels are missing")  # tifffile would make some up
+            raise EOFError("some of its pixels are missing")  # tifffile would fill them
         channels = page.asarray()
         if page.axes == "SYX":
             channels = np.moveaxis(channels, 0, -1)
         extra = page.extrasamples[0] if page.extrasamples else None
         profile = bytes(page.tags.valueof(Base.InterColorProfile, b""))
-        return _channels(np.atleast_3d(channels), page.photometric, extra), profile
+        return _select_channels(np.atleast_3d(channels), page.photometric, extra), profile
 
 
-def _channels(channels, photometric, extra):
-    """Gray, gray + alpha, RGB or RGB + alpha of all channels [height, width, channels] of a file.
+def _select_channels(channels, photometric, extra):
+    """Returns gray, gray + alpha, RGB or RGB + alpha of all channels of a file.
 
     Args:
-      channels: uint16; they may be changed.
-      photometric: what the colours mean.
-      extra: what the first channel behind them means, or None.
+      channels: uint16 [height, width, channels]; modified in place.
+      photometric: TIFF's interpretation of the colours.
+      extra: TIFF's meaning of the first channel after the colours, or None.
     """
     colors = 3 if photometric == PHOTOMETRIC.RGB else 1
     has_alpha = extra in (EXTRASAMPLE.UNASSALPHA, EXTRASAMPLE.ASSOCALPHA)
     color, alpha = channels[..., :colors], channels[..., colors : colors + 1]
     if extra == EXTRASAMPLE.ASSOCALPHA:
-        for top in range(0, len(color), _ROWS_AT_ONCE):  # floats of a whole picture would take four times its memory
+        for top in range(0, len(color), _ROWS_AT_ONCE):  # floats of a whole image would take four times its memory
             rows = slice(top, top + _ROWS_AT_ONCE)
             color[rows] = np.minimum(color[rows] * 65535.0 / np.maximum(alpha[rows], 1), 65535).round()
     if photometric == PHOTOMETRIC.MINISWHITE:
@@ -143,14 +187,15 @@ def _first_page(content):
         yield file.pages[0]
 
 
-def encode_tiff(channels, exif, icc_profile):
-    """uint8 or uint16 [height, width, channels] as the bytes of an uncompressed TIFF file.
-
-    Pillow writes 8 bits a channel only.
+def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
+    """Encodes an uncompressed TIFF file. Pillow writes only 8 bits a channel.
 
     Args:
-      channels: gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: of `Image`; may be empty.
+      channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
+      exif, icc_profile: Metadata as in `Image`; may be empty.
+
+    Returns:
+      Bytes of the file.
     """
     height, width, count = channels.shape
     pixels = channels.astype(channels.dtype.newbyteorder("<")).tobytes()
@@ -158,12 +203,12 @@ def encode_tiff(channels, exif, icc_profile):
     if exif:
         described = read_exif(exif)
         for tag in described:
-            directory[tag] = to_write(described[tag])
+            directory[tag] = encode_text(described[tag])
         for tag in (IFD.Exif, IFD.GPSInfo):
             if tag in described:
                 directory[tag] = described.get_ifd(tag)
     if icc_profile:
-        directory.tagtype[Base.InterColorProfile] = _UNDEFINED
+        directory.tagtype[Base.InterColorProfile] = _TIFF_UNDEFINED
         directory[Base.InterColorProfile] = icc_profile
     directory[Base.ImageWidth] = width
     directory[Base.ImageLength] = height
@@ -172,7 +217,7 @@ def encode_tiff(channels, exif, icc_profile):
     directory[Base.PhotometricInterpretation] = PHOTOMETRIC.RGB if count > 2 else PHOTOMETRIC.MINISBLACK
     directory[Base.SamplesPerPixel] = count
     directory[Base.RowsPerStrip] = height
-    directory[Base.StripOffsets] = 0  # counted by Pillow from the end of the directory
+    directory[Base.StripOffsets] = 0  # Pillow counts it from the end of the directory
     directory[Base.StripByteCounts] = len(pixels)
     directory[Base.PlanarConfiguration] = 1
     if count in (2, 4):
@@ -181,40 +226,3 @@ def encode_tiff(channels, exif, icc_profile):
     directory.save(file)
     file.write(pixels)
     return file.getvalue()
-
-
-_BIT_DEPTH_AT = 24
-_HEADER_CHUNK_END = 33
-
-
-def is_png16(content):
-    """Whether the bytes of a PNG file hold 16 bits a channel."""
-    return content[_BIT_DEPTH_AT] == 16
-
-
-def decode_png16(content):
-    """The bytes of such a file as uint16 [height, width, channels]; channels: gray, gray + alpha, RGB or RGB + alpha.
-
-    Raises RuntimeError where it is damaged.
-    """
-    return np.atleast_3d(imagecodecs.png_decode(content))
-
-
-def encode_png16(channels, exif, icc_profile):
-    """uint16 [height, width, channels] as the bytes of a PNG file.
-
-    Args:
-      channels: gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: of `Image`; may be empty.
-    """
-    if channels.shape[-1] == 1:
-        channels = channels[..., 0]
-    content = imagecodecs.png_encode(np.ascontiguousarray(channels))
-    described = io.BytesIO()
-    described.write(content[:_HEADER_CHUNK_END])
-    if icc_profile:
-        PIL.PngImagePlugin.putchunk(described, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
-    if exif:
-        PIL.PngImagePlugin.putchunk(described, b"eXIf", exif[len(HEADER) :])
-    described.write(content[_HEADER_CHUNK_END:])
-    return described.getvalue()

@@ -1,9 +1,11 @@
-"""Drift of colour: where a restored picture has not the light of its input, at a scale that blur does not reach.
+"""Colour drift: differences in light between a restored image and its input at a scale that blur does not change.
 
-Blur averages light, so a region much wider than the blur keeps its light, and so must its restoration. Sums of light
-are compared, not of sRGB values: these are concave in light, so that blur raises their mean, and a restoration is right to
-lower it again.
+Blur averages light, so a region much wider than the blur keeps its light, and so must its restoration. The sums compared are of
+linear light, not of sRGB values: these are concave in light, so that blur raises their mean and a correct restoration lowers it
+again.
 """
+
+from __future__ import annotations
 
 import dataclasses
 
@@ -11,90 +13,93 @@ import numpy as np
 
 from icdpm.srgb import light_tables
 
-# Regions are a sixteenth of the picture's longer side, as the blur of a photo grows with its resolution, and wider than the
-# blur of small ones.
+# Regions are a sixteenth of the image's longer side, as the blur of a photo grows with its resolution, and at least 64 pixels.
 _REGIONS = 16
 _SMALLEST_REGION = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Drift:
-    """How the colours of a restored picture differ from its input's, in 8-bit steps of sRGB.
+class ColorDrift:
+    """Differences of colour between a restored image and its input, in 8-bit steps of sRGB.
 
     Attributes:
       mean_error: float64 [channels], the mean of restored − input.
-      offsets: float64 [rows, columns, channels], what would give each region of the restored picture its input's light.
+      offsets: float64 [rows, columns, channels], the offset of each region that would give it the light of the input.
     """
 
     mean_error: np.ndarray
     offsets: np.ndarray
 
     @property
-    def largest(self):
-        """The largest deviation of a region, in 8-bit steps."""
+    def largest(self) -> float:
+        """Largest absolute offset of a region, in 8-bit steps."""
         return float(np.abs(self.offsets).max())
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = ("red", "green", "blue") if len(self.mean_error) == 3 else ("gray",)
         errors = ", ".join(f"{name} {error:+.2f}" for name, error in zip(names, self.mean_error))
         return f"mean error {errors}, largest deviation of the low frequencies {self.largest:.2f}, in 8-bit steps"
 
 
-def measure_drift(blurry, restored):
-    """The Drift between two pictures of one kind: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]."""
+def measure_drift(blurry: np.ndarray, restored: np.ndarray) -> ColorDrift:
+    """Measures the colour drift between two images.
+
+    Args:
+      blurry, restored: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
+    """
     blurry, restored = _with_channels(blurry), _with_channels(restored)
-    rows, columns = (_edges(length, blurry.shape) for length in blurry.shape[:2])
+    rows, columns = (_region_edges(length, blurry.shape) for length in blurry.shape[:2])
     light, slope = light_tables(blurry.dtype)
     errors, offsets = [], []
     for top, bottom in zip(rows[:-1], rows[1:]):
-        given, made = blurry[top:bottom], restored[top:bottom]
-        errors.append(np.subtract(made, given, dtype=np.float64).sum(axis=(0, 1)))
-        # One step of Newton's method; where the offset is small, as drift is, it is exact enough.
-        offsets.append(_sums(light[given] - light[made], columns) / _sums(slope[made], columns))
+        before, after = blurry[top:bottom], restored[top:bottom]
+        errors.append(np.subtract(after, before, dtype=np.float64).sum(axis=(0, 1)))
+        # One step of Newton's method is exact enough for offsets as small as drift.
+        offsets.append(_column_sums(light[before] - light[after], columns) / _column_sums(slope[after], columns))
     height, width = blurry.shape[:2]
     steps = np.iinfo(blurry.dtype).max / 255
-    return Drift(np.sum(errors, axis=0) / (height * width * steps), np.stack(offsets) * 255)
+    return ColorDrift(np.sum(errors, axis=0) / (height * width * steps), np.stack(offsets) * 255)
 
 
-def match_color(blurry, restored):
-    """The restored picture with its drift taken out, of its shape and dtype; arguments as of `measure_drift`.
+def match_color(blurry: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """Removes the colour drift of a restored image.
 
-    What is added is the offsets of the regions, interpolated between their centres: too smooth to change detail.
+    The correction interpolates the offsets of the regions between their centres, so it is too smooth to change detail.
+
+    Args:
+      blurry, restored: Images as in `measure_drift`.
+
+    Returns:
+      The corrected image, of the shape and dtype of `restored`.
     """
     offsets = measure_drift(blurry, restored).offsets
-    made = _with_channels(restored)
-    rows, columns = (_hats(_edges(length, made.shape)) for length in made.shape[:2])
-    most = np.iinfo(made.dtype).max
+    pixels = _with_channels(restored)
+    rows, columns = (_interpolation_weights(_region_edges(length, pixels.shape)) for length in pixels.shape[:2])
+    most = np.iinfo(pixels.dtype).max
     across = np.einsum("rcx,wc->rwx", offsets * (most / 255), columns)
-    matched = np.empty_like(made)
-    for y, hat in enumerate(rows):
-        # Row by row: large pictures stay small in memory.
-        matched[y] = np.clip(np.round(made[y] + np.tensordot(hat, across, axes=1)), 0, most)
+    matched = np.empty_like(pixels)
+    for y, weights in enumerate(rows):
+        # Row by row, to save memory.
+        matched[y] = np.clip(np.round(pixels[y] + np.tensordot(weights, across, axes=1)), 0, most)
     return matched.reshape(restored.shape)
 
 
-def match_restored(blurry, restored):
-    """A Restored with the drift of its pixels, and of each sample that it holds, taken out."""
-    samples = restored.samples and [match_color(blurry, sample) for sample in restored.samples]
-    return dataclasses.replace(restored, pixels=match_color(blurry, restored.pixels), samples=samples)
+def _with_channels(image):
+    return image[..., None] if image.ndim == 2 else image
 
 
-def _with_channels(picture):
-    return picture[..., None] if picture.ndim == 2 else picture
-
-
-def _edges(length, shape):
-    """Where the regions along a side of a picture of this shape begin and end."""
+def _region_edges(length, shape):
+    """Returns the edges of the regions along a side of an image."""
     count = max(1, round(length / max(_SMALLEST_REGION, max(shape[:2]) / _REGIONS)))
     return np.round(np.linspace(0, length, count + 1)).astype(int)
 
 
-def _sums(values, columns):
-    """Sums of [height, width, channels] over the height and each range of columns: [ranges, channels]."""
+def _column_sums(values, columns):
+    """Sums [height, width, channels] over the height and each range of columns to [ranges, channels]."""
     return np.add.reduceat(values.sum(axis=0, dtype=np.float64), columns[:-1], axis=0)
 
 
-def _hats(edges):
-    """Weights [length, regions] that interpolate between the regions' centres; beyond the outer ones, a constant."""
+def _interpolation_weights(edges):
+    """Returns weights [length, regions] of linear interpolation between regions' centres, constant beyond the outer ones."""
     centres = (edges[:-1] + edges[1:] - 1) / 2
     return np.stack([np.interp(np.arange(edges[-1]), centres, one) for one in np.eye(len(centres))], axis=1)

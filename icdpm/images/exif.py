@@ -1,10 +1,15 @@
-"""EXIF: what of it a restored photo takes over."""
+"""EXIF metadata: the orientation, and the part that a restored image keeps."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
 import PIL.Image
 from PIL.ExifTags import IFD, Base
 
-# Of the main directory, what tells of the photo. A TIFF file keeps there, too, how its pixels lie in it, which is no
-# longer true of another file; the orientation is applied to the pixels.
+# Tags of the main directory that describe the photo. Others describe how a TIFF file stores its pixels, which does not hold for
+# another file; the orientation is applied to the pixels.
 _KEPT = {
     Base.ImageDescription,
     Base.Make,
@@ -29,44 +34,44 @@ _KEPT = {
 HEADER = b"Exif\0\0"
 
 
-def read_exif(content):
-    """The EXIF of a block as JPEG files hold it, or of a whole TIFF file.
+def read_exif(content: bytes) -> PIL.Image.Exif:
+    """Returns the EXIF data of a block as in JPEG files, or of a whole TIFF file.
 
-    Raises SyntaxError where there is none. Damage within may show only when its values are asked for.
+    Raises SyntaxError if there is none. Some damage shows only when values are read.
     """
     exif = PIL.Image.Exif()
     exif.load(content)
     return exif
 
 
-def apply_exif(channels, read):
-    """Turns a picture as its EXIF says, and gives what of that EXIF the restored photo takes over.
+def apply_exif(channels: np.ndarray, read: Callable[[], PIL.Image.Exif]) -> tuple[np.ndarray, bytes, bool]:
+    """Applies the EXIF orientation to an image and selects the metadata that a restored image keeps.
 
     Args:
       channels: [height, width, channels].
-      read: gives the EXIF as Pillow has it; may raise anything.
+      read: Function that returns the EXIF data. It may raise any exception.
 
     Returns:
-      (the upright picture, the EXIF block or b"", whether there was EXIF that is damaged).
+      (the upright image, the EXIF block or b"", whether the EXIF data are damaged).
     """
     orientation = 1
     try:
         exif = read()
         orientation = _orientation(exif)
         upright = turn_upright(channels, orientation)
-        return upright, _carry_over(exif, *upright.shape[:2]), False
-    except Exception:  # Pillow's parser raises whatever the damage makes it trip over
+        return upright, _select_metadata(exif, *upright.shape[:2]), False
+    except Exception:  # Pillow's parser raises exceptions of any type for damaged data
         return turn_upright(channels, orientation), b"", True
 
 
 def _orientation(exif):
-    """1 … 8, as EXIF numbers them; 1, upright, where it says nothing that makes sense."""
+    """Returns the EXIF orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
     orientation = exif.get(Base.Orientation, 1)
     return orientation if orientation in range(1, 9) else 1
 
 
-def turn_upright(image, orientation):
-    """An image [height, width, …] as it is meant to be seen, a view of the one given."""
+def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns a view of an image [height, width, …] rotated and flipped by an EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -76,14 +81,14 @@ def turn_upright(image, orientation):
     return image
 
 
-def _carry_over(exif, height, width):
-    """The EXIF block, with its header, of an upright photo of this size; empty where there is nothing to tell.
+def _select_metadata(exif, height, width):
+    """Returns the EXIF block, with its header, of an upright image of this size; b"" if nothing is kept.
 
-    The thumbnail stays behind, as it shows the blurry photo.
+    The thumbnail is dropped, as it shows the blurry photo.
     """
     kept = PIL.Image.Exif()
     for tag in _KEPT & set(exif):
-        kept[tag] = to_write(exif[tag])
+        kept[tag] = encode_text(exif[tag])
     shot = exif.get_ifd(IFD.Exif)
     if IFD.Interop in shot:
         shot[IFD.Interop] = exif.get_ifd(IFD.Interop)
@@ -98,9 +103,9 @@ def _carry_over(exif, height, width):
     return kept.tobytes() if len(kept) else b""
 
 
-def to_write(value):
-    """A value of a main directory as Pillow must be given it: it reads text as Latin-1 but writes ASCII alone.
+def encode_text(value: object) -> object:
+    """Encodes a text of a main directory for Pillow, which reads text as Latin-1 but writes only ASCII.
 
-    Files hold UTF-8 there as well; its bytes stay as they are.
+    Files also have UTF-8 in such fields; its bytes stay unchanged. Values of other types are returned as they are.
     """
     return value.encode("latin-1") if isinstance(value, str) else value

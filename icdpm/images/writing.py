@@ -1,6 +1,9 @@
-"""Photos to files."""
+"""Writes images to files."""
+
+from __future__ import annotations
 
 import io
+import os
 import warnings
 
 import numpy as np
@@ -9,60 +12,60 @@ import PIL.Image
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.images.codecs import encode_png16, encode_tiff
-from icdpm.images.formats import Image, format_for_path
+from icdpm.images.formats import Format, Image, format_for_path
 
-# How Pillow is to write each format. WebP would otherwise change colours where they are transparent.
-_OPTIONS = {
+# Pillow's options for each format. Without `exact`, WebP changes colours where they are transparent.
+_OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
 }
-# JPEG files hold EXIF in one segment.
-_LONGEST_JPEG_EXIF = 65533
+# A JPEG file stores EXIF in one segment.
+_MAX_JPEG_EXIF_BYTES = 65533
 
 
-def check_fits(photo, name, file_format):
-    """What of a photo a format cannot hold.
+def check_fits(image: Image, name: object, file_format: Format) -> list[str]:
+    """Compares an image with the abilities of a file format, before it is restored.
 
     Args:
-      photo: a `Image`.
-      name: what messages call it.
-      file_format: a `Format`.
+      image: The image.
+      name: Name of the image's file for messages.
+      file_format: The format to write.
 
     Returns:
-      A sentence for each thing that is left out.
+      A sentence for each property of the image that the file will not have.
 
     Raises:
-      IcdpmError: the photo is too large for the format, or partly transparent where the format holds no transparency.
+      IcdpmError: The image is too large for the format, or partly transparent in a format without transparency.
     """
-    if max(photo.pixels.shape[:2]) > file_format.longest_side:
+    if max(image.pixels.shape[:2]) > file_format.longest_side:
         raise IcdpmError(
             f"{name} has a side of more than {file_format.longest_side} pixels, "
             f"which {file_format.name} cannot hold; choose PNG"
         )
     notices = []
-    if photo.alpha is not None and not file_format.alpha:
-        if photo.alpha.min() < np.iinfo(photo.alpha.dtype).max:
+    if image.alpha is not None and not file_format.alpha:
+        if image.alpha.min() < np.iinfo(image.alpha.dtype).max:
             raise IcdpmError(f"{name} has transparent parts, which {file_format.name} cannot hold; choose PNG")
         notices.append("its alpha, which is opaque everywhere")
-    if photo.is_deep and not file_format.deep:
+    if image.is_16bit and not file_format.sixteen_bit:
         notices.append("the lower 8 of its 16 bits")
-    if _exif_for(photo, file_format) != photo.exif:
+    if _exif_for(image, file_format) != image.exif:
         notices.append("its EXIF data")
-    if _profile_for(photo, file_format) != photo.icc_profile:
+    if _profile_for(image, file_format) != image.icc_profile:
         notices.append("its colour profile")
     return [f"{name} is written as {file_format.name} without {notice}" for notice in notices]
 
 
-def encode_image(photo, file_format):
-    """The bytes of a file with the photo, less what the format cannot hold (`check_fits`).
+def encode_image(image: Image, file_format: Format) -> bytes:
+    """Returns the bytes of a file with the image, without the properties that the format cannot store (`check_fits`).
 
-    JPEG at quality 95, 4:4:4; WebP at 95; the others without loss.
+    JPEG has quality 95 without chroma subsampling and WebP quality 95; the other formats are lossless.
     """
-    pixels, alpha = photo.pixels, photo.alpha if file_format.alpha else None
-    exif, profile = _exif_for(photo, file_format), _profile_for(photo, file_format)
-    if photo.is_deep and not file_format.deep:
-        pixels, alpha = _shallow(pixels), None if alpha is None else _shallow(alpha)
-    if photo.is_gray and not file_format.gray:
+    pixels, alpha = image.pixels, image.alpha if file_format.alpha else None
+    exif, profile = _exif_for(image, file_format), _profile_for(image, file_format)
+    if image.is_16bit and not file_format.sixteen_bit:
+        pixels, alpha = _to_8bit(pixels), None if alpha is None else _to_8bit(alpha)
+    if image.is_gray and not file_format.gray:
         pixels = np.repeat(pixels[..., None], 3, axis=-1)
     channels = np.atleast_3d(pixels)
     if alpha is not None:
@@ -71,41 +74,43 @@ def encode_image(photo, file_format):
         return encode_tiff(channels, exif, profile)
     if channels.dtype == np.uint16:
         return encode_png16(channels, exif, profile)
-    described = {key: block for key, block in (("exif", exif), ("icc_profile", profile)) if block}
+    metadata = {key: block for key, block in (("exif", exif), ("icc_profile", profile)) if block}
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        picture = PIL.Image.fromarray(channels.squeeze(-1) if channels.shape[-1] == 1 else channels)
-        picture.save(file, file_format.name, **described, **_OPTIONS.get(file_format.name, {}))
+        pillow = PIL.Image.fromarray(channels.squeeze(-1) if channels.shape[-1] == 1 else channels)
+        pillow.save(file, file_format.name, **metadata, **_OPTIONS.get(file_format.name, {}))
     return file.getvalue()
 
 
-def write_image(path, image):
-    """Writes uint8 or uint16 [height, width, 3] or gray [height, width]; the suffix decides the format.
+def write_image(path: str | os.PathLike, pixels: np.ndarray) -> None:
+    """Writes an array to an image file in the format of the path's suffix. The file is complete or absent.
 
-    The file is whole or absent.
+    Args:
+      path: Path of the file.
+      pixels: uint8 or uint16 [height, width, 3] or gray [height, width].
 
     Raises:
-      IcdpmError: an unknown suffix, a picture too large for the format, or a folder or disk that cannot be written.
+      IcdpmError: The suffix is unknown, the image is too large for the format, or the path cannot be written.
     """
-    photo, file_format = Image(image), format_for_path(path)
-    check_fits(photo, path, file_format)
+    image, file_format = Image(pixels), format_for_path(path)
+    check_fits(image, path, file_format)
     with write_atomically(path) as temporary:
-        temporary.write_bytes(encode_image(photo, file_format))
+        temporary.write_bytes(encode_image(image, file_format))
 
 
-def _shallow(values):
-    """uint16 as uint8: 65535 / 255 is 257."""
+def _to_8bit(values):
+    """Rounds uint16 to uint8; 257 is 65535 / 255."""
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _exif_for(photo, file_format):
-    fits = file_format.metadata and (file_format.name != "JPEG" or len(photo.exif) <= _LONGEST_JPEG_EXIF)
-    return photo.exif if fits else b""
+def _exif_for(image, file_format):
+    fits = file_format.metadata and (file_format.name != "JPEG" or len(image.exif) <= _MAX_JPEG_EXIF_BYTES)
+    return image.exif if fits else b""
 
 
-def _profile_for(photo, file_format):
-    # Bytes 16 to 19 name the colours that a profile is for: one for gray is wrong for a picture that had to become RGB.
-    is_gray_profile = photo.icc_profile[16:20] == b"GRAY"
+def _profile_for(image, file_format):
+    # Bytes 16 to 19 name the colour space of the profile. One for gray is wrong for an image that was converted to RGB.
+    is_gray_profile = image.icc_profile[16:20] == b"GRAY"
     fits = file_format.metadata and (file_format.gray or not is_gray_profile)
-    return photo.icc_profile if fits else b""
+    return image.icc_profile if fits else b""

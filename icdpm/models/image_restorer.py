@@ -72,9 +72,9 @@ class ImageRestorer(PairModel):
         Raises:
           IcdpmError: the image or an option is invalid.
         """
-        from icdpm.restoration.restore import restore_any
+        from icdpm.restoration.restore import restore_file_or_array
 
-        return restore_any(self, image, preset, **options).pixels
+        return restore_file_or_array(self, image, preset, **options).pixels
 
     def sample(self, image, preset=None, **options):
         """Restores a blurry image and returns all samples, two or more, and their spread.
@@ -89,9 +89,9 @@ class ImageRestorer(PairModel):
         Raises:
           IcdpmError: as `restore`; or there is only one sample.
         """
-        from icdpm.restoration.restore import restore_any
+        from icdpm.restoration.restore import restore_file_or_array
 
-        return restore_any(self, image, preset, spread=True, keep_samples=True, **options)
+        return restore_file_or_array(self, image, preset, spread=True, keep_samples=True, **options)
 
     # Settings.
 

@@ -1,1 +1,1 @@
-"""A trained system applied to pictures: files in, files out."""
+"""Restoration of one image with one model: memory, tiles, samples."""

@@ -1,60 +1,72 @@
-"""What restoring a picture gives."""
+"""Result of a restoration, and the running moments of its samples. No TensorFlow."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
+from icdpm.images.color_drift import match_color
 from icdpm.images.pixels import to_levels
 
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
-    """What restoring a picture gives.
+    """Result of a restoration.
 
     Attributes:
-      pixels: the mean of the samples, of the picture's shape and dtype.
-      spread: the standard deviation of the samples (unbiased, divided by samples − 1), float32 of the picture's shape, in
-        8-bit steps; None where it was not asked for.
-      samples: each of them, as `pixels`; None where they were not asked for.
-      inside: {name: a picture of what the system makes of the blurry one on its way}, of the picture's dtype, gray or RGB, at
-        a whole fraction of its size, rounded up; None where they were not asked for.
-      notices: sentences that tell in what they are less than what was asked for.
+      pixels: Mean of the samples, of the input's shape and dtype.
+      spread: Standard deviation of the samples (unbiased, divided by samples − 1) in 8-bit steps, float32 of the input's shape;
+        `None` if it was not requested.
+      samples: The samples, each as `pixels`; `None` if they were not requested.
+      intermediate_outputs: {name: intermediate output of the model}, images of the input's dtype, gray or RGB, at an integer
+        fraction of its size, rounded up; `None` if they were not requested.
+      notices: Sentences about differences from the request.
     """
 
     pixels: np.ndarray
     spread: np.ndarray | None = None
     samples: list[np.ndarray] | None = None
-    inside: dict[str, np.ndarray] | None = None
+    intermediate_outputs: dict[str, np.ndarray] | None = None
     notices: tuple[str, ...] = ()
 
+    def match_color(self, blurry: np.ndarray) -> Restored:
+        """Returns the result with the colour drift of its pixels and samples removed (`icdpm.images.color_drift`).
 
-def to_intermediate_outputs(pictures, image):
-    """`Restored.inside` of a picture.
+        Args:
+          blurry: The input.
+        """
+        samples = self.samples and [match_color(blurry, sample) for sample in self.samples]
+        return dataclasses.replace(self, pixels=match_color(blurry, self.pixels), samples=samples)
+
+
+def to_intermediate_outputs(outputs: Mapping[str, npt.ArrayLike], image: np.ndarray) -> dict[str, np.ndarray]:
+    """Converts a model's intermediate outputs to `Restored.intermediate_outputs`.
 
     Args:
-      pictures: {name: [1, height/s, width/s, 1 or 3] in [−1, 1]}, sizes rounded up.
-      image: the picture.
+      outputs: {name: [1, height/s, width/s, 1 or 3] in [−1, 1]}, sizes rounded up.
+      image: The input, which has the dtype of the result.
     """
-    values = {name: np.asarray(each)[0] for name, each in pictures.items()}
+    values = {name: np.asarray(each)[0] for name, each in outputs.items()}
     return {name: to_levels(each[..., 0] if each.shape[-1] == 1 else each, image.dtype) for name, each in values.items()}
 
 
 class RunningMoments:
-    """Running moments of samples of one shape, which may come in strips.
+    """Running mean and standard deviation of samples of one shape, which may be added in strips of rows.
 
     Args:
-      shape: of a sample.
-      spread: whether their standard deviation is wanted, which costs half as much memory again.
+      shape: Shape of a sample.
+      spread: Whether to compute the standard deviation, which takes half as much memory again.
     """
 
-    def __init__(self, shape, spread):
+    def __init__(self, shape: tuple[int, ...], spread: bool) -> None:
         self._total = np.zeros(shape, np.float64)
         self._squares = np.zeros(shape, np.float32) if spread else None
 
-    def add(self, number, rows, values):
-        """Takes in some rows (a slice) of sample `number`, from 0; those of the samples before it must have come."""
+    def add(self, number: int, rows: slice, values: np.ndarray) -> None:
+        """Adds rows of sample `number`, counted from 0. Rows of earlier samples must have been added before."""
         total = self._total[rows]
         if self._squares is not None and number:
             # Welford (1962): the sum of squares around the mean, without cancellation.
@@ -63,12 +75,12 @@ class RunningMoments:
             self._squares[rows] += before * after
         total += values
 
-    def mean(self, count, rows):
-        """The mean of `count` samples in some rows."""
+    def mean(self, count: int, rows: slice) -> np.ndarray:
+        """Returns the mean of `count` samples in some rows."""
         return self._total[rows] / count
 
-    def deviation(self, count, unit):
-        """Their standard deviation, unbiased (divided by count − 1), times `unit`. Uses up the sums."""
+    def deviation(self, count: int, unit: float) -> np.ndarray:
+        """Returns the unbiased standard deviation of `count` samples times `unit`, float32. Can be called once."""
         squares, self._squares = self._squares, None
         squares *= unit**2 / (count - 1)
         return np.sqrt(squares, out=squares)

@@ -74,7 +74,7 @@ def export(workdir, output, *, checkpoint="latest", precision=None, seed=0, max_
 def _trace(model, settings, presets, seed, max_pixels):
     total = 2 * (1 + len(presets)) + model.has_intermediate_outputs
     made = all_signatures(model, settings, presets, seed, max_pixels)
-    return dict(progress_bar("making graphs", total, "signature", over=made))
+    return dict(progress_bar("making graphs", total, "signature", iterable=made))
 
 
 def _save(folder, model, signatures, extra):

@@ -161,7 +161,7 @@ class Progress:
 
     def __init__(self, start, steps):
         self.means = {}
-        self.bar = progress_bar("training", steps, "step", done=start)
+        self.bar = progress_bar("training", steps, "step", initial=start)
 
     def after(self, step, rows):
         """As of `icdpm.training.callbacks.Scalars`."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.images.color_drift import match_color, match_restored, measure_drift
+from icdpm.images.color_drift import match_color, measure_drift
 from icdpm.restoration.result import Restored
 
 DRIFT = np.array([6.0, -4.0, 3.0])
@@ -68,8 +68,8 @@ def test_any_shape(shape):
 
 def test_kept_samples_are_matched_too(picture):
     moved = drifted(picture)
-    matched = match_restored(picture, Restored(moved, samples=[moved, picture]))
+    matched = Restored(moved, samples=[moved, picture]).match_color(picture)
     np.testing.assert_array_equal(matched.pixels, match_color(picture, moved))
     np.testing.assert_array_equal(matched.samples[0], matched.pixels)
     np.testing.assert_array_equal(matched.samples[1], picture)
-    assert match_restored(picture, Restored(moved)).samples is None
+    assert Restored(moved).match_color(picture).samples is None

@@ -171,7 +171,7 @@ def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
     """Such a block would hold a picture with a size of its own."""
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", compression="jpeg2000")
-    with pytest.raises(IcdpmError, match="photo is compressed in a way that is not read here"):
+    with pytest.raises(IcdpmError, match="photo has an unsupported compression"):
         decode_image(buffer.getvalue(), "photo")
 
 
@@ -243,7 +243,7 @@ def test_broken_exif_is_left_out_with_a_notice(file_format):
         assert photo.pixels.shape in ((20, 30, 3), (30, 20, 3))
         read_exif(photo.exif).tobytes() if photo.exif else None
     photo = decoded(PIL.Image.fromarray(gradient()), file_format, exif=b"Exif\0\0garbage")
-    assert photo.exif == b"" and photo.notices == ("photo has damaged EXIF data, which is left out",)
+    assert photo.exif == b"" and photo.notices == ("photo has damaged EXIF data, which are left out",)
 
 
 def cmyk_profile():
@@ -282,4 +282,4 @@ def test_a_phones_jpeg_with_pictures_behind_it_is_its_first():
     frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     photo = decoded(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert photo.format == "JPEG" and photo.pixels[0, 0, 0] > 250
-    assert photo.notices == ("photo is restored without the further pictures behind its first",)
+    assert photo.notices == ("photo is restored without the images that follow its first",)

@@ -97,7 +97,7 @@ def test_tiles_with_all_of_the_reach_give_the_whole(config):
     image = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
     whole = restore(model, image, model.settings()).pixels
     exact = restore(
-        model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, margin=model.receptive_field_radius
+        model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, overlap=model.receptive_field_radius
     ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
 

@@ -148,9 +148,9 @@ def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatc
     whole = second.compiled_encode_condition(padded.window(slice(None)))["prior"]
     assert len(windows) > 9 and np.abs(prior - whole).max() < 1e-4
     one = restore(second, image, second.settings())
-    tiles = restore(second, image, second.settings(), tile=96, margin=16)
+    tiles = restore(second, image, second.settings(), tile=96, overlap=16)
     assert one.notices == () and tiles.pixels.shape == image.shape
-    assert re.match(r"restored in \d+ tiles of \d+×\d+ pixels that fade into each other: a HI-Diff sees all", *tiles.notices)
+    assert re.match(r"restored in \d+ tiles of \d+×\d+ pixels that are blended: a HI-Diff depends on the whole", *tiles.notices)
     error = np.abs(tiles.pixels.astype(float) - one.pixels).mean()
     assert 0 < error < 0.2 * np.abs(image.astype(float) - one.pixels).mean()
 
@@ -185,7 +185,7 @@ def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
 def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
     image = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
     plan = second.sampling_schedule(second.settings())
-    options = dict(margin=second.tile_overlap, samples=1, at_once=1, keep_samples=False, spread=False)
+    options = dict(overlap=second.tile_overlap, samples=1, at_once=1, keep_samples=False, spread=False)
     tiling = choose_tiling(second, image, plan, max_memory=2 * 2**30, **options)
     assert tiling.count > 1 and tiling.blend == second.tile_overlap == 64
     assert tile_memory(second, tiling) < 2 * 2**30

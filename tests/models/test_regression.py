@@ -55,7 +55,7 @@ def test_it_is_restored_in_tiles(config):
     whole = restore(model, image, model.settings(), on_step=steps.append).pixels
     assert steps == [1] and np.abs(whole.astype(int) - image).mean() > 1
     exact = restore(
-        model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, margin=model.receptive_field_radius
+        model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, overlap=model.receptive_field_radius
     ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
     close = restore(model, image, model.settings(), tile=2 * model.tile_overlap + 16).pixels

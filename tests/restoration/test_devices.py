@@ -13,10 +13,10 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from icdpm.batch.restoring import restore_album
 from icdpm.batch.jobs import plan_jobs
 from icdpm.batch.selection import select_images
-from icdpm.restoration.restore import load_on_devices, load_on
+from icdpm.restoration.restore import load_on_devices, load_on_gpus
 
 workdir, photos = sys.argv[1:]
-for name, (model, each) in {"one": load_on_devices(workdir), "two": load_on(["CPU:0", "CPU:1"], workdir)}.items():
+for name, (model, each) in {"one": load_on_gpus(workdir), "two": load_on_devices(["CPU:0", "CPU:1"], workdir)}.items():
     settings, used = model.settings(), set()
     def noted(restore, *arguments, **options):
         used.add((threading.current_thread().name, restore))

@@ -25,7 +25,7 @@ def choose(micro_model):
         image = np.broadcast_to(dtype(0), (height, width, 3))
         options = {"samples": 1, "at_once": 1, "keep_samples": False, "spread": False, **options}
         plan = make_sampling_schedule(sampler, 5, 0.5)
-        return choose_tiling(model, image, plan, margin=16, max_memory=max_memory, **options)
+        return choose_tiling(model, image, plan, overlap=16, max_memory=max_memory, **options)
 
     choose.model = model
     return choose
@@ -61,7 +61,7 @@ def test_what_is_asked_for_costs(choose):
 def test_a_budget_that_nothing_fits_is_refused_with_one_that_does(choose):
     with pytest.raises(IcdpmError) as error:
         choose(4000, 6000, GIB)
-    said = r"a picture of 6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed; allow more"
+    said = r"an image of 6000×4000 pixels needs (\d+) MiB with these settings, and 1024 MiB are allowed; allow more"
     needed = int(re.match(said, str(error.value))[1])
     assert choose(4000, 6000, needed * 2**20).longest_side <= 5 * 16  # whole MiB may fit a size more
     with pytest.raises(IcdpmError):
@@ -75,9 +75,9 @@ def test_a_system_without_a_margin_takes_no_tiles(micro_config, monkeypatch):
     model = build_model(micro_config)
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     assert restore(model, image, model.settings()).pixels.shape == image.shape
-    with pytest.raises(IcdpmError, match="an icDPM sees all of a picture at once: it takes no tiles"):
+    with pytest.raises(IcdpmError, match="an icDPM processes the whole image at once and does not support tiles"):
         restore(model, image, model.settings(), tile=32)
     large = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
-    said = r"needs \d+ MiB with these settings \(an icDPM sees all of it at once: it takes no tiles\), and 1024 MiB are allowed"
+    said = r"needs \d+ MiB with these settings \(an icDPM .* does not support tiles\), and 1024 MiB are allowed"
     with pytest.raises(IcdpmError, match=said):
         restore(model, large, model.settings(), max_memory=GIB)

@@ -106,7 +106,7 @@ def test_guidance_is_computed_once(model, monkeypatch):
 
 def test_steps_add_up_over_tiles(model):
     steps = []
-    restore(model, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, margin=4, on_step=steps.append)
+    restore(model, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, overlap=4, on_step=steps.append)
     assert sum(steps) == pytest.approx(6) and 0 < max(steps) < 0.5
 
 
@@ -114,9 +114,9 @@ def test_what_cannot_be(model):
     image = random_image(16, 16, 3)
     for options, said in [
         ({"spread": True}, "one sample has no spread"),
-        ({"tile": 25, "margin": 4}, "a tile's side is 25 pixels; it must be a multiple of 2 and more than 8"),
-        ({"tile": 8, "margin": 4}, "more than 8"),
-        ({"max_memory": 2**29}, r"a picture of 16×16 pixels needs 6\d\d MiB with these settings, and 512 MiB are allowed"),
+        ({"tile": 25, "overlap": 4}, "a tile's side must be a multiple of 2 and more than 8 pixels. Received: 25"),
+        ({"tile": 8, "overlap": 4}, "more than 8"),
+        ({"max_memory": 2**29}, r"an image of 16×16 pixels needs 6\d\d MiB with these settings, and 512 MiB are allowed"),
     ]:
         with pytest.raises(IcdpmError, match=said):
             restore(model, image, SETTINGS, **options)
@@ -226,7 +226,7 @@ def test_one_sample_has_no_spread(idle):
         (np.full((4, 4, 3), np.nan), "NaN"),
         (np.full((4, 4, 3), 255.0), r"in \[0, 1\].* from 255 to 255"),
         (np.full((4, 4), -0.5), "from -0.5"),
-        ([[1, 2], [3]], "rows here differ"),
+        ([[1, 2], [3]], "rows of this one differ"),
         (None, "shape"),
         ("no such photo.png", "does not exist"),
     ],

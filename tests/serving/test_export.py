@@ -385,7 +385,7 @@ def test_it_needs_nothing_but_tensorflow(exported, tmp_path, model, settings):
 
 def test_what_cannot_be_exported_is_one_sentence_and_leaves_nothing(exported, micro_workdir, tmp_path):
     before = sorted(path.name for path in exported.parent.iterdir())
-    with pytest.raises(IcdpmError, match="is there already; choose another name"):
+    with pytest.raises(IcdpmError, match="already exists; choose another name"):
         export(micro_workdir, exported)
     untrained = tmp_path / "untrained"
     untrained.mkdir()

@@ -186,7 +186,7 @@ def test_what_cannot_be_restored_is_said(visit, photo, tmp_path):
     visitor.sees("Choose a photo first.")
     (tmp_path / "notes.jpg").write_text("no picture")
     visitor.restores(tmp_path / "notes.jpg", "fast")
-    visitor.sees("notes.jpg is not a picture in a known format: PNG, JPEG, WebP, TIFF or BMP.")
+    visitor.sees("notes.jpg is not an image in a known format: PNG, JPEG, WebP, TIFF or BMP.")
     visitor.find("#photo [aria-label=Clear]").click()
     visitor.restores(photo("large.png", 700, 800), "fast")
     visitor.sees("large.png has 800×700 pixels, which is 0.56 million; this page takes at most 0.5 million")

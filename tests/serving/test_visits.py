@@ -105,11 +105,11 @@ def test_what_cannot_be_restored_is_one_sentence(tmp_path, photo):
     assert said("large.png", photo.read_bytes()) == (
         "large.png has 50×40 pixels, which is 0.002 million; this page takes at most 0.001 million: take a smaller copy"
     )
-    assert said("notes.txt", b"notes").startswith("notes.txt is not a picture in a known format")
+    assert said("notes.txt", b"notes").startswith("notes.txt is not an image in a known format")
     assert said("empty.jpg", b"") == "empty.jpg is empty"
     assert "is damaged" in said("cut.png", _encoded(noise(20, 20), "PNG")[:600])
     assert said("one.gif", _encoded(noise(20, 20, shape=()), "GIF")) == (
-        "one.gif is a GIF file, which is not written here; convert it to PNG first"
+        "one.gif is a GIF file, which is not supported; convert it to PNG first"
     )
 
 
@@ -132,7 +132,7 @@ def test_a_page_bounds_decoded_bytes_whatever_the_pixels(tmp_path, bombs):
     (tmp_path / "deep.png").write_bytes(
         encode_image(Image(noise(20, 50, np.uint16), noise(20, 50, np.uint16, ())), FORMATS["png"])
     )
-    assert Visits(Model(), 1000).restore("a", tmp_path / "deep.png", "only", lambda *_: None).photo.is_deep
+    assert Visits(Model(), 1000).restore("a", tmp_path / "deep.png", "only", lambda *_: None).photo.is_16bit
 
 
 def _encoded(pixels, name, **options):
