@@ -19,7 +19,7 @@ import numpy as np
 import PIL.Image
 from absl import flags
 
-from icdpm.cli import import_tensorflow, reject_arguments, run_command
+from icdpm.cli import reject_arguments, run_command, silence_tensorflow
 from icdpm.errors import IcdpmError
 from icdpm_experiments.measurements.input_frames import HEIGHT, SEQUENCE, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.paper.published import TABLE11
@@ -149,7 +149,7 @@ def measure_pipeline(name, folder):
       Dict of `crop_pairs_per_second`, `peak_rss_bytes` and, for 'strips', `seconds_to_lay_out` and `frames`.
     """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-    import_tensorflow()
+    silence_tensorflow()
     measure = {
         "strips": _measure_strips,
         "decoding": _measure_decoding,
