@@ -29,7 +29,7 @@ def main(argv):
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import load
     from icdpm_experiments.measurements.grid_plot import grid_rows, write_grid
-    from icdpm_experiments.paper.table10 import grid_settings
+    from icdpm_experiments.paper.sampling_settings import grid_settings
     from icdpm_experiments.sweeping.sweep import Journal, available_metrics, sweep
 
     workdirs = parse_named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])

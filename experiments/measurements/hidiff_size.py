@@ -10,11 +10,12 @@ import tensorflow as tf
 from icdpm.configs import load_config
 from icdpm.models.registry import build_model
 from icdpm.networks.flops import multiply_adds
-from icdpm_experiments.paper.hidiff_ablation import MODELS as ABLATION_MODELS
-from icdpm_experiments.paper.published_hidiff import ABLATION, MODEL_SIZES
+from icdpm_experiments.paper.ablations import ABLATIONS
+from icdpm_experiments.paper.published import HIDIFF_ABLATION, HIDIFF_SIZES
 from icdpm_experiments.results import print_table, write_results
 
 # {row of the published table of model sizes: config that is counted for it}
+_ABLATED = ABLATIONS["hidiff-ablation"].models
 CONFIGS = {"HI-Diff": "hidiff_gopro", "HI-Diff-2": "hidiff_ablation_full"}
 
 NOTES = [
@@ -54,11 +55,11 @@ def count_size(config):
 
 def main():
     """Counts the sizes of all rows and writes results/hidiff_size."""
-    configs = [model.variant for model in ABLATION_MODELS.values()] + [CONFIGS["HI-Diff"], "hidiff_realblur"]
+    configs = [model.variant for model in _ABLATED.values()] + [CONFIGS["HI-Diff"], "hidiff_realblur"]
     counted = {name: count_size(load_config(name)) for name in configs}
     rows = [
-        *(_row("ablation", name, counted[model.variant], ABLATION[name][:3]) for name, model in ABLATION_MODELS.items()),
-        *(_row("model sizes", name, counted.get(CONFIGS.get(name)), published) for name, published in MODEL_SIZES.items()),
+        *(_row("ablation", name, counted[model.variant], HIDIFF_ABLATION[name][:3]) for name, model in _ABLATED.items()),
+        *(_row("model sizes", name, counted.get(CONFIGS.get(name)), published) for name, published in HIDIFF_SIZES.items()),
         _row("not published", "HI-Diff for RealBlur", counted["hidiff_realblur"], (None, None, None)),
     ]
     print_table(rows)

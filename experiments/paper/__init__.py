@@ -1,1 +1,1 @@
-"""The tables and figures of the paper; `catalog` lists them, `bench` makes them."""
+"""Tables and figures of the papers. `catalog` lists them and `bench` is the command that makes them."""

@@ -1,10 +1,11 @@
-"""Tables and figures of the paper: trains what they need, restores, measures, and writes results/ with the published values.
+"""Makes tables and figures of the papers: trains the variants that they need, restores, measures, and writes results/.
 
     python -m icdpm_experiments.paper.bench table3 --scale=paper --data_dir=records
-    python -m icdpm_experiments.paper.bench table8 --scale=small --folder=pictures --pairs=gopro=gopro_test
+    python -m icdpm_experiments.paper.bench table8 --scale=small --folder=images --pairs=gopro=gopro_test
     python -m icdpm_experiments.paper.bench all --scale=micro
 
-Interrupted, the same command continues. What several tables need is trained and restored once, below runs/.
+After an interruption, the same command continues. Variants and restored images that several tables share are made once, in
+runs/.
 """
 
 import functools
@@ -20,52 +21,60 @@ flags.DEFINE_enum(
     "scale",
     "micro",
     ["micro", "small", "paper"],
-    "micro: tiny networks, briefly trained on embedded data. small: half an hour of one core each, on the pictures of "
-    "--folder; tables 2, 8 and 9. paper: the paper's recipe and data sets.",
+    "micro: tiny networks, briefly trained on embedded data. small: tables 2, 8 and 9, each variant trained for half an hour "
+    "on one core with the images of --folder. paper: the paper's recipe and data sets.",
 )
-flags.DEFINE_string("folder", None, "small: pictures to train on, as of make weights; some are held out and measured on.")
-flags.DEFINE_multi_string(
-    "pairs", [], "small: NAME=FOLDER of pairs from elsewhere, measured on in place of RealBlur-J. Default: embedded scenes."
-)
-flags.DEFINE_string("data_dir", None, "paper: where icdpm-prepare recorded the sets; ~/tensorflow_datasets where not given.")
-flags.DEFINE_enum("strategy", "single", ["single", "mirrored", "tpu"], "What is trained on, as of icdpm-train.")
-flags.DEFINE_multi_string(
-    "restored", [], "NAME=DIR: another method's restored pictures, a row of tables 3 to 6, shown in table 7 and in figures."
+flags.DEFINE_string(
+    "folder", None, "Scale small: folder of training images, in the layout of make weights. Some are held out for measuring."
 )
 flags.DEFINE_multi_string(
-    "crops", [], "NAME=LEFT,TOP,WIDTH,HEIGHT in pixels, or NAME for its middle: a crop that a figure shows in place of its own."
+    "pairs", [], "Scale small: NAME=FOLDER of pairs that are measured in place of RealBlur-J. Default: the embedded scenes."
 )
-flags.DEFINE_string("photos", None, "hidiff-photos: folder of photos; a motion-blurred clock where not given.")
-flags.DEFINE_string("answers", None, "table7: pattern of the files that raters exported, such as 'answers/*.json'.")
+flags.DEFINE_string(
+    "data_dir", None, "Scale paper: folder in which icdpm-prepare recorded the sets. Default: ~/tensorflow_datasets."
+)
+flags.DEFINE_enum(
+    "strategy", "single", ["single", "mirrored", "tpu"], "Distribution strategy of the training, as in icdpm-train."
+)
+flags.DEFINE_multi_string(
+    "restored", [], "NAME=DIR: images restored by another method, for a row of tables 3 to 7 or a column of a figure."
+)
+flags.DEFINE_multi_string(
+    "crops",
+    [],
+    "NAME=LEFT,TOP,WIDTH,HEIGHT in pixels, or NAME for the middle of an image: crop that a figure shows in place of its own.",
+)
+flags.DEFINE_string("photos", None, "hidiff-photos: folder of photos. Default: scikit-image's motion-blurred clock.")
+flags.DEFINE_string("answers", None, "table7: glob pattern of the files that raters exported, such as 'answers/*.json'.")
 
 
 def main(argv):
-    """Parses, says what it costs, makes the tables and figures, says how long each took."""
+    """Makes the tables and figures that the command line names."""
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.paper.catalog import EXPERIMENTS
-    from icdpm_experiments.paper.cost import announce
+    from icdpm_experiments.paper.experiment import check_and_print_cost
     from icdpm_experiments.paper.runs import Runs
     from icdpm_experiments.paper.scales import SmallScale, make_scale
 
     small = FLAGS.scale == SmallScale.name
     available = {name: EXPERIMENTS[name] for name in (SmallScale.tables if small else EXPERIMENTS)}
-    chosen = _chosen(argv[1:], available)
-    strategy = make_strategy(FLAGS.strategy)  # before anything else of TensorFlow
+    selected = _select(argv[1:], available)
+    strategy = make_strategy(FLAGS.strategy)  # before anything else that uses TensorFlow
+    restored = parse_named_folders(FLAGS.restored)
     scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, parse_named_folders(FLAGS.pairs))
     runs = Runs(scale, strategy)
-    restored = parse_named_folders(FLAGS.restored)
-    given = {"restored": restored, "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
-    needs = [need for experiment in chosen.values() for need in experiment.restorings(scale)]
+    options = {"restored": restored, "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
+    required = [each for experiment in selected.values() for each in experiment.required_runs(scale)]
     if FLAGS.scale == "paper":
-        announce(runs, needs)
+        check_and_print_cost(runs, required)
     jobs = {
         f"training {workdir.name}": functools.partial(runs.train, variant)
-        for workdir, variant in {runs.workdir(need.variant): need.variant for need in needs}.items()
+        for workdir, variant in {runs.workdir(each.variant): each.variant for each in required}.items()
         if not runs.is_trained(variant)
     }
-    for name, experiment in chosen.items():
-        jobs[name] = functools.partial(experiment.run, runs, **{each: given[each] for each in experiment.takes})
+    for name, experiment in selected.items():
+        jobs[name] = functools.partial(experiment.run, runs, **{option: options[option] for option in experiment.options})
     seconds = {}
     for name, job in jobs.items():
         print(f"\n{name} ({FLAGS.scale} scale)", flush=True)
@@ -73,45 +82,49 @@ def main(argv):
         job()
         seconds[name] = time.time() - started
         print(f"{name}: {seconds[name]:.0f} s", flush=True)
-    if len(chosen) > 1:
+    if len(selected) > 1:
         _report_times(scale, argv[1:], seconds)
 
 
-def _chosen(names, experiments):
-    """{name: Experiment} of those named. Raises UsageError where one is unknown, or no use for what is given."""
+def _select(names, experiments):
+    """Returns {name: Experiment} of the names on the command line.
+
+    Raises:
+      app.UsageError: a name is unknown, or none of the experiments has a flag that was given.
+    """
     names = list(experiments) if names == ["all"] else names
     if not names or set(names) - set(experiments):
         raise app.UsageError(f"name one or several of {', '.join(experiments)}, or all (--scale={FLAGS.scale})")
     for flag in ("restored", "answers", "crops", "photos"):
-        takers = [name for name, experiment in experiments.items() if flag in experiment.takes]
+        takers = [name for name, experiment in experiments.items() if flag in experiment.options]
         if FLAGS[flag].value and not set(names) & set(takers):
             raise app.UsageError(f"--{flag} is for {', '.join(takers)}")
     if FLAGS.restored and len(names) > 1:
-        raise app.UsageError("--restored is for one table at a time: the folder holds one set's pictures")
+        raise app.UsageError("--restored is for one table at a time: the folder holds the images of one set")
     if FLAGS.crops and len(names) > 1:
         raise app.UsageError("--crops is for one figure at a time")
     return {name: experiments[name] for name in names}
 
 
 def _report_times(scale, names, seconds):
-    """Writes results/bench_times: how long each took; pictures that several need count for the first of them."""
+    """Writes results/bench_times. Images that several experiments share count for the first of them."""
     rows = [{"what": name, "seconds": round(each)} for name, each in seconds.items()]
     print()
     print_table(rows)
     path = write_results(
         f"bench_times{scale.suffix}",
         command=f"python -m icdpm_experiments.paper.bench {' '.join(names)} --scale={scale.name}",
-        data="how long each variant trains, and each table and figure takes then; what is shared counts for the first",
+        data="training time of each variant and time of each table and figure; shared images count for the first of them",
         scale=scale.name,
         rows=rows,
         title="Times",
         total_seconds=round(sum(seconds.values())),
     )
-    print(f"{sum(seconds.values()) / 60:.1f} minutes in all; written to {path}")
+    print(f"{sum(seconds.values()) / 60:.1f} minutes in total. Written to {path}.")
 
 
 def run():
-    """The command."""
+    """Runs the command."""
     run_command(main)
 
 

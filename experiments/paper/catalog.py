@@ -1,25 +1,17 @@
-"""The tables and figures of the paper by their names, in its order."""
+"""The tables and figures of the papers by name. A new module adds itself here."""
 
-from icdpm_experiments.paper import (
-    failures,
-    figure4,
-    figure8,
-    figure9,
-    figures5and7,
-    hidiff,
-    hidiff_ablation,
-    reverse_chain,
-    table1,
-    table2,
-    table7,
-    table8,
-    table9,
-    tables3to6,
-    visual_comparison,
-)
+import re
 
-_MODULES = (
-    *(table1, table2, tables3to6, table7, table8, table9, figure4, figures5and7, figure8, figure9),
-    *(hidiff, hidiff_ablation, visual_comparison, failures, reverse_chain),
-)
-EXPERIMENTS = {name: experiment for module in _MODULES for name, experiment in module.EXPERIMENTS.items()}
+from icdpm_experiments.paper import ablations, failures, guidance, hidiff, table2, tables3to7, visual_comparison
+
+_MODULES = (guidance, table2, tables3to7, ablations, visual_comparison, hidiff, failures)
+
+
+def _order(name: str) -> tuple:
+    """Sorts tables first, then figures, both by number, then the rest in the order of the modules."""
+    numbered = re.fullmatch(r"(table|fig)(\d+)", name)
+    return (("table", "fig").index(numbered[1]), int(numbered[2])) if numbered else (2, 0)
+
+
+_ALL = {name: experiment for module in _MODULES for name, experiment in module.EXPERIMENTS.items()}
+EXPERIMENTS = {name: _ALL[name] for name in sorted(_ALL, key=_order)}

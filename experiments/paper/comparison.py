@@ -1,4 +1,6 @@
-"""Tables of measured values with the published ones beside them."""
+"""Tables of measured values with the published values beside them."""
+
+from __future__ import annotations
 
 from icdpm.evaluation import intervals
 from icdpm_experiments.results import make_command, write_results
@@ -8,51 +10,34 @@ NOTES = [
 ]
 
 
-def row_of(row, dataset, metric, value, published):
-    """One value of a table, as it stands in the JSON; None for a value that is not there."""
+def result_row(row, dataset, metric, value, published) -> dict:
+    """Returns one value of a table, as stored in the JSON. None marks a missing value."""
     return {"row": row, "dataset": dataset, "metric": metric, "value": value, "published": published}
 
 
-def mean_row(row, dataset, metric, mean):
-    """The same of an `icdpm.evaluation.intervals.Mean`, which the paper does not print; None: of nothing."""
+def interval_row(row, dataset, metric, mean) -> dict:
+    """Returns the same for an `icdpm.evaluation.intervals.Mean`, or None, which the paper does not print."""
     value, low, high = mean or (None, None, None)
-    return {**row_of(row, dataset, metric, value, None), "low": low, "high": high}
+    return {**result_row(row, dataset, metric, value, None), "low": low, "high": high}
 
 
-def differences_note(others):
-    """The sentence that says what the columns of differences from some rows are."""
-    return f"psnr − {' and psnr − '.join(others)}: differences picture by picture, the {intervals.PROTOCOL}."
+def differences_note(others) -> str:
+    """Returns a sentence that explains the columns of differences from the rows `others`."""
+    return f"psnr − {' and psnr − '.join(others)}: differences image by image, the {intervals.PROTOCOL}."
 
 
-def one_setting_note(models, scale) -> str:
-    """Returns the sentence that names the sampling setting which all rows of an ablation share.
-
-    Args:
-      models: iterable of `models.Model`.
-      scale: a scale of `scales`.
-
-    Raises:
-      ValueError: the configs of the rows have different sampling settings, so that the rows cannot be compared.
-    """
-    settings = {model.settings(scale) for model in models}
-    if len(settings) > 1:
-        listed = "; ".join(sorted(map(str, settings)))
-        raise ValueError(f"The rows of an ablation must share one sampling setting. Received: {listed}.")
-    (setting,) = settings
-    return f"All rows: one sample at one fixed sampling setting, that of the configs ({setting}); nothing is chosen by a sweep."
-
-
-def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further):
-    """Prints and writes results/NAME, with the scale's suffix, from rows of `row_of`.
+def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further) -> None:
+    """Prints a table and writes it to results/NAME plus the scale's suffix.
 
     Args:
-      name, title: of the table; a hyphen of the name becomes an underscore in that of the file.
+      name: name of the table. Its hyphens become underscores in the file name.
+      title: heading of the table.
       scale: a scale of `scales`.
-      rows: of `row_of`.
+      rows: list of `result_row`.
       notes: sentences.
-      protocols: {metric: how it is measured}.
-      not_available: {metric: why it could not be measured}.
-      **further: for the JSON.
+      protocols: {metric: protocol}.
+      not_available: {metric: reason}.
+      **further: further top-level values of the JSON.
     """
     protocols, not_available = protocols or {}, not_available or {}
     lines = comparison_table(rows)
@@ -60,7 +45,7 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     print("\n".join(lines))
     path = write_results(
         f"{name.replace('-', '_')}{scale.suffix}",
-        command=make_command(f"bench-{name}", SCALE=scale.name, **scale.given),
+        command=make_command(f"bench-{name}", SCALE=scale.name, **scale.make_variables),
         data=f"measured on {datasets}",
         scale=scale.name,
         rows=rows,
@@ -71,30 +56,30 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
         not_available=not_available,
         **further,
     )
-    print(f"written to {path}")
+    print(f"Written to {path}.")
 
 
-def protocol_lines(protocols, not_available):
-    """Lines of a Markdown list: {metric: why it is not available} and {metric: how it is measured}."""
+def protocol_lines(protocols, not_available) -> list[str]:
+    """Returns lines of a Markdown list: the reason for each metric that is not available, the protocol of each other one."""
     lines = [f"- {metric}: not available: {reason}" for metric, reason in not_available.items()]
     return lines + [f"- {metric}: {protocol}" for metric, protocol in protocols.items() if metric not in not_available]
 
 
-def comparison_table(rows):
-    """Markdown: a line for each row, a column for each metric of each data set, in cells 'measured (published)'."""
+def comparison_table(rows) -> list[str]:
+    """Returns lines of a Markdown table: a line for each row, a column for each metric of each data set."""
     columns = list(dict.fromkeys((row["dataset"], row["metric"]) for row in rows))
     several = len({dataset for dataset, _ in columns}) > 1
     headings = [f"{dataset}: {metric}" if several else metric for dataset, metric in columns]
     lines = ["| | " + " | ".join(headings) + " |", "|" + "---|" * (len(columns) + 1)]
-    digits = {metric: _digits(rows, metric) for _, metric in columns}
+    digits = {metric: _decimals(rows, metric) for _, metric in columns}
     for name in dict.fromkeys(row["row"] for row in rows):
         cells = {(row["dataset"], row["metric"]): row for row in rows if row["row"] == name}
         lines.append(f"| {name} | " + " | ".join(_cell(cells.get(c), digits[c[1]]) for c in columns) + " |")
     return lines
 
 
-def _digits(rows, metric):
-    """Digits behind the point: as many as the paper prints of this metric, or three."""
+def _decimals(rows, metric):
+    """Returns as many decimals as the paper prints for a metric, or three."""
     published = [row["published"] for row in rows if row["metric"] == metric and row["published"] is not None]
     return max((len(repr(value).partition(".")[2]) for value in published), default=3)
 

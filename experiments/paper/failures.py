@@ -1,8 +1,8 @@
-"""Failure cases (Figs. 27 to 30): the test pictures that gain least and are darkest, and what failed in them.
+"""Failure cases (Figures 27 to 30): ranks the test images by gain and darkness, and reports what failed in them.
 
-The paper shows four pictures of RealBlur-J: low light, strong light streaks, night scenes. It says that all methods fail to
-remove blur from night scenes, above all with light streaks, because GoPro has daytime scenes only. It does not state how the
-four were found; here all pictures are ranked by two measured numbers.
+The paper shows four images of RealBlur-J with low light, strong light streaks and night scenes. It says that all methods fail
+to remove blur from night scenes, above all with light streaks, because GoPro has daytime scenes only. It does not state how the
+four were found. Here two measured numbers rank all images.
 """
 
 from __future__ import annotations
@@ -17,122 +17,130 @@ from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
 from icdpm.metrics.luma import matlab_gray
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR
-from icdpm_experiments.paper.cost import restorings_by
-from icdpm_experiments.paper.experiment import Experiment
-from icdpm_experiments.paper.runs import beside_others
+from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
+from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.paper.visual_comparison import MADE, as_flag, cut
+from icdpm_experiments.paper.visual_comparison import MODELS, crop_image, restored_variable
 from icdpm_experiments.report.image_cards import find_largest_difference
-from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, abbreviate_home, make_command, markdown_table, write_results
+from icdpm_experiments.results import (
+    RESULTS_FOLDER,
+    SCALE_NOTES,
+    abbreviate_home,
+    make_command,
+    markdown_table,
+    write_results,
+)
 
-SHOWN = 4  # as many as Figs. 27 to 30
-_LISTED = 20  # rows of the Markdown table; the JSON has all pictures
-_SIDE = 160  # pixels: of the part of a picture that is shown
-# Thresholds of `what_failed`, chosen by this project.
-DARK = 64.0  # mean gray value, of 255, below which a scene counts as dark
-SATURATED = 250  # value of a channel from which a pixel counts as saturated
-STREAKS = 0.1  # percent of saturated pixels from which a dark scene counts as one with light streaks
+SHOWN = 4  # as many as Figures 27 to 30
+_LISTED = 20  # rows of the Markdown table; the JSON has all images
+_SIDE = 160  # pixels: side of the crop that is shown
+# Thresholds of `describe_failures`, chosen by this project.
+DARK = 64.0  # mean gray value, of 255, below which a scene is dark
+SATURATED = 250  # value of a channel from which a pixel is saturated
+STREAKS = 0.1  # percent of saturated pixels from which a dark scene has light streaks
 NO_GAIN = 0.1  # dB
-RETURNED = 25.0  # percent of the lost gradient below which blur counts as remaining
+RETURNED = 25.0  # percent of the lost gradient below which blur remains
 
 
-def restorings(scale):
-    """Returns the models whose restorations the ranking needs."""
-    return restorings_by(MADE.values(), scale, [OUT_OF_DOMAIN])
+def required(scale) -> list[RequiredRun]:
+    """Lists the required runs."""
+    return required_runs(MODELS.values(), scale, [OUT_OF_DOMAIN])
 
 
-def run(runs, restored):
+def run(runs, restored) -> None:
     """Restores and measures the out-of-domain set; writes results/failures, with .png, .md and .json.
 
     Args:
       runs: a `Runs`.
-      restored: {name of another method: folder of its restored pictures}.
+      restored: {name of another method: folder of its restored images}.
     """
     pairs, label = runs.scale.test_pairs(OUT_OF_DOMAIN), runs.scale.label(OUT_OF_DOMAIN)
-    own = {name: runs.restored(model, OUT_OF_DOMAIN) for name, model in MADE.items()}
-    folders = beside_others(own, restored)
-    values = runs.picture_values(OUT_OF_DOMAIN, folders, "psnr")
-    files = {name: list(_in_order(Path(folder), pairs)) for name, folder in folders.items()}
+    own = {name: runs.restore(model, OUT_OF_DOMAIN) for name, model in MODELS.items()}
+    folders = merge_folders(own, restored)
+    values = runs.measure_images(OUT_OF_DOMAIN, folders, "psnr")
+    files = {name: _files_in_order(Path(folder), pairs) for name, folder in folders.items()}
     rows = []
     for index, name in enumerate(pairs.names):
         if values[BLURRY][index] > UNBLURRED_PSNR:
             continue
         blurry, sharp = pairs.load(index)
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
-        numbers = picture_numbers(blurry, sharp, FileImage(files["Ours"][index]).read())
+        numbers = measure_light_and_gradient(blurry, sharp, FileImage(files["Ours"][index]).read())
         rows.append({"picture": name, "psnr blurry": round(float(values[BLURRY][index]), 4), **gains, **numbers})
-    rows = ranked(rows)
+    rows = rank(rows)
     for row in rows:
-        row["what failed"] = "; ".join(what_failed(row, [row[f"gain {method}"] for method in folders]))
+        row["what failed"] = "; ".join(describe_failures(row, [row[f"gain {method}"] for method in folders]))
     shown = []
     for row in rows[:SHOWN]:
         index = pairs.names.index(row["picture"])
         blurry, sharp = pairs.load(index)
         versions = {"blurry": blurry, **{name: FileImage(each[index]).read() for name, each in files.items()}, "sharp": sharp}
-        box = worst_crop(versions["Ours"], sharp)
-        shown.append([cut(picture, box) for picture in versions.values()])
+        box = find_worst_box(versions["Ours"], sharp)
+        shown.append([crop_image(image, box) for image in versions.values()])
     headings = ["blurry", *folders, "sharp"]
-    picture = RESULTS_FOLDER / "failures.png"
-    write_gallery(picture, headings, shown, _caption(rows[:SHOWN], label, runs.scale))
+    gallery = RESULTS_FOLDER / "failures.png"
+    write_gallery(gallery, headings, shown, _caption(rows[:SHOWN], label, runs.scale))
     path = write_results(
         "failures",
-        command=make_command("bench-failures", SCALE=runs.scale.name, RESTORED=as_flag(restored)),
-        data=f"{label}, restored by {', '.join(model.variant for model in MADE.values())}",
+        command=make_command(
+            "bench-failures", SCALE=runs.scale.name, RESTORED=restored_variable(restored), **runs.scale.make_variables
+        ),
+        data=f"{label}, restored by {', '.join(model.variant for model in MODELS.values())}",
         scale=runs.scale.name,
         rows=rows,
         title="Failure cases (Figures 27 to 30)",
         table=markdown_table(rows[:_LISTED]),
         notes=[
             f"Gains in dB PSNR. Ranked by the sum of two places: in the gain of Ours, least first, and in brightness, "
-            f"darkest first; the first {min(_LISTED, len(rows))} of {len(rows)} are listed; "
-            f"failures.png shows the part of {len(shown)} in which Ours differs most from the sharp picture. "
-            "gray: mean gray value of the blurry picture, of 255. saturated: percent of its pixels with a channel of "
-            f"{SATURATED} or more. returned: percent of the mean gradient that blur took and that Ours brings back.",
+            f"darkest first. The table lists the first {min(_LISTED, len(rows))} of {len(rows)}; "
+            f"failures.png shows the part of {len(shown)} in which Ours differs most from the sharp image. "
+            "gray: mean gray value of the blurry image, of 255. saturated: percent of its pixels with a channel of "
+            f"{SATURATED} or more. returned: percent of the mean gradient lost to blur that Ours restores.",
             f"Left out as not blurred (more than {UNBLURRED_PSNR:g} dB): {len(pairs) - len(rows)} of {len(pairs)}.",
             *darkness_notes(rows),
         ],
         restored={name: abbreviate_home(str(folder)) for name, folder in restored.items()},
     )
-    print(f"written to {path} and {picture}")
+    print(f"Written to {path} and {gallery}.")
 
 
-def picture_numbers(blurry, sharp, restored):
-    """Measures brightness, saturation and how much of the lost gradient is back.
+def measure_light_and_gradient(blurry, sharp, restored) -> dict[str, float]:
+    """Measures brightness, saturation and the restored part of the lost gradient.
 
     Args:
       blurry, sharp, restored: uint8 [height, width, 3].
 
     Returns:
-      {'gray': mean of 0 to 255, 'saturated': percent, 'returned': percent, 100 where nothing was lost}.
+      {'gray': mean of 0 to 255, 'saturated': percent, 'returned': percent, 100 if nothing was lost}.
     """
-    before, now, wanted = (mean_gradient(picture) for picture in (blurry, restored, sharp))
-    lost = wanted - before
+    before, after, target = (mean_gradient(image) for image in (blurry, restored, sharp))
+    lost = target - before
     return {
         "gray": round(float(matlab_gray(blurry).mean()), 2),
         "saturated": round(100 * float((blurry.max(axis=-1) >= SATURATED).mean()), 3),
-        "returned": round(float(100 * (now - before) / lost), 1) if lost > 0 else 100.0,
+        "returned": round(float(100 * (after - before) / lost), 1) if lost > 0 else 100.0,
     }
 
 
-def mean_gradient(picture):
-    """Mean absolute difference of neighbouring gray values of a picture, uint8 [height, width, 3]."""
-    gray = matlab_gray(picture)
+def mean_gradient(image) -> float:
+    """Computes the mean absolute difference of neighbouring gray values of an image, uint8 [height, width, 3]."""
+    gray = matlab_gray(image)
     return np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean()
 
 
-def ranked(rows):
+def rank(rows) -> list[dict]:
     """Sorts rows with 'gain Ours' and 'gray', the worst first: by the sum of their places, then by gain."""
     gains, grays = ([row[key] for row in rows] for key in ("gain Ours", "gray"))
     places = stats.rankdata(gains) + stats.rankdata(grays)
     return [rows[index] for index in sorted(range(len(rows)), key=lambda index: (places[index], gains[index]))]
 
 
-def what_failed(row, gains):
-    """Phrases on what failed in a picture, and in which light, from its measured numbers; none where nothing failed.
+def describe_failures(row, gains) -> list[str]:
+    """Returns phrases about the failures of an image and its light, from its measured numbers; none if nothing failed.
 
     Args:
-      row: with the numbers of `picture_numbers` and 'gain Ours'.
-      gains: of all methods, dB.
+      row: dict with the numbers of `measure_light_and_gradient` and 'gain Ours'.
+      gains: gains of all methods in dB.
     """
     failures = []
     if row["gain Ours"] < 0:
@@ -144,14 +152,14 @@ def what_failed(row, gains):
     if row["returned"] < RETURNED:
         failures.append("blur remains")
     elif row["returned"] > 100 + RETURNED:
-        failures.append("structure that the sharp picture does not have")
+        failures.append("structure that the sharp image does not have")
     if failures and row["gray"] < DARK:
         failures.append("in low light with light streaks" if row["saturated"] >= STREAKS else "in low light")
     return failures
 
 
-def darkness_notes(rows):
-    """Sentences on how gain depends on brightness; none for fewer than four rows."""
+def darkness_notes(rows) -> list[str]:
+    """Returns sentences about the relation of gain and brightness; none for fewer than four rows."""
     if len(rows) < 4:
         return []
     by_gray = [row["gain Ours"] for row in sorted(rows, key=lambda row: row["gray"])]
@@ -163,28 +171,28 @@ def darkness_notes(rows):
     ]
 
 
-def _in_order(folder, pairs):
-    """The restored pictures of a folder in the order of a `PairSource`, whose measuring has checked that they are there."""
+def _files_in_order(folder, pairs):
+    """Lists the restored images of a folder in the order of a `PairSource`. Measuring has checked that all exist."""
     files = list_images(folder, "restored")
-    return (files[pair_name(name)] for name in pairs.names)
+    return [files[pair_name(name)] for name in pairs.names]
 
 
-def worst_crop(restored, sharp):
-    """The box (left, top, width, height), at most `_SIDE` a side, where a restored picture differs most from the sharp one."""
+def find_worst_box(restored, sharp) -> tuple[int, ...]:
+    """Returns the box (left, top, width, height), at most `_SIDE` a side, of the largest difference between two images."""
     height, width = sharp.shape[:2]
     sides = min(_SIDE, width), min(_SIDE, height)
-    middle = find_largest_difference(restored, sharp, min(sides))
-    corner = (min(max(0, at - side // 2), most - side) for at, side, most in zip(middle, sides, (width, height)))
+    center = find_largest_difference(restored, sharp, min(sides))
+    corner = (min(max(0, at - side // 2), limit - side) for at, side, limit in zip(center, sides, (width, height)))
     return *corner, *sides
 
 
 def _caption(rows, label, scale):
-    """Lines below the figure: what failed in each of its rows."""
-    lines = [f"Failure cases of {label}, from top to bottom, where Ours differs most from the sharp picture."]
+    """Returns the lines below the figure: the failures of each of its rows."""
+    lines = [f"Failure cases of {label}, from top to bottom, where Ours differs most from the sharp image."]
     for row in rows:
         failed = row["what failed"] or "nothing failed"
         lines.append(f"{row['picture']}: gain {row['gain Ours']:+.2f} dB, mean gray {row['gray']:.0f}: {failed}.")
     return "\n".join([*lines, SCALE_NOTES.get(scale.name, "")])
 
 
-EXPERIMENTS = {"failures": Experiment(run, restorings, ("restored",))}
+EXPERIMENTS = {"failures": Experiment(run, required, ("restored",))}

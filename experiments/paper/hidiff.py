@@ -1,103 +1,193 @@
-"""HI-Diff on GoPro, HIDE and RealBlur: trained on GoPro, and on RealBlur itself, beside what is published of it and of others.
+"""HI-Diff: its table on GoPro, HIDE and RealBlur, and images along its reverse chain.
 
-Another method's row is measured where a folder of its restored pictures is given, which holds a folder for each set:
-gopro/, hide/, realblur_j/, realblur_r/, or some of them. Beside the published values of methods trained on RealBlur it is
-named as these are, as in --restored='MPRNet, trained on RealBlur=DIR'.
+The table has models trained on GoPro and on RealBlur itself. The row of another method is measured if a folder of its restored
+images is given. The folder holds one folder for each set: gopro/, hide/, realblur_j/, realblur_r/, or some of them. Methods
+trained on RealBlur are named as in the published rows: --restored='MPRNet, trained on RealBlur=DIR'.
+
+The images along the chain are the transformer's outputs with the prior before each step of the reverse chain and after the
+last. The slides show such images ("blur images gradually become sharp as the reverse process proceeds") without naming them or
+the model.
 """
+
+from __future__ import annotations
 
 from pathlib import Path
 
+import tensorflow as tf
+
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.metric_selection import ALIGNED_METRICS
-from icdpm_experiments.paper.comparison import row_of, write_comparison
-from icdpm_experiments.paper.cost import restorings_by
-from icdpm_experiments.paper.experiment import Experiment
-from icdpm_experiments.paper.models import Model
-from icdpm_experiments.paper.published_hidiff import (
-    GOPRO_SETS,
+from icdpm.images.pixels import pad_to_multiple, to_pixels, to_values
+from icdpm.metrics.psnr import PROTOCOL, psnr
+from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.paper.comparison import result_row, write_comparison
+from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
+from icdpm_experiments.paper.models import HIDIFF_GOPRO, ComparedModel
+from icdpm_experiments.paper.published import (
+    HIDIFF_SSIM,
+    HIDIFF_TEST_SETS,
+    HIDIFF_TRAINED_ON_GOPRO,
+    HIDIFF_TRAINED_ON_REALBLUR,
     REALBLUR_SETS,
-    SSIM,
-    TRAINED_ON_GOPRO,
-    TRAINED_ON_REALBLUR,
 )
-from icdpm_experiments.paper.runs import beside_others
+from icdpm_experiments.paper.runs import merge_folders
+from icdpm_experiments.paper.scales import IN_DOMAIN
+from icdpm_experiments.paper.visual_comparison import crop_caption, crop_image, find_pairs, parse_crop
+from icdpm_experiments.results import RESULTS_FOLDER, make_command, write_results
 
 REALBLUR = "{}, trained on RealBlur"
-GOPRO_MODEL = Model("hidiff_gopro")
-REALBLUR_MODELS = {"realblur_j": Model("hidiff_realblur"), "realblur_r": Model("hidiff_realblur_r")}
-PUBLISHED = {name: dict(zip(GOPRO_SETS, values)) for name, values in TRAINED_ON_GOPRO.items()} | {
-    REALBLUR.format(name): dict(zip(REALBLUR_SETS, values)) for name, values in TRAINED_ON_REALBLUR.items()
+REALBLUR_MODELS = {"realblur_j": ComparedModel("hidiff_realblur"), "realblur_r": ComparedModel("hidiff_realblur_r")}
+PUBLISHED = {name: dict(zip(HIDIFF_TEST_SETS, values)) for name, values in HIDIFF_TRAINED_ON_GOPRO.items()} | {
+    REALBLUR.format(name): dict(zip(REALBLUR_SETS, values)) for name, values in HIDIFF_TRAINED_ON_REALBLUR.items()
+}
+CHAIN_CROPS = {
+    "paper": ("GOPR0410_11_00/000205", "GOPR0384_11_00/000001=1016,110,256,256"),
+    "micro": ("photo_chelsea_2=112,32,112,112", "photo_camera_1=40,16,112,112"),
 }
 
 
-def models(dataset):
-    """{row: Model} of those that restore a set."""
-    own = {"HI-Diff": GOPRO_MODEL}
+# The table.
+
+
+def models_of(dataset) -> dict[str, ComparedModel]:
+    """Returns {row: model} of the models that restore a set."""
+    own = {"HI-Diff": HIDIFF_GOPRO}
     if dataset in REALBLUR_MODELS:
         own[REALBLUR.format("HI-Diff")] = REALBLUR_MODELS[dataset]
     return own
 
 
-def columns(scale, dataset) -> dict[str, str]:
+def columns_of(scale, dataset) -> dict[str, str]:
     """Returns {metric: heading of its column} of a test set, in the order of the published values.
 
-    The heading names the protocol: `ssim_matlab_rgb`, or `psnr_ecc` and `ssim_ecc` where the scale aligns the pictures.
+    The heading names the protocol: `ssim_matlab_rgb`, or `psnr_ecc` and `ssim_ecc` if the scale aligns the images.
     """
-    metrics = ("psnr", SSIM[dataset])
+    metrics = ("psnr", HIDIFF_SSIM[dataset])
     if scale.alignment(dataset) == "none":
         return dict(zip(metrics, metrics))
     return {metric: ALIGNED_METRICS[metric][0] for metric in metrics}
 
 
-def restorings(scale):
-    """What the table needs restored."""
-    return [need for dataset in GOPRO_SETS for need in restorings_by(models(dataset).values(), scale, [dataset])]
+def required_for_table(scale) -> list[RequiredRun]:
+    """Lists the required runs of the table."""
+    return [each for dataset in HIDIFF_TEST_SETS for each in required_runs(models_of(dataset).values(), scale, [dataset])]
 
 
-def run(runs, restored):
-    """Restores and measures; writes results/hidiff.
+def run_table(runs, restored) -> None:
+    """Restores and measures the four sets; writes results/hidiff.
 
     Args:
       runs: a `Runs`.
-      restored: {name of another method, as the paper has it or not: folder of folders of its restored pictures}.
+      restored: {name of another method, published or new: folder with a folder of restored images for each set}.
+
+    Raises:
+      IcdpmError: a folder of `restored` has none of the sets.
     """
     restored = {name: Path(folder) for name, folder in restored.items()}
     for name, folder in restored.items():
-        if not any((folder / dataset).is_dir() for dataset in GOPRO_SETS):
-            raise IcdpmError(f"{folder} holds none of {', '.join(GOPRO_SETS)}: the folder of {name} needs one for each set")
+        if not any((folder / dataset).is_dir() for dataset in HIDIFF_TEST_SETS):
+            raise IcdpmError(
+                f"The folder of {name} needs one of the folders {', '.join(HIDIFF_TEST_SETS)}. Received: {folder}."
+            )
     rows, protocols, not_available = [], {}, {}
-    for dataset in GOPRO_SETS:
-        own = {row: runs.restored(model, dataset) for row, model in models(dataset).items()}
-        given = {name: folder / dataset for name, folder in restored.items() if (folder / dataset).is_dir()}
-        headings = columns(runs.scale, dataset)
-        measured, its_protocols, its_reasons = runs.measured(dataset, beside_others(own, given), list(headings))
+    for dataset in HIDIFF_TEST_SETS:
+        own = {row: runs.restore(model, dataset) for row, model in models_of(dataset).items()}
+        others = {name: folder / dataset for name, folder in restored.items() if (folder / dataset).is_dir()}
+        headings = columns_of(runs.scale, dataset)
+        measured, its_protocols, its_reasons = runs.measure(dataset, merge_folders(own, others), list(headings))
         protocols |= {f"{headings[metric]}, {dataset}": protocol for metric, protocol in its_protocols.items()}
         not_available |= {f"{headings[metric]}, {dataset}": reason for metric, reason in its_reasons.items()}
         for name in dict.fromkeys(["blurry", *restored, *PUBLISHED]):
             published = PUBLISHED.get(name, {}).get(dataset) or (None, None)
             values = [measured.get(name, {}).get(metric) for metric in headings]
-            rows += [row_of(name, runs.scale.label(dataset), *cell) for cell in zip(headings.values(), values, published)]
+            rows += [result_row(name, runs.scale.label(dataset), *cell) for cell in zip(headings.values(), values, published)]
+    notes = [
+        "Rows 'trained on RealBlur': the model of RealBlur-J was trained on RealBlur-J, that of RealBlur-R on RealBlur-R.",
+        "HI-Diff's published SSIM follows its evaluation scripts: MATLAB's ssim of the RGB array on GoPro and HIDE, the "
+        "official protocol, masked after alignment, on RealBlur-R and RealBlur-J. The protocols of the other published rows "
+        "are not stated.",
+    ]
+    if all(runs.scale.alignment(dataset) == "none" for dataset in REALBLUR_SETS):
+        notes.append("At this scale the stand-ins for RealBlur need no alignment: their SSIM is per channel, without a mask.")
     write_comparison(
         "hidiff",
         "HI-Diff: trained on GoPro, and on RealBlur",
         runs.scale,
         rows,
-        notes=[
-            "Rows 'trained on RealBlur': RealBlur-J's model was trained on RealBlur-J, RealBlur-R's on RealBlur-R.",
-            "HI-Diff's published SSIM, by its evaluation scripts: on GoPro and HIDE MATLAB's ssim of the RGB array, on "
-            "RealBlur-R and RealBlur-J that of the official protocol, masked, after alignment. The protocols of the other "
-            "published rows are not stated.",
-            *_stand_in_notes(runs.scale),
-        ],
+        notes=notes,
         protocols=protocols,
         not_available=not_available,
     )
 
 
-def _stand_in_notes(scale):
-    if any(scale.alignment(dataset) != "none" for dataset in REALBLUR_SETS):
-        return []
-    return ["At this scale the pictures in place of RealBlur's need no alignment: their SSIM is per channel, without a mask."]
+# The images along the chain.
 
 
-EXPERIMENTS = {"hidiff": Experiment(run, restorings, ("restored",))}
+def required_for_chain(scale) -> list[RequiredRun]:
+    """Lists the required runs of the chain's images."""
+    return required_runs([HIDIFF_GOPRO], scale, [IN_DOMAIN], images=len(CHAIN_CROPS[scale.name]))
+
+
+def run_chain(runs, crops) -> None:
+    """Writes results/hidiff_chain, with .png, .md and .json.
+
+    Args:
+      runs: a `Runs`.
+      crops: texts for `visual_comparison.parse_crop` in place of `CHAIN_CROPS`; may be empty.
+    """
+    variables = {**runs.scale.make_variables, "CROPS": " ".join(crops)}
+    crops = [parse_crop(crop) for crop in crops or CHAIN_CROPS[runs.scale.name]]
+    pairs, label = runs.scale.test_pairs(IN_DOMAIN), runs.scale.label(IN_DOMAIN)
+    model = runs.load_model(HIDIFF_GOPRO.variant)
+    rows, cells, headings, places = [], [], [], []
+    for crop, index in zip(crops, find_pairs(pairs, crops)):
+        blurry, sharp = pairs.load(index)
+        priors, outputs = restore_along_chain(model, blurry)
+        headings = ["blurry", "noise", *(f"step {step}" for step in range(1, len(outputs))), "sharp"]
+        distances = [float(tf.reduce_mean(tf.abs(prior - priors[-1]))) for prior in priors]
+        rows += [
+            {"picture": crop.name, "step": step, "psnr": round(psnr(output, sharp), 4), "prior_to_last": round(distance, 4)}
+            for step, (output, distance) in enumerate(zip(outputs, distances))
+        ]
+        box = crop.box_within(blurry)
+        places.append(crop.describe(box))
+        cells.append([crop_image(each, box) for each in (blurry, *outputs, sharp)])
+    image = RESULTS_FOLDER / "hidiff_chain.png"
+    title = "HI-Diff: outputs along the reverse chain"
+    write_gallery(image, headings, cells, crop_caption(title, label, places, runs.scale))
+    path = write_results(
+        "hidiff_chain",
+        command=make_command("bench-hidiff-chain", SCALE=runs.scale.name, **variables),
+        data=f"images of {label}, restored by {HIDIFF_GOPRO.variant} with the prior of each step of its chain",
+        scale=runs.scale.name,
+        rows=rows,
+        title=title,
+        notes=[
+            "Step 0: the noise at the start of the chain. prior_to_last: mean absolute difference of the prior from that of "
+            f"the last step. PSNR of whole images; hidiff_chain.png shows crops. {PROTOCOL}."
+        ],
+    )
+    print(f"Written to {path} and {image}.")
+
+
+def restore_along_chain(model, image) -> tuple[list, list]:
+    """Restores an image with the prior before each step of the reverse chain and after the last.
+
+    Args:
+      model: a HI-Diff after its second stage.
+      image: the blurry image, uint8 [height, width, 3].
+
+    Returns:
+      ([z_T, …, z_0], float32 [1, tokens, width]; [output with each prior, uint8 [height, width, 3]]).
+    """
+    blurry = tf.constant(pad_to_multiple(to_values(image), model.size_multiple)[None])
+    priors = model.priors_along_chain(blurry)
+    height, width = image.shape[:2]
+    outputs = [model.denoise(None, blurry, None, {"prior": prior})[0, :height, :width].numpy() for prior in priors]
+    return priors, [to_pixels(output, image) for output in outputs]
+
+
+EXPERIMENTS = {
+    "hidiff": Experiment(run_table, required_for_table, ("restored",)),
+    "hidiff-chain": Experiment(run_chain, required_for_chain, ("crops",)),
+}

@@ -1,56 +1,64 @@
-"""The models that the tables and figures compare: each a variant and how many of its samples are averaged.
+"""Models that the tables and figures compare, and how their variants depend on each other.
 
-A row that is made here is one line in `DEBLURRING` (tables 3 to 6) or `PREFERENCE` (table 7): its name, as the paper has it,
-and its Model. The variant is the name of a config, of whatever system.
+A variant is the name of a config. To add a row to Tables 3 to 6, add a line to `DEBLURRING`: the row's name in the paper and
+its model. `PREFERENCE` has the rows of Table 7.
 """
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 from icdpm.models.registry import settings_of
 
 AVERAGED = 8  # samples of the paper's "-SA" (assumed)
-# Variants of different tables that are one and the same model. The published values of Table 8 (e) and Table 2 (c) disagree:
-# `table8.published_note`.
+# Variants of different tables that are the same model. The published values of Table 8 (e) and Table 2 (c) disagree:
+# `ablations.published_note`.
 SAME = {"table8_a": "table2_a", "table8_e": "table2_c"}
-# Variants that are the second stage of another.
+# {second stage: first stage}.
 SECOND_STAGES = {
     **{name: f"{name}_stage1" for name in ("hidiff_gopro", "hidiff_realblur", "hidiff_realblur_r", "hidiff_ablation_single")},
     **dict.fromkeys(("hidiff_ablation_split", "hidiff_ablation_full"), "hidiff_ablation_stage1"),
 }
-# What variants, and their first stages, are trained on where that is not GoPro.
+# {variant: training set} of the variants, and their first stages, that are not trained on GoPro.
 TRAINED_ON = {
     f"{name}{stage}": dataset
     for name, dataset in (("hidiff_realblur", "realblur_j"), ("hidiff_realblur_r", "realblur_r"))
     for stage in ("", "_stage1")
 }
-# Variants that begin with the weights of another and are shown pictures of the target domain besides.
+# {variant: variant whose weights it starts from} of the variants that also see images of the target domain.
 FINE_TUNED = {"fig9_aligned": "table2_c", "fig9_unaligned": "table2_c"}
 
 
-class Model(NamedTuple):
-    """What restores pictures, by its config's settings.
+class ComparedModel(NamedTuple):
+    """A model of a table or figure, restored with the settings of its config.
 
     Attributes:
       variant: name of its config.
-      samples: how many samples a restored picture is the mean of.
+      samples: number of samples that are averaged for a restored image.
     """
 
     variant: str
     samples: int = 1
 
     def settings(self, scale):
-        """The `Settings` of its restorations at a scale."""
+        """Returns the `Settings` of its restorations at a scale."""
         samples = {} if self.samples == 1 else {"samples": self.samples}
         return settings_of(scale.config(self.variant), **samples)
 
-    def evaluations(self, scale):
-        """How often the network is evaluated for a picture."""
+    def evaluations(self, scale) -> int:
+        """Returns the number of network evaluations per image."""
         return self.settings(scale).evaluations
 
 
-UNGUIDED, GUIDED = Model("table2_b"), Model("table2_f")
-# Tables 3 to 7 take the best point of the sampling sweep in place of the config's settings (`sampling_choice`).
+def prerequisite(variant: str) -> str | None:
+    """Returns the variant that has to be trained before another, or None."""
+    return SECOND_STAGES.get(variant) or FINE_TUNED.get(variant)
+
+
+UNGUIDED, GUIDED = ComparedModel("table2_b"), ComparedModel("table2_f")
+# Tables 3 to 7 take the best point of the sampling sweep in place of the config's settings (`sampling_settings`).
 OURS = {"Ours-SA": GUIDED._replace(samples=AVERAGED), "Ours": GUIDED}
-DVSR = Model("dvsr")
-DEBLURRING = {"UNet": Model("regression_l"), "DvSR": DVSR, "DvSR-SA": DVSR._replace(samples=AVERAGED), **OURS}
+DVSR = ComparedModel("dvsr")
+DEBLURRING = {"UNet": ComparedModel("regression_l"), "DvSR": DVSR, "DvSR-SA": DVSR._replace(samples=AVERAGED), **OURS}
 PREFERENCE = {"DvSR": DVSR, "icDPM": UNGUIDED, **OURS}
+HIDIFF_GOPRO = ComparedModel("hidiff_gopro")

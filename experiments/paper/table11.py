@@ -1,4 +1,9 @@
-"""Table 11: parameters and FLOPs of one step at 720×1280, counted from the models' own weights and graphs."""
+"""Table 11: parameters and FLOPs of one step at 720×1280, counted from the models' own weights and graphs.
+
+python -m icdpm_experiments.paper.table11
+"""
+
+from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
@@ -11,15 +16,19 @@ from icdpm_experiments.results import print_table, write_results
 
 NOTES = [
     "FLOPs are 2 × the multiply-adds of all convolutions of one step: one pass of the guidance networks and one of the",
-    "denoising UNet, as TensorFlow counts them in the graph. The columns scale_… are of guidance.projection = scale: one",
-    "convolution of the guidance features for each scale, as §3.2 can be read, and not one in each guided block. The published",
-    "parameter counts are rounded or cut inconsistently (6.93 M is printed as 6 M, 27.68 M as 27 M), so the layout follows the",
-    "FLOPs.",
+    "denoising UNet, counted by TensorFlow in the graph. The columns scale_… are for guidance.projection = scale: one",
+    "convolution of the guidance features for each scale, as §3.2 can be read, instead of one in each guided block. The",
+    "published parameter counts are rounded or cut inconsistently (6.93 M is printed as 6 M, 27.68 M as 27 M), so the layout",
+    "follows the FLOPs.",
 ]
 
 
-def count(config):
-    """Parameters and FLOPs of one evaluation at 720×1280, with what is computed once a picture, of a config's model."""
+def count(config) -> tuple[int, int]:
+    """Counts parameters and FLOPs of a config's model.
+
+    Returns:
+      (parameters, FLOPs of encoding the condition and one network evaluation at 720×1280).
+    """
     model = build_model(config)
 
     def step(x_gamma, blurry, gamma):
@@ -30,7 +39,7 @@ def count(config):
     return parameters, convolution_flops(step, image, image, tf.TensorSpec([1]))
 
 
-def main():
+def main() -> None:
     """Counts the six rows with both projections of the guidance features and writes results/table11."""
     rows = []
     for row, (published_parameters, published_flops) in TABLE11.items():
@@ -57,7 +66,7 @@ def main():
         title="Table 11: parameters and FLOPs",
         notes=NOTES,
     )
-    print(f"written to {path}")
+    print(f"Written to {path}.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Figures 1, 6 and 11 to 26, and HI-Diff's visual comparisons: fixed crops of test pictures, blurry, restored and sharp.
+"""Figures 1, 6 and 11 to 26, and HI-Diff's visual comparisons: fixed crops of blurry, restored and sharp test images.
 
-`FIGURES` holds one entry for each figure. The papers state the data set and the methods of a figure, but neither the pictures
-nor the parts of them: these are chosen here, once for each scale, and other crops may be given. Every crop is a text:
-NAME=LEFT,TOP,WIDTH,HEIGHT, in pixels, or NAME for the middle of a picture.
+`FIGURES` has one entry for each figure. The papers state the data set and the methods of a figure, but neither the images nor
+the crops. These are chosen here, once for each scale, and can be replaced. A crop is a text: NAME=LEFT,TOP,WIDTH,HEIGHT in
+pixels, or NAME for the middle of an image.
 """
 
 from __future__ import annotations
@@ -24,28 +24,26 @@ from icdpm_datasets.image_files import find_images
 from icdpm_datasets.photos import clock_motion_path
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.paper.cost import restorings_by
-from icdpm_experiments.paper.experiment import Experiment
-from icdpm_experiments.paper.hidiff import GOPRO_MODEL
-from icdpm_experiments.paper.models import OURS, UNGUIDED, Model
-from icdpm_experiments.paper.runs import beside_others
+from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
+from icdpm_experiments.paper.models import HIDIFF_GOPRO, OURS, UNGUIDED, ComparedModel
+from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, abbreviate_home, make_command, write_results
 
-MADE = {"icDPM": UNGUIDED, "Ours": OURS["Ours"]}
-HIDIFF = {"HI-Diff": GOPRO_MODEL}
-_SIDE = 256  # pixels: side of a crop without a box, and of what smaller crops are enlarged to
-_MOST_PHOTOS = 4  # of a folder, where no crops are given
+MODELS = {"icDPM": UNGUIDED, "Ours": OURS["Ours"]}
+HIDIFF_MODELS = {"HI-Diff": HIDIFF_GOPRO}
+_SIDE = 256  # pixels: side of a crop without a box, and size up to which smaller crops are enlarged
+_MAX_PHOTOS = 4  # photos of a folder that are shown without --crops
 
 
 class Figure(NamedTuple):
     """A figure of fixed crops.
 
     Attributes:
-      title: what it shows.
+      title: title of the figure.
       dataset: name of the test set.
-      methods: that the published figure shows and that are not made for this one; they are shown where they are given.
+      methods: further methods of the published figure. They are shown if folders of their images are given.
       paper, micro: crops at the scale of that name.
-      made: {heading: Model} of the columns that are made here.
+      models: {heading: ComparedModel} of the columns that are restored here.
     """
 
     title: str
@@ -53,10 +51,10 @@ class Figure(NamedTuple):
     methods: tuple[str, ...]
     paper: tuple[str, ...]
     micro: tuple[str, ...]
-    made: Mapping[str, Model] = MADE
+    models: Mapping[str, ComparedModel] = MODELS
 
-    def crops(self, scale):
-        """The crops at a scale of `scales`."""
+    def crops(self, scale) -> tuple[str, ...]:
+        """Returns the crops at a scale of `scales`."""
         return {"paper": self.paper, "micro": self.micro}[scale.name]
 
 
@@ -64,8 +62,8 @@ _REALBLUR = ("UNet", "MPRNet", "DeblurGAN-v2", "Restormer", "UFormer", "DvSR")
 _REDS = ("MPRNet", "HINet", "DeblurGAN-v2", "Restormer", "UFormer")
 _HIDE = _GOPRO = ("MPRNet", "MIMO-UNet+", "SAPHNet", "Restormer", "UFormer", "DvSR")
 
-# HI-Diff's own repository shows scene050/blur_6 and GOPR0410_11_00/000205. A crop at the paper's scale has a box where the
-# picture was at hand when it was chosen. Figure 6's caption names three methods; it may show others too.
+# HI-Diff's own repository shows scene050/blur_6 and GOPR0410_11_00/000205. A crop at the paper's scale has a box if the image
+# was available when it was chosen. The caption of Figure 6 names three methods; the figure may show others too.
 FIGURES = {
     "fig1": Figure(
         "Figure 1: out-of-domain deblurring, RealBlur-J",
@@ -82,7 +80,7 @@ FIGURES = {
         ("text_00=0,0,128,128", "text_01=64,32,128,128", "night_00=96,0,128,128"),
     ),
 }
-# Of each set four figures with one crop each: number, crop at the paper's scale, crop at the micro scale.
+# {(name of the set, test set, methods): (figure number, crop at the paper's scale, crop at the micro scale)}.
 _ONE_CROP = {
     ("REDS", "reds", _REDS): (
         (11, "000/00000009", "deadleaves_00=64,64,128,128"),
@@ -120,13 +118,13 @@ FIGURES["hidiff-realblur"] = Figure(
     ("DBGAN", "MIMO-UNet+", "MPRNet", "Restormer", "Stripformer"),
     ("scene050/blur_6", "scene230/blur_7"),
     ("text_02=0,24,128,128", "text_00=0,128,128,128"),
-    HIDIFF,
+    HIDIFF_MODELS,
 )
 _PHOTO_METHODS = ("DBGAN", "DMPHN", "MIMO-UNet+", "MPRNet", "Restormer", "Stripformer")
 
 
 class Photos:
-    """Photos without sharp counterparts; a `PairSource` whose pairs are (photo, None).
+    """Photos without sharp counterparts: a `PairSource` of pairs (photo, None).
 
     Args:
       files: {name: path}.
@@ -142,49 +140,53 @@ class Photos:
         return len(self.names)
 
     def load(self, index):
-        """(the photo at `index`, uint8 [height, width, 3]; None)."""
+        """Returns (the photo at `index`, uint8 [height, width, 3]; None)."""
         return FileImage(self._files[index]).read(), None
 
 
 class Crop(NamedTuple):
-    """A part of a picture.
+    """A part of an image.
 
     Attributes:
-      name: of the picture.
-      box: (left, top, width, height) in pixels; None for the middle of it.
+      name: name of the image.
+      box: (left, top, width, height) in pixels; None for the middle of the image.
     """
 
     name: str
     box: tuple[int, ...] | None
 
-    def within(self, picture):
-        """The box in a picture, uint8 [height, width, 3]. Raises IcdpmError where it exceeds the picture."""
-        height, width = picture.shape[:2]
+    def box_within(self, image) -> tuple[int, ...]:
+        """Returns the box in an image, uint8 [height, width, 3].
+
+        Raises:
+          IcdpmError: the box exceeds the image.
+        """
+        height, width = image.shape[:2]
         if self.box is None:
             side = min(_SIDE, height, width)
             return (width - side) // 2, (height - side) // 2, side, side
         left, top, across, down = self.box
         if left + across > width or top + down > height:
             raise IcdpmError(
-                f"the crop of {across}×{down} pixels at ({left}, {top}) exceeds {self.name}, which has {width}×{height}; "
-                "give another with --crops (CROPS)"
+                f"The crop of {across}×{down} pixels at ({left}, {top}) exceeds {self.name}, which has {width}×{height}. "
+                "Pass another crop with --crops (CROPS)."
             )
         return self.box
 
-    def described(self, box):
-        """The crop in words."""
+    def describe(self, box) -> str:
+        """Returns a description of the crop for captions."""
         left, top, width, height = box
         return f"{self.name} ({width}×{height} pixels at {left}, {top})"
 
 
-def cut(picture, box):
-    """The part of a picture [height, width, …] in a box (left, top, width, height)."""
+def crop_image(image, box) -> np.ndarray:
+    """Crops an image [height, width, …] to a box (left, top, width, height)."""
     left, top, width, height = box
-    return np.ascontiguousarray(picture[top : top + height, left : left + width])
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
-def parse_crop(text):
-    """The `Crop` of a text NAME or NAME=LEFT,TOP,WIDTH,HEIGHT; the name may be written as published sets and results do.
+def parse_crop(text: str) -> Crop:
+    """Parses NAME or NAME=LEFT,TOP,WIDTH,HEIGHT. The name may have any of the forms of published sets and results.
 
     Raises:
       IcdpmError: the text has another form.
@@ -192,157 +194,163 @@ def parse_crop(text):
     name, equals, numbers = text.partition("=")
     box = tuple(int(number) for number in numbers.split(",") if number.strip().isdecimal())
     if not name or (equals and (len(box) != 4 or numbers.count(",") != 3 or 0 in box[2:])):
-        raise IcdpmError(f"--crops must be NAME or NAME=LEFT,TOP,WIDTH,HEIGHT, in pixels. Received: {text!r}")
+        raise IcdpmError(f"--crops must be NAME or NAME=LEFT,TOP,WIDTH,HEIGHT, in pixels. Received: {text!r}.")
     return Crop(pair_name(name), box if equals else None)
 
 
-def restorings(scale, figure):
-    """Returns the models whose restorations the figure needs."""
+def required(scale, figure) -> list[RequiredRun]:
+    """Lists the required runs of a figure in `FIGURES`."""
     entry = FIGURES[figure]
-    return restorings_by(entry.made.values(), scale, [entry.dataset], pictures=len(entry.crops(scale)))
+    return required_runs(entry.models.values(), scale, [entry.dataset], images=len(entry.crops(scale)))
 
 
-def run(runs, figure, restored, crops):
-    """Restores the figure's pictures and writes results/FIGURE, with .png, .md and .json.
+def run(runs, figure, restored, crops) -> None:
+    """Restores the images of a figure and writes results/FIGURE, with .png, .md and .json.
 
     Args:
       runs: a `Runs`.
-      figure: of `FIGURES`.
-      restored: {name of another method: folder of its restored pictures}.
-      crops: texts of `parse_crop` in place of the figure's own; may be empty.
+      figure: a key of `FIGURES`.
+      restored: {name of another method: folder of its restored images}.
+      crops: texts for `parse_crop` in place of the figure's own; may be empty.
     """
     entry = FIGURES[figure]
-    chosen = [parse_crop(crop) for crop in crops or entry.crops(runs.scale)]
-    notes = [] if crops else ["The paper states neither the pictures nor the parts of them: the crops are chosen here."]
-    given = {"CROPS": " ".join(crops)}
+    parsed = [parse_crop(crop) for crop in crops or entry.crops(runs.scale)]
+    notes = [] if crops else ["The paper states neither the images nor the crops: both are chosen here."]
+    variables = {**runs.scale.make_variables, "CROPS": " ".join(crops)}
     pairs, label = runs.scale.test_pairs(entry.dataset), runs.scale.label(entry.dataset)
-    _compare(runs, figure, entry, pairs, label, chosen, restored, given, notes)
+    _compare(runs, figure, entry, pairs, label, parsed, restored, variables, notes)
 
 
-def restorings_of_photos(scale):
-    """What the comparison of photos needs: the trained model. The photos are few, and not counted."""
-    return restorings_by(HIDIFF.values(), scale, [FIGURES["hidiff-realblur"].dataset], pictures=0)
+def required_for_photos(scale) -> list[RequiredRun]:
+    """Lists the required runs of `run_photos`: the trained model. The few photos are not counted."""
+    return required_runs(HIDIFF_MODELS.values(), scale, [FIGURES["hidiff-realblur"].dataset], images=0)
 
 
-def run_photos(runs, restored, crops, photos):
+def run_photos(runs, restored, crops, photos) -> None:
     """Restores photos without sharp counterparts by HI-Diff and writes results/hidiff_photos, with .png, .md and .json.
 
     Args:
-      runs, restored, crops: as of `run`; without crops the middle of the first photos is shown.
-      photos: their folder; None for scikit-image's motion-blurred clock.
+      runs, restored, crops: arguments of `run`. Without crops the middle of the first photos is shown.
+      photos: folder of the photos; None for scikit-image's motion-blurred clock.
     """
     if photos is None:
         clock = clock_motion_path()
-        source, place = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
+        source, folder = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
     else:
         files = {pair_name(name): path for name, path in find_images(Path(photos)).items()}
         source = Photos(files, f"the photos in {abbreviate_home(photos)}")
-        place = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
-    chosen = [parse_crop(crop) for crop in crops or source.names[:_MOST_PHOTOS]]
+        folder = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
+    parsed = [parse_crop(crop) for crop in crops or source.names[:_MAX_PHOTOS]]
     title = "HI-Diff's visual comparison on photos without sharp counterparts, trained on GoPro"
-    entry = Figure(title, place, _PHOTO_METHODS, (), (), HIDIFF)
-    notes = ["HI-Diff's slides show photos of RWBI: PHOTOS=DIR takes a folder of them."]
-    given = {"PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
-    _compare(runs, "hidiff-photos", entry, source, source.description, chosen, restored, given, notes)
+    entry = Figure(title, folder, _PHOTO_METHODS, (), (), HIDIFF_MODELS)
+    notes = ["HI-Diff's slides show photos of RWBI. PHOTOS=DIR takes a folder of them."]
+    variables = {**runs.scale.make_variables, "PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
+    _compare(runs, "hidiff-photos", entry, source, source.description, parsed, restored, variables, notes)
 
 
-def _compare(runs, figure, entry, pairs, label, crops, restored, given, notes):
-    """Restores the pictures of the crops, and writes the picture and what was measured of it.
+def _compare(runs, figure, entry, pairs, label, crops, restored, variables, notes):
+    """Restores the images of the crops, and writes the gallery and the measured PSNR.
 
     Args:
-      runs, restored: as of `run`.
-      figure: its name.
+      runs, restored: arguments of `run`.
+      figure: name of the figure.
       entry: its `Figure`.
-      pairs: the `PairSource` with the pictures.
-      label: what it is called in the figure.
+      pairs: the `PairSource` with the images.
+      label: name of the pairs in the figure.
       crops: list of `Crop`.
-      given: {make variable: value} for the command.
+      variables: {make variable: value} of the command.
       notes: sentences.
     """
     indices = find_pairs(pairs, crops)
-    # Under the whole set's description: pictures of tables are used, and tables use these.
+    # With the description of the whole set, so that figures and tables share restored images.
     selected = SelectedPairs(pairs, sorted(set(indices)), pairs.description)
-    own = {heading: runs.restored(model, entry.dataset, pairs=selected) for heading, model in entry.made.items()}
-    files = {name: list_images(Path(folder), "restored") for name, folder in beside_others(own, restored).items()}
+    own = {heading: runs.restore(model, entry.dataset, pairs=selected) for heading, model in entry.models.items()}
+    files = {name: list_images(Path(folder), "restored") for name, folder in merge_folders(own, restored).items()}
     metrics = select_metrics(["psnr"], runs.scale.alignment(entry.dataset)).image_metrics
     headings, cells, rows, places = ["blurry", *files, "sharp"], [], [], []
     for crop, index in zip(crops, indices):
         blurry, sharp = pairs.load(index)
-        versions = {"blurry": blurry, **{name: _restored(name, of_name, crop.name, blurry) for name, of_name in files.items()}}
-        box = crop.within(blurry)
+        versions = {"blurry": blurry, **{name: _read(name, of_name, crop.name, blurry) for name, of_name in files.items()}}
+        box = crop.box_within(blurry)
         row = {"picture": crop.name, **dict(zip(("left", "top", "width", "height"), box))}
         if sharp is not None:
-            for name, picture in versions.items():
-                (value,) = measure_image(metrics, picture, sharp)[0].values()
+            for name, image in versions.items():
+                (value,) = measure_image(metrics, image, sharp)[0].values()
                 row[f"psnr {name}"] = round(value, 4)
             versions["sharp"] = sharp
         rows.append(row)
-        places.append(crop.described(box))
-        cells.append([_enlarged(cut(each, box)) for each in versions.values()])
+        places.append(crop.describe(box))
+        cells.append([_enlarge(crop_image(each, box)) for each in versions.values()])
     headings = headings[: len(cells[0])]
     name = figure.replace("-", "_")
     absent = [method for method in entry.methods if method not in files]
-    picture = RESULTS_FOLDER / f"{name}.png"
-    write_gallery(picture, headings, cells, caption_of(entry.title, label, places, runs.scale))
+    gallery = RESULTS_FOLDER / f"{name}.png"
+    write_gallery(gallery, headings, cells, crop_caption(entry.title, label, places, runs.scale))
     path = write_results(
         name,
-        command=make_command(f"bench-{figure}", SCALE=runs.scale.name, RESTORED=as_flag(restored), **given),
-        data=f"crops of {label}, restored by {', '.join(model.variant for model in entry.made.values())}",
+        command=make_command(f"bench-{figure}", SCALE=runs.scale.name, RESTORED=restored_variable(restored), **variables),
+        data=f"crops of {label}, restored by {', '.join(model.variant for model in entry.models.values())}",
         scale=runs.scale.name,
         rows=rows,
         title=entry.title,
         notes=[
-            f"{name}.png shows the crops. PSNR is that of whole pictures.",
+            f"{name}.png shows the crops. PSNR is that of whole images.",
             *notes,
-            *([f"The published figure also shows {', '.join(absent)}: give RESTORED=NAME=DIR."] if absent else []),
+            *([f"The published figure also shows {', '.join(absent)}. RESTORED=NAME=DIR adds a method."] if absent else []),
         ],
         restored={name: abbreviate_home(str(folder)) for name, folder in restored.items()},
     )
-    print(f"written to {path} and {picture}")
+    print(f"Written to {path} and {gallery}.")
 
 
-def find_pairs(pairs, crops):
-    """The indices of the crops' pictures in a `PairSource`. Raises IcdpmError that names those which it lacks."""
-    places = {pair_name(name): index for index, name in enumerate(pairs.names)}
-    if absent := [crop.name for crop in crops if crop.name not in places]:
+def find_pairs(pairs, crops) -> list[int]:
+    """Returns the indices of the crops' images in a `PairSource`.
+
+    Raises:
+      IcdpmError: the source lacks an image.
+    """
+    indices = {pair_name(name): index for index, name in enumerate(pairs.names)}
+    if absent := [crop.name for crop in crops if crop.name not in indices]:
         raise IcdpmError(
-            f"{pairs.description}: there is no {', '.join(absent)} among {', '.join(pairs.names[:3])}, …; "
-            "name pictures of the set with --crops (CROPS)"
+            f"{pairs.description} has no {', '.join(absent)}. It has {', '.join(pairs.names[:3])}, …. "
+            "Name images of the set with --crops (CROPS)."
         )
-    return [places[crop.name] for crop in crops]
+    return [indices[crop.name] for crop in crops]
 
 
-def _restored(method, files, name, blurry):
-    """A method's restored picture. Raises IcdpmError where it is missing or has another size than the blurry one."""
+def _read(method, files, name, blurry):
+    """Reads a method's restored image.
+
+    Raises:
+      IcdpmError: the image is missing or has another size than the blurry one.
+    """
     if name not in files:
-        raise IcdpmError(f"the folder of {method} has no picture of {name}; add it, or choose other crops with --crops (CROPS)")
-    picture = FileImage(files[name]).read()
-    if picture.shape != blurry.shape:
-        sizes = ["×".join(map(str, each.shape[1::-1])) for each in (picture, blurry)]
-        raise IcdpmError(f"{files[name]} of {method} has {sizes[0]} pixels; {name} has {sizes[1]}")
-    return picture
+        raise IcdpmError(f"The folder of {method} has no image of {name}. Add it, or choose other crops with --crops (CROPS).")
+    image = FileImage(files[name]).read()
+    if image.shape != blurry.shape:
+        sizes = ["×".join(map(str, each.shape[1::-1])) for each in (image, blurry)]
+        raise IcdpmError(f"{files[name]} of {method} must have {sizes[1]} pixels, as {name} has. Received: {sizes[0]}.")
+    return image
 
 
-def _enlarged(picture):
-    """A picture whose pixels are repeated until its longer side would exceed `_SIDE`."""
-    times = max(1, _SIDE // max(picture.shape[:2]))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
+def _enlarge(image):
+    """Repeats the pixels of an image as often as its longer side stays within `_SIDE`."""
+    times = max(1, _SIDE // max(image.shape[:2]))
+    return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def caption_of(title, label, places, scale):
-    """Lines below a figure: its title, the crops of its rows from top to bottom, and what its scale is worth."""
+def crop_caption(title, label, places, scale) -> str:
+    """Returns the lines below a figure: its title, the crops of its rows from top to bottom, and the note of its scale."""
     return "\n".join(filter(None, [f"{title}.", f"Crops of {label}: {'; '.join(places)}.", SCALE_NOTES.get(scale.name)]))
 
 
-def as_flag(restored):
-    """Folders of other methods, {name: folder}, as RESTORED takes them."""
+def restored_variable(restored) -> str:
+    """Formats folders of other methods, {name: folder}, as the make variable RESTORED."""
     return " ".join(f"{name}={abbreviate_home(str(folder))}" for name, folder in restored.items())
 
 
 EXPERIMENTS = {
-    figure: Experiment(
-        functools.partial(run, figure=figure), functools.partial(restorings, figure=figure), ("restored", "crops")
-    )
+    figure: Experiment(functools.partial(run, figure=figure), functools.partial(required, figure=figure), ("restored", "crops"))
     for figure in FIGURES
 }
-EXPERIMENTS["hidiff-photos"] = Experiment(run_photos, restorings_of_photos, ("restored", "crops", "photos"))
+EXPERIMENTS["hidiff-photos"] = Experiment(run_photos, required_for_photos, ("restored", "crops", "photos"))

@@ -6,11 +6,10 @@ from icdpm.configs import config_names, load_config
 from icdpm.errors import IcdpmError
 from icdpm.models.config import check_config
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_experiments.paper import hidiff_ablation
-from icdpm_experiments.paper.models import SECOND_STAGES
-from icdpm_experiments.paper.runs import SAME
+from icdpm_experiments.paper import ablations
+from icdpm_experiments.paper.models import SAME, SECOND_STAGES
+from icdpm_experiments.paper.scaled_configs import scale_to_small
 from icdpm_experiments.paper.scales import MicroScale, PaperScale, make_scale
-from icdpm_experiments.paper.shrunken import small
 
 VARIANTS = [name for name in config_names() if name.startswith("table")]
 
@@ -30,7 +29,7 @@ def test_a_micro_variant_has_its_structure(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_small_variant_has_its_structure_and_the_recipe_of_small_naf(variant):
-    made, paper, recipe = check_config(small(load_config(variant))), load_config(variant), load_config("small_naf")
+    made, paper, recipe = check_config(scale_to_small(load_config(variant))), load_config(variant), load_config("small_naf")
     assert 2 * made.unet.channels == paper.unet.channels and 2 * made.guidance.channels == paper.guidance.channels
     assert made.unet.concat_blurry == paper.unet.concat_blurry
     assert all(made.unet[field] == recipe.unet[field] for field in ("block", "patch", "multipliers", "blocks"))
@@ -53,7 +52,7 @@ def test_a_small_variant_has_its_structure_and_the_recipe_of_small_naf(variant):
     ],
 )
 def test_the_ablation_varies_at_both_scales_what_the_slides_vary(scale, row, source, guide, joint, first):
-    variant = hidiff_ablation.MODELS[row].variant
+    variant = ablations.ABLATIONS["hidiff-ablation"].models[row].variant
     config = check_config(scale.config(variant))
     assert (config.prior.source, config.transformer.guide, config.prior.joint) == (source, guide, joint)
     assert SECOND_STAGES.get(variant) == first
@@ -105,7 +104,11 @@ def test_only_realblur_is_aligned():
 def test_the_small_scale_measures_what_is_held_out_and_what_is_from_elsewhere(pictures):
     pairs = {"one": pictures / "other", "two": pictures / "further"}
     scale = make_scale("small", folder=pictures, pairs={name: str(each) for name, each in pairs.items()})
-    assert scale.label("gopro") == "held-out pictures (2 pairs)" and scale.label("realblur_j") == "one and two (4 pairs)"
+    assert scale.label("gopro") == f"images held out of {pictures.name} (2 pairs)"
+    assert scale.label("realblur_j") == "one and two (4 pairs)"
+    # The command in the results has what was given.
+    assert scale.make_variables["FOLDER"] == str(pictures)
+    assert scale.make_variables["PAIRS"] == f"one={pairs['one']} two={pairs['two']}"
     assert scale.test_pairs("realblur_j").names == ["one/1", "one/2", "two/1", "two/2"]
     assert all(each in scale.training_pairs().description for each in ("photos", "video", "frames", "averaged"))
     assert str(pictures / "val") not in scale.training_pairs().description
@@ -116,3 +119,10 @@ def test_the_small_scale_measures_what_is_held_out_and_what_is_from_elsewhere(pi
 def test_the_small_scale_wants_its_pictures(tmp_path):
     with pytest.raises(IcdpmError, match="there is no folder '' of pictures to train on"):
         make_scale("small")
+
+
+def test_results_name_what_was_given_with_the_home_folder_abbreviated(pictures, monkeypatch):
+    monkeypatch.setenv("HOME", str(pictures.parent))
+    scale = make_scale("small", folder=pictures, pairs={"one": str(pictures / "other")})
+    assert scale.make_variables == {"FOLDER": f"~/{pictures.name}", "PAIRS": f"one=~/{pictures.name}/other"}
+    assert PaperScale(pictures).make_variables == {"DATA_DIR": f"~/{pictures.name}"}

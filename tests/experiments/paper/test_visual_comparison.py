@@ -17,15 +17,16 @@ from icdpm.models.registry import build_model
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.published.sets import PUBLISHED
 from icdpm_experiments.figures import write_gallery
-from icdpm_experiments.paper import failures, reverse_chain, visual_comparison
+from icdpm_experiments.paper import failures, hidiff, visual_comparison
 from icdpm_experiments.paper.scales import MicroScale
-from icdpm_experiments.paper.visual_comparison import FIGURES, Crop, cut, parse_crop
+from icdpm_experiments.paper.visual_comparison import FIGURES, Crop, crop_image, parse_crop
 
 
 class Scale:
     """A scale with one test set of noise, whose pictures have names that no figure knows."""
 
     name = "micro"
+    make_variables = {}
 
     def __init__(self, pairs):
         self._pairs = pairs
@@ -44,7 +45,7 @@ class StandInRuns:
     """`Runs` that "restore" by mixing the blurry picture with the sharp one, more of it for Table 2 (f) than for (b).
 
     Attributes:
-      asked: [(variant, dataset, names)] of `restored`.
+      asked: [(variant, dataset, names)] of each call of `restore`.
     """
 
     SHARE = {"table2_b": 0.25, "table2_f": 0.5, "hidiff_gopro": 0.75}
@@ -54,7 +55,7 @@ class StandInRuns:
         self.folder = folder
         self.asked = []
 
-    def restored(self, model, dataset, pairs=None):
+    def restore(self, model, dataset, pairs=None):
         pairs = self.scale.test_pairs(dataset) if pairs is None else pairs
         self.asked.append((model.variant, dataset, pairs.names))
         for index, name in enumerate(pairs.names):
@@ -64,7 +65,7 @@ class StandInRuns:
             write_image(self.folder / model.variant / f"{name}.png", mixed.round().astype(np.uint8))
         return self.folder / model.variant
 
-    def picture_values(self, dataset, folders, metric):
+    def measure_images(self, dataset, folders, metric):
         pairs = self.scale.test_pairs(dataset)
         values = {"blurry": [psnr(*pairs.load(index)) for index in range(len(pairs))]}
         for name, folder in folders.items():
@@ -92,11 +93,11 @@ def test_crops_are_texts():
 
 def test_a_crop_without_a_box_is_the_middle():
     picture = np.arange(300 * 400 * 3, dtype=np.uint32).reshape(300, 400, 3)
-    assert Crop("a", None).within(picture) == (72, 22, 256, 256)
-    assert Crop("a", None).within(picture[:100]) == (150, 0, 100, 100)
-    assert np.array_equal(cut(picture, (5, 7, 20, 10)), picture[7:17, 5:25])
+    assert Crop("a", None).box_within(picture) == (72, 22, 256, 256)
+    assert Crop("a", None).box_within(picture[:100]) == (150, 0, 100, 100)
+    assert np.array_equal(crop_image(picture, (5, 7, 20, 10)), picture[7:17, 5:25])
     with pytest.raises(IcdpmError, match=r"20×10 pixels at \(390, 7\) exceeds a, which has 400×300"):
-        Crop("a", (390, 7, 20, 10)).within(picture)
+        Crop("a", (390, 7, 20, 10)).box_within(picture)
 
 
 def test_every_figure_of_the_paper_has_crops_at_both_scales():
@@ -107,13 +108,13 @@ def test_every_figure_of_the_paper_has_crops_at_both_scales():
         assert all(FIGURES[f"fig{number}"].dataset == dataset for number in numbers)
     embedded = EmbeddedPairs("test")
     published = {name: each for each in PUBLISHED for name in each.benchmarks}
-    chains = {"gopro": reverse_chain.CROPS}
+    chains = {"gopro": hidiff.CHAIN_CROPS}
     tables = [(entry.dataset, {"paper": entry.paper, "micro": entry.micro}) for entry in FIGURES.values()] + [*chains.items()]
     for dataset, crops in tables:
         names = MicroScale().test_pairs(dataset).names
         for crop in map(parse_crop, crops["micro"]):
             assert crop.name in names
-            crop.within(embedded.load(embedded.names.index(crop.name))[0])
+            crop.box_within(embedded.load(embedded.names.index(crop.name))[0])
         for crop in map(parse_crop, crops["paper"]):
             # HIDE's names have no folder, and so no form of their own.
             pattern = r"\d+fromGOPR\d{4}(\.MP4)?" if dataset == "hide" else published[dataset].pair_names[0]
@@ -144,19 +145,19 @@ def test_a_figure_shows_the_same_crop_of_every_method(runs, tmp_path):
     assert row["psnr blurry"] == pytest.approx(psnr(*pairs.load(4)), abs=1e-4) and row["psnr HINet"] == float("inf")
     assert row["psnr blurry"] < row["psnr icDPM"] < row["psnr Ours"]
     text = Path("results/fig11.md").read_text()
-    assert "The published figure also shows MPRNet, DeblurGAN-v2, Restormer, UFormer: give RESTORED=NAME=DIR." in text
+    assert "The published figure also shows MPRNet, DeblurGAN-v2, Restormer, UFormer. RESTORED=NAME=DIR adds a method." in text
     assert "CROPS='pair_4=8,16,32,32 pair_1'" in content["command"] and "Micro scale" in text
 
 
 def test_what_a_figure_cannot_show_is_an_error(runs, tmp_path):
-    with pytest.raises(IcdpmError, match="there is no deadleaves_00 among pair_0, pair_1, pair_2, …; name pictures"):
+    with pytest.raises(IcdpmError, match="has no deadleaves_00. It has pair_0, pair_1, pair_2, …. Name images"):
         visual_comparison.run(runs, "fig11", {}, [])
     write_image(tmp_path / "others/pair_1.png", np.zeros((64, 60, 3), np.uint8))
-    with pytest.raises(IcdpmError, match="the folder of HINet has no picture of pair_2; add it"):
+    with pytest.raises(IcdpmError, match="The folder of HINet has no image of pair_2. Add it"):
         visual_comparison.run(runs, "fig11", {"HINet": tmp_path / "others"}, ["pair_2"])
-    with pytest.raises(IcdpmError, match="pair_1.png of HINet has 60×64 pixels; pair_1 has 64×64"):
+    with pytest.raises(IcdpmError, match="pair_1.png of HINet must have 64×64 pixels, as pair_1 has. Received: 60×64"):
         visual_comparison.run(runs, "fig11", {"HINet": tmp_path / "others"}, ["pair_1"])
-    with pytest.raises(IcdpmError, match="Ours is the name of a row that is made here"):
+    with pytest.raises(IcdpmError, match="The row Ours is already restored here"):
         visual_comparison.run(runs, "fig11", {"Ours": tmp_path / "others"}, ["pair_1"])
 
 
@@ -196,7 +197,7 @@ def test_failures_are_ranked_by_gain_and_darkness(runs, tmp_path, monkeypatch):
 def test_the_rank_is_the_sum_of_two_places():
     # Places in gain and in brightness: 3 + 1, 1 + 4, 2 + 2 and 4 + 3; of equal sums the lower gain comes first.
     rows = [{"gain Ours": gain, "gray": gray} for gain, gray in ((1.0, 10), (-1.0, 200), (0.0, 20), (2.0, 90))]
-    assert [row["gray"] for row in failures.ranked(rows)] == [20, 10, 200, 90]
+    assert [row["gray"] for row in failures.rank(rows)] == [20, 10, 200, 90]
 
 
 @pytest.mark.parametrize(
@@ -210,31 +211,31 @@ def test_the_rank_is_the_sum_of_two_places():
             ["worse than the input", "all methods fail", "blur remains", "in low light with light streaks"],
         ),
         ((120, 2.0, 10.0, 0.05), (0.4, 0.05), ["no gain", "blur remains"]),
-        ((120, 0.0, 160.0, 0.4), (0.4,), ["structure that the sharp picture does not have"]),
+        ((120, 0.0, 160.0, 0.4), (0.4,), ["structure that the sharp image does not have"]),
         ((120, 0.0, 90.0, 1.4), (0.4, 1.4), []),
     ],
 )
 def test_what_failed_follows_from_the_numbers(numbers, gains, phrases):
     row = dict(zip(("gray", "saturated", "returned", "gain Ours"), numbers))
-    assert failures.what_failed(row, gains) == phrases
+    assert failures.describe_failures(row, gains) == phrases
 
 
 def test_the_worst_part_lies_within_the_picture():
     sharp = np.zeros((200, 300, 3), np.uint8)
     restored = sharp.copy()
     restored[180:, 290:] = 255
-    left, top, width, height = failures.worst_crop(restored, sharp)
+    left, top, width, height = failures.find_worst_box(restored, sharp)
     assert (width, height) == (160, 160) and 290 - 160 < left <= 300 - 160 and top == 200 - 160
-    assert failures.worst_crop(restored[:90, :70], sharp[:90, :70]) == (0, 0, 70, 90)
+    assert failures.find_worst_box(restored[:90, :70], sharp[:90, :70]) == (0, 0, 70, 90)
 
 
 def test_what_blur_took_and_what_came_back(random_pairs):
     blurry, sharp = random_pairs.load(0)
-    assert failures.picture_numbers(blurry, sharp, blurry)["returned"] == 0
-    assert failures.picture_numbers(blurry, sharp, sharp)["returned"] == 100
-    assert failures.picture_numbers(sharp, sharp, blurry)["returned"] == 100
+    assert failures.measure_light_and_gradient(blurry, sharp, blurry)["returned"] == 0
+    assert failures.measure_light_and_gradient(blurry, sharp, sharp)["returned"] == 100
+    assert failures.measure_light_and_gradient(sharp, sharp, blurry)["returned"] == 100
     white = np.full((8, 8, 3), 255, np.uint8)
-    assert failures.picture_numbers(white, white, white) == {"gray": 255.0, "saturated": 100.0, "returned": 100.0}
+    assert failures.measure_light_and_gradient(white, white, white) == {"gray": 255.0, "saturated": 100.0, "returned": 100.0}
 
 
 def test_the_strip_follows_the_chain_to_the_restored_picture(runs, monkeypatch):
@@ -247,16 +248,16 @@ def test_the_strip_follows_the_chain_to_the_restored_picture(runs, monkeypatch):
     config.encoder.blocks = config.denoiser.blocks = 1
     config.chain.steps = 3
     model = build_model(check_config(config))
-    monkeypatch.setattr(StandInRuns, "system", lambda self, variant: model, raising=False)
+    monkeypatch.setattr(StandInRuns, "load_model", lambda self, variant: model, raising=False)
     blurry = runs.scale.test_pairs("gopro").load(2)[0][:60, :50]
-    priors, outputs = reverse_chain.outputs_along_chain(model, blurry)
+    priors, outputs = hidiff.restore_along_chain(model, blurry)
     assert len(priors) == len(outputs) == 4 and all(output.shape == blurry.shape for output in outputs)
     # The first prior is the chain's start, the last that of a restoration.
     padded = pad_to_multiple(to_values(blurry), model.size_multiple)[None]
     conditions = model.encode_condition(padded)
     np.testing.assert_allclose(priors[-1], conditions["prior"], atol=1e-5)
     assert len({prior.numpy().tobytes() for prior in priors}) == 4
-    reverse_chain.run(runs, ["pair_2=0,0,32,32", "pair_5"])
+    hidiff.run_chain(runs, ["pair_2=0,0,32,32", "pair_5"])
     rows = content_of("hidiff_chain")["rows"]
     assert [(row["picture"], row["step"]) for row in rows] == [
         (name, step) for name in ("pair_2", "pair_5") for step in range(4)

@@ -1,18 +1,22 @@
-"""Configs of the paper's variants made for two cores: what a variant is stays; its size and its training do not."""
+"""Scales configs of the paper's variants down to two CPU cores. The structure stays; size and training change."""
+
+from __future__ import annotations
+
+from ml_collections import ConfigDict
 
 from icdpm.configs import load_config
 
-# Sections of a config that say how a system is trained and sampled, not what it is.
+# Sections of a config about training and sampling, not about the model's structure.
 _TRAINING = ("diffusion", "optimizer", "data", "run", "sampling")
 
 
-def micro(config):
-    """A variant's config with the same structure, a quarter of the channels and the tiny config's way of short training.
+def scale_to_micro(config: ConfigDict) -> ConfigDict:
+    """Changes a variant's config to a quarter of its channels and a short training like that of the config `tiny`.
 
     It computes in float32: a CPU without bfloat16 instructions takes several times as long in bfloat16.
     """
-    _take_after(load_config("tiny"), config)
-    _narrow(config, unet=4, guidance=4)
+    _copy_recipe(load_config("tiny"), config)
+    _divide_channels(config, unet=4, guidance=4)
     if "transformer" in config:
         config.transformer.blocks, config.transformer.refinement_blocks = (1, 1, 1, 1), 1
     config.precision = "float32"
@@ -28,17 +32,17 @@ def micro(config):
     return config
 
 
-def small(config):
-    """A variant's config with the same structure, made of narrow NAF blocks and trained in 14 to 40 minutes of a core.
+def scale_to_small(config: ConfigDict) -> ConfigDict:
+    """Changes a variant's config to narrow NAF blocks, trained in 14 to 40 minutes of a core.
 
-    The networks take the blocks and the training of the config small_naf, because the paper's residual blocks learn half as
+    The networks have the blocks and the training of the config `small_naf`, because the paper's residual blocks learn half as
     much in the same time. They work on patches of 2 pixels, so that guidance at half the resolution has a level to enter. The
-    paper's small networks (32 channels) have 16 channels, its large ones (64 channels) 32. All variants take the same number
-    of steps.
+    paper's small networks (32 channels) have 16 channels, its large ones (64 channels) 32. All variants have the same number of
+    steps.
     """
     recipe = load_config("small_naf")
-    _take_after(recipe, config)
-    _narrow(config, unet=2, guidance=2)
+    _copy_recipe(recipe, config)
+    _divide_channels(config, unet=2, guidance=2)
     for _, network in _networks(config):
         if "patch" in network:
             for field in ("block", "patch", "multipliers", "blocks"):
@@ -50,21 +54,21 @@ def small(config):
     return config
 
 
-def _take_after(model, config):
-    """Gives a config another's depth, training and sampling. Without a guidance loss there is no ramp of the noise loss."""
-    ramp = config.optimizer.get("noise_loss_ramp", 0) and model.optimizer.noise_loss_ramp
+def _copy_recipe(recipe, config):
+    """Copies depth, training and sampling from another config. The noise loss has no ramp without a guidance loss."""
+    ramp = config.optimizer.get("noise_loss_ramp", 0) and recipe.optimizer.noise_loss_ramp
     for name, network in _networks(config):
-        depth = model.get(name, model.unet)
+        depth = recipe.get(name, recipe.unet)
         network.update({field: depth[field] for field in ("encoder_blocks", "middle_blocks") if field in network})
     for section in _TRAINING:
-        for field in set(config.get(section, ())) & set(model[section]):
-            config[section][field] = model[section][field]
+        for field in set(config.get(section, ())) & set(recipe[section]):
+            config[section][field] = recipe[section][field]
     if "noise_loss_ramp" in config.optimizer:
         config.optimizer.noise_loss_ramp = ramp
 
 
-def _narrow(config, unet, guidance):
-    """Divides the channels of the guidance networks, and of all others."""
+def _divide_channels(config, unet, guidance):
+    """Divides the channels of the guidance networks by `guidance`, those of all others by `unet`."""
     for name, network in _networks(config):
         network.channels //= guidance if name == "guidance" else unet
 

@@ -1,20 +1,21 @@
-"""The sampling point that the rows of Tables 3 to 7 take."""
+"""The grid of Table 10, the best point of it, and the settings that the rows of an ablation share."""
 
 from pathlib import Path
 
 import pytest
 
 from icdpm.models.settings import SamplingSettings, Settings
-from icdpm_experiments.paper import hidiff, table8, table9
-from icdpm_experiments.paper.comparison import one_setting_note
-from icdpm_experiments.paper.cost import Restoring
-from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, Model
-from icdpm_experiments.paper.sampling_choice import (
+from icdpm_experiments.paper import hidiff
+from icdpm_experiments.paper.ablations import ABLATIONS, shared_setting_note
+from icdpm_experiments.paper.experiment import RequiredRun
+from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
+from icdpm_experiments.paper.sampling_settings import (
     best_point,
-    choice_notes,
+    grid_settings,
+    point_notes,
     point_records,
+    required_at_best,
     restore_at_best,
-    restorings_at_best,
 )
 from icdpm_experiments.paper.scales import MicroScale, PaperScale
 
@@ -36,13 +37,13 @@ class SweptRuns:
         self._metrics = metrics
         self.sweeps, self.restorations = [], []
 
-    def swept(self, variant, dataset):
+    def sweep(self, variant, dataset):
         self.sweeps.append((variant, dataset))
         # On another test set the order is reversed.
         turn = -1 if dataset == "hide" else 1
         return [dict(zip(self._metrics, each)) for each in zip(*self._metrics.values())][::turn], {}, {}
 
-    def restored(self, model, dataset, settings):
+    def restore(self, model, dataset, settings):
         self.restorations.append((model.variant, settings))
         return Path(dataset) / f"{len(self.restorations)}"
 
@@ -78,10 +79,11 @@ def test_the_mean_of_samples_takes_the_point_of_one_sample_and_one_pass_models_h
         ("table2_f", point),
     ]
     assert runs.sweeps == [("dvsr", "gopro"), ("table2_f", "gopro")]  # one sweep for each model
-    notes = choice_notes(DEBLURRING, points, runs.scale)
+    notes = point_notes(DEBLURRING, points, runs.scale)
     assert notes[0] == "UNet: regression_l, at once."
     expected = (
-        "Ours-SA: the mean of 8 samples of table2_f (ancestral, 20 steps, linear_beta 0.5); chosen by psnr, 27 for one sample."
+        "Ours-SA: the mean of 8 samples of table2_f (ancestral, 20 steps, linear_beta 0.5); selected by psnr, 27 for one "
+        "sample."
     )
     assert expected in notes
     assert any("10 to 0.5, 20 to 0.5, 30 to 0.5." in note for note in notes) and "Assumed: " in notes[-1]
@@ -91,26 +93,26 @@ def test_the_mean_of_samples_takes_the_point_of_one_sample_and_one_pass_models_h
 
 def test_the_cost_is_the_sweep_and_at_most_the_longest_point():
     models = [DEBLURRING["UNet"], DEBLURRING["Ours"], DEBLURRING["Ours-SA"]]
-    sweep = Restoring("table2_f", "hide", 20 + 30 + 2 * 50 + 3 * 100 + 4 * (200 + 500 + 1000))
-    assert restorings_at_best(models, PaperScale(), "hide") == [
-        Restoring("regression_l", "hide", 1),
+    sweep = RequiredRun("table2_f", "hide", 20 + 30 + 2 * 50 + 3 * 100 + 4 * (200 + 500 + 1000), restorations=19)
+    assert required_at_best(models, PaperScale(), "hide") == [
+        RequiredRun("regression_l", "hide", 1),
         sweep,
-        Restoring("table2_f", "hide", 1000),
+        RequiredRun("table2_f", "hide", 1000),
         sweep,
-        Restoring("table2_f", "hide", 8 * 1000),
+        RequiredRun("table2_f", "hide", 8 * 1000),
     ]
 
 
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
 def test_the_rows_of_an_ablation_share_one_setting(scale):
-    models = [*table8.MODELS.values(), *table9.MODELS.values()]
+    models = [*ABLATIONS["table8"].models.values(), *ABLATIONS["table9"].models.values()]
     setting = {"micro": "ancestral, 2 steps, linear_beta 0.8", "paper": "ancestral, 50 steps, linear_beta 0.2"}[scale.name]
-    assert f"({setting}); nothing is chosen by a sweep" in one_setting_note(models, scale)
+    assert f"({setting}); no sweep selects it" in shared_setting_note(models, scale)
 
 
 def test_an_ablation_of_different_settings_is_refused():
     with pytest.raises(ValueError, match="must share one sampling setting. Received: ancestral, 2 steps.*; at once"):
-        one_setting_note([Model("table8_a"), Model("regression_l")], MicroScale())
+        shared_setting_note([ComparedModel("table8_a"), ComparedModel("regression_l")], MicroScale())
 
 
 def test_table_7_shows_the_rows_that_the_paper_s_raters_compared_and_that_are_made_here():
@@ -122,22 +124,22 @@ def test_table_7_shows_the_rows_that_the_paper_s_raters_compared_and_that_are_ma
 def test_hidiff_s_ssim_is_matlab_s_on_gopro_and_hide_and_masked_on_realblur():
     scale = PaperScale()
     for dataset in ("gopro", "hide"):
-        assert hidiff.columns(scale, dataset) == {"psnr": "psnr", "ssim_matlab_rgb": "ssim_matlab_rgb"}
+        assert hidiff.columns_of(scale, dataset) == {"psnr": "psnr", "ssim_matlab_rgb": "ssim_matlab_rgb"}
     for dataset in ("realblur_r", "realblur_j"):
-        assert hidiff.columns(scale, dataset) == {"psnr": "psnr_ecc", "ssim": "ssim_ecc"}
+        assert hidiff.columns_of(scale, dataset) == {"psnr": "psnr_ecc", "ssim": "ssim_ecc"}
 
 
 def test_hidiff_s_table_names_the_protocol_of_each_column(tmp_path):
     class AlignedRuns:
         scale = PaperScale()
 
-        def restored(self, model, dataset):
+        def restore(self, model, dataset):
             return tmp_path
 
-        def measured(self, dataset, folders, metrics):
+        def measure(self, dataset, folders, metrics):
             return {"HI-Diff": dict.fromkeys(metrics, 0.5)}, {metric: f"as {metric}" for metric in metrics}, {}
 
-    hidiff.run(AlignedRuns(), {})
+    hidiff.run_table(AlignedRuns(), {})
     text = (tmp_path / "results/hidiff.md").read_text()
     assert (
         "| gopro: ssim_matlab_rgb | hide: psnr | hide: ssim_matlab_rgb | realblur_r: psnr_ecc | realblur_r: ssim_ecc |" in text
@@ -145,3 +147,13 @@ def test_hidiff_s_table_names_the_protocol_of_each_column(tmp_path):
     assert "0.500 (0.964)" in text and "0.500 (0.890)" in text
     assert "- ssim_ecc, realblur_j: as ssim" in text and "- ssim_matlab_rgb, gopro: as ssim_matlab_rgb" in text
     assert "At this scale" not in text
+
+
+def test_table_10_has_19_settings():
+    settings = grid_settings(samples=8)
+    assert [(each.steps, each.max_noise_variance) for each in settings] == [
+        (20, 0.5), (30, 0.5), (50, 0.2), (50, 0.5), (100, 0.1), (100, 0.2), (100, 0.5),
+        (200, 0.05), (200, 0.1), (200, 0.2), (200, 0.5), (500, 0.02), (500, 0.05), (500, 0.1), (500, 0.2),
+        (1000, 0.01), (1000, 0.02), (1000, 0.05), (1000, 0.1),
+    ]  # fmt: skip
+    assert {(each.sampler, each.schedule, each.samples) for each in settings} == {("ancestral", "linear_beta", 8)}

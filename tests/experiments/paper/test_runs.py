@@ -1,0 +1,75 @@
+"""Training of the variants, each once and after those that it starts from."""
+
+import shutil
+
+import pytest
+from one_model_scale import OneModelScale
+
+from icdpm.models.workdir import read_config
+from icdpm.training.strategy import make_strategy
+from icdpm_experiments.paper.runs import Runs
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_variant_is_trained_once(tmp_path, micro_workdir, random_pairs, monkeypatch):
+    config, strategy, trained = read_config(micro_workdir), make_strategy("single"), []
+
+    def train(given, workdir, training, validation, on):
+        trained.append((given is config, workdir, training is random_pairs, len(validation), on is strategy))
+        shutil.copytree(micro_workdir, workdir)
+
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
+    runs = Runs(OneModelScale(config, random_pairs), strategy, tmp_path)
+    assert not runs.is_trained("table8_e")
+    # Table 8 (e) is Table 2 (c).
+    runs.train("table8_e")
+    runs.train("table2_c")
+    assert trained == [(True, tmp_path / "micro/table2_c", True, 2, True)]
+    # A run that stopped early goes on; a signal ends the command by its own exit status.
+    config.run.steps = 7
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", lambda *_: 15)
+    with pytest.raises(SystemExit) as ended:
+        runs.train("table2_c")
+    assert ended.value.code == 128 + 15
+
+
+def test_second_stages_begin_with_their_first_and_each_has_its_data(tmp_path, micro_workdir, random_pairs, monkeypatch):
+    trained = []
+
+    class Scale(OneModelScale):
+        def training_pairs(self, dataset="gopro"):
+            return dataset
+
+    def train(config, workdir, training, validation, strategy, **further):
+        trained.append((workdir.name, training, *further.values()))
+        shutil.copytree(micro_workdir, workdir)
+
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
+    runs = Runs(Scale(read_config(micro_workdir), random_pairs), make_strategy("single"), tmp_path)
+    for variant in ("hidiff_realblur_r", "hidiff_gopro", "hidiff_ablation_split", "hidiff_ablation_full"):
+        runs.train(variant)
+    assert trained == [
+        ("hidiff_realblur_r_stage1", "realblur_r"),
+        ("hidiff_realblur_r", "realblur_r", tmp_path / "micro/hidiff_realblur_r_stage1"),
+        ("hidiff_gopro_stage1", "gopro"),
+        ("hidiff_gopro", "gopro", tmp_path / "micro/hidiff_gopro_stage1"),
+        ("hidiff_ablation_stage1", "gopro"),
+        ("hidiff_ablation_split", "gopro", tmp_path / "micro/hidiff_ablation_stage1"),
+        ("hidiff_ablation_full", "gopro", tmp_path / "micro/hidiff_ablation_stage1"),
+    ]
+
+
+def test_what_is_further_trained_is_trained_first(tmp_path, micro_workdir, random_pairs, monkeypatch):
+    trained = []
+
+    def train(config, workdir, training, validation, strategy, **further):
+        trained.append((workdir.name, further))
+        shutil.copytree(micro_workdir, workdir)
+
+    monkeypatch.setattr("icdpm_experiments.paper.runs.train", train)
+    scale = OneModelScale(read_config(micro_workdir), random_pairs)
+    scale.target_pairs = lambda: random_pairs
+    Runs(scale, make_strategy("single"), tmp_path).train("fig9_aligned")
+    further = {"start_from": tmp_path / "micro/table2_c", "target_pairs": random_pairs}
+    assert trained == [("table2_c", {}), ("fig9_aligned", further)]

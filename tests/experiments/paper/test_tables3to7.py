@@ -1,0 +1,103 @@
+"""Tables 3 to 7, of a small model and pairs of noise."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from one_model_scale import rows_of
+
+from icdpm.errors import IcdpmError
+from icdpm.images.reading import read_rgb
+from icdpm.images.writing import write_image
+from icdpm.metrics.psnr import psnr
+from icdpm_experiments.paper import tables3to7
+from icdpm_experiments.paper.models import ComparedModel
+from icdpm_experiments.paper.published import TABLE3
+
+pytestmark = pytest.mark.slow
+
+
+def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsys):
+    pairs = runs.scale.test_pairs("gopro")
+    for index, name in enumerate(pairs.names):
+        write_image(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
+    tables3to7.run_table(runs, "table3", {"HINet": tmp_path / "others", "New": tmp_path / "others"})
+    rows = {(row["row"], row["metric"]): row for row in rows_of("table3")}
+    assert {row for row, _ in rows} == {"blurry", "New", "UNet", *TABLE3}
+    assert rows["HINet", "ssim"] == {"row": "HINet", "dataset": "not gopro", "metric": "ssim", "value": 1.0, "published": 0.96}
+    assert rows["New", "ssim"]["value"] == 1 and rows["New", "ssim"]["published"] is None
+    assert rows["MPRNet", "psnr"]["value"] is None and rows["MPRNet", "psnr"]["published"] == 32.66
+    assert rows["Ours", "kid_x1000"]["value"] is None and rows["Ours", "kid_x1000"]["published"] == 0.77
+    content = json.loads((tmp_path / "results/table3.json").read_text())
+    assert set(content["not_available"]) == {"lpips_alex", "niqe", "fid", "kid"} and content["test_set"] == "gopro"
+    for row in ("Ours", "Ours-SA"):
+        folder = tmp_path / content["restored"][row]
+        measured = [psnr(read_rgb(folder / f"{name}.png"), pairs.load(i)[1]) for i, name in enumerate(pairs.names)]
+        assert rows[row, "psnr"]["value"] == pytest.approx(np.mean(measured))
+    assert rows["Ours", "psnr"]["value"] != rows["Ours-SA", "psnr"]["value"]
+    assert content["sampling"]["Ours-SA"] == {**content["sampling"]["Ours"], "samples": 8}
+    assert "| Ours |" in capsys.readouterr().out
+    with pytest.raises(IcdpmError, match="The row Ours is already restored here"):
+        tables3to7.run_table(runs, "table3", {"Ours": tmp_path / "others"})
+
+
+def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measured_twice(runs, monkeypatch):
+    tables3to7.run_table(runs, "table4", {})
+    rows = {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")}
+    swept, _, reasons = runs.sweep("table2_f", "realblur_j")
+    assert {"lpips_alex", "niqe"} <= set(reasons)  # no weights: PSNR decides
+    best = max(swept, key=lambda each: each["psnr"])
+    assert rows["Ours", "psnr"] == pytest.approx(best["psnr"]) and best["psnr"] != min(each["psnr"] for each in swept)
+    with open("results/table4.json") as file:
+        point = json.load(file)["sampling"]["Ours"]
+    chosen = {"steps": best["steps"], "max_noise_variance": best["max_noise_variance"]}
+    assert point == {**chosen, "samples": 1, "chosen_by": "psnr", "value": best["psnr"]}
+    with open("results/table4.md") as file:
+        text = file.read()
+    settings = f"(ancestral, {best['steps']} steps, linear_beta {best['max_noise_variance']:g})"
+    assert f"Ours: one sample of table2_f {settings}; selected by psnr, {best['psnr']:.4g} for one sample." in text
+    assert f"Ours-SA: the mean of 8 samples of table2_f {settings}; selected by psnr" in text
+    # The journal and the restored pictures make a second run free.
+    for place in ("icdpm_experiments.sweeping.sweep.restore", "icdpm.evaluation.restore_dataset.restore"):
+        monkeypatch.setattr(place, lambda *_, **__: pytest.fail("a picture was restored again"))
+    tables3to7.run_table(runs, "table4", {})
+    assert {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")} == rows
+
+
+def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatch):
+    # Each of these draws samples here: a sweep and the chosen point.
+    made = [name for name in ("regression_l", "dvsr", "dvsr", "table2_f", "table2_f", "table2_b") for _ in range(2)]
+    monkeypatch.setitem(tables3to7.DEBLURRING, "MPRNet", ComparedModel("table2_b"))
+    for table, published in {"table4": 28.7, "table5": 26.8}.items():
+        assert [each.variant for each in tables3to7.required_for_table(runs.scale, table)] == made
+        tables3to7.run_table(runs, table, {})
+        (row,) = (row for row in rows_of(table) if (row["row"], row["metric"]) == ("MPRNet", "psnr"))
+        assert row["value"] > 0 and row["published"] == published
+        with open(f"results/{table}.md") as file:
+            assert re.search(
+                r"MPRNet: one sample of table2_b \(ancestral, [12] steps, linear_beta 0.[98]\); selected by psnr", file.read()
+            )
+
+
+def test_preferences_are_asked_for_and_tabulated(runs, tmp_path):
+    tables3to7.run_table7(runs, {})
+    page = (runs.folder / "preference.html").read_text()
+    assert all(f'"{method}"' in page for method in ("DvSR", "icDPM", "Ours-SA", "Ours"))
+    with open("results/table7.json") as file:
+        assert set(json.load(file)["sampling"]) == {"DvSR", "icDPM", "Ours-SA", "Ours"}
+    assert all(row["value"] is None for row in rows_of("table7"))
+    answers = {"study": "x", "methods": ["DvSR", "icDPM", "Ours"], "rater": "one", "comparisons": 3}
+    answers["answers"] = [
+        {"picture": str(i), "left": "icDPM", "right": "Ours", "preferred": winner} for i, winner in enumerate(["Ours", "icDPM"])
+    ]
+    answers["answers"].append({"picture": "0", "left": "DvSR", "right": "Ours", "preferred": "Ours"})
+    (tmp_path / "answers-one.json").write_text(json.dumps(answers))
+    tables3to7.run_table7(runs, {}, answers=str(tmp_path / "answers-*.json"))
+    rows = {(row["row"], row["metric"]): row for row in rows_of("table7")}
+    assert rows["Ours", "over icDPM"]["value"] == 0.5 and rows["Ours", "over icDPM"]["published"] == 0.79
+    assert rows["Ours", "over icDPM"]["low"] < 0.5 < rows["Ours", "over icDPM"]["high"]
+    assert rows["Ours", "over DvSR"]["value"] == 1 and rows["Ours", "over DvSR"]["published"] == 0.71
+    assert rows["DvSR", "over Ours"]["value"] == 0 and rows["DvSR", "over icDPM"]["value"] is None
+    with pytest.raises(IcdpmError, match="No file matches nowhere"):
+        tables3to7.run_table7(runs, {}, answers="nowhere/*.json")
