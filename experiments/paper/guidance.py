@@ -114,7 +114,7 @@ def run_table1(runs) -> None:
 def compute_features(model, pairs) -> dict[str, np.ndarray]:
     """Computes Inception features of a set's blurry images in each space: {space: float32 [images, features]}."""
     features = {}
-    for index in progress_bar(f"spaces of {pairs.description}", len(pairs), over=range(len(pairs))):
+    for index in progress_bar(f"spaces of {pairs.description}", len(pairs), iterable=range(len(pairs))):
         for space, image in images_by_space(model, pairs.load(index)[0]).items():
             features.setdefault(space, []).append(inception_features(image))
     return {space: np.concatenate(each) for space, each in features.items()}

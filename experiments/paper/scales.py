@@ -152,7 +152,10 @@ class SmallScale:
             IN_DOMAIN: select_blurred(validation),
             OUT_OF_DOMAIN: Mixture(others, [1] * len(others)) if others else select_blurred(EmbeddedPairs("test")),
         }
-        self._labels = {IN_DOMAIN: f"images held out of {Path(folder).name}", OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes"}
+        self._labels = {
+            IN_DOMAIN: f"images held out of {Path(folder).name}",
+            OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes",
+        }
 
     def config(self, variant):
         """Returns the variant's config, narrowed and trained by the recipe of the config `small_naf`."""
