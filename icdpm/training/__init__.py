@@ -1,1 +1,1 @@
-"""The run: strategy, optimiser, callbacks, and the fit that joins them."""
+"""Training runs: distribution strategy, training loop, callbacks, checkpoints and validation."""

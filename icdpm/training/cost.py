@@ -1,9 +1,13 @@
-"""What a run will take, before it is begun: parameters, operations, memory, input, hours."""
+"""Estimates of what a training run needs: operations, memory, input bandwidth and time. Nothing is executed."""
+
+from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+from ml_collections import ConfigDict
 
 from icdpm.models.registry import build_model
 from icdpm.models.schedules import describe_stages, training_stages
@@ -12,78 +16,85 @@ from icdpm.models.weights import named_variables
 from icdpm.networks.footprint import footprint
 from icdpm.networks.layers import zero_weights
 
+if TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
+
 _GIB = 2**30
 
 
 @dataclasses.dataclass(frozen=True)
-class Forecast:
-    """Of a run, over all its stages; flops are 2 × multiply-adds of convolutions and products of matrices.
+class CostEstimate:
+    """Cost of a training run.
+
+    FLOPs are 2 × multiply-adds of convolutions and matrix products. Tuples have one entry for each stage of the run (one unless
+    the crops grow).
 
     Attributes:
-      parameters: that are trained.
-      weights, state: bytes of all weights on a replica, and of what the optimiser keeps of them: two moments and the average.
-      working: bytes of gradients, and of what is kept for them, on a replica at the stage that needs most.
-      step_flops: of each stage, of all replicas together.
-      steps: of each stage.
-      pairs: of each stage, of crops a step; a pair is `pair_bytes` of it.
-      pair_bytes: of each stage, of a pair of crops in 8 bits.
-      validations: how often there is one.
-      validation_flops: of one, of all replicas together.
+      parameters: number of trained parameters.
+      weights: bytes of all weights on a replica.
+      state: bytes of the optimizer state on a replica: two moments and the moving average.
+      working: bytes of gradients and activations on a replica, at the stage that needs most.
+      step_flops: FLOPs of a step of each stage, of all replicas together.
+      steps: number of steps of each stage.
+      pairs: crop pairs of a step of each stage.
+      pair_bytes: bytes of a crop pair of each stage, in 8 bits.
+      validations: number of validations.
+      validation_flops: FLOPs of one validation, of all replicas together.
     """
 
     parameters: int
     weights: int
     state: int
     working: int
-    step_flops: tuple
-    steps: tuple
-    pairs: tuple
-    pair_bytes: tuple
+    step_flops: tuple[int, ...]
+    steps: tuple[int, ...]
+    pairs: tuple[int, ...]
+    pair_bytes: tuple[int, ...]
     validations: int
     validation_flops: int
 
     @property
-    def training_flops(self):
-        """FLOPs of all training steps, without the validations."""
+    def training_flops(self) -> int:
+        """FLOPs of all training steps, without validation."""
         return sum(steps * flops for steps, flops in zip(self.steps, self.step_flops))
 
-    def said(self, config, replicas, sustained):
-        """Lines for people.
+    def report(self, config: ConfigDict, replicas: int, flops_per_second: float) -> list[str]:
+        """Returns the estimate as lines of text.
 
         Args:
-          config: the config.
-          replicas: how many share the batch.
-          sustained: FLOPs a second that each keeps up.
+          config: the config of the run.
+          replicas: number of replicas that share a batch.
+          flops_per_second: sustained FLOPs per second of a replica.
         """
-        rate = replicas * sustained
+        rate = replicas * flops_per_second
         training = self.training_flops / rate
         validation = self.validations * self.validation_flops / rate
         seconds = [flops / rate for flops in self.step_flops]
-        needs = max(pairs / each for pairs, each in zip(self.pairs, seconds))
+        pairs_per_second = max(pairs / each for pairs, each in zip(self.pairs, seconds))
         bandwidth = max(pairs * size / each for pairs, size, each in zip(self.pairs, self.pair_bytes, seconds))
-        parts = {"weights": self.weights, "optimiser": self.state, "gradients and activations": self.working}
+        parts = {"weights": self.weights, "optimizer": self.state, "gradients and activations": self.working}
         memory = ", ".join(f"{name} {size / _GIB:.2f}" for name, size in parts.items())
         operations = " then ".join(f"{flops / 1e12:.4g}" for flops in self.step_flops)
         times = " then ".join(f"{each:.3g}" for each in seconds)
         return [
             f"{self.parameters:,} parameters; {describe_stages(config)}",
-            f"a step: {operations} TFLOP, {times} s on {replicas} replicas at {sustained / 1e12:.4g} TFLOP/s each",
-            f"memory a replica: {sum(parts.values()) / _GIB:.2f} GiB ({memory})",
-            f"input: {needs:.0f} pairs of crops a second, {bandwidth / 1e6:.1f} MB/s in 8 bits",
+            f"step: {operations} TFLOP, {times} s on {replicas} replicas at {flops_per_second / 1e12:.4g} TFLOP/s each",
+            f"memory per replica: {sum(parts.values()) / _GIB:.2f} GiB ({memory})",
+            f"input: {pairs_per_second:.0f} crop pairs/s, {bandwidth / 1e6:.1f} MB/s in 8 bits",
             f"training: {sum(self.steps):,} steps, {training / 3600:.3g} hours; validation: {self.validations} times, "
-            f"{validation / 3600:.3g} hours more",
+            f"{validation / 3600:.3g} hours in addition",
         ]
 
 
-def forecast(config, replicas):
-    """The `Forecast` of a run of a checked config, of which nothing is executed.
+def estimate_cost(config: ConfigDict, replicas: int = 1) -> CostEstimate:
+    """Estimates the cost of a training run by tracing its graphs.
 
-    The memory of gradients and activations is that of a step whose operations run one after the other and keep their results
-    in full (`footprint`); what XLA fuses takes less.
+    The memory of gradients and activations is that of operations that run one after the other and keep their results in full
+    (`icdpm.networks.footprint`). Fusion by XLA reduces it.
 
     Args:
-      config: the config.
-      replicas: how many share the batch.
+      config: a checked config.
+      replicas: number of replicas that share a batch.
     """
     config = config.copy_and_resolve_references()
     parts, config.optimizer.accumulation = config.optimizer.accumulation, 1
@@ -95,12 +106,12 @@ def forecast(config, replicas):
     flops, working = [], []
     for stage in stages:
         share = max(stage.batch // (replicas * parts), 1)
-        count, held = footprint(functools.partial(gradients_of, model), batch_of(model, share, stage.crop))
+        count, peak = footprint(functools.partial(gradients_of, model), batch_specs(model, share, stage.crop))
         flops.append(count * stage.batch // share)
-        # Parts of a batch add up to gradients that are kept besides.
-        working.append(held + (trained if parts > 1 else 0))
+        # Accumulation keeps a second set of gradients.
+        working.append(peak + (trained if parts > 1 else 0))
     run, crop = config.run, max(stage.crop for stage in stages)
-    return Forecast(
+    return CostEstimate(
         parameters=sum(variable.shape.num_elements() for variable in model.trainable_tensors),
         weights=sum(_bytes(variable) for variable in named_variables(model).values()),
         state=3 * trained,
@@ -114,17 +125,18 @@ def forecast(config, replicas):
     )
 
 
-def restoration_flops(model, height, width):
+def restoration_flops(model: ImageRestorer, height: int, width: int) -> tuple[int, int]:
     """Counts the FLOPs of restoring one image, without executing anything.
 
     Args:
-      model: an `ImageRestorer`.
-      height, width: size of the image in pixels. Both are rounded up to a multiple of the model's size multiple.
+      model: the model.
+      height, width: size of the image in pixels, rounded up to a multiple of `model.size_multiple`.
 
     Returns:
-      (FLOPs of the condition, which is encoded once per image; FLOPs of one evaluation of the network).
+      (FLOPs of the condition, which is encoded once per image; FLOPs of one evaluation of the network, as in each sampling
+      step).
     """
-    height, width = (-(-side // model.size_multiple) * model.size_multiple for side in (height, width))
+    height, width = (-(-size // model.size_multiple) * model.size_multiple for size in (height, width))
     images = tf.TensorSpec([1, height, width, 3])
     condition = tf.function(model.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
     condition = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), condition)
@@ -133,19 +145,25 @@ def restoration_flops(model, height, width):
     return once, evaluation
 
 
-def _validation_flops(model, crop):
-    """Counts the FLOPs of validating one image: its losses and its restoration."""
-    losses, _ = footprint(functools.partial(validation_losses, model), batch_of(model, 1, crop))
-    condition, evaluation = restoration_flops(model, crop, crop)
-    return losses + condition + model.sampling_schedule(model.settings()).steps * evaluation
+def batch_specs(model: ImageRestorer, count: int, crop: int) -> dict[str, tf.TensorSpec]:
+    """Returns {name: `tf.TensorSpec`} of a training batch.
 
-
-def batch_of(model, count, crop):
-    """{name: TensorSpec} of a batch of some crops, as a system is trained with."""
+    Args:
+      model: the model that is trained.
+      count: number of crop pairs.
+      crop: side of the crops in pixels.
+    """
     images = tf.TensorSpec([count, crop, crop, 3])
     batch = {"blurry": images, "sharp": images, "index": tf.TensorSpec([count], tf.int64)}
     return {**batch, "target": images} if model.needs_target else batch
 
 
-def _bytes(variable):
+def _validation_flops(model: ImageRestorer, crop: int) -> int:
+    """Returns the FLOPs of validation for one image."""
+    losses, _ = footprint(functools.partial(validation_losses, model), batch_specs(model, 1, crop))
+    condition, evaluation = restoration_flops(model, crop, crop)
+    return losses + condition + model.sampling_schedule(model.settings()).steps * evaluation
+
+
+def _bytes(variable: tf.Variable) -> int:
     return variable.shape.num_elements() * variable.dtype.size

@@ -1,92 +1,109 @@
-"""Steps of a run, several to a call, and what they say: on the device until somebody looks."""
+"""The training loop: several steps per call, whose logs stay on the device until they are fetched."""
+
+from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
+from ml_collections import ConfigDict
 
 from icdpm.models.training_step import gradients_of, mean_over_replicas, take_step, update
 
+if TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
 
-class Steps:
-    """Takes the steps of a stage.
 
-    A graph of its own for every stage: one for the sizes of several rounds otherwise. However many steps a call takes, the
-    graph is the same, and so are the weights.
+class StepLogs:
+    """Logs of consecutive training steps, on the device.
 
     Args:
-      model: an `ImageRestorer` that is compiled with the config's own optimizer.
-      strategy: of `make_strategy`.
-      dataset: the stage's distributed batches.
-      compiled: whether XLA compiles the step. Of one replica that is one function. Of several it is two, with the mean over the
-        replicas between: all that comes before, and all that comes after.
+      names: names of a step's values.
+      values: float32 [steps, len(names)].
     """
 
-    def __init__(self, model, strategy, dataset, compiled):
+    def __init__(self, names: Sequence[str], values: tf.Tensor) -> None:
+        self.names = names
+        self.values = values
+
+    @staticmethod
+    def fetch(several: Sequence[StepLogs]) -> list[dict[str, float]]:
+        """Fetches consecutive `StepLogs` in one transfer, and waits until their steps are done.
+
+        Returns:
+          {name: value} of each step.
+        """
+        values = tf.concat([each.values for each in several], axis=0).numpy()
+        return [dict(zip(several[0].names, map(float, row))) for row in values]
+
+
+class StepRunner:
+    """Runs the training steps of one stage, whose batches and crops have one size.
+
+    Each stage has a graph of its own; one graph for several sizes would have unknown shapes. The graph, and therefore the
+    weights, do not depend on the number of steps per call.
+
+    Args:
+      model: an `ImageRestorer` that is compiled with the config's optimizer.
+      strategy: a strategy of `make_strategy`.
+      dataset: the stage's distributed batches.
+      use_xla: compile the step with XLA: as one function on one replica; on several as two, before and after the mean over
+        the replicas.
+    """
+
+    def __init__(
+        self, model: ImageRestorer, strategy: tf.distribute.Strategy, dataset: tf.distribute.DistributedDataset, use_xla: bool
+    ) -> None:
         self._strategy = strategy
-        self._step = _compiled_step(model, strategy) if compiled else functools.partial(take_step, model)
+        self._step = _xla_step(model, strategy) if use_xla else functools.partial(take_step, model)
         self._batches = iter(dataset)
-        self._names = ()
-        self._take = tf.function(self._take_in_graph, autograph=False)
+        self._names: tuple[str, ...] = ()
+        self._run_steps = tf.function(self._run_steps_in_graph, autograph=False)
 
-    def take(self, count):
-        """Takes some steps and does not wait for them; returns their `Numbers`."""
+    def run_steps(self, count: int) -> StepLogs:
+        """Starts `count` steps and returns their logs without waiting for them."""
         with self._strategy.scope():
-            rows = self._take(self._batches, tf.constant(count))
-        return Numbers(self._names, rows)
+            values = self._run_steps(self._batches, tf.constant(count))
+        return StepLogs(self._names, values)
 
-    def _take_in_graph(self, batches, count):
-        """What each step logs, float32 [count, len(names)]."""
+    def _run_steps_in_graph(self, batches: Any, count: tf.Tensor) -> tf.Tensor:
+        """Returns the logged values, float32 [count, len(names)]."""
 
-        def take_one(number, rows):
+        def run_step(number: tf.Tensor, rows: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             logs = self._strategy.run(self._step, args=(next(batches),))
             self._names = tuple(logs)
             values = [self._strategy.experimental_local_results(each)[0] for each in logs.values()]
             return number + 1, rows.write(number, tf.stack([tf.cast(each, tf.float32) for each in values]))
 
         start = tf.constant(0), tf.TensorArray(tf.float32, size=count)
-        _, rows = tf.while_loop(lambda number, _: number < count, take_one, start, parallel_iterations=1)
+        _, rows = tf.while_loop(lambda number, _: number < count, run_step, start, parallel_iterations=1)
         return rows.stack()
 
 
-class Numbers:
-    """What some steps have logged, on the device.
-
-    Args:
-      names: of the numbers of a step.
-      rows: float32 tensor [steps, len(names)].
-    """
-
-    def __init__(self, names, rows):
-        self.names = names
-        self.rows = rows
-
-    @staticmethod
-    def fetch(several):
-        """[{name: number} of each step] of a list of Numbers, one after the other: waits for all of them, once."""
-        rows = tf.concat([each.rows for each in several], axis=0).numpy()
-        return [dict(zip(several[0].names, map(float, row))) for row in rows]
-
-
-def _compiled_step(model, strategy):
+def _xla_step(model: ImageRestorer, strategy: tf.distribute.Strategy) -> Callable[[Any], Any]:
     if strategy.num_replicas_in_sync == 1:
         return tf.function(functools.partial(take_step, model), jit_compile=True, autograph=False)
-    gradients = tf.function(functools.partial(gradients_of, model), jit_compile=True, autograph=False)
-    updated = tf.function(functools.partial(update, model), jit_compile=True, autograph=False)
-    return lambda batch: updated(*mean_over_replicas(*gradients(batch)))
+    compute_gradients = tf.function(functools.partial(gradients_of, model), jit_compile=True, autograph=False)
+    apply_update = tf.function(functools.partial(update, model), jit_compile=True, autograph=False)
+    return lambda batch: apply_update(*mean_over_replicas(*compute_gradients(batch)))
 
 
-def next_stop(step, run, stage_stop):
-    """Where the call of steps that begins after `step` has to end: at the latest where something is due.
+def end_of_call(step: int, run: ConfigDict, stage_stop: int) -> int:
+    """Returns the last step of the call that begins after `step`.
+
+    A call ends early where logging, validation or a checkpoint is due, so that their periods need not divide each other.
 
     Args:
-      step: steps done.
+      step: number of steps done.
       run: the config's `run` section.
       stage_stop: the stage's last step.
     """
-    due = [step // every * every + every for every in (run.log_every, run.validate_every, run.checkpoint_every)]
+    due = [step // period * period + period for period in (run.log_every, run.validate_every, run.checkpoint_every)]
     return min(step + run.steps_per_call, stage_stop, *due)
 
 
-def is_due(step, run):
-    """Whether anybody looks at what the steps have said: every `log_every` steps, and where more is done than to take steps."""
-    return step == run.steps or any(step % every == 0 for every in (run.log_every, run.validate_every, run.checkpoint_every))
+def needs_logs(step: int, run: ConfigDict) -> bool:
+    """Returns whether logs are fetched after `step`: where logging, validation or a checkpoint is due, and at the end."""
+    periods = run.log_every, run.validate_every, run.checkpoint_every
+    return step == run.steps or any(step % period == 0 for period in periods)

@@ -1,141 +1,154 @@
-"""How the workers of TF_CONFIG find each other, before TensorFlow waits for them without a word and for an hour."""
+"""Rendezvous of the workers in TF_CONFIG before TensorFlow connects them.
+
+TensorFlow itself waits an hour for a missing worker without a message.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import json
 import os
 import socket
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from icdpm.errors import IcdpmError
 
 _EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", "index": 0}}'
-# Seconds between two tries to reach the first worker, and that another may take for a line.
-_AGAIN, _LINE = 0.2, 10.0
+_RETRY_SECONDS = 0.2  # between two attempts to reach the first worker
+_LINE_SECONDS = 10.0  # at most, to receive a line
 
 
-class Place(NamedTuple):
-    """What TF_CONFIG says.
+class Cluster(NamedTuple):
+    """The workers of a run and this process' place among them, as TF_CONFIG describes them.
 
     Attributes:
-      addresses: {task such as 'worker 0': (host, port)} of all that train, the chief first.
-      task: this one.
+      addresses: {task such as 'worker 0': (host, port)} of all training tasks, the chief first.
+      task: the task of this process.
     """
 
-    addresses: dict
+    addresses: dict[str, tuple[str, int]]
     task: str
 
     @property
-    def cluster(self):
-        """What all have to be told alike, as JSON has it."""
+    def members(self) -> list[list]:
+        """All tasks with their addresses, as JSON represents them. They must be equal for all workers."""
         return [[task, *address] for task, address in self.addresses.items()]
 
     @property
-    def first(self):
-        """The task that the others report to, as they do to it in TensorFlow."""
+    def first(self) -> str:
+        """The task to which the others report, which is TensorFlow's coordinator as well."""
         return next(iter(self.addresses))
 
 
-def read_tf_config():
-    """The `Place` that the environment variable TF_CONFIG gives to this process.
+def read_tf_config() -> Cluster:
+    """Reads the environment variable TF_CONFIG.
 
     Raises:
-      IcdpmError: it is missing, does not say who the workers are and which of them this is, or this one's port is taken.
+      IcdpmError: TF_CONFIG is missing or malformed, does not contain this task, or this task's port is in use.
     """
     if "TF_CONFIG" not in os.environ:
-        raise IcdpmError("strategy multiworker needs the environment variable TF_CONFIG to name the workers and this one")
+        raise IcdpmError(f"--strategy=multiworker needs the environment variable TF_CONFIG, for example {_EXAMPLE}.")
     try:
-        said = json.loads(os.environ["TF_CONFIG"])
-        task = f"{said['task']['type']} {said['task']['index']}"
+        tf_config = json.loads(os.environ["TF_CONFIG"])
+        task = f"{tf_config['task']['type']} {tf_config['task']['index']}"
         addresses = {
             f"{job} {index}": (host.strip("[]"), int(port))
             for job in ("chief", "worker")
-            for index, (host, _, port) in enumerate(each.rpartition(":") for each in said["cluster"].get(job, ()))
+            for index, (host, _, port) in enumerate(each.rpartition(":") for each in tf_config["cluster"].get(job, ()))
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IcdpmError(f"the environment variable TF_CONFIG does not name the workers; an example: {_EXAMPLE}") from error
+        raise IcdpmError(
+            f"The environment variable TF_CONFIG does not describe workers. Expected, for example: {_EXAMPLE}."
+        ) from error
     if task not in addresses:
         raise IcdpmError(
-            f"the environment variable TF_CONFIG says that this is {task}, and names {', '.join(addresses) or 'none'}"
+            f"The environment variable TF_CONFIG describes this process as {task}, but its cluster has "
+            f"{', '.join(addresses) or 'no worker'}."
         )
     try:
-        _listening(addresses[task][1]).close()
+        _listen(addresses[task][1]).close()
     except (OSError, OverflowError) as error:
         raise IcdpmError(
-            f"the port {addresses[task][1]} that TF_CONFIG gives to {task} cannot be had: another process has it, or the run "
-            "that is to continue has not ended yet"
+            f"Port {addresses[task][1]} of {task} in TF_CONFIG cannot be used: another process uses it, or the previous run "
+            "has not ended yet."
         ) from error
-    return Place(addresses, task)
+    return Cluster(addresses, task)
 
 
-def meet(place, wait):
-    """Returns as soon as all workers are there.
+def wait_for_workers(cluster: Cluster, timeout: float) -> None:
+    """Waits until all workers have started.
 
     Args:
-      place: of `read_tf_config`.
-      wait: seconds, at most.
+      cluster: the workers, by `read_tf_config`.
+      timeout: in seconds.
 
     Raises:
-      IcdpmError: not all came in time, or they were not told the same.
+      IcdpmError: a worker did not start in time, or has another TF_CONFIG.
     """
-    deadline = time.monotonic() + wait
-    refusal = _receive(place, deadline, wait) if place.task == place.first else _report(place, deadline, wait)
+    deadline = time.monotonic() + timeout
+    exchange = _collect_reports if cluster.task == cluster.first else _report
+    refusal = exchange(cluster, deadline, timeout)
     if refusal:
         raise IcdpmError(refusal)
 
 
-def _receive(place, deadline, wait):
-    """Hears all others, then tells them, and returns, why there is no run; "": there is one."""
-    there, refusal = {}, ""
-    with _listening(place.addresses[place.task][1]) as server:
-        while not refusal and len(there) < len(place.addresses) - 1:
+def _collect_reports(cluster: Cluster, deadline: float, timeout: float) -> str:
+    """Receives the reports of the other workers and answers them; returns why the run cannot start, or ""."""
+    reported: dict[str, socket.socket] = {}
+    refusal = ""
+    with _listen(cluster.addresses[cluster.task][1]) as server:
+        while not refusal and len(reported) < len(cluster.addresses) - 1:
             server.settimeout(max(deadline - time.monotonic(), 0.01))
             try:
-                other, _ = server.accept()
-            except socket.timeout:  # TimeoutError by its name before Python 3.10
-                missing = " and ".join(task for task in place.addresses if task != place.task and task not in there)
-                refusal = f"{missing} of TF_CONFIG did not come up in {wait:g} seconds (--wait); start all workers"
+                connection, _ = server.accept()
+            except socket.timeout:  # an alias of TimeoutError from Python 3.10 on
+                missing = " and ".join(task for task in cluster.addresses if task != cluster.task and task not in reported)
+                refusal = f"{missing} of TF_CONFIG did not start within {timeout:g} seconds (--wait). Start all workers."
                 break
-            said = _line_of(other)
-            if said is None:  # whoever that is
-                other.close()
+            report = _read_report(connection)
+            if report is None:  # another program
+                connection.close()
                 continue
-            there[said[0]] = other
-            if said != [said[0], place.cluster] or said[0] not in place.addresses:
-                refusal = f"{said[0]} was told of another cluster than {place.task}: give all the same in TF_CONFIG"
-        for other in there.values():
-            with other, contextlib.suppress(OSError):
-                other.sendall(json.dumps(refusal).encode() + b"\n")
+            task, members = report
+            reported[task] = connection
+            if members != cluster.members or task not in cluster.addresses:
+                refusal = f"{task} and {cluster.task} have different clusters in TF_CONFIG. Give all workers the same one."
+        for connection in reported.values():
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(json.dumps(refusal).encode() + b"\n")
     return refusal
 
 
-def _report(place, deadline, wait):
-    """Reports to the first, and returns what that says."""
-    unreached = f"{place.first} of TF_CONFIG did not answer in {wait:g} seconds (--wait); start all workers"
+def _report(cluster: Cluster, deadline: float, timeout: float) -> str:
+    """Reports to the first worker and returns its answer."""
+    unreached = f"{cluster.first} of TF_CONFIG did not answer within {timeout:g} seconds (--wait). Start all workers."
     while time.monotonic() < deadline:
         try:
-            with socket.create_connection(place.addresses[place.first], max(deadline - time.monotonic(), 0.01)) as first:
-                first.sendall(json.dumps([place.task, place.cluster]).encode() + b"\n")
-                first.settimeout(max(deadline - time.monotonic(), 0.0) + _LINE)
-                answer = first.makefile().readline()
+            with socket.create_connection(
+                cluster.addresses[cluster.first], max(deadline - time.monotonic(), 0.01)
+            ) as connection:
+                connection.sendall(json.dumps([cluster.task, cluster.members]).encode() + b"\n")
+                connection.settimeout(max(deadline - time.monotonic(), 0.0) + _LINE_SECONDS)
+                answer = connection.makefile().readline()
                 return json.loads(answer) if answer else unreached
-        except (OSError, ValueError):  # nobody there yet, nor perhaps the name, or another program
-            time.sleep(_AGAIN)
+        except (OSError, ValueError):  # not started yet, its name not known yet, or another program
+            time.sleep(_RETRY_SECONDS)
     return unreached
 
 
-def _listening(port):
-    """A socket that others may connect to; a port that was left a moment ago is free."""
+def _listen(port: int) -> socket.socket:
+    """Returns a listening socket; a port that was released a moment ago is available."""
     if socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server(("", port))
 
 
-def _line_of(other):
-    """[task, cluster] that a worker says; None for other programs."""
+def _read_report(connection: socket.socket) -> tuple[str, Any] | None:
+    """Returns (task, members) that a worker reports, or None for another program."""
     try:
-        other.settimeout(_LINE)
-        task, cluster = json.loads(other.makefile().readline())
-        return [str(task), cluster]
+        connection.settimeout(_LINE_SECONDS)
+        task, members = json.loads(connection.makefile().readline())
+        return str(task), members
     except (OSError, ValueError, TypeError):
         return None

@@ -1,184 +1,245 @@
 """A training run, from config and data to checkpoints."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
+from ml_collections import ConfigDict
 
 from icdpm.errors import IcdpmError
 from icdpm.models.registry import build_model, model_class
-from icdpm.models.schedules import largest_crop, training_stages
+from icdpm.models.schedules import Stage, largest_crop, training_stages
 from icdpm.models.weights import load_fitting_weights
 from icdpm.models.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.storage import storage_path
-from icdpm.training.callbacks import Best, FiniteGuard, Note, Progress, Save, Scalars, StopOnSignal, Validate
-from icdpm.training.checkpoints import Checkpoints, locked
-from icdpm.training.loop import Numbers, Steps, is_due, next_stop
-from icdpm.training.run_metadata import changed_data, changed_fields, note_config, note_data
+from icdpm.training.callbacks import (
+    Callback,
+    FiniteCheck,
+    OnFirstSteps,
+    PeriodicCheckpoint,
+    PeriodicValidation,
+    ProgressBar,
+    SignalHandler,
+    TensorBoardScalars,
+    record_validation,
+)
+from icdpm.training.checkpoints import Checkpoints, lock_workdir
+from icdpm.training.loop import StepLogs, StepRunner, end_of_call, needs_logs
+from icdpm.training.run_metadata import changed_data, changed_fields, record_data, save_config
 from icdpm.training.strategy import is_chief, silence_first_compilation
 from icdpm.training.validation import Validation
-from icdpm.training.workers import Workers, plain_losses
+from icdpm.training.workers import Workers, lost_workers_as_errors
+from icdpm_datasets.pairs import PairSource
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
 from icdpm_datasets.tf_data_errors import original_errors
 
+if TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
+
 
 def train(
-    config,
-    workdir,
-    training_pairs,
-    validation_pairs,
-    strategy,
-    start_from=None,
-    target_pairs=None,
+    config: ConfigDict,
+    workdir: str | os.PathLike,
+    training_pairs: PairSource,
+    validation_pairs: PairSource,
+    strategy: tf.distribute.Strategy,
+    start_from: str | os.PathLike | None = None,
+    target_pairs: PairSource | None = None,
     *,
-    start_from_partial=False,
-):
-    """Trains until `config.run.steps`, from the workdir's latest checkpoint if it has one.
+    start_from_partial: bool = False,
+    callbacks: Sequence[Callback] = (),
+) -> int | None:
+    """Trains a model until `config.run.steps`, from the workdir's latest checkpoint if it has one.
 
-    Two runs of the same config and data end with the same weights; so does one that was killed and started again. A run that
-    is refused, or fails before its first step is done, leaves nothing behind.
+    Two runs with the same config and data end with the same weights, and so does a run that was killed and started again. A run
+    that is refused, or fails before its first step is done, leaves nothing in its workdir.
+
+        config = icdpm.configs.load_config("tiny")
+        pairs = load_pairs("embedded", "train"), load_pairs("embedded", "test")
+        train(config, "/tmp/tiny", *pairs, make_strategy("single"))
 
     Args:
-      config: a checked config; it must be the workdir's if that has one.
+      config: a checked config. It must equal the workdir's config if there is one, except for its `run` section.
       workdir: folder of the run (`icdpm.models.workdir`).
-      training_pairs, validation_pairs: `icdpm_datasets.load.PairSource`s.
-      strategy: of `make_strategy`.
-      start_from: workdir of another run, with whose latest averaged weights this one begins as far as they fit; None: with
-        random ones. A run that has a checkpoint continues from that.
-      target_pairs: a PairSource whose blurry pictures are unlabelled ones of another domain, for systems that want them.
-      start_from_partial: whether this run may begin with weights of which few fit (`load_fitting_weights`).
+      training_pairs, validation_pairs: the data, as of `icdpm_datasets.load.load_pairs`.
+      strategy: a strategy of `make_strategy`.
+      start_from: workdir of another run, whose latest averaged weights initialize this one as far as they fit; None for random
+        weights. A run that has a checkpoint continues from the checkpoint.
+      target_pairs: pairs of another domain, of which only the blurry images are used, for models that need them.
+      start_from_partial: accept weights of which few fit (`load_fitting_weights`).
+      callbacks: called on every worker whenever logs are fetched.
 
     Returns:
-      None, or the number of the signal that ended the run early, whichever worker it came to.
+      None, or the number of the signal that ended the run early on any worker.
 
     Raises:
-      IcdpmError: a workdir that is in use, of another config or damaged, weights that do not fit, numbers that are not finite,
-        or workers that have ended or were not given the same.
+      IcdpmError: the workdir is in use, damaged or of another config; weights do not fit; values are not finite; or workers
+        have ended or differ in their arguments.
     """
     if model_class(config.model).needs_target != (target_pairs is not None):
-        needs = "needs pictures of another domain" if target_pairs is None else "has no use for pictures of another domain"
-        raise IcdpmError(f"the model {config.model} {needs} (--target_data)")
+        needs = "needs" if target_pairs is None else "does not use"
+        raise IcdpmError(f"The model {config.model} {needs} images of another domain (--target_data).")
     chief, workers = is_chief(strategy), Workers(strategy)
     with contextlib.ExitStack() as stack:
-        if workers.several:
-            stack.enter_context(plain_losses(workdir))
+        if workers.are_several:
+            stack.enter_context(lost_workers_as_errors(workdir))
         stack.enter_context(original_errors())
         if chief:
-            stack.enter_context(locked(workdir))
+            stack.enter_context(lock_workdir(workdir))
             changed_fields(config, workdir)
-        there = checkpoint_steps(workdir)
-        workers.agree(config, len(training_pairs), there[-1] if there else 0)
-        if not there:
+        saved_steps = checkpoint_steps(workdir)
+        workers.check_consistent(config, len(training_pairs), saved_steps[-1] if saved_steps else 0)
+        if not saved_steps:
             model_class(config.model).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
         silence_first_compilation()
 
-        # Model and optimiser.
-        with strategy.scope():
-            model = build_model(config)
-            if start_from:  # before the optimizer is built, whose averages start from the weights
-                said = load_fitting_weights(
-                    weights_file(start_from, choose_step(start_from)),
-                    model,
-                    read_config(start_from).name or config_file(start_from),
-                    partial=start_from_partial or bool(there),  # a checkpoint's weights replace all of these
-                )
-                if chief:
-                    print(said)
-            model.compile()
+        # A checkpoint replaces all weights of `start_from`, so any number of them may fit.
+        model = _build(config, strategy, start_from, start_from_partial or bool(saved_steps), chief)
         checkpoints = Checkpoints(workdir, model, config.run.keep_checkpoints)
-
-        # Continue where the latest checkpoint ends.
         start, steps = checkpoints.restore_latest(), config.run.steps
         if start >= steps:
             return None
-        seen = [training_pairs.description]
-        if target_pairs:
-            seen.append(f"the blurry pictures alone of {target_pairs.description}")
-        changed = changed_data(config, workdir, seen, [validation_pairs.description]) if chief and start else {}
-        for name, (before, now) in changed.items():
-            print(f"step {start}: other {name} data than before: {now}; before: {before}", flush=True)
-        if "validation" in changed:
-            print("the best checkpoint is chosen anew: the one before was chosen by other validation data", flush=True)
 
-        # Input.
-        replicas = strategy.num_replicas_in_sync
+        # data.json and the messages describe the data by these strings; a changed string counts as changed data.
+        data = [training_pairs.description]
+        if target_pairs:
+            data.append(f"the blurry pictures alone of {target_pairs.description}")
+        changed = changed_data(config, workdir, data, [validation_pairs.description]) if chief and start else {}
+        _print_changes(changed, start)
+
         stages = [stage for stage in training_stages(config) if stage.stop > start]
-        for stage in stages:
-            if stage.batch % (replicas * config.optimizer.accumulation):
-                raise IcdpmError(
-                    f"a batch of {stage.batch} (data) does not divide among {replicas} replicas with "
-                    f"optimizer.accumulation {config.optimizer.accumulation}"
-                )
+        _check_batches(config, stages, strategy.num_replicas_in_sync)
         for pairs in filter(None, (training_pairs, target_pairs)):
             pairs.check_crop(largest_crop(config))
 
-        def batches(stage, context):
-            def batches_of(pairs):
-                return training_dataset(
-                    pairs,
-                    batch=stage.batch,
-                    crop=stage.crop,
-                    seed=config.seed,
-                    start_step=max(start - stage.start, 0),
-                    first_example=stage.first_example,
-                    repeat=config.data.repeat,
-                    augment=config.data.augment,
-                    shard_index=context.input_pipeline_id,
-                    num_shards=context.num_input_pipelines,
-                    per_replica_batch=stage.batch // replicas,
-                )
-
-            if target_pairs is None:
-                return batches_of(training_pairs)
-            both = tf.data.Dataset.zip((batches_of(training_pairs), batches_of(target_pairs)))
-            return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
-
-        # Between the steps.
-        looks = [FiniteGuard(model, stages, workdir)]
+        # Callbacks. Every worker checks the logs and takes part in validation; the chief reports and saves.
         held_out = validation_dataset(
             validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
         )
         validation = Validation(model, strategy, list(held_out.as_numpy_iterator()))
-        best = None
+        called: list[Callback] = [FiniteCheck(model, stages, workdir), *callbacks]
+        on_validation_end = None
         if chief:
             writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
             stack.callback(writer.close)
-            progress = stack.enter_context(contextlib.closing(Progress(start, steps)))
+            progress = stack.enter_context(contextlib.closing(ProgressBar(start, steps)))
 
-            def note():
+            def save_metadata() -> None:
                 if "validation" in changed:
                     checkpoints.forget_best()
-                note_config(config, workdir)
-                note_data(workdir, start_from, seen, [validation_pairs.description])
+                save_config(config, workdir)
+                record_data(workdir, start_from, data, [validation_pairs.description])
 
-            looks += [Note(note), progress, Scalars(writer, config.run.log_every)]
-            best = Best(checkpoints, writer)
-        looks.append(Validate(validation, config.run.validate_every, steps, best))
+            called += [OnFirstSteps(save_metadata), progress, TensorBoardScalars(writer, config.run.log_every)]
+            on_validation_end = functools.partial(record_validation, checkpoints, writer)
+        called.append(PeriodicValidation(validation, config.run.validate_every, steps, on_validation_end))
         if chief:
-            looks.append(Save(checkpoints, config.run.checkpoint_every, steps))
+            called.append(PeriodicCheckpoint(checkpoints, config.run.checkpoint_every, steps))
 
-        # The loop. XLA compiles on GPUs; on TPUs, where there is nothing else, TensorFlow sees to it.
-        compiled = config.run.compile and bool(tf.config.list_physical_devices("GPU"))
-        stop = stack.enter_context(contextlib.closing(StopOnSignal()))
-        done, unseen, stopped_by = start, [], 0
+        # The loop. XLA is used on GPUs; on TPUs, TensorFlow compiles everything with XLA itself.
+        use_xla = config.run.compile and bool(tf.config.list_physical_devices("GPU"))
+        handler = stack.enter_context(contextlib.closing(SignalHandler()))
+        done, pending, received = start, [], 0
         for stage in stages:
-            dataset = strategy.distribute_datasets_from_function(functools.partial(batches, stage))
-            taking = Steps(model, strategy, dataset, compiled)
-            while done < stage.stop and not stopped_by:
-                end = next_stop(done, config.run, stage.stop)
-                unseen.append(taking.take(end - done))
+            batches = _batch_function(config, stage, start, strategy.num_replicas_in_sync, training_pairs, target_pairs)
+            runner = StepRunner(model, strategy, strategy.distribute_datasets_from_function(batches), use_xla)
+            while done < stage.stop and not received:
+                end = end_of_call(done, config.run, stage.stop)
+                pending.append(runner.run_steps(end - done))
                 if chief:
-                    progress.bar.update(end - done)
-                # The first steps are looked at too: what is wrong with a run shows there. Several workers look together only.
-                if done == start or is_due(end, config.run) or (stop.signal and not workers.several):
-                    rows, unseen = Numbers.fetch(unseen), []
-                    for look in looks:
-                        look.after(end, rows)
-                    stopped_by = max(workers.say(stop.signal or 0))
+                    progress.advance(end - done)
+                # The first steps are checked too, as they show most errors. Several workers must fetch at the same steps.
+                if done == start or needs_logs(end, config.run) or (handler.received and not workers.are_several):
+                    logs, pending = StepLogs.fetch(pending), []
+                    for callback in called:
+                        callback.on_step_end(end, logs)
+                    received = max(workers.all_gather(handler.received or 0))
                 done = end
-        if stopped_by and chief:
+        if received and chief:
             checkpoints.save(done)
-        workers.say(0)  # what others wait for may be said until the chief has saved
-        return stopped_by or None
+        workers.all_gather(0)  # the others wait until the chief has saved
+        return received or None
+
+
+def _build(
+    config: ConfigDict,
+    strategy: tf.distribute.Strategy,
+    start_from: str | os.PathLike | None,
+    accept_partial: bool,
+    print_report: bool,
+) -> ImageRestorer:
+    """Builds and compiles the model, with the weights of another run where they fit."""
+    with strategy.scope():
+        model = build_model(config)
+        if start_from:  # before the optimizer is built, whose averages start from the weights
+            path = weights_file(start_from, choose_step(start_from))
+            config_name = read_config(start_from).name or config_file(start_from)
+            report = load_fitting_weights(path, model, config_name, partial=accept_partial)
+            if print_report:
+                print(report)
+        model.compile()
+    return model
+
+
+def _print_changes(changed: dict[str, tuple[str, str]], step: int) -> None:
+    for name, (before, now) in changed.items():
+        print(f"step {step}: the {name} data have changed from {before} to {now}", flush=True)
+    if "validation" in changed:
+        print("the best checkpoint is selected anew, because other validation data selected the previous one", flush=True)
+
+
+def _check_batches(config: ConfigDict, stages: Sequence[Stage], replicas: int) -> None:
+    """Raises IcdpmError if a batch cannot be divided among the replicas and accumulated parts."""
+    for stage in stages:
+        if stage.batch % (replicas * config.optimizer.accumulation):
+            raise IcdpmError(
+                f"The batch size must be a multiple of {replicas} replicas × optimizer.accumulation "
+                f"{config.optimizer.accumulation}. Received: {stage.batch} (`data`)."
+            )
+
+
+def _batch_function(
+    config: ConfigDict,
+    stage: Stage,
+    start: int,
+    replicas: int,
+    training_pairs: PairSource,
+    target_pairs: PairSource | None,
+) -> Callable[[tf.distribute.InputContext], tf.data.Dataset]:
+    """Returns a function that makes a worker's dataset of a stage, for `distribute_datasets_from_function`.
+
+    Args:
+      config: the config.
+      stage: the stage.
+      start: number of steps of the run that are done.
+      replicas: number of replicas of all workers.
+      training_pairs, target_pairs: see `train`.
+    """
+
+    def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        training = functools.partial(
+            training_dataset,
+            batch=stage.batch,
+            crop=stage.crop,
+            seed=config.seed,
+            start_step=max(start - stage.start, 0),
+            first_example=stage.first_example,
+            repeat=config.data.repeat,
+            augment=config.data.augment,
+            shard_index=context.input_pipeline_id,
+            num_shards=context.num_input_pipelines,
+            per_replica_batch=stage.batch // replicas,
+        )
+        if target_pairs is None:
+            return training(training_pairs)
+        both = tf.data.Dataset.zip((training(training_pairs), training(target_pairs)))
+        return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
+
+    return batches

@@ -1,84 +1,101 @@
-"""What a run notes of itself beside its weights: its config and the data that it has seen."""
+"""Metadata that a run stores in its workdir: its config and the data that it has been trained on."""
+
+from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.models.config import config_to_json
 from icdpm.models.workdir import choose_step, config_file, data_file, read_config, read_data
 
-_BEFORE = "before, in"
+_BEFORE = "before, in"  # begins an entry of data.json that describes the data of an earlier run
 
 
-def changed_fields(config, workdir):
-    """The fields in which a config differs from that of the workdir, if there is one.
+def changed_fields(config: ConfigDict, workdir: str | os.PathLike) -> list[str]:
+    """Returns the fields, such as 'run.steps', in which a config differs from the workdir's; none without a stored config.
 
     Raises:
-      IcdpmError: one of them decides the weights; how long, how watched and how often saved may change from one start to the
-        next.
+      IcdpmError: the configs differ in a field outside `run`, so the weights would differ.
     """
     if not config_file(workdir).exists():
         return []
-    present = dict(_fields(read_config(workdir)))
-    changed = [field for field, value in _fields(config) if value != present.get(field)]
+    stored = dict(_flatten(read_config(workdir)))
+    changed = [field for field, value in _flatten(config) if value != stored.get(field)]
     decisive = [field for field in changed if not field.startswith("run.")]
     if decisive:
-        raise IcdpmError(f"{workdir} holds a run of another config ({decisive[0]} differs); choose another workdir")
+        raise IcdpmError(
+            f"{workdir} holds a run with another config: {decisive[0]} differs. Only fields of `run` may change between "
+            "starts. Choose another --workdir."
+        )
     return changed
 
 
-def note_config(config, workdir):
-    """Saves the config, unless the workdir's is the same."""
+def save_config(config: ConfigDict, workdir: str | os.PathLike) -> None:
+    """Writes the config to the workdir unless it is stored there already."""
     path = config_file(workdir)
     if not path.exists() or changed_fields(config, workdir):
         with write_atomically(path) as temporary:
             temporary.write_text(config_to_json(config))
 
 
-def changed_data(config, workdir, training, validation):
-    """Compares the data of a run with those of its start before, by `data.json` and the config of the workdir.
+def changed_data(
+    config: ConfigDict, workdir: str | os.PathLike, training: Sequence[str], validation: Sequence[str]
+) -> dict[str, tuple[str, str]]:
+    """Compares the data of a run with those of its previous start.
 
     Args:
-      config, workdir: of the run, which has been started before.
-      training, validation: descriptions of `PairSource`s, as of `note_data`.
+      config: the config of the run.
+      workdir: the folder of the run, which has been started before.
+      training, validation: descriptions of the data, as for `record_data`.
 
     Returns:
-      {'training' or 'validation': (what it was, what it is now)}, of what differs.
+      {'training' or 'validation': (previous data, present data)} of what differs.
     """
-    seen, changed = read_data(workdir), {}
-    for name, now in (("training", training), ("validation", validation)):
-        before = seen[name][-len(now) :]  # each start puts its own last
+    recorded, changed = read_data(workdir), {}
+    for name, now in (("training", list(training)), ("validation", list(validation))):
+        before = recorded[name][-len(now) :]  # each start appends its own data
         if before and before != now:
             changed[name] = " and ".join(before), " and ".join(now)
     if "validation" not in changed and "run.validation_images" in changed_fields(config, workdir):
-        counts = (each.run.validation_images for each in (read_config(workdir), config))
-        changed["validation"] = tuple(f"{count} images (run.validation_images)" for count in counts)
+        before, now = (each.run.validation_images for each in (read_config(workdir), config))
+        changed["validation"] = (f"{before} images (run.validation_images)", f"{now} images (run.validation_images)")
     return changed
 
 
-def note_data(workdir, start_from, training, validation):
-    """Notes, for those who get the model, which data it has seen: each start of the run may name others.
+def record_data(
+    workdir: str | os.PathLike,
+    start_from: str | os.PathLike | None,
+    training: Sequence[str],
+    validation: Sequence[str],
+) -> None:
+    """Records in data.json which data the model has been trained on; each start may use others.
 
-    Those of this start are the last.
+    The data of the present start come last.
 
     Args:
-      workdir: of the run.
-      start_from: workdir of the run whose weights are the first of this one, or None: what that has seen, this has too.
-      training, validation: descriptions of `PairSource`s.
+      workdir: the folder of the run.
+      start_from: workdir of the run whose weights this one started from, or None. Its training data are recorded too.
+      training, validation: descriptions of the data (`PairSource.description`).
     """
-    earlier = []
+    earlier: list[str] = []
     if start_from:
         step = choose_step(start_from)
-        seen_there = read_data(start_from)["training"]
-        earlier = [each if each.startswith(_BEFORE) else f"{_BEFORE} {step} steps: {each}" for each in seen_there]
-    seen = read_data(workdir)
-    for name, before, now in (("training", earlier, training), ("validation", [], validation)):
-        seen[name] = [each for each in dict.fromkeys([*seen[name], *before]) if each not in now] + now
+        entries = read_data(start_from)["training"]
+        earlier = [each if each.startswith(_BEFORE) else f"{_BEFORE} {step} steps: {each}" for each in entries]
+    data = read_data(workdir)
+    for name, before, now in (("training", earlier, list(training)), ("validation", [], list(validation))):
+        data[name] = [each for each in dict.fromkeys([*data[name], *before]) if each not in now] + now
     with write_atomically(data_file(workdir)) as temporary:
-        temporary.write_text(json.dumps(seen, indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def _fields(config):
+def _flatten(config: ConfigDict) -> list[tuple[str, Any]]:
     return [
         (f"{section}.{field}", value)
         for section, fields in config.to_dict().items()

@@ -1,4 +1,6 @@
-"""Where a run computes."""
+"""Distribution strategies: one device, several GPUs, several workers, TPUs."""
+
+from __future__ import annotations
 
 import os
 import sys
@@ -6,22 +8,22 @@ import sys
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, summarize_error
-from icdpm.training.rendezvous import meet, read_tf_config
+from icdpm.training.rendezvous import read_tf_config, wait_for_workers
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
 
-def make_strategy(name, tpu="", wait=300.0):
-    """The tf.distribute strategy of a name; to be called before any other TensorFlow operation.
+def make_strategy(name: str, tpu: str | None = None, wait: float = 300.0) -> tf.distribute.Strategy:
+    """Creates a `tf.distribute` strategy. Must be called before any other TensorFlow operation.
 
     Args:
-      name: 'single' (one device), 'mirrored' (all local GPUs; on a machine without, all logical CPUs), 'multiworker'
-        (one process a worker, described by the environment variable TF_CONFIG), 'tpu'.
-      tpu: name or address of the TPU for 'tpu'; '' or 'local' on a TPU VM.
+      name: 'single' (one device), 'mirrored' (all local GPUs; without a GPU, all logical CPUs), 'multiworker' (one process per
+        worker, described by the environment variable TF_CONFIG) or 'tpu'.
+      tpu: name or address of the TPU for 'tpu'; None, '' or 'local' on a TPU VM.
       wait: seconds that 'multiworker' waits for the other workers.
 
     Raises:
-      IcdpmError: no such strategy, or its devices cannot be reached.
+      IcdpmError: the name is unknown, or the devices cannot be reached.
     """
     if name == "single":
         return tf.distribute.get_strategy()
@@ -29,24 +31,24 @@ def make_strategy(name, tpu="", wait=300.0):
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         return tf.distribute.MirroredStrategy([device.name for device in tf.config.list_logical_devices(kind)])
     if name == "multiworker":
-        meet(read_tf_config(), wait)
+        wait_for_workers(read_tf_config(), wait)
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (RuntimeError, tf.errors.OpError) as error:
-            raise IcdpmError(f"the workers of TF_CONFIG cannot be brought together: {summarize_error(error)}") from error
+            raise IcdpmError(f"The workers of TF_CONFIG cannot be connected: {summarize_error(error)}") from error
     if name == "tpu":
         try:
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu or "local")
             tf.config.experimental_connect_to_cluster(resolver)
             tf.tpu.experimental.initialize_tpu_system(resolver)
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-            raise IcdpmError(f"no TPU could be reached as {tpu or 'local'!r}: {summarize_error(error)}") from error
+            raise IcdpmError(f"TPU {tpu or 'local'!r} cannot be reached: {summarize_error(error)}") from error
         return tf.distribute.TPUStrategy(resolver)
-    raise IcdpmError(f"the strategy is {name!r}; it must be one of {', '.join(STRATEGIES)}")
+    raise IcdpmError(f"The strategy must be one of {', '.join(STRATEGIES)}. Received: {name!r}.")
 
 
-def is_chief(strategy):
-    """Whether this process is the one that writes files and talks to the user."""
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Returns whether this process writes the run's files and prints its messages."""
     resolver = strategy.cluster_resolver
     return (
         resolver is None
@@ -55,18 +57,19 @@ def is_chief(strategy):
     )
 
 
-def silence_first_compilation():
-    """Compiles a function with what the process writes to stderr thrown away.
+def silence_first_compilation() -> None:
+    """Compiles a small function with XLA while stderr is redirected to nowhere.
 
-    XLA announces the first compilation of a process there, past all levels of logging, and says so once only.
+    XLA announces the first compilation of a process on stderr, at all log levels and only once. The line would break the
+    progress bar.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         tf.function(tf.negative, jit_compile=True)(tf.constant(0.0))
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

@@ -1,15 +1,20 @@
-"""The workers of a run, one process each: how they agree, and end together."""
+"""Coordination of the workers of a run, one process each: exchanged numbers, equal inputs and a common end."""
+
+from __future__ import annotations
 
 import contextlib
+import os
 import zlib
+from collections.abc import Iterator
 
 import tensorflow as tf
+from ml_collections import ConfigDict
 
 from icdpm.errors import IcdpmError
 from icdpm.models.config import config_to_json
 
-# What TensorFlow raises in the others once a worker has ended; it takes ten seconds to notice.
-_LOST = (
+# Raised by TensorFlow in the remaining workers about ten seconds after one has ended.
+_LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -20,71 +25,73 @@ _LOST = (
 
 
 @contextlib.contextmanager
-def plain_losses(where):
-    """Within it, what TensorFlow raises because another worker has ended is an IcdpmError.
+def lost_workers_as_errors(workdir: str | os.PathLike) -> Iterator[None]:
+    """Converts TensorFlow's errors about a lost worker to an `IcdpmError`.
 
     Args:
-      where: the workdir, or what else is said of where to go on.
+      workdir: the folder of the run, for the message.
     """
     try:
         yield
-    except _LOST as error:
+    except _LOST_WORKER_ERRORS as error:
         if not isinstance(error, tf.errors.UnavailableError) and "ollective" not in str(error):
             raise
         raise IcdpmError(
-            "another worker has ended or cannot be reached any more: what it says last tells why; start all of them again, and "
-            f"the same command continues in {where}"
+            "Another worker has ended or can no longer be reached; its last message gives the reason. Start all workers again "
+            f"with the same command, which continues in {workdir}."
         ) from error
 
 
 class Workers:
-    """The workers of a strategy: all ask each other the same questions in the same order.
+    """The workers of a strategy. Every worker makes the same calls in the same order.
 
     Attributes:
-      several: whether there are others.
+      are_several: whether the run has more than one worker.
     """
 
-    def __init__(self, strategy):
-        self.several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    def __init__(self, strategy: tf.distribute.Strategy) -> None:
+        self.are_several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         self._strategy = strategy
-        self._ask = tf.function(self._ask_in_graph, autograph=False)
+        self._gather = tf.function(self._gather_in_graph, autograph=False)
 
-    def say(self, number):
-        """What every worker says, as a list of whole numbers: waits for all of them."""
-        if not self.several:
+    def all_gather(self, number: int) -> list[int]:
+        """Returns the number of every worker, in their order. Waits for all workers."""
+        if not self.are_several:
             return [number]
         with self._strategy.scope():
-            return self._ask(tf.constant(number, tf.int64)).numpy().tolist()
+            return self._gather(tf.constant(number, tf.int64)).numpy().tolist()
 
-    def _ask_in_graph(self, number):
-        def tell(number):
+    def _gather_in_graph(self, number: tf.Tensor) -> tf.Tensor:
+        def gather(number: tf.Tensor) -> tf.Tensor:
             replica = tf.distribute.get_replica_context()
             place = tf.one_hot(replica.replica_id_in_sync_group, replica.num_replicas_in_sync, dtype=tf.int64)
             return replica.all_reduce(tf.distribute.ReduceOp.SUM, [number * place])[0]
 
-        told = self._strategy.experimental_local_results(self._strategy.run(tell, args=(number,)))
-        return told[0][:: len(told)]  # the replicas of a worker say the same
+        results = self._strategy.experimental_local_results(self._strategy.run(gather, args=(number,)))
+        return results[0][:: len(results)]  # the replicas of a worker have the same number
 
-    def agree(self, config, pairs, step):
-        """Sees to it that all are about to do the same.
+    def check_consistent(self, config: ConfigDict, pairs: int, step: int) -> None:
+        """Checks that all workers have the same config, data and checkpoint.
 
         Args:
           config: the config.
-          pairs: how many pairs there are to train on.
-          step: of the latest checkpoint in the workdir.
+          pairs: number of training pairs.
+          step: step of the latest checkpoint in the workdir, 0 without one.
 
         Raises:
-          IcdpmError: they are not.
+          IcdpmError: the workers differ.
         """
-        questions = {
-            "another config": (zlib.crc32(config_to_json(config).encode()), "give the same --config and --set to all"),
-            "another number of training pairs": (pairs, "give the same --data to all"),
-            "another checkpoint in the workdir": (step, "--workdir has to be one folder that all of them reach"),
+        checksum = zlib.crc32(config_to_json(config).encode())
+        checks = {
+            "a different config": (checksum, "Give all workers the same --config and --set."),
+            "a different number of training pairs": (pairs, "Give all workers the same --data."),
+            "a different checkpoint in its workdir": (step, "--workdir must be one folder that all workers can access."),
         }
-        for what, (mine, remedy) in questions.items():
-            said = self.say(mine)
-            other = next((number for number, each in enumerate(said) if each != said[0]), None)
+        for difference, (own, remedy) in checks.items():
+            values = self.all_gather(own)
+            other = next((number for number, value in enumerate(values) if value != values[0]), None)
             if other is not None:
-                with contextlib.suppress(*_LOST):
-                    self.say(0)  # who leaves at once takes the answer from those that still wait for it
-                raise IcdpmError(f"worker {other} has {what} than worker 0: {remedy}")
+                # A worker that left at once would take the result from those that still wait for it.
+                with contextlib.suppress(*_LOST_WORKER_ERRORS):
+                    self.all_gather(0)
+                raise IcdpmError(f"Worker {other} has {difference} than worker 0. {remedy}")

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or damaged, and never something between."""
+"""Checkpoints: complete, damaged, or of an older format."""
 
 import functools
 import shutil
@@ -12,7 +12,7 @@ from icdpm.models.registry import build_model
 from icdpm.models.training_step import take_step
 from icdpm.models.weights import named_variables
 from icdpm.models.workdir import checkpoint_folder
-from icdpm.training.checkpoints import _OLD_ITERATIONS, _OLD_KEYS, Checkpoints, training_state
+from icdpm.training.checkpoints import LEGACY_ITERATIONS, LEGACY_KEYS, Checkpoints, training_state
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +27,13 @@ def compiled(config, freeze=()):
 
 @pytest.fixture
 def saved(tmp_path, micro_config):
-    """(a workdir with the checkpoint of step 4, the system that it is of)."""
+    """(a workdir with the checkpoint of step 4, its model)."""
     model = compiled(micro_config)
     Checkpoints(tmp_path, model, keep=3).save(4)
     return tmp_path, model
 
 
-def test_a_checkpoint_that_was_cut_anywhere_is_named(saved):
+def test_a_truncated_checkpoint_is_named(saved):
     workdir, model = saved
     checkpoints, folder = Checkpoints(workdir, model, keep=3), checkpoint_folder(workdir, 4)
     assert checkpoints.restore_latest() == 4
@@ -41,17 +41,17 @@ def test_a_checkpoint_that_was_cut_anywhere_is_named(saved):
         content = path.read_bytes()
         for length in sorted({0, 1, 7, *(len(content) * part // 8 for part in range(1, 8)), len(content) - 1}):
             path.write_bytes(content[:length])
-            with pytest.raises(IcdpmError, match="step-000000004 is damaged .*delete that folder") as error:
+            with pytest.raises(IcdpmError, match="step-000000004 is damaged.*Delete that folder") as error:
                 checkpoints.restore_latest()
             assert "{{" not in str(error.value) and "\n" not in str(error.value), str(error.value)
         path.unlink()
-        with pytest.raises(IcdpmError, match="step-000000004 is damaged .*delete that folder"):
+        with pytest.raises(IcdpmError, match="step-000000004 is damaged.*Delete that folder"):
             checkpoints.restore_latest()
         path.write_bytes(content)
     assert checkpoints.restore_latest() == 4
 
 
-def test_without_the_damaged_one_the_one_before_is_next(saved):
+def test_without_the_damaged_checkpoint_the_previous_one_is_used(saved):
     workdir, model = saved
     checkpoints = Checkpoints(workdir, model, keep=3)
     checkpoints.save(6)
@@ -62,7 +62,7 @@ def test_without_the_damaged_one_the_one_before_is_next(saved):
     assert checkpoints.restore_latest() == 4
 
 
-def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
+def test_frozen_variables_are_saved(tmp_path, micro_config, batch):
     model = compiled(micro_config, freeze="1")
     tf.function(functools.partial(take_step, model), autograph=False)(batch)
     expected = {name: variable.numpy() for name, variable in named_variables(model).items()}
@@ -74,16 +74,16 @@ def test_frozen_variables_are_part_of_it(tmp_path, micro_config, batch):
         np.testing.assert_array_equal(variable, expected[name], err_msg=name)
 
 
-def test_a_checkpoint_of_before_state_npz_is_read(saved, micro_config, batch):
-    """Its keys are those of TensorFlow's checkpoints of weights in a list and of Keras' legacy optimizers."""
+def test_a_checkpoint_without_state_npz_is_read(saved, micro_config, batch):
+    """Uses the keys of TensorFlow's checkpoints of a list of weights and of Keras' legacy optimizers."""
     workdir, model = saved
     tf.function(functools.partial(take_step, model), autograph=False)(batch)
     Checkpoints(workdir, model, keep=3).save(6)
     folder = checkpoint_folder(workdir, 6)
     state = {name: variable.numpy() for name, variable in training_state(model).items()}
-    old = {_OLD_ITERATIONS: state["iterations"]}
+    old = {LEGACY_ITERATIONS: state["iterations"]}
     for number, name in enumerate(named_variables(model)):
-        old |= {key.format(number): state[f"{kind}/{name}"] for kind, key in _OLD_KEYS.items() if f"{kind}/{name}" in state}
+        old |= {key.format(number): state[f"{kind}/{name}"] for kind, key in LEGACY_KEYS.items() if f"{kind}/{name}" in state}
     part, names = str(workdir / "part"), list(old)
     tf.raw_ops.SaveV2(prefix=part, tensor_names=names, shape_and_slices=[""] * len(old), tensors=list(old.values()))
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=[part], destination_prefix=str(folder / "state"))

@@ -1,4 +1,4 @@
-"""What a run is said to take, beside what small ones are seen to take."""
+"""Estimated cost of runs against the measured cost of small ones."""
 
 import json
 import os
@@ -12,9 +12,9 @@ import tensorflow as tf
 from icdpm.models.registry import build_model
 from icdpm.models.schedules import training_stages
 from icdpm.networks.footprint import footprint
-from icdpm.training.cost import Forecast, forecast
+from icdpm.training.cost import CostEstimate, estimate_cost
 
-# TensorFlow counts what its allocator hands out where that is this one.
+# TensorFlow reports memory statistics of this allocator only.
 ALLOCATOR = {"TF_CPU_ALLOCATOR_USE_BFC": "true", "TF_CPU_BFC_MEM_LIMIT_IN_MB": "2000"}
 MEASURED = """
 import functools
@@ -24,14 +24,14 @@ from icdpm.configs import load_config
 from icdpm.networks.footprint import footprint
 from icdpm.models.registry import build_model
 from icdpm.models.training_step import gradients_of
-from icdpm.training.cost import batch_of
+from icdpm.training.cost import batch_specs
 
 memory = tf.config.experimental
 tf.config.threading.set_inter_op_parallelism_threads(1)
 config = load_config("tiny", ["unet.multipliers=(1, 2)", "guidance.scales=(1,)"])
 model = build_model(config)
 model.compile()
-specs = batch_of(model, 8, 32)
+specs = batch_specs(model, 8, 32)
 batch = {key: tf.zeros(spec.shape, spec.dtype) for key, spec in specs.items()}
 step = tf.function(functools.partial(gradients_of, model), autograph=False)
 held = memory.get_memory_info("CPU:0")["current"]
@@ -41,16 +41,16 @@ peak = memory.get_memory_info("CPU:0")["peak"] - held
 graph = tf.function(functools.partial(gradients_of, model), autograph=False).get_concrete_function(specs).graph
 options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
 counted = tf.compat.v1.profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops
-print("SEEN", json.dumps([footprint(functools.partial(gradients_of, model), specs), [counted, peak]]))
+print("MEASURED", json.dumps([footprint(functools.partial(gradients_of, model), specs), [counted, peak]]))
 """
 
 
 @pytest.mark.slow
-def test_operations_and_memory_are_those_measured():
-    """The profiler's operations, which are all there are, and the allocator's peak."""
+def test_operations_and_memory_equal_the_measured_ones():
+    """Compares with the profiler, which counts all operations, and with the peak of the allocator."""
     done = subprocess.run([sys.executable, "-c", MEASURED], env={**os.environ, **ALLOCATOR}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    counted, measured = json.loads(done.stdout.split("SEEN")[1])
+    counted, measured = json.loads(done.stdout.split("MEASURED")[1])
     assert counted[0] == pytest.approx(measured[0], rel=0.2)
     # Without AVX-512 convolutions take workspace of their own, which is not counted.
     assert counted[1] <= 1.2 * measured[1]
@@ -61,9 +61,9 @@ def test_operations_and_memory_are_those_measured():
 
 def test_memory_of_a_few_operations():
     spec = tf.TensorSpec([1000])
-    # x + 1 takes its own memory, and its square lies where it lay.
+    # x + 1 has memory of its own, and its square reuses it.
     assert footprint(lambda x: tf.square(x + 1.0), spec)[1] == 4000
-    # Both of what is needed at the end.
+    # Both results are kept to the end.
     assert footprint(lambda x: (tf.square(x), tf.exp(x)), spec)[1] == 8000
 
     def gradient(x, kernel):
@@ -73,14 +73,14 @@ def test_memory_of_a_few_operations():
         return tape.gradient(y, x)
 
     flops, held = footprint(gradient, tf.TensorSpec([50, 100]), tf.TensorSpec([100, 100]))
-    # Two products, and the gradient of each with respect to its left side, while which both results are kept.
+    # Two products, and their gradients with respect to the left side; both results are kept meanwhile.
     assert flops == 2 * 4 * 50 * 100 * 100
     assert held == pytest.approx(3 * 50 * 100 * 4, rel=0.01)
 
 
-def test_a_run_of_stages_on_many_replicas(micro_config):
+def test_stages_and_replicas(micro_config):
     micro_config.data.update({"progressive_steps": (4,), "progressive_crops": (32,), "progressive_batches": (2,)})
-    alone, shared = forecast(micro_config, 1), forecast(micro_config, 2)
+    alone, shared = estimate_cost(micro_config, 1), estimate_cost(micro_config, 2)
     model = build_model(micro_config)
     assert alone.parameters == sum(v.shape.num_elements() for v in model.trainable_variables)
     assert (alone.weights, alone.state) == (4 * alone.parameters, 12 * alone.parameters)
@@ -93,13 +93,13 @@ def test_a_run_of_stages_on_many_replicas(micro_config):
     assert 0.3 < alone.validation_flops / 2 / (alone.step_flops[1] / 2) < 3
 
 
-def test_what_is_said(micro_config):
-    made = Forecast(1000, 2**30, 3 * 2**30, 4 * 2**30, (2 * 10**12,), (7200,), (4,), (1536,), 2, 10**15)
-    lines = made.said(micro_config, 4, 5e11)
+def test_the_report_is_readable(micro_config):
+    estimate = CostEstimate(1000, 2**30, 3 * 2**30, 4 * 2**30, (2 * 10**12,), (7200,), (4,), (1536,), 2, 10**15)
+    lines = estimate.report(micro_config, 4, 5e11)
     assert lines[0].startswith("1,000 parameters; ")
     assert lines[1:] == [
-        "a step: 2 TFLOP, 1 s on 4 replicas at 0.5 TFLOP/s each",
-        "memory a replica: 8.00 GiB (weights 1.00, optimiser 3.00, gradients and activations 4.00)",
-        "input: 4 pairs of crops a second, 0.0 MB/s in 8 bits",
-        "training: 7,200 steps, 2 hours; validation: 2 times, 0.278 hours more",
+        "step: 2 TFLOP, 1 s on 4 replicas at 0.5 TFLOP/s each",
+        "memory per replica: 8.00 GiB (weights 1.00, optimizer 3.00, gradients and activations 4.00)",
+        "input: 4 crop pairs/s, 0.0 MB/s in 8 bits",
+        "training: 7,200 steps, 2 hours; validation: 2 times, 0.278 hours in addition",
     ]

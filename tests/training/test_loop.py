@@ -1,4 +1,4 @@
-"""The loop: steps that are not finite, several steps to a call, and how often anybody waits for the device."""
+"""The training loop: values that are not finite, several steps per call, and transfers from the device."""
 
 import functools
 
@@ -11,9 +11,10 @@ from icdpm.models.registry import build_model
 from icdpm.models.training_step import take_step
 from icdpm.models.weights import read_arrays
 from icdpm.models.workdir import checkpoint_folder, checkpoint_steps
-from icdpm.training import run
+from icdpm.training.callbacks import Callback
 from icdpm.training.checkpoints import training_state
-from icdpm.training.loop import is_due, next_stop
+from icdpm.training.loop import end_of_call, needs_logs
+from icdpm.training.run import train as train_model
 
 pytestmark = pytest.mark.slow
 
@@ -27,49 +28,48 @@ def config(regression_config):
 
 @pytest.fixture
 def train(tmp_path, random_pairs, monkeypatch):
-    """Function (config, name of a workdir) -> (all of its last checkpoint, [(step, fetches so far) of each look])."""
+    """Function (config, name of a workdir) -> (arrays of its last checkpoint, [(step, fetches so far) of each callback])."""
     fetches = []
     eager = next(each for each in type(tf.constant(0.0)).__mro__ if "_numpy" in vars(each))
     fetch = eager._numpy
 
     def counted(tensor):
-        if tensor.dtype != tf.bool:  # tf.summary asks itself on the host whether it is on
+        if tensor.dtype != tf.bool:  # tf.summary reads a flag on the host
             fetches.append(tensor.shape)
         return fetch(tensor)
 
     monkeypatch.setattr(eager, "_numpy", counted)
 
     def train(config, name):
-        looks = []
+        called = []
 
-        class Guard(run.FiniteGuard):
-            def after(self, step, rows):
-                looks.append((step, len(fetches)))
-                super().after(step, rows)
+        class Record(Callback):
+            def on_step_end(self, step, logs):
+                called.append((step, len(fetches)))
 
-        monkeypatch.setattr(run, "FiniteGuard", Guard)
-        run.train(config, tmp_path / name, random_pairs, random_pairs, tf.distribute.get_strategy())
-        return read_arrays(checkpoint_folder(tmp_path / name, config.run.steps) / "state.npz"), looks
+        strategy = tf.distribute.get_strategy()
+        train_model(config, tmp_path / name, random_pairs, random_pairs, strategy, callbacks=[Record()])
+        return read_arrays(checkpoint_folder(tmp_path / name, config.run.steps) / "state.npz"), called
 
     return train
 
 
-def test_weights_are_the_same_however_many_steps_a_call_takes_and_nobody_waits_between_looks(config, train):
-    one, looks = train(config, "one")
-    assert [step for step, _ in looks] == [1, 10, 20, 23]
-    assert [later - before for (_, before), (_, later) in zip(looks, looks[1:])] == [1, 1, 1]
+def test_weights_do_not_depend_on_steps_per_call_and_logs_are_fetched_at_callbacks_only(config, train):
+    one, called = train(config, "one")
+    assert [step for step, _ in called] == [1, 10, 20, 23]
+    assert [later - before for (_, before), (_, later) in zip(called, called[1:])] == [1, 1, 1]
     config.run.steps_per_call = 20
-    twenty, looks = train(config, "twenty")
-    assert [step for step, _ in looks] == [10, 20, 23]
+    twenty, called = train(config, "twenty")
+    assert [step for step, _ in called] == [10, 20, 23]
     assert one.keys() == twenty.keys() and len(one) > 50
     for name, values in one.items():
         assert values.tobytes() == twenty[name].tobytes(), name
 
 
-def test_the_first_step_that_is_not_finite_is_known_at_the_next_look(config, train, tmp_path):
+def test_the_first_step_that_is_not_finite_is_named(config, train, tmp_path):
     config.optimizer.learning_rate = 1e30
     config.run.steps_per_call = 7
-    with pytest.raises(IcdpmError, match=r"at step (\d) \(examples \d+ to \d+\) .* not finite") as error:
+    with pytest.raises(IcdpmError, match=r"at step (\d) \(examples \d+ to \d+\): .* not finite") as error:
         train(config, "diverging")
     step = int(str(error.value).split("at step ")[1].split()[0])
     assert 1 < step < 7 and f"(examples {4 * step - 4} to {4 * step - 1})" in str(error.value)
@@ -91,11 +91,11 @@ def test_a_step_that_is_not_finite_changes_nothing(micro_config, batch):
     assert model.optimizer.iterations == 2 and any((v.numpy() != values).any() for v, values in zip(state, before))
 
 
-def test_calls_end_where_something_is_due(micro_config):
+def test_calls_end_where_an_action_needs_logs(micro_config):
     run = micro_config.run
     run.update({"steps": 50, "steps_per_call": 20, "log_every": 15, "validate_every": 40, "checkpoint_every": 33})
     ends = [0]
     while ends[-1] < 50:
-        ends.append(next_stop(ends[-1], run, 28 if ends[-1] < 28 else 50))
+        ends.append(end_of_call(ends[-1], run, 28 if ends[-1] < 28 else 50))
     assert ends == [0, 15, 28, 30, 33, 40, 45, 50]
-    assert [end for end in ends[1:] if is_due(end, run)] == [15, 30, 33, 40, 45, 50]
+    assert [end for end in ends[1:] if needs_logs(end, run)] == [15, 30, 33, 40, 45, 50]

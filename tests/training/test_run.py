@@ -1,4 +1,4 @@
-"""Runs: killed and resumed equals unbroken, signals, locks, guards, wrong workdirs."""
+"""Runs: killed and resumed equals unbroken, signals, locks, callbacks, invalid workdirs."""
 
 import functools
 import json
@@ -13,7 +13,7 @@ from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.models.workdir import checkpoint_steps, config_file, load, read_data
-from icdpm.training.run_metadata import changed_data, note_config, note_data
+from icdpm.training.run_metadata import changed_data, record_data, save_config
 
 pytestmark = pytest.mark.slow
 
@@ -79,10 +79,10 @@ def test_killed_and_resumed_equals_unbroken(folder, config, flags, kills, start,
     best = json.loads((folder / "broken/checkpoints/best.json").read_text())
     assert best["step"] in (3, 6) and set(checkpoint_steps(folder / "broken")) >= {best["step"], 6}
     assert not list((folder / "broken").rglob(".*-step-*"))
-    # What it saw is noted once, however often it was started.
+    # The data are recorded once, however often the run was started.
     seen = f"10 pairs in {folder / 'data'}"
     assert read_data(folder / "broken") == {"training": [seen], "validation": [seen]}
-    # Once more there was nothing to do, and it says so.
+    # Another start has nothing to do and reports the same.
     assert once_more.returncode == 0 and "trained 6 steps" in once_more.stdout
 
 
@@ -92,14 +92,14 @@ def test_sigterm_saves_and_leaves_and_a_second_run_is_refused(folder, start, run
     events = folder / "long/tensorboard"
     wait_until(lambda: events.is_dir() and any(p.stat().st_size > 1000 for p in events.iterdir()), [process])
     [second] = run_each("train", [arguments(folder, "long", *flags)])
-    assert second.returncode == 1 and "another run is training" in second.stderr and "Traceback" not in second.stderr
+    assert second.returncode == 1 and "Another run is training" in second.stderr and "Traceback" not in second.stderr
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, err
     assert "the same command continues" in out and len(checkpoint_steps(folder / "long")) == 1
 
 
-def test_bad_input_is_one_sentence(folder, trained, run_each):
+def test_invalid_input_is_a_one_line_error(folder, trained, run_each):
     shutil.copytree(trained, folder / "first")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     blocked = folder / "file"
@@ -116,24 +116,24 @@ def test_bad_input_is_one_sentence(folder, trained, run_each):
         (["--set=data.tub=64"], 1, "data.tub"),
         (["--set=data.batch=huge"], 1, "data.batch is 'huge'"),
         (["--strategy=multiworker"], 1, "TF_CONFIG"),
-        (["--tpu=local"], 1, "no TPU could be reached as 'local'"),
+        (["--tpu=local"], 1, "TPU 'local' cannot be reached"),
         (["--strategy=many"], 2, "strategy"),
         (["--tubs=2"], 2, "tubs"),
         (["more"], 2, "more"),
     ]
     runs = run_each("train", [arguments(folder, "bad", *flags) for flags, _, _ in cases])
-    for (flags, status, said), result in zip(cases, runs):
+    for (flags, status, expected), result in zip(cases, runs):
         assert result.returncode == status, (flags, result.stderr)
         message = result.stderr.strip().splitlines()[-1]
-        assert said in message and "Traceback" not in result.stderr, (flags, result.stderr)
-    # Nothing of what was refused is left that blocks the corrected command.
+        assert expected in message and "Traceback" not in result.stderr, (flags, result.stderr)
+    # Rejected commands leave nothing that blocks the corrected one.
     assert not any(path.is_file() and path.name != ".lock" for path in (folder / "bad").rglob("*"))
     [corrected] = run_each("train", [arguments(folder, "bad", "--set=run.steps=1", "--set=data.batch=2")])
     assert corrected.returncode == 0, corrected.stderr
     assert before == {path: path.read_bytes() for path in before} and len(list((folder / "data/blur").iterdir())) == 10
 
 
-def test_a_picture_damaged_since_the_start_is_named(folder, run_each):
+def test_an_image_damaged_after_the_start_is_named(folder, run_each):
     for path in (folder / "data/blur").iterdir():
         path.write_bytes(path.read_bytes()[:-600])
     [result] = run_each("train", [arguments(folder, "damaged")])
@@ -165,8 +165,8 @@ def test_a_damaged_config_or_checkpoint_is_named(folder, trained, run_each):
     config_file(folder / "config").write_text("{")
     flags = ["--set=run.steps=2"]
     runs = run_each("train", [arguments(folder, workdir, *flags) for workdir in ("checkpoint", "config")])
-    for result, said in zip(runs, (str(checkpoint), "config.json")):
-        assert result.returncode == 1 and said in result.stderr and "Traceback" not in result.stderr, result.stderr
+    for result, expected in zip(runs, (str(checkpoint), "config.json")):
+        assert result.returncode == 1 and expected in result.stderr and "Traceback" not in result.stderr, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -191,13 +191,11 @@ def losses_of_one_device(losses_folder, start):
     ],
 )
 def test_strategies_take_the_same_steps(losses_folder, config, strategy, compiled, losses_of_one_device, start):
-    """One device, two logical devices, two processes, compiled by XLA and not: the same losses in float32 over 20 steps at the
-    same global batch.
-    """
+    """Compares one device, two logical devices and two processes, with and without XLA, over 20 steps in float32."""
     got = run_losses(start, losses_folder, config, strategy, compiled)
     np.testing.assert_allclose(got, losses_of_one_device(config), rtol=1e-4)
     assert len(got) == 20
-    # Validation too, of which each has a part.
+    # Each replica validates a part.
     runs = f"{config}-{strategy}-{'compiled' if compiled else 'plain'}", f"{config}-single-plain"
     best = [json.loads((losses_folder / run / "checkpoints/best.json").read_text()) for run in runs]
     assert best[0] == pytest.approx(best[1], rel=1e-3, abs=1e-2) and best[0]["step"] == 20
@@ -216,24 +214,23 @@ LOSSES = textwrap.dedent(
     strategy = make_strategy(name)
     from icdpm.configs import load_config
     from icdpm.training import run
+    from icdpm.training.callbacks import Callback
     from icdpm_datasets.load import load_pairs
-    seen = []
-    class Losses(run.FiniteGuard):
-        def after(self, step, rows):
-            super().after(step, rows)
-            seen.extend([value for name, value in sorted(logs.items()) if "loss" in name or "norm" in name] for logs in rows)
-    run.FiniteGuard = Losses
-    if compiled:
-        steps = run.Steps
-        run.Steps = lambda model, strategy, dataset, _: steps(model, strategy, dataset, True)
+    losses = []
+    class Losses(Callback):
+        def on_step_end(self, step, logs):
+            losses.extend([x for name, x in sorted(values.items()) if "loss" in name or "norm" in name] for values in logs)
+    if compiled:  # which a run without a GPU does not do
+        runner = run.StepRunner
+        run.StepRunner = lambda model, strategy, dataset, _: runner(model, strategy, dataset, True)
     changes = ["run.steps=20", "run.validate_every=20", "run.checkpoint_every=20", "run.log_every=10"]
     workdir = folder / "-".join([config, name, sys.argv[4]])
     config = load_config(folder / f"{config}.py", [*changes, "run.steps_per_call=7"] if compiled else changes)
     pairs = load_pairs(str(folder / "data"), "train")
-    run.train(config, workdir, pairs, pairs, strategy)
+    run.train(config, workdir, pairs, pairs, strategy, callbacks=[Losses()])
     if is_chief(strategy):
         assert strategy.num_replicas_in_sync == (1 if name == "single" else 2)
-        print("LOSSES", json.dumps(seen))
+        print("LOSSES", json.dumps(losses))
     """
 )
 
@@ -259,8 +256,8 @@ def test_checkpoints_need_only_the_workdir(trained, tmp_path):
     assert {v.name.split(":")[0] for v in model.trainable_variables} == set(saved)
     for variable in model.trainable_variables:
         np.testing.assert_array_equal(variable, saved[variable.name.split(":")[0]])
-    for checkpoint, said in [("7", "no checkpoint of step 7"), ("first", "latest, best or a step")]:
-        with pytest.raises(IcdpmError, match=said):
+    for checkpoint, expected in [("7", "no checkpoint of step 7"), ("first", "latest, best or a step")]:
+        with pytest.raises(IcdpmError, match=expected):
             load(workdir, checkpoint)
     path = workdir / "checkpoints/step-000000002/weights.npz"
     content = path.read_bytes()
@@ -271,31 +268,31 @@ def test_checkpoints_need_only_the_workdir(trained, tmp_path):
         load(tmp_path)
 
 
-def test_other_data_are_named_and_the_best_begins_anew(folder, run_each):
+def test_changed_data_are_named_and_reset_the_best(folder, run_each):
     shutil.copytree(folder / "data", folder / "hard")
     for path in (folder / "hard/blur").iterdir():
         PIL.Image.fromarray(255 - np.asarray(PIL.Image.open(path))).save(path)
     hard = f"--validation_data={folder / 'hard'}"
     first, same = run_each("train", [arguments(folder, "run", f"--set=run.steps={steps}") for steps in (3, 4)])
     assert first.returncode == same.returncode == 0, first.stderr + same.stderr
-    assert "than before" not in first.stdout + same.stdout
+    assert "data have changed" not in first.stdout + same.stdout
     best = folder / "run/checkpoints/best.json"
     easy_psnr = json.loads(best.read_text())["psnr"]
     other, again = run_each("train", [arguments(folder, "run", hard, f"--set=run.steps={steps}") for steps in (5, 6)])
     assert other.returncode == again.returncode == 0, other.stderr + again.stderr
     names = [f"10 pairs in {folder / part}" for part in ("data", "hard")]
-    assert f"step 4: other validation data than before: {names[1]}; before: {names[0]}\n" in other.stdout
-    assert "other training data" not in other.stdout and "than before" not in again.stdout
+    assert f"step 4: the validation data have changed from {names[0]} to {names[1]}\n" in other.stdout
+    assert "the training data" not in other.stdout and "data have changed" not in again.stdout
     found = json.loads(best.read_text())
     assert found["step"] in (5, 6) and found["psnr"] < easy_psnr
     assert read_data(folder / "run") == {"training": names[:1], "validation": names}
 
 
-def test_the_data_of_the_start_before_are_known(tmp_path, micro_config):
-    note_config(micro_config, tmp_path)
-    assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {}  # a workdir whose data are not noted
+def test_the_data_of_the_previous_start_are_known(tmp_path, micro_config):
+    save_config(micro_config, tmp_path)
+    assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {}  # a workdir without data.json
     for training in (["a"], ["b"], ["a"]):
-        note_data(tmp_path, None, training, ["v"])
+        record_data(tmp_path, None, training, ["v"])
     assert read_data(tmp_path)["training"] == ["b", "a"]
     assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {}
     assert changed_data(micro_config, tmp_path, ["b"], ["w"]) == {"training": ("a", "b"), "validation": ("v", "w")}
@@ -318,9 +315,9 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
         np.testing.assert_allclose(began[name], values, atol=1e-6)
     seen = read_data(folder / "tuned")["training"]
     assert seen == [f"before, in 2 steps: 10 pairs in {prepared_runs / 'data'}", f"10 pairs in {folder / 'data'}"]
-    note_data(folder / "third", folder / "tuned", ["2 pairs"], [])
+    record_data(folder / "third", folder / "tuned", ["2 pairs"], [])
     assert read_data(folder / "third")["training"] == [seen[0], f"before, in 1 steps: {seen[1]}", "2 pairs"]
-    # What fits is taken, and what does not is told; little is refused, until there is a checkpoint.
+    # Weights that fit are used and the others are listed. Few fitting weights are refused until there is a checkpoint.
     assert refused.returncode == 1 and "the config of these weights, micro, or" in refused.stderr, refused.stderr
     assert "--start_from_partial" in refused.stderr and not (folder / "refused/config.json").exists()
     assert resumed.returncode == 0 and checkpoint_steps(folder / "other") == [1, 2], resumed.stderr
@@ -328,7 +325,7 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout
 
 
-def test_features_are_aligned_with_the_pictures_of_another_domain(
+def test_features_are_aligned_with_images_of_another_domain(
     folder, micro_workdir, micro_config, write_config, run_each
 ):
     from icdpm.models.config import check_config, default_config
@@ -346,7 +343,7 @@ def test_features_are_aligned_with_the_pictures_of_another_domain(
             arguments(folder, "unasked", target),
         ],
     )
-    assert without.returncode == 1 and "needs pictures of another domain (--target_data)" in without.stderr, without.stderr
+    assert without.returncode == 1 and "needs images of another domain (--target_data)" in without.stderr, without.stderr
     assert not (folder / "none/config.json").exists()
     assert aligned.returncode == 0 and "; new: discriminator_1/" in aligned.stdout, aligned.stderr
     assert "discriminator loss" in aligned.stderr and "alignment loss" in aligned.stderr
@@ -354,4 +351,4 @@ def test_features_are_aligned_with_the_pictures_of_another_domain(
     assert before.keys() < after.keys() and any("discriminator" in name for name in after)
     own = f"10 pairs in {folder / 'data'}"
     assert read_data(folder / "aligned")["training"] == [own, f"the blurry pictures alone of {own}"]
-    assert unasked.returncode == 1 and "has no use for pictures of another domain" in unasked.stderr
+    assert unasked.returncode == 1 and "does not use images of another domain" in unasked.stderr

@@ -1,4 +1,4 @@
-"""Validation: of the averages, by the run's own system, in parts that replicas share."""
+"""Validation of the averaged weights, by the run's own model, distributed over replicas."""
 
 import functools
 
@@ -13,14 +13,14 @@ from icdpm.models.sampling import sample
 from icdpm.models.training_step import take_step, validation_losses
 from icdpm.models.weights import averaged_weights, set_weights
 from icdpm.training.checkpoints import training_state
-from icdpm.training.validation import Validation, _parts
+from icdpm.training.validation import Validation, split_batch
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def trained(micro_config, batch):
-    """A system after a few steps."""
+    """A model after a few steps."""
     model = build_model(micro_config)
     model.compile()
     step = tf.function(functools.partial(take_step, model), autograph=False)
@@ -29,14 +29,14 @@ def trained(micro_config, batch):
     return model
 
 
-def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, micro_config, batch):
+def test_measures_the_averages_without_a_copy_and_restores_the_state(trained, micro_config, batch):
     state = training_state(trained).values()
     before = [each.numpy() for each in state]
-    made = []
-    with tf.variable_creator_scope(lambda make, **said: made.append(said) or make(**said)):
+    created = []
+    with tf.variable_creator_scope(lambda create, **options: created.append(options) or create(**options)):
         validation = Validation(trained, tf.distribute.get_strategy(), [{key: x.numpy() for key, x in batch.items()}])
-        numbers, pictures = validation.run()
-    assert not made
+        numbers, images = validation.run()
+    assert not created
     for variable, values in zip(state, before):
         assert variable.numpy().tobytes() == values.tobytes()
     other = build_model(micro_config)
@@ -44,18 +44,18 @@ def test_measures_the_averages_without_a_copy_and_leaves_all_as_it_was(trained, 
     expected = {name: float(loss) for name, loss in validation_losses(other, batch).items()}
     assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     seeds = example_seeds([micro_config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
-    conditions = other.compiled_encode_condition(batch["blurry"])
-    drawn = sample(other, batch["blurry"], conditions, other.sampling_schedule(other.settings()), seeds)
+    condition = other.compiled_encode_condition(batch["blurry"])
+    drawn = sample(other, batch["blurry"], condition, other.sampling_schedule(other.settings()), seeds)
     restored, sharp = (np.clip(np.round((x.numpy() + 1.0) * 127.5), 0, 255).astype(np.uint8) for x in (drawn, batch["sharp"]))
     assert numbers["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in zip(restored, sharp)]), abs=1e-3)
     # blurry | the regression | restored | sharp
-    assert pictures.shape == (4, 16, 64, 3)
-    np.testing.assert_allclose(pictures[:, :, 32:48], (drawn + 1.0) / 2.0, atol=1e-4)
+    assert images.shape == (4, 16, 64, 3)
+    np.testing.assert_allclose(images[:, :, 32:48], (drawn + 1.0) / 2.0, atol=1e-4)
 
 
-def test_what_replicas_do_compiles_with_xla(trained, batch):
+def test_evaluation_compiles_with_xla(trained, batch):
     validation = Validation(trained, tf.distribute.get_strategy(), [])
-    plain, compiled = (tf.function(validation.measure, jit_compile=jit, autograph=False)(batch) for jit in (False, True))
+    plain, compiled = (tf.function(validation.evaluate_batch, jit_compile=jit, autograph=False)(batch) for jit in (False, True))
     for one, other in zip(tf.nest.flatten(plain), tf.nest.flatten(compiled)):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
 
@@ -63,7 +63,7 @@ def test_what_replicas_do_compiles_with_xla(trained, batch):
 @pytest.mark.parametrize(
     "count, replicas, sizes", [(16, 1, [16]), (16, 2, [8, 8]), (6, 4, [1] * 6), (2, 3, [1, 1]), (9, 2, [3] * 3)]
 )
-def test_parts_are_of_one_size_and_hold_all(count, replicas, sizes):
-    parts = _parts({"index": np.arange(count), "blurry": np.arange(count) * 2}, replicas)
+def test_parts_have_one_size_and_contain_all_examples(count, replicas, sizes):
+    parts = split_batch({"index": np.arange(count), "blurry": np.arange(count) * 2}, replicas)
     assert [len(part["index"]) for part in parts] == sizes
     np.testing.assert_array_equal(np.concatenate([part["blurry"] for part in parts]), np.arange(count) * 2)

@@ -1,4 +1,4 @@
-"""Several workers on loopback: stopped, killed, resumed by another number of them, and told lies."""
+"""Several workers on loopback: stopped, killed, resumed by another number of workers, and inconsistent."""
 
 import concurrent.futures
 import json
@@ -14,7 +14,7 @@ from processes import free_ports, of_command, wait_until
 from icdpm.errors import IcdpmError
 from icdpm.models.workdir import checkpoint_folder, checkpoint_steps
 from icdpm.training import rendezvous
-from icdpm.training.rendezvous import meet, read_tf_config
+from icdpm.training.rendezvous import read_tf_config, wait_for_workers
 
 
 @pytest.fixture
@@ -62,16 +62,16 @@ def latest(folder, workdir):
     return (checkpoint_steps(folder / workdir) or [0])[-1]
 
 
-def assert_told(ended, *words):
-    """That a process ended with one sentence."""
+def assert_error(ended, *words):
+    """Asserts that a process ended with a one-line error."""
     status, _, err = ended
     assert status == 1 and "Traceback" not in err, err
     assert all(word in err.strip().splitlines()[-1] for word in words), err
 
 
 @pytest.mark.slow
-def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(folder, start, run_each):
-    # SIGTERM to one that is not the chief: one checkpoint, and both say the same.
+def test_all_workers_end_together_and_any_number_continues(folder, start, run_each):
+    # SIGTERM to a worker that is not the chief: one checkpoint, and both end alike.
     two = Cluster(start, folder, "run", 2)
     two.wait_for(lambda: latest(folder, "run"))
     two.processes[1].send_signal(signal.SIGTERM)
@@ -84,7 +84,7 @@ def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(
     three.processes[0].kill()
     killed = time.monotonic()
     for ended in three.ended()[1:]:
-        assert_told(ended, "another worker has ended", "the same command continues in")
+        assert_error(ended, "Another worker has ended", "which continues in")
     assert time.monotonic() - killed < 60
     # Two again; the other one is killed.
     before = latest(folder, "run")
@@ -92,7 +92,7 @@ def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(
     again.wait_for(lambda: latest(folder, "run") > before)
     again.processes[1].kill()
     killed = time.monotonic()
-    assert_told(again.ended()[0], "another worker has ended", "the same command continues in")
+    assert_error(again.ended()[0], "Another worker has ended", "which continues in")
     assert time.monotonic() - killed < 60
     # One goes on to an end that an unbroken run reaches too.
     end = f"--set=run.steps={latest(folder, 'run') + 2}"
@@ -106,69 +106,75 @@ def test_whoever_is_stopped_or_killed_all_end_and_any_number_of_workers_goes_on(
 
 
 @pytest.mark.slow
-def test_workers_that_were_not_given_the_same_say_so(folder, start):
+def test_workers_with_different_configs_are_refused(folder, start):
     for ended in Cluster(start, folder, "unequal", 2, of_each=[(), ("--set=seed=3",)]).ended(600):
-        assert_told(ended, "worker 1 has another config than worker 0", "give the same --config and --set to all")
+        assert_error(ended, "Worker 1 has a different config than worker 0", "Give all workers the same --config and --set")
     assert not checkpoint_steps(folder / "unequal") and not (folder / "unequal/config.json").exists()
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, expected",
     [
         (None, "needs the environment variable TF_CONFIG"),
-        ("{", "does not name the workers"),
-        ("[]", "does not name the workers"),
-        ('{"cluster": {"worker": ["a:1"]}}', "does not name the workers"),
-        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "does not name the workers"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "this is chief 0, and names worker 0$"),
+        ("{", "does not describe workers"),
+        ("[]", "does not describe workers"),
+        ('{"cluster": {"worker": ["a:1"]}}', "does not describe workers"),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "does not describe workers"),
+        (
+            '{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}',
+            r"as chief 0, but its cluster has worker 0\.$",
+        ),
         (
             '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
-            "worker 2, and names worker 0, worker 1",
+            "worker 2, but its cluster has worker 0, worker 1",
         ),
-        ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', "names none"),
-        ('{"cluster": {"worker": ["a:70000"]}, "task": {"type": "worker", "index": 0}}', "the port 70000 .* cannot be had"),
+        ('{"cluster": {}, "task": {"type": "worker", "index": 0}}', "has no worker"),
+        (
+            '{"cluster": {"worker": ["a:70000"]}, "task": {"type": "worker", "index": 0}}',
+            "Port 70000 of worker 0 in TF_CONFIG cannot be used",
+        ),
     ],
 )
-def test_a_tf_config_that_lies_is_told(text, said, monkeypatch):
+def test_an_invalid_tf_config_is_explained(text, expected, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(IcdpmError, match=said):
+    with pytest.raises(IcdpmError, match=expected):
         read_tf_config()
 
 
-def place(monkeypatch, ports, index):
+def cluster_of(monkeypatch, ports, index):
     monkeypatch.setenv("TF_CONFIG", tf_config(ports, index))
     return read_tf_config()
 
 
-def test_a_port_that_is_taken_is_told(monkeypatch):
+def test_a_port_that_is_in_use_is_named(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(IcdpmError, match=f"the port {port} that TF_CONFIG gives to worker 0 cannot be had"):
-            place(monkeypatch, [port], 0)
-    assert place(monkeypatch, [port], 0).task == "worker 0"
+        with pytest.raises(IcdpmError, match=f"Port {port} of worker 0 in TF_CONFIG cannot be used"):
+            cluster_of(monkeypatch, [port], 0)
+    assert cluster_of(monkeypatch, [port], 0).task == "worker 0"
 
 
-def meet_all(places, wait):
-    """What `meet` says to each."""
+def wait_for_all(clusters, timeout):
+    """Returns the error message of `wait_for_workers`, or "", for each worker."""
 
-    def say(place):
+    def message(cluster):
         try:
-            meet(place, wait)
+            wait_for_workers(cluster, timeout)
         except IcdpmError as error:
             return str(error)
         return ""
 
-    with concurrent.futures.ThreadPoolExecutor(len(places)) as threads:
-        return list(threads.map(say, places))
+    with concurrent.futures.ThreadPoolExecutor(len(clusters)) as threads:
+        return list(threads.map(message, clusters))
 
 
-def test_workers_meet_whoever_else_knocks(monkeypatch):
+def test_other_programs_do_not_disturb_the_rendezvous(monkeypatch):
     ports = free_ports(3)
-    places = [place(monkeypatch, ports, index) for index in range(3)]
+    clusters = [cluster_of(monkeypatch, ports, index) for index in range(3)]
     with concurrent.futures.ThreadPoolExecutor(1) as other:
-        first = other.submit(meet, places[0], 60)
+        first = other.submit(wait_for_workers, clusters[0], 60)
         for words in (b"", b"GET / HTTP/1.0\r\n", b"[1]\n"):
             while True:
                 try:
@@ -177,19 +183,21 @@ def test_workers_meet_whoever_else_knocks(monkeypatch):
                     break
                 except ConnectionRefusedError:
                     time.sleep(0.02)
-        assert meet_all(places[1:], 60) == ["", ""] and first.result() is None
+        assert wait_for_all(clusters[1:], 60) == ["", ""] and first.result() is None
 
 
-def test_a_worker_that_does_not_come_is_named(monkeypatch):
+def test_a_missing_worker_is_named(monkeypatch):
     ports = free_ports(3)
-    first, second, third = (place(monkeypatch, ports, index) for index in range(3))
-    said = meet_all([first, third], 1)
-    assert said == ["worker 1 of TF_CONFIG did not come up in 1 seconds (--wait); start all workers"] * 2
-    assert meet_all([second], 0.5) == ["worker 0 of TF_CONFIG did not answer in 0.5 seconds (--wait); start all workers"]
+    first, second, third = (cluster_of(monkeypatch, ports, index) for index in range(3))
+    messages = wait_for_all([first, third], 1)
+    assert messages == ["worker 1 of TF_CONFIG did not start within 1 seconds (--wait). Start all workers."] * 2
+    assert wait_for_all([second], 0.5) == [
+        "worker 0 of TF_CONFIG did not answer within 0.5 seconds (--wait). Start all workers."
+    ]
 
 
-def test_a_worker_that_does_not_come_is_named_in_python_3_9(monkeypatch):
-    """There `socket.timeout` is an OSError and no TimeoutError."""
+def test_a_missing_worker_is_named_in_python_3_9(monkeypatch):
+    """Replaces `socket.timeout`, which is no TimeoutError there."""
 
     class Timeout(OSError):
         pass
@@ -199,13 +207,13 @@ def test_a_worker_that_does_not_come_is_named_in_python_3_9(monkeypatch):
             raise Timeout("timed out")
 
     monkeypatch.setattr(socket, "timeout", Timeout)
-    monkeypatch.setattr(rendezvous, "_listening", lambda port: Server())
-    place = rendezvous.Place({"worker 0": ("127.0.0.1", 1), "worker 1": ("127.0.0.1", 2)}, "worker 0")
-    with pytest.raises(IcdpmError, match="worker 1 of TF_CONFIG did not come up in 1 seconds"):
-        meet(place, 1)
+    monkeypatch.setattr(rendezvous, "_listen", lambda port: Server())
+    cluster = rendezvous.Cluster({"worker 0": ("127.0.0.1", 1), "worker 1": ("127.0.0.1", 2)}, "worker 0")
+    with pytest.raises(IcdpmError, match="worker 1 of TF_CONFIG did not start within 1 seconds"):
+        wait_for_workers(cluster, 1)
 
 
-def test_workers_of_different_clusters_say_so(monkeypatch):
+def test_workers_with_different_clusters_are_refused(monkeypatch):
     ports = free_ports(3)
-    said = meet_all([place(monkeypatch, ports, 0), place(monkeypatch, ports[:2], 1)], 30)
-    assert said == ["worker 1 was told of another cluster than worker 0: give all the same in TF_CONFIG"] * 2
+    messages = wait_for_all([cluster_of(monkeypatch, ports, 0), cluster_of(monkeypatch, ports[:2], 1)], 30)
+    assert messages == ["worker 1 and worker 0 have different clusters in TF_CONFIG. Give all workers the same one."] * 2
