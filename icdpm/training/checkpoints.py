@@ -151,7 +151,7 @@ def lock_workdir(workdir: str | os.PathLike) -> Iterator[None]:
     path = storage_path(workdir)
     with contextlib.ExitStack() as lock:
         try:
-            if is_remote(path):
+            if isinstance(path, RemotePath):
                 path.check_writable()
             else:
                 lock.enter_context(file_lock(path / ".lock", refuse))
