@@ -8,7 +8,7 @@ from icdpm.models.workdir import checkpoint_steps, load, presets_file, read_data
 from icdpm_experiments.figures import Panel, write_plot
 from icdpm_experiments.packaged_model.training_runs import read_curve
 from icdpm_experiments.results import RESULTS_FOLDER, markdown_table
-from icdpm_experiments.sweeping.preset_search import UNSEEN
+from icdpm_experiments.sweeping.preset_search import NEGLIGIBLE_GAIN
 
 CARD = "MODEL_CARD.md"
 PICTURES = """\
@@ -94,7 +94,7 @@ def presets_in_words(folder):
     return "\n".join(
         [
             f"Measured on {pairs} validation pairs; the most of {len(rows)} settings is {_gain(best)}. balanced takes the "
-            f"fewest evaluations after which no more gain {UNSEEN} dB.",
+            f"fewest evaluations after which no more gain {NEGLIGIBLE_GAIN} dB.",
             "",
             *lines,
             "- `--preset=paper` is not for this model, and says so: it was trained for few steps.",

@@ -23,7 +23,7 @@ from icdpm.models.workdir import (
 from icdpm.restoration.restore import restore
 from icdpm_experiments.packaged_model.model_card import write_model_card
 from icdpm_experiments.pairs import select_blurred
-from icdpm_experiments.sweeping.preset_search import measure_own_presets
+from icdpm_experiments.sweeping.preset_search import search_presets
 from icdpm_experiments.sweeping.sweep import Journal
 
 
@@ -62,7 +62,7 @@ def package(runs, target, validation_pairs, data_folder):
             psnrs.append(validation_psnr(packaged, validation_pairs))
         change = psnrs[1] - psnrs[0]
         journal = Journal(Path(workdir) / "presets.jsonl")
-        measure_own_presets(packaged, select_blurred(validation_pairs), journal, presets_file(folder))
+        search_presets(packaged, select_blurred(validation_pairs), journal, presets_file(folder))
         write_model_card(folder, runs, change)
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)

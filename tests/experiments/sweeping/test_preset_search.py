@@ -1,4 +1,4 @@
-"""A model's own presets, by what was measured."""
+"""Tests of the search for the presets of a model."""
 
 import json
 
@@ -18,46 +18,46 @@ def row(steps, samples, start, gain):
     return {"evaluations": steps * samples, "steps": steps, "samples": samples, "max_noise_variance": start, "gain": gain}
 
 
-def test_balanced_is_where_more_evaluations_stop_to_pay():
+def test_balanced_has_the_fewest_evaluations_within_the_negligible_gain():
     rows = [row(1, 1, 0.99, 0.5), row(1, 1, 0.995, 0.6), row(1, 2, 0.995, 0.75), row(2, 1, 0.99, 0.78), row(1, 8, 0.99, 0.8)]
-    presets = preset_search.presets_of(rows)
+    presets = preset_search.choose_presets(rows)
     assert [presets["fast"][name] for name in ("steps", "samples", "max_noise_variance")] == [1, 1, 0.995]
     # The better one of two evaluations, within 0.05 dB of eight.
     assert [presets["balanced"][name] for name in ("steps", "samples", "max_noise_variance")] == [2, 1, 0.99]
-    # Where one evaluation does, both are that one.
-    presets = preset_search.presets_of([*rows, row(1, 1, 0.999, 0.76)])
+    # One evaluation suffices: both presets are the same.
+    presets = preset_search.choose_presets([*rows, row(1, 1, 0.999, 0.76)])
     assert presets["fast"] == presets["balanced"] == {
         "sampler": "ancestral", "schedule": "log_snr", "steps": 1, "max_noise_variance": 0.999, "samples": 1,
     }  # fmt: skip
 
 
-def test_gains_are_measured_and_what_follows_is_written(micro_workdir, random_pairs, tmp_path, monkeypatch):
+def test_gains_are_measured_and_presets_are_written(micro_workdir, random_pairs, tmp_path, monkeypatch):
     tried = [SamplingSettings("ancestral", 1, 0.99, samples, "log_snr") for samples in (1, 2)]
-    monkeypatch.setattr(preset_search, "candidates", lambda: tried)
+    monkeypatch.setattr(preset_search, "candidate_settings", lambda: tried)
     model, pairs = load(micro_workdir), SelectedPairs(random_pairs, [0, 1], "two")
-    rows = preset_search.measure_own_presets(model, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
+    rows = preset_search.search_presets(model, pairs, Journal(tmp_path / "journal"), tmp_path / "presets.json")
     gains = [
         psnr(restore(model, blurry, tried[1]).pixels, sharp) - psnr(blurry, sharp)
         for blurry, sharp in (pairs.load(index) for index in range(2))
     ]
     assert rows[1]["gain"] == pytest.approx(sum(gains) / 2) and rows[1]["from"] <= rows[1]["gain"] <= rows[1]["to"]
-    # What else can be measured of so few pixels; NIQE wants more.
+    # NIQE requires larger images.
     assert rows[0]["ssim"] <= 1 and "detail" in rows[0] and "niqe" not in rows[0]
     written = json.loads((tmp_path / "presets.json").read_text())
     assert written["measured"]["rows"] == rows and written["presets"]["fast"]["changes"]["samples"] == 1
 
 
-def test_what_is_tried_begins_with_what_is_cheapest():
-    evaluations = [each.evaluations for each in preset_search.candidates()]
+def test_candidates_are_sorted_by_evaluations():
+    evaluations = [each.evaluations for each in preset_search.candidate_settings()]
     assert evaluations == sorted(evaluations) and evaluations[0] == 1 and evaluations[-1] == 50
 
 
-def test_a_system_that_answers_at_once_has_nothing_to_choose(random_pairs, tmp_path):
-    class AtOnce:
+def test_a_model_without_sampling_has_no_presets(random_pairs, tmp_path):
+    class Regression:
         title = "a sharpener"
 
         def settings(self):
             return object()
 
-    with pytest.raises(IcdpmError, match="a sharpener gives one answer, at once"):
-        preset_search.measured_gains(AtOnce(), random_pairs, Journal(tmp_path / "journal"))
+    with pytest.raises(IcdpmError, match="a sharpener does not sample"):
+        preset_search.measure_gains(Regression(), random_pairs, Journal(tmp_path / "journal"))
