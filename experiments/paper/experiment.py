@@ -7,7 +7,8 @@ from typing import Callable, NamedTuple
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.models.registry import build_model
 from icdpm.networks.layers import zero_weights
-from icdpm.training.cost import estimate_cost, restoration_flops
+from icdpm.training.cost import estimate_cost as estimate_training_cost
+from icdpm.training.cost import restoration_flops
 from icdpm_experiments.paper.models import SAME, prerequisite
 
 # The paper trained on TPU v3: the bfloat16 peak of one core.
@@ -97,7 +98,7 @@ def estimate_cost(runs, required) -> str:
     """
     required = list(dict.fromkeys(each._replace(variant=SAME.get(each.variant, each.variant)) for each in required))
     variants = dict.fromkeys(each.variant for each in required)
-    training = sum(estimate_cost(runs.config(variant), 1).training_flops for variant in _untrained(runs, variants))
+    training = sum(estimate_training_cost(runs.config(variant), 1).training_flops for variant in _untrained(runs, variants))
     restoring = 0
     for variant in variants:
         with zero_weights():
