@@ -1,8 +1,8 @@
-"""What is measured: each make target's results/NAME.json and NAME.md, and the demo.
+"""Experiments behind the make targets; each writes results/NAME.json and results/NAME.md.
 
-paper/            the tables and figures of the paper, published values beside measured ones
-measurements/     samplers, the grid of their settings, tiles, input, export
-packaged_model/   how the model in the package is trained, packaged and measured
-report/           all results as one page
-sweeping/         settings of samplers, measured over pictures: what tables and measurements share
+paper/            tables and figures of the paper, with published values
+measurements/     samplers, sampling settings, tiles, input pipeline, export, sizes and speed of HI-Diff
+packaged_model/   training, packaging and measurement of the packaged model
+report/           all results on one page
+sweeping/         measurement of sampling settings over a data set, shared by tables and measurements
 """

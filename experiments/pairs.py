@@ -1,20 +1,20 @@
-"""Which pairs an experiment restores, where all of a test set or whole pictures would be too many."""
+"""Selections of the pairs that an experiment restores: a subset, center crops, or only blurred pairs."""
 
 import numpy as np
 
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
 
-UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp scene has noise, but no blur
+UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp image contains noise, but no blur
 
 
 class SelectedPairs:
-    """A `PairSource` of chosen pairs of another.
+    """`PairSource` of selected pairs of another source.
 
     Args:
-      source: the other `PairSource`.
-      indices: of the pairs, in it.
-      description: one line for logs and results.
+      source: The other `PairSource`.
+      indices: Indices of the selected pairs.
+      description: One line for logs and results.
     """
 
     def __init__(self, source, indices, description):
@@ -27,69 +27,74 @@ class SelectedPairs:
         return len(self._indices)
 
     def load(self, index):
-        """The pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
+        """Returns the pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
         return self._source.load(self._indices[index])
 
     def check_crop(self, crop):
-        """Raises IcdpmError where a picture of the whole source is narrower or lower than `crop` pixels."""
+        """Raises `IcdpmError` if a side of any image of the whole source is shorter than `crop` pixels."""
         self._source.check_crop(crop)
 
 
-class CentralCrops(SelectedPairs):
-    """A `PairSource` of the middle side×side pixels of another's pairs; of smaller pictures what there is.
+class CenterCrops(SelectedPairs):
+    """`PairSource` of the center side×side pixels of each pair of another source. Smaller images remain whole.
 
     Args:
-      source: the other `PairSource`.
-      side: in pixels.
+      source: The other `PairSource`.
+      side: Side of the crops in pixels.
     """
 
     def __init__(self, source, side):
+        # Folders of restored images are compared by this description: it stays as it is.
         super().__init__(source, range(len(source)), f"the middle {side}×{side} of {source.description}")
         self._side = side
 
     def load(self, index):
-        """The pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
-        return tuple(center_crop(picture, self._side) for picture in super().load(index))
+        """Returns the pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
+        return tuple(center_crop(image, self._side) for image in super().load(index))
 
 
 class SharpPairs(SelectedPairs):
-    """A `PairSource` of another's sharp pictures as both sides: what a model should leave as it is.
+    """`PairSource` whose inputs are the sharp images of another source: a model should leave them unchanged.
 
     Args:
-      source: the other `PairSource`.
+      source: The other `PairSource`.
     """
 
     def __init__(self, source):
+        # Folders of restored images are compared by this description: it stays as it is.
         super().__init__(source, range(len(source)), f"the sharp pictures of {source.description}")
 
     def load(self, index):
-        """The pair (sharp, sharp) at `index`, uint8 [height, width, 3]."""
+        """Returns the pair (sharp, sharp) at `index`, uint8 [height, width, 3]."""
         return (super().load(index)[1],) * 2
 
 
-def center_crop(picture, side):
-    """The middle side×side pixels of a picture, or what there is of them."""
-    top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
+def center_crop(image, side):
+    """Returns the center side×side pixels of an image [height, width, …]. Shorter sides remain whole."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape[:2])
+    return image[top : top + side, left : left + side]
 
 
 def select_blurred(pairs):
-    """Those of the pairs that are blurred: whose blurry picture has more than noise to tell it from the sharp one."""
+    """Returns a `PairSource` of the pairs whose PSNR is at most `UNBLURRED_PSNR`, or `pairs` if that is all of them."""
     indices = [index for index in range(len(pairs)) if psnr(*pairs.load(index)) <= UNBLURRED_PSNR]
-    left_out = len(pairs) - len(indices)
-    return SelectedPairs(pairs, indices, f"{pairs.description} without the {left_out} not blurred") if left_out else pairs
+    excluded = len(pairs) - len(indices)
+    return SelectedPairs(pairs, indices, f"{pairs.description} without the {excluded} not blurred") if excluded else pairs
 
 
-def open_test_pairs(data, data_dir=None, count=None, crop=None):
-    """The test pairs of `data`, as `icdpm_datasets.load.load_pairs` has them, or some of them.
+def load_test_pairs(data, data_dir=None, count=None, crop=None):
+    """Loads the test pairs of a data set, or a selection of them.
 
     Args:
-      data, data_dir: as there.
-      count: how many, spread evenly over the set; None for all.
-      crop: side of the middle part of each picture that is taken; None for whole pictures.
+      data, data_dir: As for `icdpm_datasets.load.load_pairs`.
+      count: Number of pairs, evenly spaced over the data set. Default: all.
+      crop: Side of the center crops in pixels. Default: whole images.
+
+    Returns:
+      A `PairSource`.
     """
     pairs = load_pairs(data, "test", data_dir)
     if count is not None and count < len(pairs):
         indices = np.linspace(0, len(pairs) - 1, count).round().astype(int).tolist()
         pairs = SelectedPairs(pairs, indices, f"{count} of {pairs.description}, evenly chosen")
-    return pairs if crop is None else CentralCrops(pairs, crop)
+    return pairs if crop is None else CenterCrops(pairs, crop)

@@ -1,1 +1,1 @@
-"""What samplers, tiles, the input pipeline and an exported model cost and give."""
+"""Measurements of samplers, tiles, the input pipeline, exported models, and the sizes and speed of HI-Diff."""

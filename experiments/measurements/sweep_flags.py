@@ -22,9 +22,9 @@ def define_sweep_flags(crop=None):
 
 def load_selected_pairs():
     """Returns the `PairSource` that the flags select."""
-    from icdpm_experiments.pairs import open_test_pairs
+    from icdpm_experiments.pairs import load_test_pairs
 
-    return open_test_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
+    return load_test_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
 
 
 def reproducing_command(target):

@@ -31,7 +31,7 @@ def main(argv):
     from icdpm.models.workdir import choose_step, load, weights_file
     from icdpm_datasets.load import load_pairs
     from icdpm_experiments.packaged_model.model_rows import measured_rows, settings_by_name
-    from icdpm_experiments.pairs import CentralCrops, SharpPairs, select_blurred
+    from icdpm_experiments.pairs import CenterCrops, SharpPairs, select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
@@ -46,7 +46,7 @@ def main(argv):
     names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}
     for name, pairs in sets.items():
-        middle = CentralCrops(pairs, FLAGS.paper_crop)
+        middle = CenterCrops(pairs, FLAGS.paper_crop)
         for label, source, settings, metrics in (
             (name, pairs, on_whole, names),
             (f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}", middle, paper, ["psnr"]),

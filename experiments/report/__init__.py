@@ -1,1 +1,1 @@
-"""Everything in results/ as one HTML page."""
+"""Report of all results as one HTML page."""

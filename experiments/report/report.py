@@ -103,7 +103,7 @@ def render_images(name, count, data_dir, missing):
     # Imported here because these modules import TensorFlow.
     from icdpm.images.reading import read_rgb
     from icdpm_experiments.paper.scales import make_scale
-    from icdpm_experiments.report.image_cards import card
+    from icdpm_experiments.report.image_cards import image_card
 
     table = json.loads((RESULTS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     scale = make_scale(table["scale"], data_dir)
@@ -118,7 +118,7 @@ def render_images(name, count, data_dir, missing):
     for index in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int)):
         blurry, sharp = pairs.load(index)
         restored = {row: read_rgb(folder / f"{pairs.names[index]}.png") for row, folder in folders.items()}
-        cards.append(card(pairs.names[index], {"blurry": blurry, **restored, "sharp": sharp}))
+        cards.append(image_card(pairs.names[index], {"blurry": blurry, **restored, "sharp": sharp}))
     note = f'<p class="note">{SCALE_NOTES[scale.name]}</p>' if scale.name in SCALE_NOTES else ""
     return title, f"<h2>{html.escape(title)}</h2>{note}{''.join(cards)}"
 

@@ -1,1 +1,1 @@
-"""Settings of samplers, measured over pictures."""
+"""Measurements of sampling settings over a data set."""

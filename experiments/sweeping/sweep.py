@@ -1,4 +1,4 @@
-"""Settings of samplers, measured over pictures one after the other; a sweep that is killed goes on where it was."""
+"""Measures sampling settings over the images of a data set. An interrupted sweep continues where it stopped."""
 
 import dataclasses
 import hashlib
@@ -20,47 +20,61 @@ from icdpm.progress import print_above
 from icdpm.restoration.restore import restore
 from icdpm_experiments.results import abbreviate_home
 
-# Suffix of what is measured of the mean of a picture's samples, where there are several.
+# Suffix of the metrics of the mean of an image's samples, if there are several samples.
 OF_MEAN = "_of_mean"
+# {metric: axis label}, in the order of preference for plots of perception against distortion.
+_PERCEPTION_LABELS = {
+    "lpips_alex": "LPIPS (lower is better)",
+    "niqe": "NIQE (lower is better)",
+    "detail": "fine detail, relative to the sharp image (1 is right)",
+}
+DETAIL_PROTOCOL = (
+    "mean absolute Laplacian (4 neighbors) of the restored image over that of the sharp image: "
+    "below 1 is smoother than the sharp image, above 1 has spurious grain or ringing"
+)
 
 
 def sweep(model, pairs, settings, metrics, journal, label="", seed=0):
-    """Means over the pictures of what `measure_settings` measures: [{metric: mean}] in the order of `settings`."""
+    """Measures all settings and returns [{metric: mean over the images}], one dict for each of `settings`.
+
+    Args:
+      model, pairs, settings, metrics, journal, label, seed: As for `measure_settings`.
+    """
     return [mean_values(values) for values in measure_settings(model, pairs, settings, metrics, journal, label, seed)]
 
 
 def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0):
-    """Measures every picture by every setting, with a progress bar and a printed line for each setting.
+    """Restores every image with all settings and measures the results, with a progress bar and a printed line per setting.
 
     Args:
-      model: a trained model.
-      pairs: a `PairSource`, all of whose blurry pictures are restored.
-      settings: list of `Settings`.
+      model: Trained model.
+      pairs: `PairSource` whose blurry images are restored.
+      settings: List of `Settings`.
       metrics: {name: ImageMetric}.
-      journal: a `Journal`; what it holds is not measured again.
-      label: what the printed lines begin with.
-      seed: of the samples, the same for all pictures.
+      journal: `Journal`. Values that it contains are not measured again.
+      label: Beginning of the printed lines.
+      seed: Seed of the samples, the same for all images.
 
     Returns:
-      [[{metric: value} of each picture] of each of `settings`]. Of several samples a picture's value is their mean; that of
-      their average is under the metric's name with `OF_MEAN`.
+      For each of `settings` a list of {metric: value}, one for each image. If there are several samples, the value is the mean
+      over the samples, and the metric of the samples' mean image has the suffix `OF_MEAN`.
     """
-    weights = _digest(model.get_weights())
-    pictures = [{"picture": name, "pixels": _digest(pairs.load(index))} for index, name in enumerate(pairs.names)]
+    weights = _digest_arrays(model.get_weights())
+    images = [{"picture": name, "pixels": _digest_arrays(pairs.load(index))} for index, name in enumerate(pairs.names)]
 
-    def key(each, picture):
-        return {**picture, "weights": weights, "seed": seed, **dataclasses.asdict(each), "metrics": ",".join(metrics)}
+    def key(each, image):
+        return {**image, "weights": weights, "seed": seed, **dataclasses.asdict(each), "metrics": ",".join(metrics)}
 
-    started, waiting = {}, {each: {picture["picture"] for picture in pictures} for each in settings}
+    started, remaining = {}, {each: {image["picture"] for image in images} for each in settings}
 
-    def is_known(each, picture):
-        return journal.get(key(each, picture)) is not None
+    def is_measured(each, image):
+        return journal.get(key(each, image)) is not None
 
-    def note_known(each, picture):
-        """Prints a setting's means once its last picture is measured."""
-        waiting[each].discard(picture["picture"])
-        if not waiting[each]:
-            values = mean_values([journal.get(key(each, picture)) for picture in pictures])
+    def mark_measured(each, image):
+        """Prints the means of a setting after its last image."""
+        remaining[each].discard(image["picture"])
+        if not remaining[each]:
+            values = mean_values([journal.get(key(each, image)) for image in images])
             numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in values.items())
             seconds = f" ({time.time() - started[each]:.0f} s)" if each in started else ""
             print_above(f"{label}{each}: {numbers}{seconds}", sys.stdout)
@@ -70,15 +84,13 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
         started.setdefault(each, time.time())
         blurry, sharp = pairs.load(index)
         restored = restore(model, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
-        journal.add(key(each, pictures[index]), _values(metrics, restored, sharp))
-        note_known(each, pictures[index])
+        journal.add(key(each, images[index]), _measure_restored(metrics, restored, sharp))
+        mark_measured(each, images[index])
 
-    for each, picture in itertools.product(waiting, pictures):
-        if is_known(each, picture):
-            note_known(each, picture)
-    missing = [
-        (each, index) for each in waiting for index, picture in enumerate(pictures) if not is_known(each, picture)
-    ]
+    for each, image in itertools.product(remaining, images):
+        if is_measured(each, image):
+            mark_measured(each, image)
+    missing = [(each, index) for each in remaining for index, image in enumerate(images) if not is_measured(each, image)]
     failures = process_images(
         missing,
         measure_one,
@@ -88,20 +100,20 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
     )
     if failures:
         raise IcdpmError(failures[0])
-    return [[journal.get(key(each, picture)) for picture in pictures] for each in settings]
+    return [[journal.get(key(each, image)) for image in images] for each in settings]
 
 
 def measure_blurry(pairs, metrics):
-    """{metric: mean over the pictures} of the blurry pictures as they are."""
+    """Returns {metric: mean over the images} of the blurry images."""
     return mean_values([measure_image(metrics, *pairs.load(index))[0] for index in range(len(pairs))])
 
 
 def mean_values(values):
-    """{metric: mean} over the pictures of a list of {metric: value}."""
+    """Returns {metric: mean} of a list of {metric: value}."""
     return {metric: float(np.mean([value[metric] for value in values])) for metric in values[0]}
 
 
-def _values(metrics, restored, sharp):
+def _measure_restored(metrics, restored, sharp):
     samples = [measure_image(metrics, sample, sharp)[0] for sample in restored.samples]
     values = {name: float(np.mean([sample[name] for sample in samples])) for name in metrics}
     if len(samples) > 1:
@@ -110,8 +122,7 @@ def _values(metrics, restored, sharp):
     return values
 
 
-def _digest(arrays):
-    """Tells one list of arrays from another."""
+def _digest_arrays(arrays):
     digest = hashlib.blake2b(digest_size=8)
     for array in arrays:
         digest.update(array.tobytes())
@@ -119,13 +130,13 @@ def _digest(arrays):
 
 
 class Journal:
-    """A file of lines of JSON, {"key": {...}, "values": {...}}, each appended as soon as it is known.
+    """Append-only file of measured values, one JSON line {"key": {...}, "values": {...}} for each measurement.
 
     Args:
-      path: of the file; made where it is missing. A last line that a kill has torn is dropped.
+      path: The file. It is created if it is missing. An incomplete last line, left by a killed process, is dropped.
 
     Raises:
-      IcdpmError: another line cannot be read.
+      IcdpmError: Another line is damaged.
     """
 
     def __init__(self, path):
@@ -133,50 +144,42 @@ class Journal:
         self._values = {}
         if not self.path.exists():
             return
-        *lines, torn = self.path.read_text().split("\n")
+        *lines, incomplete = self.path.read_text().split("\n")
         for number, line in enumerate(lines, 1):
             try:
                 entry = json.loads(line)
-                self._values[_text(entry["key"])] = entry["values"]
+                self._values[_key_text(entry["key"])] = entry["values"]
             except (ValueError, KeyError, TypeError) as error:
-                raise IcdpmError(f"{self.path}, line {number}, is damaged; delete it, and it is measured again") from error
-        if torn:
+                raise IcdpmError(f"{self.path}, line {number}, is damaged. Delete the line; it is measured again.") from error
+        if incomplete:
             with write_atomically(self.path) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in lines))
 
     def get(self, key):
-        """The values kept under a key (a flat dict), or None."""
-        return self._values.get(_text(key))
+        """Returns the values stored under a flat dict, or `None`."""
+        return self._values.get(_key_text(key))
 
     def add(self, key, values):
-        """Keeps values (a flat dict) under a key."""
+        """Stores values (a flat dict) under a key (a flat dict)."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "a") as file:
             file.write(json.dumps({"key": key, "values": values}) + "\n")
-        self._values[_text(key)] = values
+        self._values[_key_text(key)] = values
 
 
-def _text(key):
+def _key_text(key):
     return json.dumps(key, sort_keys=True)
 
 
-# {metric: label of its axis}; the first that is available is drawn.
-_PERCEPTION = {
-    "lpips_alex": "LPIPS (less is better)",
-    "niqe": "NIQE (less is better)",
-    "detail": "fine detail, relative to the sharp picture (1 is right)",
-}
-
-
 def available_metrics(names, pairs):
-    """Those of the metrics that can be measured here of these pictures, and `detail`, which always can.
+    """Selects the metrics that can be measured on this machine and these images.
 
     Args:
-      names: of `icdpm.evaluation.metric_selection.select_metrics`.
-      pairs: a `PairSource`; its first pair is tried.
+      names: Names for `icdpm.evaluation.metric_selection.select_metrics`. `detail` is always added.
+      pairs: `PairSource`. The metrics are tried on its first pair.
 
     Returns:
-      ({name: ImageMetric}, {name: why it cannot be measured}).
+      ({name: ImageMetric}, {name of an unavailable metric: reason}).
     """
     metrics = {**select_metrics(names).image_metrics, "detail": ImageMetric(detail, DETAIL_PROTOCOL, False, of="pair")}
     reasons = {}
@@ -190,23 +193,24 @@ def available_metrics(names, pairs):
 
 
 def perception_metric(metrics):
-    """(name, label of the axis) of the metric that stands for perception, of those that were measured."""
-    return next((name, label) for name, label in _PERCEPTION.items() if name in metrics)
-
-
-DETAIL_PROTOCOL = (
-    "mean absolute Laplacian (4 neighbours) of the restored picture over that of the sharp one: "
-    "below 1 is smoother than the truth, above 1 has grain or ringing that is not there"
-)
+    """Returns (name, axis label) of the preferred perceptual metric among the measured metrics."""
+    return next((name, label) for name, label in _PERCEPTION_LABELS.items() if name in metrics)
 
 
 def detail(restored, sharp):
-    """The ratio; 1 is right. Pictures as `icdpm.metrics` takes them, 3×3 or larger and the sharp one not of one colour."""
+    """Returns the fine detail of a restored image relative to the sharp image. It requires no weights.
+
+    Args:
+      restored, sharp: Images as `icdpm.metrics` takes them, at least 3×3. The sharp image must not be of a single color.
+
+    Returns:
+      Ratio of the mean absolute Laplacians; 1 is right.
+    """
     restored, sharp = as_uint8_pair(restored, sharp)
-    return float(_laplacian(restored) / _laplacian(sharp))
+    return float(_mean_laplacian(restored) / _mean_laplacian(sharp))
 
 
-def _laplacian(picture):
-    picture = picture.astype(np.float64)
-    neighbours = picture[:-2, 1:-1] + picture[2:, 1:-1] + picture[1:-1, :-2] + picture[1:-1, 2:]
-    return np.abs(4 * picture[1:-1, 1:-1] - neighbours).mean()
+def _mean_laplacian(image):
+    image = image.astype(np.float64)
+    neighbors = image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:]
+    return np.abs(4 * image[1:-1, 1:-1] - neighbors).mean()

@@ -3,7 +3,7 @@
 import numpy as np
 import PIL.Image
 
-from icdpm_experiments.pairs import SharpPairs, open_test_pairs, select_blurred
+from icdpm_experiments.pairs import SharpPairs, load_test_pairs, select_blurred
 
 
 def test_pairs_are_chosen_evenly_and_cut_from_the_middle(tmp_path):
@@ -13,12 +13,12 @@ def test_pairs_are_chosen_evenly_and_cut_from_the_middle(tmp_path):
             picture[12:28, 7:23] = 100 + ord(name) - ord("a")
             (tmp_path / side).mkdir(exist_ok=True)
             PIL.Image.fromarray(picture).save(tmp_path / side / f"{name}.png")
-    pairs = open_test_pairs(str(tmp_path), count=3, crop=16)
+    pairs = load_test_pairs(str(tmp_path), count=3, crop=16)
     assert pairs.names == ["a", "c", "e"] and len(pairs) == 3 and "3 of" in pairs.description and "16×16" in pairs.description
     for index, value in enumerate((100, 102, 104)):
         blurry, sharp = pairs.load(index)
         assert blurry.shape == (16, 16, 3) and (blurry == value).all() and (sharp == value).all()
-    assert open_test_pairs(str(tmp_path), crop=64).load(0)[0].shape == (40, 30, 3)
+    assert load_test_pairs(str(tmp_path), crop=64).load(0)[0].shape == (40, 30, 3)
 
 
 def test_pairs_that_are_not_blurred_can_be_left_out(random_pairs):
