@@ -7,8 +7,7 @@ from typing import Callable, NamedTuple
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.models.registry import build_model
 from icdpm.networks.layers import zero_weights
-from icdpm.training.cost import estimate_cost as estimate_training_cost
-from icdpm.training.cost import restoration_flops
+from icdpm.training.cost import estimate_cost, restoration_flops
 from icdpm_experiments.paper.models import SAME, prerequisite
 
 # The paper trained on TPU v3: the bfloat16 peak of one core.
@@ -86,7 +85,7 @@ def core_hours(flops: float) -> float:
     return flops / (PEAK_FLOPS * UTILIZATION) / 3600
 
 
-def estimate_cost(runs, required) -> str:
+def describe_cost(runs, required) -> str:
     """Estimates the cost of a list of `RequiredRun`s, including the training of variants that are not trained yet.
 
     Args:
@@ -98,7 +97,7 @@ def estimate_cost(runs, required) -> str:
     """
     required = list(dict.fromkeys(each._replace(variant=SAME.get(each.variant, each.variant)) for each in required))
     variants = dict.fromkeys(each.variant for each in required)
-    training = sum(estimate_training_cost(runs.config(variant), 1).training_flops for variant in _untrained(runs, variants))
+    training = sum(estimate_cost(runs.config(variant), 1).training_flops for variant in _untrained(runs, variants))
     restoring = 0
     for variant in variants:
         with zero_weights():
@@ -125,7 +124,7 @@ def check_and_print_cost(runs, required) -> None:
     if not all(runs.is_trained(each.variant) for each in required):
         runs.scale.training_pairs()
     print("Estimating the cost; this takes up to minutes for each variant.", flush=True)
-    print(estimate_cost(runs, required), flush=True)
+    print(describe_cost(runs, required), flush=True)
 
 
 def _untrained(runs, variants) -> list[str]:

@@ -1,9 +1,9 @@
-"""Fixtures for the tables and figures: `Runs` of a small untrained model and pairs of noise."""
+"""Fixtures for the tables and figures: runs of a small untrained model, and runs without a model, on pairs of noise."""
 
 import shutil
 
 import pytest
-from one_model_scale import OneModelScale
+from paper_stand_ins import OneModelScale, StandInRuns
 
 from icdpm.models.workdir import load, read_config
 from icdpm.training.strategy import make_strategy
@@ -18,10 +18,10 @@ def model(micro_workdir):
 
 @pytest.fixture
 def runs(tmp_path, monkeypatch, micro_workdir, model, random_pairs):
-    """Trained `Runs` in a folder of their own, all of one model, without any downloaded weights of metrics."""
+    """Returns trained `Runs` in a new folder, all of one model, without downloaded weights of metrics."""
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("icdpm_experiments.paper.runs.load", lambda workdir: model)
-    pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS want some size
+    pairs = type(random_pairs)(count=5, size=96)  # NIQE and LPIPS need a minimum size
     made = Runs(OneModelScale(read_config(micro_workdir), pairs), make_strategy("single"))
     names = "table2_a table2_b table2_c table2_f table8_b table8_c table8_d table9_without_concatenation".split()
     names += "regression_l dvsr fig9_aligned fig9_unaligned hidiff_gopro hidiff_realblur hidiff_realblur_r".split()
@@ -29,3 +29,9 @@ def runs(tmp_path, monkeypatch, micro_workdir, model, random_pairs):
     for name in names:
         shutil.copytree(micro_workdir, made.workdir(name))
     return made
+
+
+@pytest.fixture
+def stand_in_runs(random_pairs, tmp_path):
+    """Returns `StandInRuns` on six pairs of noise."""
+    return StandInRuns(type(random_pairs)(count=6, size=64), tmp_path / "restored")

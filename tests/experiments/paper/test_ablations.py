@@ -1,7 +1,7 @@
 """The ablations, of a small model and pairs of noise."""
 
 import pytest
-from one_model_scale import rows_of
+from paper_stand_ins import rows_of
 
 from icdpm_experiments.paper import ablations
 

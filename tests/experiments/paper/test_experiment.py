@@ -6,12 +6,12 @@ import pytest
 
 from icdpm.configs import load_config
 from icdpm.models.registry import build_model
-from icdpm.training.cost import forecast, restoration_flops
+from icdpm.training.cost import estimate_cost, restoration_flops
 from icdpm_experiments.paper.experiment import (
     RequiredRun,
     core_hours,
     count_restoration_flops,
-    estimate_cost,
+    describe_cost,
     required_sweep,
 )
 from icdpm_experiments.paper.models import SAME
@@ -46,7 +46,7 @@ def test_core_hours_follow_from_the_sustained_flops():
 def test_a_training_step_of_table_11_f_costs_three_forward_passes():
     # Table 11's row (f): 1M steps × 256 crops of 128² at 9858 GFLOP for 720×1280 pixels.
     expected = 3 * 1e6 * 256 * 128**2 * 9858e9 / (720 * 1280)
-    assert forecast(load_config("table2_f"), 1).training_flops == pytest.approx(expected, rel=1e-3)
+    assert estimate_cost(load_config("table2_f"), 1).training_flops == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_predictor_of_dvsr_is_counted_once_per_restoration(random_pairs):
@@ -67,12 +67,12 @@ def test_the_predictor_of_dvsr_is_counted_once_per_restoration(random_pairs):
 @pytest.mark.slow
 def test_the_estimate_counts_a_model_once_and_trained_models_only_for_restoring(monkeypatch):
     monkeypatch.setattr("icdpm_experiments.paper.experiment.PEAK_FLOPS", 1e6)  # micro networks cost little
-    once = hours_in(estimate_cost(UntrainedRuns(), [RequiredRun("table2_c", "gopro", 7)]))
+    once = hours_in(describe_cost(UntrainedRuns(), [RequiredRun("table2_c", "gopro", 7)]))
     # Table 8 (e) is Table 2 (c).
     same = [RequiredRun("table2_c", "gopro", 7), RequiredRun("table8_e", "gopro", 7)]
-    assert hours_in(estimate_cost(UntrainedRuns(), same)) == once and once[0] > once[1] > 0
-    assert hours_in(estimate_cost(UntrainedRuns("table2_c"), same)) == [0, once[1]]
+    assert hours_in(describe_cost(UntrainedRuns(), same)) == once and once[0] > once[1] > 0
+    assert hours_in(describe_cost(UntrainedRuns("table2_c"), same)) == [0, once[1]]
     # Figure 9's models start from Table 2 (c), which has to be trained first.
     tuned = [RequiredRun("fig9_unaligned", "gopro", 7)]
-    with_first, alone = (hours_in(estimate_cost(UntrainedRuns(*trained), tuned))[0] for trained in ((), ("table2_c",)))
+    with_first, alone = (hours_in(describe_cost(UntrainedRuns(*trained), tuned))[0] for trained in ((), ("table2_c",)))
     assert with_first == pytest.approx(alone + once[0], abs=1)

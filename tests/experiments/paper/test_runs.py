@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from one_model_scale import OneModelScale
+from paper_stand_ins import OneModelScale
 
 from icdpm.models.workdir import read_config
 from icdpm.training.strategy import make_strategy

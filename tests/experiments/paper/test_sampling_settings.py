@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from icdpm.models.settings import SamplingSettings, Settings
-from icdpm_experiments.paper import hidiff
 from icdpm_experiments.paper.ablations import ABLATIONS, shared_setting_note
 from icdpm_experiments.paper.experiment import RequiredRun
 from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
@@ -119,34 +118,6 @@ def test_table_7_shows_the_rows_that_the_paper_s_raters_compared_and_that_are_ma
     assert set(PREFERENCE) == {"DvSR", "icDPM", "Ours-SA", "Ours"}
     # The pictures of Table 4's rows of the same names.
     assert all(PREFERENCE[row] == DEBLURRING[row] for row in ("DvSR", "Ours-SA", "Ours"))
-
-
-def test_hidiff_s_ssim_is_matlab_s_on_gopro_and_hide_and_masked_on_realblur():
-    scale = PaperScale()
-    for dataset in ("gopro", "hide"):
-        assert hidiff.columns_of(scale, dataset) == {"psnr": "psnr", "ssim_matlab_rgb": "ssim_matlab_rgb"}
-    for dataset in ("realblur_r", "realblur_j"):
-        assert hidiff.columns_of(scale, dataset) == {"psnr": "psnr_ecc", "ssim": "ssim_ecc"}
-
-
-def test_hidiff_s_table_names_the_protocol_of_each_column(tmp_path):
-    class AlignedRuns:
-        scale = PaperScale()
-
-        def restore(self, model, dataset):
-            return tmp_path
-
-        def measure(self, dataset, folders, metrics):
-            return {"HI-Diff": dict.fromkeys(metrics, 0.5)}, {metric: f"as {metric}" for metric in metrics}, {}
-
-    hidiff.run_table(AlignedRuns(), {})
-    text = (tmp_path / "results/hidiff.md").read_text()
-    assert (
-        "| gopro: ssim_matlab_rgb | hide: psnr | hide: ssim_matlab_rgb | realblur_r: psnr_ecc | realblur_r: ssim_ecc |" in text
-    )
-    assert "0.500 (0.964)" in text and "0.500 (0.890)" in text
-    assert "- ssim_ecc, realblur_j: as ssim" in text and "- ssim_matlab_rgb, gopro: as ssim_matlab_rgb" in text
-    assert "At this scale" not in text
 
 
 def test_table_10_has_19_settings():

@@ -3,7 +3,7 @@
 import numpy as np
 import PIL.Image
 import pytest
-from one_model_scale import rows_of
+from paper_stand_ins import rows_of
 
 from icdpm.metrics.psnr import psnr
 from icdpm_experiments.paper import catalog, table2

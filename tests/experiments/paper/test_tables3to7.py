@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from one_model_scale import rows_of
+from paper_stand_ins import rows_of
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_rgb
