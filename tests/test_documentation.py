@@ -11,7 +11,7 @@ import icdpm
 from icdpm import pretrained
 from icdpm.configs import config_names
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS
-from icdpm.models.registry import SYSTEMS
+from icdpm.models.registry import MODELS
 from icdpm.models.workdir import read_config
 from icdpm_datasets.published.sets import PUBLISHED
 
@@ -116,7 +116,7 @@ def test_the_table_of_configs_lists_every_config():
     ("page", "names"),
     [
         ("icdpm/metrics/README.md", [*PAIR_METRICS, *SINGLE_METRICS, *SET_METRICS]),
-        ("icdpm/models/README.md", list(SYSTEMS)),
+        ("icdpm/models/README.md", list(MODELS)),
         ("datasets/README.md", [name for each in PUBLISHED for name in each.benchmarks]),
     ],
 )

@@ -15,7 +15,11 @@ LAYERS = (
     "commands icdpm_experiments"
 ).split()
 # Methods of every model that import, when they are called, what is built on models.
-IMPORTED_WHEN_CALLED = {"icdpm.restoration.restore.restore_file_or_array", "icdpm.serving.icdpm_signatures.icdpm_signatures"}
+IMPORTED_WHEN_CALLED = {
+    "icdpm.restoration.restore.restore_file_or_array",
+    "icdpm.restoration.result.Restored",  # a type
+    "icdpm.serving.icdpm_signatures.icdpm_signatures",
+}
 WITHOUT_TENSORFLOW = ("images", "batch")
 # Patterns that differ between Keras 2 and Keras 3, and the one module that may use each.
 KERAS_2_ONLY = {

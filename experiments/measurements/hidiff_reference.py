@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from icdpm.models.hidiff_published import converted
+from icdpm.models.hidiff_published import convert
 from icdpm.models.weights import named_variables
 
 
@@ -92,7 +92,7 @@ class HIDiffReference:
                 count += parameter.numel()
         values = np.zeros(count, np.float32)
         variables = named_variables(model)
-        for name, converted_indices in converted(indices, model, "the official networks").items():
+        for name, converted_indices in convert(indices, model, "the official networks").items():
             values[converted_indices] = variables[name].numpy()
         for network, parameters in self.parameters().items():
             for key, parameter in parameters.items():

@@ -7,7 +7,6 @@ import numpy as np
 from icdpm.evaluation.intervals import mean_with_interval
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.metrics.psnr import psnr
-from icdpm.models.registry import settings_of
 from icdpm.models.workdir import choose_step, load
 from icdpm_experiments.sweeping.sweep import OF_MEAN, Journal, measure_settings
 
@@ -53,7 +52,7 @@ def measured_gains(dataset, pairs, model, runs):
     gains = []
     for seed, (folder, step) in enumerate(runs):
         system = load(folder, step)
-        settings = settings_of(system.config, samples=SAMPLES)
+        settings = system.settings(samples=SAMPLES)
         (values,) = measure_settings(system, pairs, [settings], metrics, journal, f"{dataset}, {model}, seed {seed}: ")
         gains.append([each["psnr" + OF_MEAN] for each in values] - blurry)
     return np.array(gains)

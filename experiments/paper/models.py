@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from icdpm.models.registry import settings_of
+from icdpm.models.registry import model_class
 
 AVERAGED = 8  # samples of the paper's "-SA" (assumed)
 # Variants of different tables that are the same model. The published values of Table 8 (e) and Table 2 (c) disagree:
@@ -43,7 +43,8 @@ class ComparedModel(NamedTuple):
     def settings(self, scale):
         """Returns the `Settings` of its restorations at a scale."""
         samples = {} if self.samples == 1 else {"samples": self.samples}
-        return settings_of(scale.config(self.variant), **samples)
+        config = scale.config(self.variant)
+        return model_class(config.model).settings_of(config, **samples)
 
     def evaluations(self, scale) -> int:
         """Returns the number of network evaluations per image."""

@@ -6,7 +6,8 @@ import sys
 from absl import app, flags
 
 from icdpm.errors import IcdpmError
-from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings
+from icdpm.models.sampling_presets import SAMPLING_PRESETS
+from icdpm.models.settings import SamplingSettings
 
 FLAGS = flags.FLAGS
 _SAMPLING = "Of models that draw samples: "
@@ -23,13 +24,13 @@ flags.DEFINE_string(
 
 def _define(field):
     """The flag of a setting: what it may hold is said there."""
-    said = field.metadata["setting"]
-    text = f"{_SAMPLING}{said.help}. Default: what the model's config says."
-    if said.choices:
-        flags.DEFINE_enum(field.name, None, list(said.choices), text)
+    constraints = field.metadata["constraints"]
+    text = f"{_SAMPLING}{field.metadata['help']}. Default: what the model's config says."
+    if constraints.choices:
+        flags.DEFINE_enum(field.name, None, list(constraints.choices), text)
     else:
         define = {"int": flags.DEFINE_integer, "float": flags.DEFINE_float}[field.type]
-        define(field.name, None, text, said.low, said.high)
+        define(field.name, None, text, constraints.minimum, constraints.maximum)
 
 
 # Systems that answer at once have none.

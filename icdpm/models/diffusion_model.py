@@ -1,63 +1,72 @@
-"""What systems that draw from p(sharp | blurry) by diffusion have in common."""
+"""Base class of models that sample p(sharp | blurry) by diffusion."""
+
+from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
 from icdpm.diffusion.parametrisations import PARAMETRISATIONS, diffuse, make_parametrisation
-from icdpm.diffusion.samplers import make_sampling_schedule
+from icdpm.diffusion.samplers import SamplingSchedule, make_sampling_schedule
 from icdpm.diffusion.schedules import linear_betas, piecewise_uniform, signal_levels
 from icdpm.errors import IcdpmError
+from icdpm.models.constraints import NON_NEGATIVE, POSITIVE_FRACTION, FieldConstraints
 from icdpm.models.image_restorer import ImageRestorer
-from icdpm.models.rules import Rules
-from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings
+from icdpm.models.sampling_presets import SAMPLING_PRESETS, Preset
+from icdpm.models.settings import SamplingSettings, Settings
 
-# Purposes of the random numbers of a training example; each folds its own number into the example's seed.
+# Uses of the random numbers of a training example; each folds its own number into the example's seed.
 _STEP, _LEVEL, _NOISE, _DROPOUT = range(4)
-FIRST_FREE_PURPOSE = 4
+FIRST_FREE_RANDOM_USE = 4
 
-# Added to every blur's strength, so that a sharp example's weight is finite: that of a blur of 44 dB PSNR at σ_r = 0.13.
-_FLOOR = 0.01
+# Added to the strength of every blur, so that the weight of a sharp example is finite: a blur of 44 dB PSNR at σ_r = 0.13.
+_MINIMUM_BLUR = 0.01
 
-# The paper's recipe alone is for the paper's many steps; those that are preconditioned are for a few.
-_FEW_STEPS = "this model was trained for few steps (diffusion.parametrisation {}), and as many make its pictures worse"
+# The paper's own parametrisation is for many steps, the preconditioned ones are for a few.
+_FEW_STEPS = "this model was trained for few steps (diffusion.parametrisation {}), and many steps degrade its images"
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
 
 class DiffusionModel(ImageRestorer):
-    """A network that is shown x_γ and the blurry image, and whose output is turned into x̂ by a parametrisation.
+    """Base class of models whose network receives x_γ and the blurry image, and whose output a parametrisation converts to x̂.
 
-    A system of this kind says, besides its own fields, `network_output` and `compute_losses`, of which one is `noise_loss`.
+    A subclass defines its config fields, `network_output` and `compute_losses`, which uses `noise_loss`.
 
     Attributes:
-      parametrisation: of `icdpm.diffusion.parametrisations`.
+      parametrisation: a parametrisation of `icdpm.diffusion.parametrisations`.
       training_levels: γ_0 … γ_T of the training schedule, float64 [T + 1].
     """
 
-    rules = Rules(
-        choices={"diffusion.parametrisation": PARAMETRISATIONS, "diffusion.loss": tuple(_DISTANCES)},
-        may_be_zero={"sampling.eta", "diffusion.blur_exponent"},
-        below_one={"diffusion.beta_start", "diffusion.beta_end"},
-        most={"diffusion.steps": 100_000, "sampling.steps": 100_000},
-    )
+    constraints: Mapping[str, FieldConstraints] = {
+        "diffusion.steps": FieldConstraints(minimum=1, maximum=100_000),
+        "diffusion.beta_start": POSITIVE_FRACTION,
+        "diffusion.beta_end": POSITIVE_FRACTION,
+        "diffusion.parametrisation": FieldConstraints(choices=PARAMETRISATIONS),
+        "diffusion.loss": FieldConstraints(choices=tuple(_DISTANCES)),
+        "diffusion.blur_exponent": NON_NEGATIVE,
+        "sampling.steps": FieldConstraints(minimum=1, maximum=100_000),
+        "sampling.eta": NON_NEGATIVE,
+    }
 
     @classmethod
-    def add_fields(cls, config):
+    def add_fields(cls, config: ml_collections.ConfigDict) -> None:
         config.diffusion = ml_collections.ConfigDict()
-        config.diffusion.steps = 2000  # the training schedule: T (assumed, from SR3 and DvSR)
+        config.diffusion.steps = 2000  # T of the training schedule (assumed, from SR3 and DvSR)
         config.diffusion.beta_start = 1e-6  # assumed
         config.diffusion.beta_end = 1e-2  # assumed
-        config.diffusion.parametrisation = "noise"  # a name in icdpm.diffusion.parametrisations: noise is the paper's
-        config.diffusion.residual_std = 0.13  # σ_r of the preconditioned ones
+        config.diffusion.parametrisation = "noise"  # a name in icdpm.diffusion.parametrisations; noise is the paper's
+        config.diffusion.residual_std = 0.13  # σ_r of the preconditioned parametrisations
         config.diffusion.loss = "l1"  # of the network's output: l1 (the paper's) or l2
-        # The power of its blur's strength by which an example's loss is divided. 0: the paper's, in which strong blur decides
-        # all and what is nearly sharp already is made worse; 1: the same share of every blur is asked for, as by PSNR.
+        # The loss of an example is divided by this power of its blur's strength. 0 (the paper's): strong blur dominates, and
+        # nearly sharp images degrade; 1: every blur weighs the same relative to its strength, as in PSNR.
         config.diffusion.blur_exponent = 0.0
 
-        # How the trained model is sampled where the user does not say: one of the settings that Table 10 lists.
+        # Default sampling settings of the trained model: one of the settings that Table 10 lists.
         config.sampling = ml_collections.ConfigDict()
         config.sampling.sampler = "ancestral"
         config.sampling.steps = 50  # assumed
@@ -66,43 +75,52 @@ class DiffusionModel(ImageRestorer):
         config.sampling.eta = 0.0  # of the sampler ddim
 
     @classmethod
-    def check(cls, config):
+    def check(cls, config: ml_collections.ConfigDict) -> None:
         try:
             SamplingSettings(**config.sampling)
         except IcdpmError as error:
-            raise IcdpmError(f"the config section sampling: {error}") from error
+            raise IcdpmError(f"Config section `sampling`: {error}") from error
 
-    def __init__(self, config, **options):
+    def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
         diffusion = self.config.diffusion
         self.parametrisation = make_parametrisation(diffusion.parametrisation, diffusion.residual_std)
         self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
 
-    def anchor(self, blurry, conditions):
-        """The image around which the parametrisation looks at x_γ.
+    # Defined by subclasses.
+
+    def anchor(self, blurry: tf.Tensor, condition: Callable[[], Any]) -> tf.Tensor:
+        """Returns the image y around which the parametrisation expresses x_γ.
 
         Args:
           blurry: the blurry images.
-          conditions: function without arguments that gives the conditions.
+          condition: function without arguments that returns the condition.
         """
         return blurry
 
-    def network_output(self, x_gamma, blurry, gamma, conditions, dropout_seed=None):
-        """The network's output: what the parametrisation's `target` is compared with.
+    def network_output(
+        self,
+        x_gamma: tf.Tensor,
+        blurry: tf.Tensor,
+        gamma: tf.Tensor,
+        condition: Any,
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the network's output, which is trained towards the parametrisation's `target`.
 
         Args:
           x_gamma: noisy images.
           blurry: the blurry images.
-          gamma: float32 [batch].
-          conditions: of `conditions`.
+          gamma: γ, float32 [batch].
+          condition: the result of `encode_condition`.
           dropout_seed: stateless seed (int32 [2]) in training, None at inference.
         """
         raise NotImplementedError(f"{type(self).__name__}.network_output")
 
-    # Restoring.
+    # Restoration.
 
     @classmethod
-    def _changed_settings(cls, config, changes):
+    def _changed_settings(cls, config, changes) -> SamplingSettings:
         known = [field.name for field in dataclasses.fields(SamplingSettings)]
         for name in changes:
             if name not in known:
@@ -110,39 +128,44 @@ class DiffusionModel(ImageRestorer):
         return SamplingSettings(**config.sampling).changed(**changes)
 
     @classmethod
-    def default_presets(cls, config):
-        trained_as = config.diffusion.parametrisation
-        if trained_as == "noise":
+    def default_presets(cls, config: ml_collections.ConfigDict) -> dict[str, Preset]:
+        parametrisation = config.diffusion.parametrisation
+        if parametrisation == "noise":
             return SAMPLING_PRESETS
-        paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(trained_as))
+        paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(parametrisation))
         return {**SAMPLING_PRESETS, "paper": paper}
 
-    def sampling_schedule(self, settings):
+    def sampling_schedule(self, settings: Settings) -> SamplingSchedule:
         return make_sampling_schedule(
             settings.sampler, settings.steps, settings.max_noise_variance, settings.schedule, settings.eta
         )
 
-    def one_evaluation_settings(self):
-        """Returns the settings of one evaluation where nearly all is noise, as the preset 'fast' has them."""
+    def one_evaluation_settings(self) -> SamplingSettings:
+        """Returns the settings of one evaluation that starts from nearly pure noise, as in the preset 'fast'."""
         return self._changed_settings(self.config, dict(SAMPLING_PRESETS["fast"].changes))
 
-    def start(self, noise, blurry, conditions, gamma):
-        return self.parametrisation.start(noise(), self.anchor(blurry, conditions), gamma)
+    def initial_sample(
+        self, noise: Callable[[], tf.Tensor], blurry: tf.Tensor, condition: Callable[[], Any], gamma: tf.Tensor
+    ) -> tf.Tensor:
+        return self.parametrisation.start(noise(), self.anchor(blurry, condition), gamma)
 
-    def denoise(self, x, blurry, gamma, conditions):
-        output = self.network_output(x, blurry, gamma, conditions)
-        anchor = self.anchor(blurry, lambda: conditions)
+    def denoise(self, x: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor, condition: Any) -> tf.Tensor:
+        output = self.network_output(x, blurry, gamma, condition)
+        anchor = self.anchor(blurry, lambda: condition)
         image = self.parametrisation.image(output, x, anchor, gamma[:, None, None, None])
         return tf.clip_by_value(image, -1.0, 1.0)
 
     # Training.
 
-    def noise_loss(self, batch, conditions, seeds, training):
-        """The mean distance of the network's output from its target, at γ ~ p_γ (continuous noise levels).
+    def noise_loss(self, batch: Mapping[str, tf.Tensor], condition: Any, seeds: tf.Tensor, training: bool) -> tf.Tensor:
+        """Computes the mean distance between the network's output and its target, at γ ~ p_γ (continuous noise levels).
 
         Args:
-          batch, seeds, training: as of `compute_losses`.
-          conditions: of the batch.
+          batch, seeds, training: see `compute_losses`.
+          condition: the condition of the batch.
+
+        Returns:
+          float32 scalar.
         """
         blurry, sharp = batch["blurry"], batch["sharp"]
         gamma = piecewise_uniform(
@@ -155,10 +178,10 @@ class DiffusionModel(ImageRestorer):
         dropout_seed = None
         if training and self.config.unet.dropout:
             dropout_seed = tf.random.experimental.stateless_fold_in(seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox")
-        output = self.network_output(diffuse(sharp, noise, level), blurry, gamma, conditions, dropout_seed)
-        target = self.parametrisation.target(sharp, self.anchor(blurry, lambda: conditions), noise, level)
+        output = self.network_output(diffuse(sharp, noise, level), blurry, gamma, condition, dropout_seed)
+        target = self.parametrisation.target(sharp, self.anchor(blurry, lambda: condition), noise, level)
         losses = tf.reduce_mean(_DISTANCES[self.config.diffusion.loss](output - target), axis=[1, 2, 3])
         if exponent := self.config.diffusion.blur_exponent:
             strength = tf.reduce_mean(tf.square(sharp - blurry), axis=[1, 2, 3]) / self.config.diffusion.residual_std**2
-            losses /= (strength + _FLOOR) ** exponent
+            losses /= (strength + _MINIMUM_BLUR) ** exponent
         return tf.reduce_mean(losses)

@@ -1,85 +1,106 @@
 """Predict and refine (DvSR: Whang et al., *Deblurring via Stochastic Refinement*, CVPR 2022; [77] of arXiv 2212.01789)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
 from icdpm.models.diffusion_model import DiffusionModel
-from icdpm.models.unets import check_unet, make_unet, tile_margin, unet_factor, unet_fields, unet_rules
+from icdpm.models.unets import (
+    check_unet,
+    make_unet,
+    unet_constraints,
+    unet_fields,
+    unet_size_multiple,
+    unet_tile_overlap,
+)
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class DvSR(DiffusionModel):
-    """An initial predictor g(y), and a denoiser that draws the residual x − g(y) by diffusion, conditioned on y.
+    """Initial predictor g(y), and a denoiser that samples the residual x − g(y) by diffusion, conditioned on y.
 
-    Both are UNets of the family of icDPM's denoiser, the predictor without noise level, and are trained jointly by the loss of
-    the diffusion alone: the predictor learns what leaves the easiest residual. Its prediction is made once for a picture, so
-    the predictor is the large network (C = 64) and the denoiser, which every step evaluates, the small one (C = 32).
+    Both are UNets like icDPM's denoiser; the predictor receives no noise level. The diffusion loss alone trains both, so that
+    the predictor learns the prediction with the simplest residual. The predictor runs once for an image and is the large
+    network (C = 64). The denoiser runs at every step and is the small one (C = 32).
 
-    Its conditions are {'prediction': g(y)}.
+    The condition is {'prediction': g(y)}.
     """
 
     title = "a DvSR"
     description = (
-        "An initial predictor and a diffusion model that draws what is missing from its prediction (*Deblurring via Stochastic "
-        "Refinement*, Whang et al., CVPR 2022)."
+        "An initial predictor, and a diffusion model that samples the difference between its prediction and the sharp image "
+        "(*Deblurring via Stochastic Refinement*, Whang et al., CVPR 2022)."
     )
-    rules = DiffusionModel.rules | unet_rules("unet") | unet_rules("predictor")
+    constraints = {**DiffusionModel.constraints, **unet_constraints("unet"), **unet_constraints("predictor")}
+    loss_names = ("noise",)
 
     @classmethod
-    def add_fields(cls, config):
+    def add_fields(cls, config: ml_collections.ConfigDict) -> None:
         super().add_fields(config)
         config.diffusion.parametrisation = "residual_noise"
         config.unet = unet_fields(channels=32)  # the denoiser, evaluated at every step
         config.predictor = unet_fields(channels=64)  # evaluated once for each image
-        config.predictor.residual = True  # the network says what is to be added to the blurry image (assumed)
+        config.predictor.residual = True  # the predictor predicts sharp − blurry (assumed)
 
     @classmethod
-    def check(cls, config):
+    def check(cls, config: ml_collections.ConfigDict) -> None:
         super().check(config)
         check_unet(config, "unet")
         check_unet(config, "predictor")
 
     @classmethod
-    def size_multiple_for(cls, config):
-        return max(unet_factor(config.unet), unet_factor(config.predictor))
+    def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:
+        return max(unet_size_multiple(config.unet), unet_size_multiple(config.predictor))
 
-    def __init__(self, config, **options):
+    def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
         config = self.config
         self.predictor = make_unet(config.predictor, config.precision, embedded=False, name="predictor")
         self.unet = make_unet(config.unet, config.precision)
 
     @property
-    def receptive_field_radius(self):
+    def receptive_field_radius(self) -> int:
         return max(self.unet.receptive_field_radius, self.predictor.receptive_field_radius)
 
     @property
-    def tile_overlap(self):
+    def tile_overlap(self) -> int:
         networks = ((self.config.unet, self.unet), (self.config.predictor, self.predictor))
-        return max(tile_margin(fields, network.receptive_field_radius, self.size_multiple) for fields, network in networks)
+        return max(
+            unet_tile_overlap(fields, network.receptive_field_radius, self.size_multiple) for fields, network in networks
+        )
 
     @property
-    def bytes_per_pixel(self):
+    def bytes_per_pixel(self) -> float:
         return max(self.unet.bytes_per_pixel, self.predictor.bytes_per_pixel)
 
-    def encode_condition(self, blurry):
+    def encode_condition(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
         output = self.predictor(blurry, None)
         return {"prediction": blurry + output if self.config.predictor.residual else output}
 
-    def intermediate_outputs(self, condition):
-        """The initial prediction."""
+    def intermediate_outputs(self, condition: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the initial prediction."""
         return condition
 
-    def anchor(self, blurry, conditions):
-        """g(y): what is diffused is the residual from it."""
-        return conditions()["prediction"]
+    def anchor(self, blurry: tf.Tensor, condition: Callable[[], Any]) -> tf.Tensor:
+        """Returns g(y): the diffusion models the residual from it."""
+        return condition()["prediction"]
 
-    def network_output(self, x_gamma, blurry, gamma, conditions, dropout_seed=None):
-        seen = self.parametrisation.network_input(x_gamma, conditions["prediction"], gamma[:, None, None, None])
-        return self.unet(tf.concat([seen, blurry], axis=-1), tf.sqrt(gamma), dropout_seed=dropout_seed)
+    def network_output(
+        self,
+        x_gamma: tf.Tensor,
+        blurry: tf.Tensor,
+        gamma: tf.Tensor,
+        condition: dict[str, tf.Tensor],
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        noisy = self.parametrisation.network_input(x_gamma, condition["prediction"], gamma[:, None, None, None])
+        return self.unet(tf.concat([noisy, blurry], axis=-1), tf.sqrt(gamma), dropout_seed=dropout_seed)
 
-    loss_names = ("noise",)
-
-    def compute_losses(self, batch, seeds, training):
-        """One loss, which trains both networks."""
+    def compute_losses(self, batch: Mapping[str, tf.Tensor], seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """Computes the diffusion loss, which trains both networks."""
         return {"noise": self.noise_loss(batch, self.encode_condition(batch["blurry"]), seeds, training)}

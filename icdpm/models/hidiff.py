@@ -1,16 +1,21 @@
 """HI-Diff (Chen et al., *Hierarchical Integration Diffusion Model for Realistic Image Deblurring*, NeurIPS 2023)."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
 from icdpm.diffusion.sampling_loops import PosteriorMeanChain
 from icdpm.diffusion.schedules import linear_betas, quadratic_betas
-from icdpm.diffusion.tiling import make_tiling, scale_slice
+from icdpm.diffusion.tiling import LazyImage, Tiling, make_tiling, scale_slice
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
+from icdpm.models.constraints import POSITIVE_FRACTION, FieldConstraints, wrong_value
 from icdpm.models.image_restorer import ImageRestorer
-from icdpm.models.rules import Rules
 from icdpm.networks.adaptive_pooling import adaptive_average_pool
 from icdpm.networks.deblurring_transformer import DeblurringTransformer
 from icdpm.networks.latent_encoder import LatentEncoder
@@ -18,70 +23,70 @@ from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 
-# Of tiles, in pixels: over twice as many they fade into each other.
-_MARGIN = 64
-# Side of the windows in which the condition encoder sees a picture that is restored in tiles.
-_ENCODED_AT_ONCE = 1024
+# Overlap of tiles on each side, in pixels; tiles are blended over it.
+_TILE_OVERLAP = 64
+# Side in pixels of the windows in which the condition encoder processes an image that is restored in tiles.
+_ENCODER_WINDOW = 1024
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class HIDiff(ImageRestorer):
-    """A transformer that restores a picture in one pass, told of it by a prior of a few tokens that a small diffusion predicts.
+    """Transformer that restores an image in one evaluation, guided by a prior of a few tokens that a small diffusion predicts.
 
-    It is trained in two stages. In the first the prior is what a latent encoder says of the sharp picture and the blurry one
-    together (`config.prior.source` is 'encoded'). In the second that encoder stays as it is; a condition encoder that sees the
-    blurry picture and a denoiser of tokens predict its prior, by a chain of few steps that is walked whole, and the
-    transformer is trained along ('diffused'). Without a prior it is the baseline that the paper starts from ('none').
+    Training has two stages. In the first, a latent encoder computes the prior from the sharp and the blurry image together
+    (`config.prior.source` is 'encoded'). In the second ('diffused'), that encoder is frozen; a condition encoder that receives
+    the blurry image and a denoiser of tokens predict its prior by a chain of few steps, all of which are run in training, and
+    the transformer is trained with them. 'none' is the baseline without a prior.
 
-    The chain adds no noise. What it starts with, which the official code draws anew at every call, is drawn once for a model,
-    from the config's seed: a picture has one answer.
+    The chain adds no noise. The official code draws its start anew in every call; here it is drawn once from the config's seed,
+    so that an image has one result.
 
-    Its conditions are {'prior': float32 [batch, tokens, width]}, of the whole picture. Channel attention sees the whole picture
-    too: with the prior of the whole a tile is still another picture, near to that part of the whole.
+    The condition is {'prior': float32 [batch, tokens, width]}, computed from the whole image. Since channel attention also
+    depends on the whole image, a tile that is restored with this prior is close to that part of the whole image's result, but
+    not equal.
     """
 
     title = "a HI-Diff"
     description = (
-        "A transformer that restores a picture in one pass, guided at several scales by a prior that a diffusion in a compact "
-        "latent space predicts (*Hierarchical Integration Diffusion Model for Realistic Image Deblurring*, Chen et al., "
-        "NeurIPS 2023)."
+        "A transformer that restores an image in one evaluation, guided at several scales by a prior that a diffusion in a "
+        "compact latent space predicts (*Hierarchical Integration Diffusion Model for Realistic Image Deblurring*, Chen et "
+        "al., NeurIPS 2023)."
     )
-    rules = Rules(
-        choices={
-            "transformer.guide": ("hierarchical", "single"),
-            "prior.source": ("encoded", "diffused", "none"),
-            "encoder.kind": ("gelu", "leaky_relu"),
-            "denoiser.kind": ("mixer", "perceptron"),
-            "chain.spacing": tuple(_SPACINGS),
-            "chain.predicts": ("noise", "image"),
-        },
-        below_one={"chain.beta_start", "chain.beta_end"},
-    )
+    constraints = {
+        "transformer.guide": FieldConstraints(choices=("hierarchical", "single")),
+        "prior.source": FieldConstraints(choices=("encoded", "diffused", "none")),
+        "encoder.kind": FieldConstraints(choices=("gelu", "leaky_relu")),
+        "denoiser.kind": FieldConstraints(choices=("mixer", "perceptron")),
+        "chain.spacing": FieldConstraints(choices=tuple(_SPACINGS)),
+        "chain.predicts": FieldConstraints(choices=("noise", "image")),
+        "chain.beta_start": POSITIVE_FRACTION,
+        "chain.beta_end": POSITIVE_FRACTION,
+    }
 
     @classmethod
-    def add_fields(cls, config):
-        # The transformer (the GoPro model's; the RealBlur models' expansion is 2).
+    def add_fields(cls, config: ml_collections.ConfigDict) -> None:
+        # The transformer of the GoPro model; the expansion of the RealBlur models is 2.
         config.transformer = ml_collections.ConfigDict()
         config.transformer.channels = 48
         config.transformer.blocks = (3, 5, 6, 6)
         config.transformer.refinement_blocks = 4
         config.transformer.heads = (1, 2, 4, 8)
         config.transformer.expansion = 2.66  # of the feed-forward networks
-        config.transformer.patch = 1  # pixels to a side of what it sees as one pixel
-        config.transformer.zero_last = False  # whether branches and head start at zero: for short training
-        config.transformer.guide = "hierarchical"  # or single: the same prior at every level (the ablation's Single-Guide)
+        config.transformer.patch = 1  # side of the pixel patches that it processes as one pixel
+        config.transformer.zero_last = False  # whether residual branches and head start at zero, for short training
+        config.transformer.guide = "hierarchical"  # single: the same prior at every level (the ablation's Single-Guide)
 
         # The prior z.
         config.prior = ml_collections.ConfigDict()
         config.prior.source = "diffused"  # encoded: the first stage; diffused: the second; none: the baseline
-        config.prior.side = 4  # tokens to a side
+        config.prior.side = 4  # side of the square grid of tokens
         config.prior.width = 256  # channels of a token
         config.prior.joint = True  # the second stage trains the transformer too; False: the ablation's Split-Training
-        config.prior.latent_encoder = True  # False: without it, as published weights come: restores, but is not trained
+        config.prior.latent_encoder = True  # False: published weights without it, which restore but cannot be trained
 
-        # The latent encoder and the condition encoder, which differ in what they are shown.
+        # The latent encoder and the condition encoder, which differ in their inputs.
         config.encoder = ml_collections.ConfigDict()
-        config.encoder.kind = "gelu"  # or leaky_relu: the RealBlur models'
+        config.encoder.kind = "gelu"  # leaky_relu: the RealBlur models'
         config.encoder.channels = 64
         config.encoder.blocks = 6
         config.encoder.token_expansion = 0.5
@@ -89,60 +94,60 @@ class HIDiff(ImageRestorer):
 
         # The denoiser of tokens.
         config.denoiser = ml_collections.ConfigDict()
-        config.denoiser.kind = "mixer"  # or perceptron: the RealBlur models', of which only `blocks` is looked at
+        config.denoiser.kind = "mixer"  # perceptron: the RealBlur models', which use only `blocks`
         config.denoiser.hidden = 512
         config.denoiser.blocks = 2
         config.denoiser.token_expansion = 0.5
         config.denoiser.channel_expansion = 2.0
 
-        # The chain of the diffusion, the same in training and restoring.
+        # The diffusion chain, the same in training and restoration.
         config.chain = ml_collections.ConfigDict()
         config.chain.steps = 8
         config.chain.beta_start = 0.1
         config.chain.beta_end = 0.99
         config.chain.spacing = "linear"  # of β; quadratic: linear in √β
-        config.chain.predicts = "noise"  # with x̂ clipped to [−1, 1]; image: x̂ itself
+        config.chain.predicts = "noise"  # x̂ follows and is clipped to [−1, 1]; image: x̂ itself
 
     @classmethod
-    def check(cls, config):
+    def check(cls, config: ml_collections.ConfigDict) -> None:
+        transformer = config.transformer
         for field in ("blocks", "heads"):
-            if len(config.transformer[field]) != 4:
+            if len(transformer[field]) != 4:
+                raise wrong_value(f"transformer.{field}", transformer[field], "four numbers")
+        for level, heads in enumerate(transformer.heads):
+            if transformer.channels * 2**level % heads or transformer.channels % 2:
                 raise IcdpmError(
-                    f"the config field transformer.{field} is {config.transformer[field]}; it must hold four numbers"
-                )
-        for level, heads in enumerate(config.transformer.heads):
-            if config.transformer.channels * 2**level % heads or config.transformer.channels % 2:
-                raise IcdpmError(
-                    f"the config field transformer.channels is {config.transformer.channels}; it must be even, and its "
-                    f"{2**level}-fold at level {level} must divide into {heads} heads"
+                    f"`transformer.channels` must be even, and {2**level} times it, the channels of level {level}, must be "
+                    f"divisible by {heads} heads. Received: {transformer.channels}."
                 )
         if config.prior.side % 2:
-            raise IcdpmError(f"the config field prior.side is {config.prior.side}; it must be even")
+            raise wrong_value("prior.side", config.prior.side, "even")
 
     @classmethod
-    def size_multiple_for(cls, config):
+    def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:
         return DeblurringTransformer.size_multiple * config.transformer.patch
 
     @classmethod
-    def check_restores(cls, config):
+    def check_restores(cls, config: ml_collections.ConfigDict) -> None:
         if config.prior.source == "encoded":
             raise IcdpmError(
-                "this is a HI-Diff after its first stage, whose prior is taken from the sharp picture: it cannot restore; "
-                "train the second stage with --start_from"
+                "A HI-Diff after its first stage cannot restore, because its prior depends on the sharp image. Train the "
+                "second stage with --start_from."
             )
 
     @classmethod
-    def check_start(cls, config, start):
+    def check_start(cls, config: ml_collections.ConfigDict, start: ml_collections.ConfigDict | None) -> None:
         if config.prior.source != "diffused":
             return
         if start is None or start.get("model") != config.model or not _has_latent_encoder(start):
             raise IcdpmError(
-                "the second stage of a HI-Diff begins with the latent encoder of the first: name its workdir with --start_from"
+                "The second stage of a HI-Diff starts with the latent encoder of the first. Name the first stage's workdir "
+                "with --start_from."
             )
         if not config.prior.latent_encoder:
-            raise IcdpmError("with prior.latent_encoder False a HI-Diff cannot be trained: nothing says what the prior is")
+            raise IcdpmError("A HI-Diff with `prior.latent_encoder` False cannot be trained: it has no target for the prior.")
 
-    def __init__(self, config, **options):
+    def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
         config = self.config
         prior, transformer = config.prior, config.transformer
@@ -183,31 +188,31 @@ class HIDiff(ImageRestorer):
         )
 
     @property
-    def tile_overlap(self):
-        return -(-_MARGIN // self.size_multiple) * self.size_multiple
+    def tile_overlap(self) -> int:
+        return -(-_TILE_OVERLAP // self.size_multiple) * self.size_multiple
 
     @property
-    def bytes_per_pixel(self):
+    def bytes_per_pixel(self) -> float:
         return self.transformer.bytes_per_pixel
 
     @property
-    def working_bytes(self):
+    def working_bytes(self) -> int:
         return self.transformer.working_bytes
 
     # The prior.
 
-    def encoded_prior(self, blurry, sharp):
-        """z of the latent encoder; images in [−1, 1]."""
+    def encoded_prior(self, blurry: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
+        """Returns the latent encoder's prior z, float32 [batch, tokens, width]; images in [−1, 1]."""
         return self.latent_encoder(_to_unit(tf.concat([sharp, blurry], axis=-1)))
 
-    def diffused_prior(self, blurry, start):
-        """ẑ at the end of the chain that begins with `start`, float32 [batch, tokens, width]."""
-        return self._follow_chain(self.condition_encoder(_to_unit(blurry)), start)
+    def diffused_prior(self, blurry: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+        """Returns ẑ at the end of the chain that begins with `start`, float32 [batch, tokens, width]."""
+        return self._run_chain(self.condition_encoder(_to_unit(blurry)), start)
 
-    def _follow_chain(self, condition, start):
+    def _run_chain(self, condition, start):
         return self.chain.sample(lambda noisy, step: self.denoiser(noisy, condition, step=step), start)
 
-    def priors_along_chain(self, blurry):
+    def priors_along_chain(self, blurry: tf.Tensor) -> list[tf.Tensor]:
         """Computes the prior before each step of the reverse chain and after the last one.
 
         Args:
@@ -231,11 +236,8 @@ class HIDiff(ImageRestorer):
         start = random.normal(tf.constant([self.config.seed, random.RandomDomain.RESTORATION], tf.int64), shape)
         return tf.repeat(start[None], count, axis=0)
 
-    def encode_condition(self, blurry):
-        """The prior of the whole picture.
-
-        Of the first stage, which has none without the sharp picture, it is that of a picture that was sharp already.
-        """
+    def encode_condition(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the prior of the whole image; after the first stage, the prior of an image that is sharp already."""
         prior = self.config.prior
         if prior.source == "none":
             return {}
@@ -243,46 +245,51 @@ class HIDiff(ImageRestorer):
             return {"prior": self.encoded_prior(blurry, blurry)}
         return {"prior": self.diffused_prior(blurry, self._start_of_chain(tf.shape(blurry)[0]))}
 
-    def encode_condition_in_tiles(self, picture, tiling, on_tile=lambda: None):
-        """The prior of the whole picture, of windows of it that see all they depend on: the tiles' own do not."""
+    def encode_condition_in_tiles(
+        self, image: LazyImage, tiling: Tiling, on_tile: Callable[[], None] = lambda: None
+    ) -> dict[str, tf.Tensor]:
+        """Computes the prior of the whole image from windows that overlap by the condition encoder's receptive field."""
         if tiling.count == 1 or self.config.prior.source != "diffused":
-            return super().encode_condition_in_tiles(picture, tiling, on_tile)
-        encoder = self.condition_encoder
-        patch, margin = encoder.patch, -(-encoder.receptive_field_radius // self.size_multiple) * self.size_multiple
-        windows = make_tiling(picture.height, picture.width, max(_ENCODED_AT_ONCE, 4 * margin), margin, self.size_multiple)
+            return super().encode_condition_in_tiles(image, tiling, on_tile)
+        encoder, multiple = self.condition_encoder, self.size_multiple
+        patch, overlap = encoder.patch, -(-encoder.receptive_field_radius // multiple) * multiple
+        windows = make_tiling(image.height, image.width, max(_ENCODER_WINDOW, 4 * overlap), overlap, multiple)
         pooled = 0.0
         for rows in windows.rows:
             for columns in windows.columns:
-                features = encoder.features(_to_unit(picture.window(rows.extent, columns.extent)))
+                features = encoder.features(_to_unit(image.window(rows.extent, columns.extent)))
                 core = features[:, scale_slice(rows.core_in_window, patch), scale_slice(columns.core_in_window, patch)]
-                whole, begin = (
-                    (picture.height // patch, picture.width // patch),
-                    (rows.core_start // patch, columns.core_start // patch),
-                )
+                whole = image.height // patch, image.width // patch
+                begin = rows.core_start // patch, columns.core_start // patch
                 pooled += adaptive_average_pool(core, encoder.side, whole, begin)
                 on_tile()
-        return {"prior": self._follow_chain(encoder.tokens(pooled), self._start_of_chain(1))}
+        return {"prior": self._run_chain(encoder.tokens(pooled), self._start_of_chain(1))}
 
-    def encode_pair_condition(self, batch):
-        """With the sharp pictures for the first stage, as it is trained."""
+    def encode_pair_condition(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Returns the prior for validation; in the first stage it depends on the sharp images, as in training."""
         if self.config.prior.source == "encoded":
             return {"prior": self.encoded_prior(batch["blurry"], batch["sharp"])}
         return super().encode_pair_condition(batch)
 
-    # Restoring.
+    # Restoration.
 
-    def estimate(self, blurry, prior):
-        """The sharp images as the transformer says them, in [0, 1] but not clipped; `prior` None for the baseline."""
+    def estimate(self, blurry: tf.Tensor, prior: tf.Tensor | None) -> tf.Tensor:
+        """Returns the transformer's estimate of the sharp images, in units of [0, 1] but not clipped.
+
+        Args:
+          blurry: the blurry images, in [−1, 1].
+          prior: float32 [batch, tokens, width]; None for the baseline.
+        """
         return self.transformer(_to_unit(blurry), prior)
 
-    def denoise(self, x, blurry, gamma, conditions):
-        return tf.clip_by_value(2.0 * self.estimate(blurry, conditions.get("prior")) - 1.0, -1.0, 1.0)
+    def denoise(self, x: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor, condition: dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.clip_by_value(2.0 * self.estimate(blurry, condition.get("prior")) - 1.0, -1.0, 1.0)
 
-    def build_networks(self, blank):
+    def build_networks(self, blank: tf.Tensor) -> None:
         if self.latent_encoder is not None:
             self.encoded_prior(blank, blank)
         super().build_networks(blank)
-        if self.config.prior.source == "diffused":  # only now: Keras 3 marks the weights that there are
+        if self.config.prior.source == "diffused":  # after building: Keras 3 marks existing weights only
             if self.latent_encoder is not None:
                 self.latent_encoder.trainable = False
             self.transformer.trainable = self.config.prior.joint
@@ -290,14 +297,14 @@ class HIDiff(ImageRestorer):
     # Training.
 
     @property
-    def loss_names(self):
+    def loss_names(self) -> tuple[str, ...]:  # type: ignore[override]
         prior = self.config.prior
         if prior.source != "diffused":
             return ("deblurring",)
         return ("prior", "deblurring") if prior.joint else ("prior",)
 
-    def compute_losses(self, batch, seeds, training):
-        """L1 of the images in [0, 1] and, in the second stage, of the prior; of Split-Training the prior's alone."""
+    def compute_losses(self, batch: Mapping[str, tf.Tensor], seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """Computes the L1 losses of images in [0, 1] and, in stage 2, of the prior (Split-Training: the latter alone)."""
         blurry, sharp, prior = batch["blurry"], batch["sharp"], self.config.prior
         if prior.source == "none":
             return {"deblurring": _distance(self.estimate(blurry, None), _to_unit(sharp))}
@@ -324,7 +331,7 @@ def _denoiser(fields, tokens, width):
 
 
 def _to_unit(images):
-    """[−1, 1] → [0, 1], in which the transformer and the encoders see images."""
+    """Converts images from [−1, 1] to [0, 1], the range of the transformer and the encoders."""
     return 0.5 * images + 0.5
 
 

@@ -1,20 +1,27 @@
-"""The published PyTorch weights of HI-Diff as weights of our system: their names, and how their numbers lie in memory."""
+"""Conversion of the published PyTorch weights of HI-Diff: names of variables, and layouts of arrays."""
+
+from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+import ml_collections
 import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.models.config import check_config, config_to_json
+from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.registry import build_model
 from icdpm.models.weights import named_variables, save_weights
 from icdpm.models.workdir import config_file, data_file, weights_file
 from icdpm.torch_file import read_tensors
 
-# A name in a published file → where it is in ours, but for its last part: tried in this order, and all that match are used.
+# Replacements that convert a published name, without its last part, to the name of our variable; all are applied, in this
+# order.
 _LEVEL = [
     (r"^encoder_level(\d)\.", lambda found: f"encoder_{int(found[1]) - 1}."),
     (r"^decoder_level(\d)\.", lambda found: f"decoder_{int(found[1]) - 1}."),
@@ -78,50 +85,52 @@ _NAMES = {
 }
 
 
-def prepare_published(config, source, workdir):
-    """Makes a workdir of published weights; it restores, evaluates, exports and serves like any other.
+def prepare_published(config: ml_collections.ConfigDict, source: str | os.PathLike, workdir: str | os.PathLike) -> str:
+    """Converts published weights to a workdir, which all commands accept.
 
     Args:
-      config: the config of the model that they are of; its steps are what they are said to have been trained for.
-      source: one .pth file, or a folder with several (net_g.pth, net_le_dm.pth, net_d.pth, and net_le.pth where it is there);
-        known by what is in them, whatever their names.
-      workdir: folder that is not there yet, or empty.
+      config: the config of the published model; its `run.steps` becomes the step of the checkpoint.
+      source: a .pth file, or a folder with several (net_g.pth, net_le_dm.pth, net_d.pth and, if published, net_le.pth). They
+        are recognised by their contents, not by their names.
+      workdir: a folder that is absent or empty.
 
     Returns:
-      A line that says what was read, and what was not used.
+      A sentence about the files that were read and those that were not used.
 
     Raises:
-      IcdpmError: no file, one that is none of HI-Diff's, or of another model; a network is missing; a workdir in use.
+      IcdpmError: there is no file, a file does not belong to this HI-Diff, a network is missing, or the workdir is not empty.
     """
     workdir, source = Path(workdir), Path(source).expanduser()
     if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
-        raise IcdpmError(f"{workdir} is not an empty folder; name another --output")
+        raise IcdpmError(f"{workdir} is not an empty folder. Choose another --output.")
     networks, unused = _read(source)
     config = check_config(config)
     config.prior.latent_encoder = "latent_encoder" in networks
     model = build_model(config)
-    values = converted(networks, model, source)
+    values = convert(networks, model, source)
     with write_atomically(data_file(workdir)) as temporary:
-        told = {"training": [f"as the published weights in {source.name} were, which says no more"], "validation": []}
-        temporary.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        data = {"training": [f"that of the published weights in {source.name}, which do not describe it"], "validation": []}
+        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     with write_atomically(config_file(workdir)) as temporary:
         temporary.write_text(config_to_json(config))
     save_weights(weights_file(workdir, config.run.steps), values)
     count = sum(array.size for array in values.values())
-    said = f"ready: {', '.join(networks)}, {count:,} parameters, in {workdir}"
-    return said + (f"; not used: {', '.join(unused)}" if unused else "")
+    summary = f"ready: {', '.join(networks)}, {count:,} parameters, in {workdir}"
+    return summary + (f"; not used: {', '.join(unused)}" if unused else "")
 
 
-def converted(networks, model, source):
-    """The published networks as {name: array} of all of a system's variables.
+def convert(
+    networks: Mapping[str, Mapping[str, np.ndarray]], model: ImageRestorer, source: str | os.PathLike
+) -> dict[str, np.ndarray]:
+    """Converts published networks to {name: array} of all variables of a model.
 
     Args:
       networks: {'transformer', 'condition_encoder', …: {published name: array}}.
-      model: whose variables they are to be.
-      source: what the messages call them.
+      model: a HI-Diff.
+      source: name of the source in error messages.
 
     Raises:
-      IcdpmError: a number of theirs has no place in the system, or the other way round.
+      IcdpmError: a published array has no variable in the model, or a variable has no array.
     """
     variables = named_variables(model)
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -130,56 +139,56 @@ def converted(networks, model, source):
         for key, array in arrays.items():
             name = _name(network, key, expected)
             if name is None:
-                raise IcdpmError(f"{source}: {key} has no place in the model {model.config.name}: it is of another")
-            value = _laid_out(array, name)
+                raise IcdpmError(f"{source}: {key} does not belong to the model {model.config.name}.")
+            value = _with_our_layout(array, name)
             if value.shape != expected[name]:
                 raise IcdpmError(
-                    f"{source}: {key} is {array.shape} and not as in the model {model.config.name}: it is of another"
+                    f"{source}: {key} does not belong to the model {model.config.name}: its shape is {array.shape}."
                 )
             values[name] = value
     if missing := [name for name in expected if name not in values]:
         network = missing[0].partition("/")[0]
-        what = "in part " if network in networks else ""
-        raise IcdpmError(f"{source}: the model's {network} is {what}missing; give the folder with all of its .pth files")
+        part = "partly " if network in networks else ""
+        raise IcdpmError(f"{source}: the model's {network} is {part}missing. Give the folder with all of its .pth files.")
     return values
 
 
 def _read(source):
-    """{network: {published name: array}} of what is in a file or folder, and the names of what is not used."""
+    """Returns ({network: {published name: array}} of a file or folder, names of unused files)."""
     if not source.exists():
-        raise IcdpmError(f"{source}: there is no such file or folder")
+        raise IcdpmError(f"{source} does not exist.")
     files = [source] if source.is_file() else sorted(source.rglob("*.pth"))
     if not files:
-        raise IcdpmError(f"{source}: there is no .pth file in it")
+        raise IcdpmError(f"{source} contains no .pth file.")
     networks, unused = {}, []
     for path in files:
         arrays = {name.removeprefix("params.").removeprefix("module."): array for name, array in read_tensors(path).items()}
         network = _network(arrays)
         if network is None and len(files) == 1:
-            raise IcdpmError(f"{path}: these are not weights of HI-Diff (its networks are net_g, net_le, net_le_dm and net_d)")
+            raise IcdpmError(f"{path} does not hold weights of HI-Diff, whose networks are net_g, net_le, net_le_dm and net_d.")
         if network is None:
             unused.append(path.name)
             continue
         if network in networks:
-            raise IcdpmError(f"{source}: two files hold a HI-Diff's {network}, {path.name} the second; leave one")
+            raise IcdpmError(f"{source}: two files hold a HI-Diff's {network}, the second is {path.name}. Remove one of them.")
         networks[network] = arrays
     return networks, unused
 
 
 def _network(arrays):
-    """Which network a file holds, by its names and shapes; None if it is none of HI-Diff's."""
+    """Returns the network that a file holds, by its names and shapes; None if it does not belong to HI-Diff."""
     if "patch_embed.proj.weight" in arrays and "refinement.him.q.weight" in arrays:
         return "transformer"
     if "time_mlp" in arrays or "resmlp.0.weight" in arrays:
         return "denoiser"
     if "mlp.patch_mixer.0.weight" in arrays and "conv1.0.weight" in arrays:
-        # It sees 16 pixels of one picture, or of two.
+        # Its input has 16 pixels of one image, or of two.
         return "latent_encoder" if arrays["conv1.0.weight"].shape[1] > 3 * 16 else "condition_encoder"
     return None
 
 
 def _name(network, key, expected):
-    """Our name of a published one, among those that are `expected`; None if there is none."""
+    """Returns our name for a published one, among those in `expected`; None if it has none."""
     name = key
     for pattern, ours in _NAMES[network]:
         name = re.sub(pattern, ours, name)
@@ -190,8 +199,8 @@ def _name(network, key, expected):
     return None
 
 
-def _laid_out(array, name):
-    """A published array as our variable of this name holds it."""
+def _with_our_layout(array, name):
+    """Converts a published array to the layout of our variable of this name."""
     if name.endswith("depthwise_kernel"):
         return array.transpose(2, 3, 0, 1)  # [channels, 1, 3, 3]
     if not name.endswith("/kernel"):
@@ -207,6 +216,6 @@ def _laid_out(array, name):
 
 
 def _places_first(array, places):
-    """The first axis, that PyTorch's pixel shuffling orders by (channel, place), by (place, channel) as TensorFlow's does."""
+    """Reorders the first axis from PyTorch's pixel shuffling, (channel, place), to TensorFlow's, (place, channel)."""
     by_channel = array.reshape(-1, places, *array.shape[1:])
     return np.swapaxes(by_channel, 0, 1).reshape(array.shape)

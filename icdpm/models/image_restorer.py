@@ -1,73 +1,87 @@
-"""The base class of all models.
+"""Base class of all models. Other packages use only the methods of this class.
 
-Everything outside `icdpm.models` uses this class and nothing else of a model. A model of one's own is a class derived from it,
-named by `config.model` as package.module:Class. It defines
+A model of your own is a subclass that `config.model` names as package.module:Class. It must define
 
-    add_fields, bytes_per_pixel, loss_names, compute_losses, denoise
+    title, description, add_fields, bytes_per_pixel, loss_names, compute_losses, denoise
 
-and may define more: the defaults are those of a model that answers with one evaluation, at any size, and depends on nothing but
-the pixels that it is shown.
+and may override more. The defaults suit a network that restores with one evaluation, accepts any image size and uses only the
+blurry image.
 """
 
 from __future__ import annotations
 
+import os
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ml_collections
+import numpy as np
 import tensorflow as tf
 
-from icdpm.diffusion.samplers import SINGLE_EVALUATION
+from icdpm.diffusion.samplers import SINGLE_EVALUATION, SamplingSchedule
 from icdpm.errors import IcdpmError
 from icdpm.keras import tf_variable
 from icdpm.models import sampling
+from icdpm.models.constraints import FieldConstraints
 from icdpm.models.keras_model import PairModel
-from icdpm.models.rules import Rules
-from icdpm.models.settings import Settings, with_preset
+from icdpm.models.sampling_presets import Preset, apply_preset
+from icdpm.models.settings import Settings
+
+if typing.TYPE_CHECKING:
+    from icdpm.diffusion.tiling import LazyImage, Tiling
+    from icdpm.restoration.result import Restored
 
 
 class ImageRestorer(PairModel):
-    """Base class for image-restoration models: networks, their training, and how they restore an image.
+    """Base class for image-restoration models: networks, their training, and the restoration of an image.
 
-    A Keras model: `fit` takes pairs (blurry, sharp), `predict` restores blurry images, `save` and `keras.models.load_model`
-    keep all of it. Images are float32 [batch, height, width, 3] in [−1, 1].
+    It is a Keras model: `fit` takes pairs (blurry, sharp), `predict` restores blurry images, `save` and
+    `keras.models.load_model` work as for every other. Images are float32 [batch, height, width, 3] in [−1, 1].
 
         model = icdpm.build("table2_c", ["unet.channels=8"])
         model.compile()
         model.fit(pairs, validation_data=held_out, epochs=10)
         restored = model.predict(blurry)
 
-    Methods below the line "Defined by subclasses" expect height and width divisible by `factor`.
+    The methods in "Defined by subclasses" receive images whose height and width are divisible by `size_multiple`.
 
     Args:
-      config, measured_presets, name: see `PairModel`. The constructor makes layers only; `icdpm.build` builds weights .
+      config, measured_presets, name: see `PairModel`. The constructor creates layers; `icdpm.build` also builds their weights.
 
     Attributes:
-      title: the model's name in messages.
-      description: one or two sentences for those who receive a trained model.
-      rules: the values that the fields of its config may hold.
-      needs_target: whether its batches need 'target' too: unlabelled images of another domain.
+      title: name of the kind of model in messages, with an article.
+      description: one or two sentences for the model card.
+      constraints: {field: FieldConstraints} of the model's config fields. Other numbers must be positive, and whole ones at
+        most 4096.
+      needs_target: whether training batches must contain 'target': blurry images of another domain, without sharp ones.
+      loss_names: names of the losses that `compute_losses` returns in training.
     """
 
     title = "this model"
-    description = "A network that deblurs images."
-    rules = Rules()
+    description = "A network that removes blur from images."
+    constraints: Mapping[str, FieldConstraints] = {}
     needs_target = False
+    loss_names: Sequence[str] = ()
 
-    # Restoring images of any kind and size.
+    # Restoration of images of any type and size.
 
-    def restore(self, image, preset=None, **options):
+    def restore(self, image: str | os.PathLike | np.ndarray, preset: str | None = None, **options: Any) -> np.ndarray:
         """Restores a blurry image.
 
         Args:
-          image: path of an image file; or an array, [height, width, 3] sRGB or [height, width] gray: uint8, uint16, or float in
-            [0, 1] (which is restored in 16 bits).
-          preset: a name in `sampling_presets`; None: the sampling settings of the config, one sample. A preset that does not
-            suit the model warns.
-          **options: settings of the model (`settings`), such as steps and samples, which replace those of the preset; and
-            seed: a whole number from 0 (the default); the same seed gives the same result.
-            match_color: whether drift of colour is removed (`icdpm.images.color_drift`); False by default.
+          image: path of an image file; or an array [height, width, 3] in sRGB or [height, width] in gray: uint8, uint16, or
+            float in [0, 1] (restored with 16 bits).
+          preset: a name in `sampling_presets`; None: the config's sampling settings and one sample. A preset that does not
+            suit the model issues a warning.
+          **options: settings of the model, such as `steps` and `samples`, which replace those of the preset; and
+            seed (int ≥ 0, default 0): equal seeds give equal results.
+            match_color (bool, default False): whether colour drift is corrected (`icdpm.images.drift`).
             tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
 
         Returns:
-          The mean of the samples, an array of the image's shape and dtype (float32 for floats). The result for a file is
-          upright and without its alpha channel.
+          The mean of the samples, an array of the image's shape and dtype (float32 for floats). Files are rotated upright,
+          and their alpha channel is dropped.
 
         Raises:
           IcdpmError: the image or an option is invalid.
@@ -76,228 +90,223 @@ class ImageRestorer(PairModel):
 
         return restore_file_or_array(self, image, preset, **options).pixels
 
-    def sample(self, image, preset=None, **options):
-        """Restores a blurry image and returns all samples, two or more, and their spread.
+    def sample(self, image: str | os.PathLike | np.ndarray, preset: str | None = None, **options: Any) -> Restored:
+        """Draws two or more restored images.
 
         Args:
           image, preset, **options: see `restore`.
 
         Returns:
-          An `icdpm.restoration.result.Restored`: `pixels` is the result of `restore`, `spread` the standard deviation of the
-          samples at each pixel, in 8-bit steps, and `samples` holds each of them.
+          An `icdpm.restoration.result.Restored`: `samples` are the restored images, `pixels` their mean (the result of
+          `restore`) and `spread` their standard deviation at each pixel in 8-bit steps.
 
         Raises:
-          IcdpmError: as `restore`; or there is only one sample.
+          IcdpmError: the image or an option is invalid, or the settings have a single sample.
         """
         from icdpm.restoration.restore import restore_file_or_array
 
         return restore_file_or_array(self, image, preset, spread=True, keep_samples=True, **options)
 
-    # Settings.
+    # Sampling settings.
 
-    @classmethod
-    def settings_of(cls, config, preset=None, **changes):
-        """Returns the settings by which a model of a config restores, with some of them changed.
+    def settings(self, preset: str | None = None, **changes: Any) -> Settings:
+        """Returns the settings of a restoration: those of the config, changed by a preset and by explicit values.
 
         Args:
-          config: the config.
-          preset: a name in `presets`, or None.
-          **changes: settings, which replace the preset's; None leaves one as it is.
-
-        Returns:
-          An `icdpm.models.settings.Settings`.
+          preset: a name in `sampling_presets`, or None.
+          **changes: settings, which take precedence over the preset; None leaves a setting unchanged.
 
         Raises:
-          IcdpmError: a setting or a value that this model does not have.
+          IcdpmError: the model has no such preset or setting, or a value violates its constraints.
         """
-        return cls._settings_among(cls.default_presets(config), config, preset, changes)
+        return self._changed_settings(self.config, apply_preset(self.sampling_presets, preset, _without_none(changes)))
 
     @classmethod
-    def _settings_among(cls, presets, config, preset, changes):
-        given = {name: value for name, value in changes.items() if value is not None}
-        return cls._changed_settings(config, with_preset(presets, preset, given))
-
-    def settings(self, preset=None, **changes):
-        """Returns `settings_of` this model's config, with `sampling_presets`."""
-        return self._settings_among(self.sampling_presets, self.config, preset, changes)
+    def settings_of(cls, config: ml_collections.ConfigDict, preset: str | None = None, **changes: Any) -> Settings:
+        """Returns `settings` for a config, without building a model; with the presets of the class."""
+        return cls._changed_settings(config, apply_preset(cls.default_presets(config), preset, _without_none(changes)))
 
     @property
-    def sampling_presets(self):
-        """{name: Preset}: `presets` of its config, replaced by its own."""
+    def sampling_presets(self) -> dict[str, Preset]:
+        """{name: Preset}: the presets of the class, replaced by those that were measured for this model."""
         return {**self.default_presets(self.config), **self.measured_presets}
 
-    # Sizes.
+    # Size.
 
     @property
-    def size_multiple(self):
-        """Height and width of an image must be divisible by this number."""
+    def size_multiple(self) -> int:
+        """Number by which the height and width of an image must be divisible."""
         return self.size_multiple_for(self.config)
 
     @property
-    def trainable_tensors(self):
+    def trainable_tensors(self) -> list[tf.Variable]:
         """The `tf.Variable`s of the trained weights."""
         return [tf_variable(each) for each in self.trainable_variables]
 
     @property
-    def condition_bytes_per_pixel(self):
-        """Memory that the conditions hold through a restoration, for each pixel of the image."""
+    def condition_bytes_per_pixel(self) -> float:
+        """Memory for the condition during a restoration, in bytes per pixel of the image."""
         maps = [each for each in self.condition_maps if each is not None]
         return sum(max(3, channels) * dtype.size / scale**2 for scale, channels, dtype in maps)
 
-    # Defined by subclasses.
+    # Defined by subclasses: config.
 
     @classmethod
-    def add_fields(cls, config):
-        """Adds the system's own sections and fields, with their defaults, to a ConfigDict of what every system has."""
+    def add_fields(cls, config: ml_collections.ConfigDict) -> None:
+        """Adds the model's fields, with their defaults, to a config with the common fields."""
         raise NotImplementedError(f"{cls.__name__}.add_fields")
 
     @classmethod
-    def check(cls, config):
-        """Raises IcdpmError where fields of its config do not fit each other."""
+    def check(cls, config: ml_collections.ConfigDict) -> None:
+        """Raises IcdpmError if fields of the config contradict each other."""
 
     @classmethod
-    def check_start(cls, config, start):
-        """Raises IcdpmError where a first step cannot be taken from weights of a model of the config `start`, or from random
-        ones (None).
-        """
+    def check_start(cls, config: ml_collections.ConfigDict, start: ml_collections.ConfigDict | None) -> None:
+        """Raises IcdpmError if training cannot start from weights of the config `start`; None stands for random weights."""
 
     @classmethod
-    def check_restores(cls, config):
-        """Raises IcdpmError where a model of a config cannot restore and only serves others to start from."""
+    def check_restores(cls, config: ml_collections.ConfigDict) -> None:
+        """Raises IcdpmError if models of a config cannot restore, because they only initialise other models."""
+
+    # Defined by subclasses: size.
 
     @classmethod
-    def size_multiple_for(cls, config):
-        """Height and width of an image must be divisible by this number."""
+    def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:
+        """Returns `size_multiple` for a config."""
         return 1
 
-    # Its size.
-
     @property
-    def receptive_field_radius(self):
-        """How many pixels beyond a window what is made within it depends on, a multiple of `factor`. None: all of the
-        picture, so that a tile is another picture.
+    def receptive_field_radius(self) -> int | None:
+        """Receptive-field radius in pixels, a multiple of `size_multiple`; None: the whole image.
+
+        With a finite radius an image that is restored in tiles equals the image that is restored whole.
         """
         return None
 
     @property
-    def tile_overlap(self):
-        """How many pixels of a tile, at least, lie around what is taken from it where nobody says otherwise; None: it takes no
-        tiles.
+    def tile_overlap(self) -> int | None:
+        """Default overlap of tiles on each side, in pixels; None: the model cannot restore in tiles.
 
-        Without a `reach` tiles are restored each by itself and fade into each other over their margins, with `conditions` of
-        the whole picture: near to what that would become at once, and not the same.
+        A model without a finite `receptive_field_radius` restores each tile separately, with the condition of the whole image,
+        and tiles are blended over their overlap. The result is close to the whole image's, but not equal.
         """
         return self.receptive_field_radius
 
     @property
-    def bytes_per_pixel(self):
-        """Memory that one evaluation holds at its peak, for each pixel."""
+    def bytes_per_pixel(self) -> float:
+        """Peak memory of one evaluation, in bytes per pixel."""
         raise NotImplementedError(f"{type(self).__name__}.bytes_per_pixel")
 
     @property
-    def working_bytes(self):
-        """Memory that one evaluation holds besides, however few pixels it is of."""
+    def working_bytes(self) -> int:
+        """Memory of one evaluation that does not depend on the number of pixels, in bytes."""
         return 0
 
-    @property
-    def loss_names(self):
-        """Names of the losses that `compute_losses` returns in training."""
-        raise NotImplementedError(f"{type(self).__name__}.loss_names")
+    # Defined by subclasses: training.
 
-    def compute_losses(self, batch, seeds, training):
-        """Computes the losses of a batch of pairs.
+    def compute_losses(self, batch: Mapping[str, tf.Tensor], seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """Computes the losses of a batch.
 
         Args:
-          batch: {'blurry', 'sharp'} and, where `needs_target`, 'target'.
+          batch: {'blurry', 'sharp'} and, if `needs_target`, 'target'.
           seeds: int64 [batch, 2]; all random numbers of an example follow from its seed.
-          training: whether parts that are for training only, such as dropout, are on.
+          training: whether training-only parts, such as dropout, are active.
 
         Returns:
           {name: float32 scalar}.
         """
         raise NotImplementedError(f"{type(self).__name__}.compute_losses")
 
-    def loss_weights(self, step):
+    def loss_weights(self, step: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns {name: weight} of the losses at a step (int64 scalar); losses without an entry have weight 1."""
         return {}
 
+    # Defined by subclasses: restoration.
+
     @classmethod
-    def _changed_settings(cls, config, changes):
+    def _changed_settings(cls, config, changes) -> Settings:
         if changes:
-            name = next(iter(changes))
-            raise IcdpmError(f"{cls.title} restores with one evaluation and has no setting {name!r}")
+            raise IcdpmError(f"{cls.title} restores with one evaluation and has no setting {next(iter(changes))!r}")
         return Settings()
 
-    def one_evaluation_settings(self):
-        """Returns the settings of a restoration by one evaluation of the network, which `test_step` measures."""
-        return self.settings()
-
     @classmethod
-    def default_presets(cls, config):
-        """{name: Preset}: settings by names that say what they are for, of any model of a config."""
+    def default_presets(cls, config: ml_collections.ConfigDict) -> dict[str, Preset]:
+        """Returns {name: Preset} for models of a config."""
         return {}
 
-    def sampling_schedule(self, settings):
-        """The `icdpm.diffusion.samplers.SamplingSchedule` of evaluations that settings stand for."""
+    def one_evaluation_settings(self) -> Settings:
+        """Returns the settings with which `test_step` restores."""
+        return self.settings()
+
+    def sampling_schedule(self, settings: Settings) -> SamplingSchedule:
+        """Returns the schedule of network evaluations for settings."""
         return SINGLE_EVALUATION
 
-    def encode_condition(self, blurry):
-        """What is computed once for a picture, whatever is then drawn.
+    def encode_condition(self, blurry: tf.Tensor) -> Any:
+        """Computes the condition that all sampling steps share, once per image.
 
         Returns:
-          A nest of float tensors; {} for nothing. Each is a map [batch, height/s, width/s, channels], with an s of its own, or
-          of the whole picture, of another rank and a size that does not depend on the picture's; that only where `reach` is
-          None, and with `encode_condition_in_tiles` of its own where tiles are taken all the same.
+          A nest of float tensors; {} for none. Each is a map [batch, height/s, width/s, channels] with its own s, or a tensor
+          of another rank that describes the whole image and whose size does not depend on the image's. The latter requires
+          that `receptive_field_radius` is None, and an override of `encode_condition_in_tiles` if the model can use tiles.
         """
         return {}
 
-    def encode_pair_condition(self, batch):
-        """The conditions with which the pictures of {'blurry', 'sharp', …} are restored in validation, while it is trained."""
+    def encode_pair_condition(self, batch: Mapping[str, tf.Tensor]) -> Any:
+        """Computes the condition for validation during training, which may depend on the sharp images."""
         return self.compiled_encode_condition(batch["blurry"])
 
-    def start(self, noise, blurry, conditions, gamma):
-        """x_T, with which a drawing starts.
+    def encode_condition_in_tiles(self, image: LazyImage, tiling: Tiling, on_tile: Callable[[], None] = lambda: None) -> Any:
+        """Computes `encode_condition` of a large image tile by tile; see `icdpm.models.sampling.encode_condition_in_tiles`."""
+        return sampling.encode_condition_in_tiles(self, image, tiling, on_tile)
+
+    def initial_sample(
+        self, noise: Callable[[], tf.Tensor], blurry: tf.Tensor, condition: Callable[[], Any], gamma: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns x_T, from which the sampling loop starts.
 
         Args:
-          noise: function without arguments that gives standard normal numbers of blurry's shape.
+          noise: function without arguments that returns standard normal numbers of the shape of `blurry`.
           blurry: the blurry images, or some of their rows.
-          conditions: function without arguments that gives the conditions, or those rows of them.
+          condition: function without arguments that returns the condition, or its part for these rows.
           gamma: γ_T, float32 scalar.
         """
         return tf.zeros_like(blurry)
 
-    def denoise(self, x, blurry, gamma, conditions):
-        """One evaluation: the sharp images x̂, in [−1, 1].
+    def denoise(self, x: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor, condition: Any) -> tf.Tensor:
+        """Evaluates the network once and returns the estimate x̂ of the sharp images, in [−1, 1].
 
         Args:
-          x: of the plan; systems that answer at once do not look at it.
+          x: x_t of the sampling loop; models with a single evaluation ignore it.
           blurry: the blurry images.
           gamma: γ_t, float32 [batch].
-          conditions: of `conditions(blurry)`.
+          condition: the result of `encode_condition(blurry)`.
         """
         raise NotImplementedError(f"{type(self).__name__}.denoise")
 
-    def intermediate_outputs(self, condition):
-        """What shows people the inside of the system: {name: images [batch, height/s, width/s, 1 or 3] in [−1, 1]}."""
-        return {}
-
-    @property
-    def has_intermediate_outputs(self):
-        """Whether `pictures` gives any."""
-        return type(self).pictures is not ImageRestorer.pictures
-
-    def extra_signatures(self, max_pixels):
-        """Further signatures of the exported model: a list of `icdpm.serving.signatures.Signature`."""
-        return []
-
-    def encode_condition_in_tiles(self, picture, tiling, on_tile=lambda: None):
-        """Computes `conditions` of a large image tile by tile; see `icdpm.models.sampling.encode_condition_in_tiles`."""
-        return sampling.encode_condition_in_tiles(self, picture, tiling, on_tile)
-
-    def build_networks(self, blank):
+    def build_networks(self, blank: tf.Tensor) -> None:
         """Evaluates every network once, which builds its weights.
 
         Args:
-          blank: float32 [1, factor, factor, 3].
+          blank: float32 [1, size_multiple, size_multiple, 3].
         """
         self.denoise(blank, blank, tf.fill([1], 0.5), self.encode_condition(blank))
+
+    # Defined by subclasses: insight and export.
+
+    def intermediate_outputs(self, condition: Any) -> dict[str, tf.Tensor]:
+        """Returns images that show intermediate results: {name: [batch, height/s, width/s, 1 or 3] in [−1, 1]}."""
+        return {}
+
+    @property
+    def has_intermediate_outputs(self) -> bool:
+        """Whether `intermediate_outputs` returns any."""
+        return type(self).intermediate_outputs is not ImageRestorer.intermediate_outputs
+
+    def extra_signatures(self, max_pixels: int) -> list:
+        """Returns further signatures of the exported model, a list of `icdpm.serving.signatures.Signature`."""
+        return []
+
+
+def _without_none(changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if value is not None}

@@ -1,21 +1,23 @@
-"""Keras' protocol of a restoration model: build, compile, fit, evaluate, predict, save and load."""
+"""The Keras protocol of a restoration model: build, compile, fit, evaluate, predict, save and load."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
-from icdpm.models import keras_data
+from icdpm.models import training_step
 from icdpm.models.config import check_config
 from icdpm.models.optimizer import AveragedAdam, config_optimizer
 from icdpm.models.sampling import sample_in_graph
-from icdpm.models.settings import Preset
-from icdpm.models.training_step import take_step, validation_losses
+from icdpm.models.sampling_presets import Preset
 from icdpm.networks.layers import initial_weights
 from icdpm.networks.resampling import reflect_pad_to_multiple
 
@@ -23,37 +25,46 @@ from icdpm.networks.resampling import reflect_pad_to_multiple
 class PairModel(keras.Model):
     """Keras model that is trained on pairs (blurry, sharp) and whose call restores blurry images.
 
-    It is the Keras side of `icdpm.models.image_restorer.ImageRestorer`, whose other methods it uses.
+    It is the Keras side of `icdpm.models.image_restorer.ImageRestorer`, whose other methods it calls.
 
-    Moving averages: `compile()` without an optimizer takes the config's own (`AveragedAdam`), which keeps an exponential moving
+    Moving averages: `compile()` without an optimizer uses the config's own, `AveragedAdam`, which keeps an exponential moving
     average of the weights. `evaluate` (also within `fit`), `predict`, `save` and `save_weights` use the averages in place of
-    the weights, and after `fit` the model holds them. `fit` continues from the weights that it had reached, which the optimizer
-    keeps and saves. With any other optimizer the weights are what the optimizer makes of them.
+    the weights, and after `fit` the model holds the averages. A further `fit` continues from the trained weights, which the
+    optimizer keeps and saves. Other optimizers have no such averages.
 
     Args:
       config: a ConfigDict, or the nested dict of `get_config`.
-      measured_presets: {name: Preset} that were measured for this very model; they replace those of its kind.
-      name: of the Keras model.
+      measured_presets: {name: Preset} that were measured for this model; they replace those of its class.
+      name: name of the Keras model.
 
     Attributes:
-      distribute_reduction_method: of the step's results, which are already reduced over the replicas.
+      distribute_reduction_method: 'first': the step's results are already reduced over the replicas.
+      condition_maps: after `build`, for each tensor of the condition: (s, channels, dtype) of a map of 1/s of the image's size;
+        None for a tensor that is no map.
+      compiled_encode_condition, compiled_denoise: after `build`, `encode_condition` and `denoise` as graphs for images of any
+        number and size.
     """
 
     distribute_reduction_method = "first"
 
-    def __init__(self, config, measured_presets=None, name=None):
+    def __init__(
+        self,
+        config: ml_collections.ConfigDict | Mapping,
+        measured_presets: Mapping[str, Preset] | None = None,
+        name: str | None = None,
+    ) -> None:
         config = check_config(config)
         super().__init__(name=name, dtype=config.precision, autocast=False)
         self.config = config
         self.measured_presets = measured_presets or {}
-        self._logs = keras_data.LossTrackers(self.loss_names)
+        self._epoch_means = _EpochMeans(self.loss_names)
         self._fitting = False
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Builds the weights, which follow from the config's seed, and the graphs of one evaluation.
 
-        Each graph serves images of any number and size: graphs for one size would round differently, and the result for an
-        image would depend on those before it.
+        The graphs accept any number and size of images. Graphs for one size would round differently, so that the result for an
+        image would depend on the images before it.
         """
         if self.built:
             return
@@ -61,50 +72,50 @@ class PairModel(keras.Model):
         blank = tf.zeros([1, self.size_multiple, self.size_multiple, 3])
         with initial_weights(self.config.seed):
             self.build_networks(blank)
-            conditions = self.encode_condition(blank)
-        # None in place of a condition that is no map.
+            condition = self.encode_condition(blank)
         self.condition_maps = tuple(
             (self.size_multiple // x.shape[1], x.shape[-1], x.dtype) if x.shape.rank == 4 else None
-            for x in tf.nest.flatten(conditions)
+            for x in tf.nest.flatten(condition)
         )
-        images = images_of(3)
-        specs = [images, images, tf.TensorSpec([None]), tf.nest.map_structure(_any_number_of, conditions)]
+        images = images_spec(3)
+        specs = [images, images, tf.TensorSpec([None]), tf.nest.map_structure(_condition_spec, condition)]
         self.compiled_encode_condition = tf.function(self.encode_condition, input_signature=[images], autograph=False)
         self.compiled_denoise = tf.function(self.denoise, input_signature=specs, autograph=False)
-        # Of `call` and `test_step`; plans cannot be made within graphs.
-        self._plan, self._one_evaluation = map(self.sampling_schedule, (self.settings(), self.one_evaluation_settings()))
+        # Schedules for `call` and `test_step`; they cannot be computed within graphs.
+        self._schedule = self.sampling_schedule(self.settings())
+        self._one_evaluation_schedule = self.sampling_schedule(self.one_evaluation_settings())
         self.built = True
 
     @tf.autograph.experimental.do_not_convert
-    def call(self, blurry, training=None):
-        """Restores images by the config's sampling settings, with noise that follows from the config's seed.
+    def call(self, blurry: Any, training: bool | None = None) -> tf.Tensor:
+        """Restores images with the config's sampling settings; the noise follows from the config's seed.
 
         Args:
-          blurry: float [batch, height, width, 3] in [−1, 1], or uint8, of any size. What becomes of an image does not depend on
+          blurry: float [batch, height, width, 3] in [−1, 1], or uint8, of any size. The result for an image does not depend on
             the rest of the batch.
           training: ignored; `train_step` does not call the model.
 
         Returns:
           float32 [batch, height, width, 3] in [−1, 1].
         """
-        return self._restored(keras_data.to_values(blurry), self._plan)
+        return self._restored(training_step.to_values(blurry), self._schedule)
 
-    def _restored(self, blurry, plan, conditions=None):
+    def _restored(self, blurry, schedule, condition=None):
         padded = reflect_pad_to_multiple(blurry, self.size_multiple)
-        conditions = self.compiled_encode_condition(padded) if conditions is None else conditions
+        condition = self.compiled_encode_condition(padded) if condition is None else condition
         seed = example_seeds([self.config.seed, RandomDomain.RESTORATION], tf.zeros([1], tf.int64))
         seeds = tf.repeat(seed, tf.shape(blurry)[0], axis=0)
-        restored = sample_in_graph(self, padded, conditions, plan, seeds)
+        restored = sample_in_graph(self, padded, condition, schedule, seeds)
         return tf.ensure_shape(restored[:, : tf.shape(blurry)[1], : tf.shape(blurry)[2]], blurry.shape)
 
-    def compile(self, optimizer=None, jit_compile=False, **options):
+    def compile(self, optimizer: Any = None, jit_compile: bool = False, **options: Any) -> None:
         """Configures the model for training.
 
         Args:
-          optimizer: any Keras optimizer or its name, or one of tensorflow-addons; None: the config's own, with its ramp, Adam,
-            clipping and moving average.
-          jit_compile: whether XLA compiles the step; on CPUs that is slower.
-          **options: of `keras.Model.compile`, such as steps_per_execution; a loss is not needed.
+          optimizer: any Keras optimizer or its name, or one of tensorflow-addons; None: the config's own, with its
+            learning-rate schedule, gradient clipping and moving average.
+          jit_compile: whether XLA compiles the step; on CPUs this is slower.
+          **options: further arguments of `keras.Model.compile`, such as steps_per_execution. A loss is not needed.
         """
         optimizer = config_optimizer(self.config.optimizer) if optimizer is None else optimizer
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
@@ -112,149 +123,175 @@ class PairModel(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, data):
-        """Takes one step of training (`icdpm.models.training_step.take_step`).
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Takes one training step (`icdpm.models.training_step.take_step`).
 
         Args:
-          data: (blurry, sharp), or {'blurry', 'sharp'} with 'index' (int64 [batch]: numbers of the examples, from which their
-            random numbers follow) and 'target' where there are. Without 'index' the step numbers the examples.
+          data: (blurry, sharp), or {'blurry', 'sharp'} with optional 'index' (int64 [batch]: numbers of the examples, from
+            which their random numbers follow) and, if the model needs it, 'target'. Without 'index' the step numbers the
+            examples.
 
         Returns:
           {name: mean over the epoch so far}: 'loss' and each loss as NAME_loss.
         """
-        batch = keras_data.numbered(keras_data.as_batch(data, self.size_multiple, self.needs_target), self.optimizer.iterations)
-        return self._logs.update(take_step(self, batch))
+        return self._epoch_means.update(training_step.take_step(self, self._batch(data, self.optimizer.iterations)))
 
     @tf.autograph.experimental.do_not_convert
-    def test_step(self, data):
-        """Computes the losses of pairs, as `train_step` does, and the PSNR in dB of a restoration by one evaluation."""
-        batch = keras_data.numbered(keras_data.as_batch(data, self.size_multiple, self.needs_target), 0)
-        losses = validation_losses(self, batch)
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Computes the losses of pairs, and the PSNR in dB of a restoration with one evaluation of the network."""
+        batch = self._batch(data, 0)
+        losses = training_step.validation_losses(self, batch)
         weights = self.loss_weights(tf.constant(2**62, tf.int64))
         total = tf.add_n([loss * weights.get(name[: -len("_loss")], 1.0) for name, loss in losses.items()])
-        restored = self._restored(batch["blurry"], self._one_evaluation, self.encode_pair_condition(batch))
-        psnr = keras_data.mean_psnr(restored, batch["sharp"])
-        return self._logs.update(keras_data.replica_means({"loss": total, **losses, "psnr": psnr}))
+        restored = self._restored(batch["blurry"], self._one_evaluation_schedule, self.encode_pair_condition(batch))
+        psnr = training_step.mean_psnr(restored, batch["sharp"])
+        return self._epoch_means.update(training_step.replica_means({"loss": total, **losses, "psnr": psnr}))
 
     @tf.autograph.experimental.do_not_convert
-    def predict_step(self, data):
+    def predict_step(self, data: Any) -> tf.Tensor:
         """Restores the blurry images of a batch: images, (blurry, …) or {'blurry', …}."""
-        return self(keras_data.blurry_of(data))
+        return self(training_step.blurry_of(data))
+
+    def _batch(self, data, step):
+        return training_step.with_index(training_step.as_batch(data, self.size_multiple, self.needs_target), step)
 
     @property
-    def metrics(self):
+    def metrics(self) -> list:
         """The trackers of the losses and of the PSNR."""
-        return self._logs.metrics
+        return self._epoch_means.metrics
 
-    def fit(self, *args, **kwargs):
-        """Trains on pairs; arguments and result as of `keras.Model.fit`."""
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains on pairs; arguments and result as in `keras.Model.fit`."""
         self.check_process()
-        averaged = self._averaging_optimizer()
-        if averaged:
-            averaged.begin()
+        averaging = self._averaging_optimizer()
+        if averaging:
+            averaging.begin()
         self._fitting = True
         try:
             return super().fit(*args, **kwargs)
         finally:
             self._fitting = False
-            if averaged:
-                averaged.use_averages(True)
+            if averaging:
+                averaging.use_averages(True)
 
-    def evaluate(self, *args, **kwargs):
-        """Measures losses and PSNR on pairs, with the averages; arguments and result as of `keras.Model.evaluate`."""
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Measures losses and PSNR on pairs with the averages; arguments and result as in `keras.Model.evaluate`."""
         self.check_process()
         with self.averages():
             return super().evaluate(*args, **kwargs)
 
-    def predict(self, *args, **kwargs):
-        """Restores blurry images, with the averages; arguments and result as of `keras.Model.predict`."""
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Restores blurry images with the averages; arguments and result as in `keras.Model.predict`."""
         self.check_process()
         with self.averages():
             return super().predict(*args, **kwargs)
 
-    def save(self, *args, **kwargs):
-        """Saves the model with its averages; arguments as of `keras.Model.save`."""
+    def save(self, *args: Any, **kwargs: Any) -> Any:
+        """Saves the model with its averages; arguments as in `keras.Model.save`."""
         with self.averages():
             return super().save(*args, **kwargs)
 
-    def save_weights(self, *args, **kwargs):
-        """Saves the weights with the averages; arguments as of `keras.Model.save_weights`."""
+    def save_weights(self, *args: Any, **kwargs: Any) -> Any:
+        """Saves the averages; arguments as in `keras.Model.save_weights`."""
         with self.averages():
             return super().save_weights(*args, **kwargs)
 
-    def load_weights(self, *args, **kwargs):
-        """Loads weights; arguments as of `keras.Model.load_weights`. Averages start anew unless the file holds them."""
-        averaged = self._averaging_optimizer()
-        if averaged:
-            averaged.expect_state()
+    def load_weights(self, *args: Any, **kwargs: Any) -> Any:
+        """Loads weights; arguments as in `keras.Model.load_weights`. Unless the file holds averages, they restart."""
+        averaging = self._averaging_optimizer()
+        if averaging:
+            averaging.expect_state()
         result = super().load_weights(*args, **kwargs)
-        if averaged:
-            averaged.check_state(training=self._fitting)
+        if averaging:
+            averaging.check_state(training=self._fitting)
         return result
 
     @contextlib.contextmanager
-    def averages(self):
-        """Puts the moving averages, if the optimizer keeps any, in place of the weights for the time of a `with` block."""
-        averaged = self._averaging_optimizer()
-        exchange = averaged is not None and not averaged.averages_in_use and averaged.has_averages
+    def averages(self) -> Iterator[None]:
+        """Replaces the weights by their moving averages, if the optimizer keeps any, within a `with` block."""
+        averaging = self._averaging_optimizer()
+        exchange = averaging is not None and not averaging.averages_in_use and averaging.has_averages
         if exchange:
-            averaged.use_averages(True)
+            averaging.use_averages(True)
         try:
             yield
         finally:
             if exchange:
-                averaged.use_averages(False)
+                averaging.use_averages(False)
 
-    def _averaging_optimizer(self):
+    def _averaging_optimizer(self) -> AveragedAdam | None:
         optimizer = getattr(self, "optimizer", None)
         return optimizer if isinstance(optimizer, AveragedAdam) else None
 
-    def get_config(self):
-        """Returns the config and the presets as nested dicts that JSON can hold."""
+    def get_config(self) -> dict[str, Any]:
+        """Returns the config and the measured presets as nested dicts that JSON can hold."""
         presets = {name: preset.get_config() for name, preset in self.measured_presets.items()}
         return {"name": self.name, "config": self.config.to_dict(), "measured_presets": presets}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Builds the model of a dict of `get_config`, with new weights."""
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PairModel:
+        """Builds a model from the result of `get_config`, with new weights."""
         presets = {name: Preset(**preset) for name, preset in config.get("measured_presets", {}).items()}
         model = cls(config["config"], measured_presets=presets, name=config.get("name"))
         model.build()
         return model
 
-    def get_build_config(self):
-        """Returns the config for `build_from_config`: nothing, as a model has one way of being built."""
+    def get_build_config(self) -> dict[str, Any]:
+        """Returns the argument of `build_from_config`: nothing, since a model is always built in the same way."""
         return {}
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: dict[str, Any]) -> None:
         """Builds the model."""
         self.build()
 
-    def get_compile_config(self):
-        """Returns the optimizer as a nested dict; None: the model is not compiled."""
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Returns the optimizer as a nested dict; None if the model is not compiled."""
         optimizer = getattr(self, "optimizer", None)
         return {"optimizer": keras.saving.serialize_keras_object(optimizer)} if optimizer else None
 
-    def compile_from_config(self, config):
-        """Compiles the model with the optimizer of a dict of `get_compile_config`."""
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles the model with the optimizer of `get_compile_config`."""
         self.compile(optimizer=keras.saving.deserialize_keras_object(config["optimizer"]))
 
-    def check_process(self):
-        """Raises IcdpmError in a process that was forked after the model was built, where TensorFlow would wait for ever."""
+    def check_process(self) -> None:
+        """Raises IcdpmError in a process that was forked after the model was built, where TensorFlow would deadlock."""
         if self.built and self._process != os.getpid():
             raise IcdpmError(
-                f"this model was built in process {self._process} and is used in its fork {os.getpid()}, where TensorFlow "
-                "cannot compute: load the model in the child process, or start processes by multiprocessing's 'spawn' method"
+                f"The model was built in process {self._process} and cannot compute in its fork {os.getpid()}. Load the model "
+                "in the child process, or start processes with multiprocessing's 'spawn' method."
             )
 
 
-def images_of(channels, dtype=tf.float32):
-    """Returns the TensorSpec of a batch of images or maps of any size."""
+class _EpochMeans:
+    """Means over an epoch of the losses and the PSNR, as Keras metrics.
+
+    This is a plain object, so that Keras does not count the trackers' variables as weights of the model.
+
+    Args:
+      losses: names of the losses.
+    """
+
+    def __init__(self, losses: Sequence[str]) -> None:
+        names = ("loss", *(f"{name}_loss" for name in losses), "psnr")
+        self.metrics = [keras.metrics.Mean(name) for name in names]
+
+    def update(self, logs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds the values of a step and returns the means of those that are tracked: {name: scalar}."""
+        means = {}
+        for metric in self.metrics:
+            if metric.name in logs:
+                metric.update_state(logs[metric.name])
+                means[metric.name] = metric.result()
+        return means
+
+
+def images_spec(channels: int, dtype: tf.DType = tf.float32) -> tf.TensorSpec:
+    """Returns the TensorSpec of images or maps of any number and size."""
     return tf.TensorSpec([None, None, None, channels], dtype)
 
 
-def _any_number_of(condition):
-    """The TensorSpec of conditions: of maps of any size, or of what is of the whole picture."""
+def _condition_spec(condition: tf.Tensor) -> tf.TensorSpec:
+    """Returns the TensorSpec of a part of the condition, for images of any number and size."""
     if condition.shape.rank == 4:
-        return images_of(condition.shape[-1], condition.dtype)
+        return images_spec(condition.shape[-1], condition.dtype)
     return tf.TensorSpec([None, *condition.shape[1:]], condition.dtype)

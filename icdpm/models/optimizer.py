@@ -1,73 +1,41 @@
-"""Adam of a config: with a learning-rate ramp, weight decay, gradient clipping and a moving average of the weights."""
+"""The optimizer of a config: Adam with weight decay, gradient clipping and a moving average of the weights."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras, optimizer_arguments, tf_variable
-from icdpm.models.schedules import linear_ramp
+from icdpm.models.schedules import LearningRate
 
 _NOT_LOADED = -1.0
 _ADAM_EPSILON, _ADAMW_EPSILON = 1e-7, 1e-8  # assumed: the defaults of Keras' Adam and of PyTorch's AdamW
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
-class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear ramp from 0 to `peak` over the first `ramp_steps` steps, then constant (§4.2 of arXiv 2212.01789).
-
-    Args:
-      peak: the constant rate.
-      ramp_steps: the number of steps of the ramp.
-      decay: (first, last) step of a decay to `end`, for runs shorter than the paper's; () for none.
-      end: the rate at the end of the decay.
-      shape: of the decay: 'linear', or 'cosine' (Loshchilov and Hutter, 2017, eq. 5).
-    """
-
-    def __init__(self, peak, ramp_steps, decay=(), end=0.0, shape="linear"):
-        self.peak = peak
-        self.ramp_steps = ramp_steps
-        self.decay = tuple(decay)
-        self.end = end
-        self.shape = shape
-
-    def __call__(self, step):
-        """Returns the learning rate of a step, a float32 scalar."""
-        rate = self.peak * linear_ramp(step, self.ramp_steps)
-        if self.decay:
-            first, last = self.decay
-            done = linear_ramp(tf.maximum(tf.cast(step, tf.float32) - first, 0.0), last - first)
-            left = 0.5 * (1.0 + tf.cos(math.pi * done)) if self.shape == "cosine" else 1.0 - done
-            rate = self.end + (rate - self.end) * left
-        return rate
-
-    def get_config(self):
-        """Returns the arguments of the constructor."""
-        names = ("peak", "ramp_steps", "decay", "end", "shape")
-        return {name: list(self.decay) if name == "decay" else getattr(self, name) for name in names}
-
-
-@keras.saving.register_keras_serializable(package="icdpm")
 class AveragedAdam(keras.optimizers.Optimizer):
-    """Adam, or AdamW, that clips the gradient and keeps an exponential moving average (EMA) of the weights.
+    """Adam or AdamW with gradient clipping and an exponential moving average (EMA) of the weights.
 
-    All of a step is plain arithmetic on `tf.Variable`s, which XLA compiles together with the gradients, and which every replica
-    does for its own copies: gradients must be the same on all replicas. The numbers are those of Keras 2's Adam, bit for bit. A
-    step whose gradient is not finite changes nothing.
+    A step is plain arithmetic on `tf.Variable`s, which XLA compiles together with the gradients. Every replica updates its own
+    copies, so gradients must be equal on all replicas. The results equal those of Keras 2's Adam bit for bit. A step whose
+    gradient is not finite changes nothing.
 
-    The average's decay is min(average_decay, (1 + step)/(10 + step)), so that it forgets the initial weights early.
+    The decay of the average is min(average_decay, (1 + step)/(10 + step)), so that the initial weights are forgotten early.
 
-    While `averages_in_use` is true, the weights hold the averages, and `averages` the weights that training continues from:
-    `use_averages` exchanges them.
+    While `averages_in_use` is true, the weights hold the averages, and `averages` holds the weights that training continues
+    from. `use_averages` exchanges them.
 
     Args:
       learning_rate: a schedule: step → rate.
       beta_1, beta_2: decay rates of the two moments.
-      weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), times the learning rate as in PyTorch; 0: Adam.
+      weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), multiplied by the learning rate as in PyTorch; 0:
+        Adam.
       gradient_clip: largest global norm of the gradient; 0: no clipping.
       average_decay: decay of the moving average.
-      name: of the optimizer.
+      name: name of the optimizer.
 
     Attributes:
       first_moments, second_moments, averages: a `tf.Variable` for each trained variable, in order.
@@ -75,29 +43,29 @@ class AveragedAdam(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate,
-        beta_1=0.9,
-        beta_2=0.999,
-        weight_decay=0.0,
-        gradient_clip=0.0,
-        average_decay=0.9999,
-        name="averaged_adam",
-    ):
+        learning_rate: Callable[[tf.Tensor], tf.Tensor],
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        weight_decay: float = 0.0,
+        gradient_clip: float = 0.0,
+        average_decay: float = 0.9999,
+        name: str = "averaged_adam",
+    ) -> None:
         super().__init__(name=name, **optimizer_arguments(learning_rate))
         self.schedule = learning_rate
         self.betas = (beta_1, beta_2)
         self.decoupled_decay = weight_decay
         self.gradient_clip = gradient_clip
         self.average_decay = average_decay
-        self.weights_to_train = None
+        self.weights_to_train: list[tf.Variable] | None = None
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> tf.Tensor:
         """The learning rate of the next step, a float32 scalar."""
         return self.schedule(self.iterations)
 
-    def build(self, variables):
-        """Creates all state, so that a checkpoint can be read before any step."""
+    def build(self, variables: Sequence) -> None:
+        """Creates all state variables, so that a checkpoint can be restored before the first step."""
         if self.weights_to_train is not None:
             return
         super().build(variables)
@@ -111,29 +79,29 @@ class AveragedAdam(keras.optimizers.Optimizer):
 
     @property
     def averages_in_use(self) -> bool:
-        """Whether the weights hold the averages at present."""
+        """Whether the weights currently hold the averages."""
         return bool(tf_variable(self._in_use).numpy() == 1.0)
 
     @property
     def has_averages(self) -> bool:
-        """Whether there has been a step, so that averages differ from the weights."""
+        """Whether a step has been taken, so that averages and weights differ."""
         return self.weights_to_train is not None and int(tf_variable(self.iterations).numpy()) > 0
 
     def begin(self) -> None:
-        """Prepares for training: puts the weights to train in place; before the first step, averages start from them."""
+        """Prepares for training: restores the trained weights, or starts the averages before the first step."""
         if self.has_averages:
             self.use_averages(False)
         elif self.weights_to_train is not None:
             self.restart_averages()
 
     def restart_averages(self) -> None:
-        """Starts the averages from the weights."""
+        """Sets the averages to the weights."""
         for average, weight in zip(self.averages, self.weights_to_train):
             average.assign(weight)
         tf_variable(self._in_use).assign(0.0)
 
     def expect_state(self) -> None:
-        """Notes that weights are about to be loaded, perhaps with this optimizer's state."""
+        """Prepares for loading weights, with or without the state of this optimizer."""
         if self.weights_to_train is not None:
             tf_variable(self._in_use).assign(_NOT_LOADED)
 
@@ -141,7 +109,7 @@ class AveragedAdam(keras.optimizers.Optimizer):
         """Makes weights and averages consistent after weights were loaded.
 
         Args:
-          training: whether training goes on at once.
+          training: whether training continues immediately.
         """
         if self.weights_to_train is None:
             return
@@ -151,7 +119,7 @@ class AveragedAdam(keras.optimizers.Optimizer):
             self.use_averages(False)
 
     def use_averages(self, use: bool) -> None:
-        """Exchanges weights and averages unless the weights hold already what is wanted; to be called between steps.
+        """Makes the weights hold the averages, or the trained weights; must be called between steps.
 
         Args:
           use: whether the weights should hold the averages.
@@ -164,30 +132,30 @@ class AveragedAdam(keras.optimizers.Optimizer):
             average.assign(held)
         tf_variable(self._in_use).assign(float(use))
 
-    def apply_gradients(self, grads_and_vars, **options):
-        """Takes a step by gradients that are the same on all replicas; returns the number of steps."""
+    def apply_gradients(self, grads_and_vars: Iterable, **options: Any) -> Any:
+        """Takes a step with gradients that are equal on all replicas; returns the number of steps."""
         gradients, variables = zip(*grads_and_vars)
         self.build(list(variables))
         norm = tf.linalg.global_norm(gradients)
         self.step(gradients, norm, tf.math.is_finite(norm))
         return self.iterations
 
-    def step(self, gradients, norm, wanted):
+    def step(self, gradients: Sequence[tf.Tensor], norm: tf.Tensor, is_valid: tf.Tensor) -> None:
         """Takes one step (Kingma and Ba, 2015, Algorithm 1, in the order of §2).
 
         Args:
-          gradients: of the trained variables, in order.
+          gradients: gradients of the trained variables, in order.
           norm: their global norm.
-          wanted: bool scalar; False: nothing changes.
+          is_valid: bool scalar; False: the step changes nothing.
         """
         if self.gradient_clip:
             scale = self.gradient_clip / tf.maximum(norm, self.gradient_clip)
             gradients = [gradient * scale for gradient in gradients]
 
         def unless_skipped(value, neutral):
-            return tf.where(wanted, value, tf.constant(neutral, tf.float32))
+            return tf.where(is_valid, value, tf.constant(neutral, tf.float32))
 
-        iterations = own_copy(tf_variable(self.iterations))
+        iterations = replica_copy(tf_variable(self.iterations))
         rate, step = self.schedule(iterations), tf.cast(iterations + 1, tf.float32)
         beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in self.betas)
         corrected = rate * tf.sqrt(1.0 - tf.pow(beta_2, step)) / (1.0 - tf.pow(beta_1, step))
@@ -199,17 +167,17 @@ class AveragedAdam(keras.optimizers.Optimizer):
         epsilon = _ADAMW_EPSILON if self.decoupled_decay else _ADAM_EPSILON
         state = zip(gradients, self.weights_to_train, self.first_moments, self.second_moments, self.averages)
         for gradient, *variables in state:
-            weight, first, second, average = map(own_copy, variables)
-            gradient = tf.where(wanted, gradient, tf.zeros_like(gradient))
+            weight, first, second, average = map(replica_copy, variables)
+            gradient = tf.where(is_valid, gradient, tf.zeros_like(gradient))
             if self.decoupled_decay:
                 weight.assign_sub(shrinkage * weight)
             first.assign_add((gradient - first) * (1.0 - beta_1))
             second.assign_add((tf.square(gradient) - second) * (1.0 - beta_2))
             weight.assign_sub(first * corrected / (tf.sqrt(second) + epsilon))
             average.assign_sub((average - weight) * (1.0 - decay))
-        iterations.assign_add(tf.cast(wanted, iterations.dtype))
+        iterations.assign_add(tf.cast(is_valid, iterations.dtype))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the constructor."""
         return {
             "name": self.name,
@@ -222,13 +190,13 @@ class AveragedAdam(keras.optimizers.Optimizer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
-        """Returns an optimizer of such a config."""
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> AveragedAdam:
+        """Returns an optimizer from the result of `get_config`."""
         return cls(**{**config, "learning_rate": keras.saving.deserialize_keras_object(config["learning_rate"])})
 
 
-def config_optimizer(config) -> AveragedAdam:
-    """Returns the optimizer of a config's section `optimizer`."""
+def config_optimizer(config: ml_collections.ConfigDict) -> AveragedAdam:
+    """Returns the optimizer for the section `optimizer` of a config."""
     learning_rate = LearningRate(
         config.learning_rate,
         config.learning_rate_ramp,
@@ -246,8 +214,8 @@ def config_optimizer(config) -> AveragedAdam:
     )
 
 
-def own_copy(variable):
-    """Returns this replica's copy of a variable that every replica has one of; on TPUs the variable itself stands for it."""
+def replica_copy(variable: tf.Variable) -> tf.Variable:
+    """Returns this replica's copy of a mirrored variable; on TPUs the variable itself represents it."""
     strategy = tf.distribute.get_strategy()
     if isinstance(strategy, tf.distribute.TPUStrategy) or not isinstance(variable, tf.distribute.DistributedValues):
         return variable

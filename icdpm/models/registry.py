@@ -1,58 +1,64 @@
-"""Systems by name."""
+"""Model classes by name."""
+
+from __future__ import annotations
 
 import importlib
+import typing
 
+import ml_collections
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 
-SYSTEMS = {
+if typing.TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
+
+# {value of `config.model`: module:class}.
+MODELS = {
     "icdpm": "icdpm.models.icdpm:ICDPM",
-    "aligned_icdpm": "icdpm.models.aligned_icdpm:AlignedICDPM",
+    "aligned_icdpm": "icdpm.models.icdpm:AlignedICDPM",
     "dvsr": "icdpm.models.dvsr:DvSR",
     "regression": "icdpm.models.regression:Regression",
     "hidiff": "icdpm.models.hidiff:HIDiff",
 }
 
 
-def model_class(name):
-    """The class of a system.
+def model_class(name: str) -> type[ImageRestorer]:
+    """Returns the class of a model.
 
     Args:
-      name: one of `SYSTEMS`, or package.module:Class of anybody's `icdpm.models.image_restorer.ImageRestorer`.
+      name: a key of `MODELS`, or 'package.module:Class' of any subclass of `icdpm.models.image_restorer.ImageRestorer`.
 
     Raises:
-      IcdpmError: there is no such system, or its module fails.
+      IcdpmError: the name is unknown, or its module cannot be imported.
     """
-    module, colon, attribute = str(SYSTEMS.get(name, name)).partition(":")
+    module, colon, attribute = str(MODELS.get(name, name)).partition(":")
     if not colon:
-        raise IcdpmError(f"there is no model {name!r}; there are {', '.join(SYSTEMS)}, and package.module:Class of your own")
+        raise IcdpmError(f"`model` must be one of {', '.join(MODELS)}, or 'package.module:Class'. Received: {name!r}.")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise IcdpmError(f"the model {name} cannot be imported ({error}); is its package installed?") from error
-    # Not at the top: systems are made of configs, which look here what they are of.
+        raise IcdpmError(f"The model {name} cannot be imported ({error}). Install the package that defines it.") from error
+    # Not at the top of the module: models import the config module, which imports this one.
     from icdpm.models.image_restorer import ImageRestorer
 
     if not isinstance(found, type) or not issubclass(found, ImageRestorer):
-        raise IcdpmError(f"the model {name} is not a class of icdpm.models.image_restorer.ImageRestorer")
+        raise IcdpmError(f"The model {name} must be a subclass of icdpm.models.image_restorer.ImageRestorer.")
     return found
 
 
-def build_model(config):
-    """Returns the model of a checked config with new weights, in float32, which follow the config's seed.
+def build_model(config: ml_collections.ConfigDict) -> ImageRestorer:
+    """Builds a model with new float32 weights, which follow from the config's seed.
+
+    Args:
+      config: a checked config.
 
     Raises:
-      IcdpmError: the machine cannot hold it.
+      IcdpmError: the machine has too little memory for the weights.
     """
     try:
         model = model_class(config.model)(config)
         model.build()
         return model
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise IcdpmError(f"the config {config.name!r} asks for networks that are too large for this machine") from error
-
-
-def settings_of(config, preset=None, **changes):
-    """The settings of a restoration by a model of a config (`ImageRestorer.settings_of`); no model is made for it."""
-    return model_class(config.model).settings_of(config, preset, **changes)
+        raise IcdpmError(f"The networks of the config {config.name!r} are too large for this machine.") from error

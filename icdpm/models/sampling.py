@@ -1,25 +1,42 @@
-"""The sampling loop of any model: at once, in a graph, and tile by tile."""
+"""The sampling loop of any model: for whole images, in a graph, and tile by tile."""
+
+from __future__ import annotations
 
 import functools
+import typing
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from icdpm.diffusion.random import sampling_noise
+from icdpm.diffusion.samplers import SamplingSchedule
 from icdpm.diffusion.sampling_loops import run_sampling_loop, run_sampling_loop_in_graph, run_sampling_loop_in_tiles
-from icdpm.diffusion.tiling import RowStrips, scale_slice
+from icdpm.diffusion.tiling import LazyImage, RowStrips, Tiling, scale_slice
+
+if typing.TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
 
 
-def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, loop=run_sampling_loop):
-    """Runs the sampling loop and returns one sharp image for each blurry one.
+def sample(
+    model: ImageRestorer,
+    blurry: tf.Tensor,
+    condition: Any,
+    schedule: SamplingSchedule,
+    seeds: tf.Tensor,
+    on_evaluation: Callable[[], None] = lambda: None,
+    loop: Callable = run_sampling_loop,
+) -> tf.Tensor:
+    """Runs the sampling loop and returns one restored image for each blurry one.
 
     Args:
       model: a built `ImageRestorer`.
       blurry: float32 [batch, height, width, 3] in [−1, 1]; height and width divisible by `model.size_multiple`.
-      conditions: the result of `model.compiled_encode_condition(blurry)`.
-      plan: the result of `model.sampling_schedule`.
+      condition: the result of `model.compiled_encode_condition(blurry)`.
+      schedule: the result of `model.sampling_schedule`.
       seeds: int64 [batch, 2]; the noise of an image follows from its own seed, independently of the batch.
-      on_evaluation: function without arguments that is called after each evaluation of the network.
-      loop: `icdpm.diffusion.sampling_loops.run_sampling_loop`, or in graphs `run_sampling_loop_in_graph`.
+      on_evaluation: called without arguments after each evaluation of the network.
+      loop: `icdpm.diffusion.sampling_loops.run_sampling_loop`; in graphs `run_sampling_loop_in_graph`.
 
     Returns:
       float32 [batch, height, width, 3] in [−1, 1].
@@ -27,80 +44,92 @@ def sample(model, blurry, conditions, plan, seeds, on_evaluation=lambda: None, l
     shape = tf.shape(blurry)[1:]
 
     def denoise(x, gamma):
-        image = model.compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), conditions)
+        image = model.compiled_denoise(x, blurry, tf.fill([tf.shape(x)[0]], tf.cast(gamma, tf.float32)), condition)
         on_evaluation()
         return image
 
     def noise(step):
         return sampling_noise(seeds, tf.convert_to_tensor(step), shape, 0, shape[0])
 
-    gamma = tf.cast(plan.gammas[-1], tf.float32)
-    start = model.start(lambda: noise(plan.steps), blurry, lambda: conditions, gamma)
-    return loop(denoise, start, noise, plan)
+    gamma = tf.cast(schedule.gammas[-1], tf.float32)
+    start = model.initial_sample(lambda: noise(schedule.steps), blurry, lambda: condition, gamma)
+    return loop(denoise, start, noise, schedule)
 
 
-def sample_in_graph(model, blurry, conditions, plan, seeds):
-    """Runs `sample` as operations of a graph that does not grow with the steps of the plan."""
-    return sample(model, blurry, conditions, plan, seeds, loop=run_sampling_loop_in_graph)
+def sample_in_graph(
+    model: ImageRestorer, blurry: tf.Tensor, condition: Any, schedule: SamplingSchedule, seeds: tf.Tensor
+) -> tf.Tensor:
+    """Runs `sample` as operations of a graph whose size does not depend on the number of steps."""
+    return sample(model, blurry, condition, schedule, seeds, loop=run_sampling_loop_in_graph)
 
 
-def sample_in_tiles(model, picture, conditions, plan, seeds, tiling, on_tile=lambda: None):
+def sample_in_tiles(
+    model: ImageRestorer,
+    image: LazyImage,
+    condition: Any,
+    schedule: SamplingSchedule,
+    seeds: tf.Tensor,
+    tiling: Tiling,
+    on_tile: Callable[[], None] = lambda: None,
+) -> RowStrips:
     """Runs the sampling loop for a large image, tile by tile within every step.
 
     Args:
       model: a built `ImageRestorer`.
-      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.size_multiple`.
-      conditions: the result of `model.encode_condition_in_tiles`.
-      plan: the result of `model.sampling_schedule`.
+      image: the blurry image; height and width divisible by `model.size_multiple`.
+      condition: the result of `model.encode_condition_in_tiles`.
+      schedule: the result of `model.sampling_schedule`.
       seeds: int64 [samples, 2], one for each sample.
-      tiling: an `icdpm.diffusion.tiling.Tiling` of the image, at multiples of `model.size_multiple`.
-      on_tile: function without arguments that is called after each evaluation of the network.
+      tiling: the tiles, at multiples of `model.size_multiple`.
+      on_tile: called without arguments after each evaluation of the network.
 
     Returns:
-      The samples, float32 in [−1, 1], as RowStrips.
+      The samples, float32 [samples, height, width, 3] in [−1, 1].
     """
     count = len(seeds)
-    shape = [picture.height, picture.width, 3]
+    shape = [image.height, image.width, 3]
 
     def noise(step, rows):
         return sampling_noise(seeds, step, shape, rows.start, rows.stop)
 
-    def conditions_at(rows, columns=slice(None)):
-        def part(condition):
-            return _repeated(condition.window(rows, columns) if isinstance(condition, RowStrips) else condition, count)
+    def condition_in(rows, columns=slice(None)):
+        def part(tensor):
+            return _repeat(tensor.window(rows, columns) if isinstance(tensor, RowStrips) else tensor, count)
 
-        return tf.nest.map_structure(part, conditions)
+        return tf.nest.map_structure(part, condition)
 
-    # The last tile's is kept: where there is one tile, it is made once.
+    # The inputs of the last tile are cached: a single tile is prepared once for all steps.
     @functools.lru_cache(maxsize=1)
-    def inputs_at(rows, columns):
-        return _repeated(picture.window(rows.extent, columns.extent), count), conditions_at(rows.extent, columns.extent)
+    def inputs_of(rows, columns):
+        return _repeat(image.window(rows.extent, columns.extent), count), condition_in(rows.extent, columns.extent)
 
     def denoise(x, rows, columns, gamma):
-        blurry, tile_conditions = inputs_at(rows, columns)
-        image = model.compiled_denoise(x, blurry, tf.fill([count], tf.cast(gamma, tf.float32)), tile_conditions)
+        blurry, tile_condition = inputs_of(rows, columns)
+        denoised = model.compiled_denoise(x, blurry, tf.fill([count], tf.cast(gamma, tf.float32)), tile_condition)
         on_tile()
-        return image[:, rows.core_with_blend_in_window(tiling.blend), columns.core_with_blend_in_window(tiling.blend)]
+        return denoised[:, rows.core_with_blend_in_window(tiling.blend), columns.core_with_blend_in_window(tiling.blend)]
 
     def start(rows):
-        blurry = _repeated(picture.window(rows), count)
-        gamma = tf.cast(plan.gammas[-1], tf.float32)
-        return model.start(lambda: noise(plan.steps, rows), blurry, lambda: conditions_at(rows), gamma)
+        blurry = _repeat(image.window(rows), count)
+        gamma = tf.cast(schedule.gammas[-1], tf.float32)
+        return model.initial_sample(lambda: noise(schedule.steps, rows), blurry, lambda: condition_in(rows), gamma)
 
-    return run_sampling_loop_in_tiles(denoise, start, noise, plan, tiling, model.size_multiple)
+    return run_sampling_loop_in_tiles(denoise, start, noise, schedule, tiling, model.size_multiple)
 
 
-def encode_condition_in_tiles(model, picture, tiling, on_tile=lambda: None):
-    """Computes the conditions of a large image tile by tile.
+def encode_condition_in_tiles(
+    model: ImageRestorer, image: LazyImage, tiling: Tiling, on_tile: Callable[[], None] = lambda: None
+) -> Any:
+    """Computes the condition of a large image tile by tile.
 
     Args:
       model: a built `ImageRestorer`.
-      picture: an `icdpm.diffusion.tiling.LazyImage`; height and width divisible by `model.size_multiple`.
-      tiling: an `icdpm.diffusion.tiling.Tiling` of it.
-      on_tile: function without arguments that is called after each tile.
+      image: the blurry image; height and width divisible by `model.size_multiple`.
+      tiling: its tiles.
+      on_tile: called without arguments after each tile.
 
     Returns:
-      The nest of `model.encode_condition`, with RowStrips of the whole image in place of maps.
+      The nest of `model.encode_condition`, with maps of the whole image as `RowStrips`.
     """
     if not model.condition_maps:
         return {}
@@ -108,11 +137,11 @@ def encode_condition_in_tiles(model, picture, tiling, on_tile=lambda: None):
     for rows in tiling.rows:
         cores = []
         for columns in tiling.columns:
-            conditions = model.compiled_encode_condition(picture.window(rows.extent, columns.extent))
-            values = tf.nest.flatten(conditions)
+            condition = model.compiled_encode_condition(image.window(rows.extent, columns.extent))
+            tensors = tf.nest.flatten(condition)
             cores.append(
                 [
-                    values[number][
+                    tensors[number][
                         :, scale_slice(rows.core_in_window, each.scale), scale_slice(columns.core_in_window, each.scale)
                     ]
                     for number, each in maps.items()
@@ -121,25 +150,27 @@ def encode_condition_in_tiles(model, picture, tiling, on_tile=lambda: None):
             on_tile()
         for each, row in zip(maps.values(), zip(*cores)):
             each.append(tf.concat(row, axis=2))
-    return tf.nest.pack_sequence_as(conditions, [maps.get(number, value) for number, value in enumerate(values)])
+    return tf.nest.pack_sequence_as(condition, [maps.get(number, tensor) for number, tensor in enumerate(tensors)])
 
 
-def unpadded_intermediate_outputs(model, conditions, padded, height, width):
-    """Returns `model.intermediate_outputs` without what images were padded by.
+def unpadded_intermediate_outputs(
+    model: ImageRestorer, condition: Any, padded_height: int | tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Returns `model.intermediate_outputs` without the padding of the images.
 
     Args:
       model: a built `ImageRestorer`.
-      conditions: those of padded images.
-      padded: the height of the padded images.
-      height, width: the size of the images before padding.
+      condition: the condition of padded images.
+      padded_height: height of the padded images.
+      height, width: size of the images before padding.
     """
-    pictures = {}
-    for name, values in model.intermediate_outputs(conditions).items():
-        scale = padded // tf.shape(values)[1]
-        pictures[name] = values[:, : -(-height // scale), : -(-width // scale)]
-    return pictures
+    cropped = {}
+    for name, values in model.intermediate_outputs(condition).items():
+        scale = padded_height // tf.shape(values)[1]
+        cropped[name] = values[:, : -(-height // scale), : -(-width // scale)]
+    return cropped
 
 
-def _repeated(images, count):
-    """`count` times one image; without a copy where once is enough."""
+def _repeat(images, count):
+    """Repeats one image; returns it without a copy if `count` is 1."""
     return images if count == 1 else tf.repeat(images, count, axis=0)

@@ -1,66 +1,75 @@
-"""The UNet as a section of a config: its fields, their rules, and the network that they stand for."""
+"""UNets as sections of a config: their fields, constraints and checks, and the networks that they describe."""
+
+from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import ml_collections
 
 from icdpm.errors import IcdpmError
-from icdpm.models.rules import Rules
+from icdpm.models.constraints import COUNT_OR_ZERO, FRACTION, FieldConstraints, wrong_value
 from icdpm.networks.naf_unet import NAFUNet
 from icdpm.networks.unet import UNet
 
 
-def unet_fields(channels=32):
-    """The section's fields with the defaults of the paper's small network (Fig. 10; its layout is recovered from Table 11)."""
+def unet_fields(channels: int = 32) -> ml_collections.ConfigDict:
+    """Returns a section with the defaults of the paper's small network (Fig. 10; its layout is recovered from Table 11)."""
     fields = ml_collections.ConfigDict()
     fields.channels = channels
-    fields.multipliers = (1, 2, 3, 4)
-    fields.patch = 1  # pixels to a side that become channels before the first level: 1 (the paper's), 2, 4, …
+    fields.multipliers = (1, 2, 3, 4)  # of the channels, one for each level
+    fields.patch = 1  # side of the pixel patches that become channels before the first level: 1 (the paper's), 2, 4, …
     fields.block = "residual"  # residual (the paper's) or naf (Chen et al., 2022)
-    fields.encoder_blocks = 3  # residual: a level, the decoder has one more
+    fields.encoder_blocks = 3  # residual: blocks of an encoder level; a decoder level has one more
     fields.middle_blocks = 2  # residual
-    fields.blocks = ()  # naf: from the first level down to the lowest and up again, as in (1, 1, 2, 6, 1, 1, 1)
+    fields.blocks = ()  # naf: blocks of each level, down to the lowest and up again, as in (1, 1, 2, 6, 1, 1, 1)
     fields.dropout = 0.0  # assumed
     fields.embedding_scale = 1000.0  # assumed
     fields.zero_last = True  # assumed: the last convolutions of blocks and head start at zero
     return fields
 
 
-def unet_rules(section):
-    """What the fields of a section of this name may hold."""
-    return Rules(
-        choices={f"{section}.block": ("residual", "naf")},
-        may_be_zero={f"{section}.dropout", f"{section}.middle_blocks"},
-        below_one={f"{section}.dropout"},
-    )
+def unet_constraints(section: str) -> dict[str, FieldConstraints]:
+    """Returns the constraints of the fields of a section with this name."""
+    return {
+        f"{section}.block": FieldConstraints(choices=("residual", "naf")),
+        f"{section}.middle_blocks": COUNT_OR_ZERO,
+        f"{section}.dropout": FRACTION,
+    }
 
 
-def check_unet(config, section):
-    """Raises IcdpmError where the section's fields do not fit each other."""
+def check_unet(config: ml_collections.ConfigDict, section: str) -> None:
+    """Raises IcdpmError if the fields of a section contradict each other."""
     fields = config[section]
     if not fields.multipliers:
-        raise IcdpmError(f"the config field {section}.multipliers is empty; it must hold a width for each level")
+        raise wrong_value(f"{section}.multipliers", fields.multipliers, "one or more numbers, one for each level")
     levels = len(fields.multipliers)
-    wanted = 2 * levels - 1 if fields.block == "naf" else 0
-    if len(fields.blocks) != wanted:
+    length = 2 * levels - 1 if fields.block == "naf" else 0
+    if len(fields.blocks) != length:
         raise IcdpmError(
-            f"the config field {section}.blocks is {fields.blocks}; "
-            f"with {levels} levels of {fields.block} blocks it must hold {wanted} numbers"
+            f"`{section}.blocks` must have {length} numbers for {levels} levels of {fields.block} blocks. "
+            f"Received: {fields.blocks}."
         )
     if fields.patch & (fields.patch - 1):
-        raise IcdpmError(f"the config field {section}.patch is {fields.patch}; it must be a power of two")
+        raise wrong_value(f"{section}.patch", fields.patch, "a power of two")
     if fields.channels % 2:
-        raise IcdpmError(f"the config field {section}.channels is {fields.channels}; it must be even")
+        raise wrong_value(f"{section}.channels", fields.channels, "even")
 
 
-def unet_factor(fields):
-    """Height and width of what such a network is given must be divisible by this."""
+def unet_size_multiple(fields: ml_collections.ConfigDict) -> int:
+    """Returns the number by which the height and width of the network's input must be divisible."""
     return fields.patch * 2 ** (len(fields.multipliers) - 1)
 
 
-def make_unet(fields, precision, **options):
-    """The network of a section; options as of `icdpm.networks.unet.UNet`."""
+def make_unet(fields: ml_collections.ConfigDict, precision: str, **options: Any) -> UNet | NAFUNet:
+    """Returns the network of a section.
+
+    Args:
+      fields: the section.
+      precision: Keras policy of the layers.
+      **options: further arguments of `icdpm.networks.unet.UNet`.
+    """
     options |= {
         "multipliers": fields.multipliers,
         "patch": fields.patch,
@@ -74,12 +83,18 @@ def make_unet(fields, precision, **options):
     return UNet(fields.channels, dtype=precision, **counts, **options)
 
 
-def tile_margin(fields, reach, factor):
-    """A margin of tiles, in pixels, for such a network: the part of its reach that shows.
+def unet_tile_overlap(fields: ml_collections.ConfigDict, radius: int, size_multiple: int) -> int:
+    """Returns an overlap of tiles, in pixels, that covers the effective receptive field of a network.
 
-    What lies farther away has so little influence that tiles differ from the whole picture by a few hundredths of an 8-bit
-    step on the mean, less than the rounding of bfloat16 makes (results/tiles.md): beyond a fifth of the reach for residual
-    blocks, beyond two thirds for NAF blocks, whose reach is shorter and fully used (icdpm/restoration/README.md).
+    Pixels farther away have little influence: tiles then differ from the whole image by a few hundredths of an 8-bit step on
+    average, less than the rounding of bfloat16 (results/tiles.md). The effective field is a fifth of the receptive field for
+    residual blocks and two thirds for NAF blocks, whose receptive field is smaller and fully used
+    (icdpm/restoration/README.md).
+
+    Args:
+      fields: the section.
+      radius: receptive-field radius in pixels.
+      size_multiple: the overlap is rounded up to a multiple of this number.
     """
     share = Fraction(2, 3) if fields.block == "naf" else Fraction(1, 5)
-    return math.ceil(share * reach / factor) * factor
+    return math.ceil(share * radius / size_multiple) * size_multiple

@@ -1,73 +1,83 @@
-"""Weights of a system as one file: a NumPy archive with an array for each variable, under the variable's name."""
+"""Weights of a model as one file: a NumPy archive with one array for each variable, under the variable's name."""
+
+from __future__ import annotations
 
 import io
+import os
+import typing
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.keras import tf_variable, variable_name
 from icdpm.storage import storage_path
 
+if typing.TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
 
-def named_variables(model):
-    """Returns {name such as 'unet/stem/kernel': `tf.Variable`} of all weights: those that are trained, then the others.
+
+def named_variables(model: ImageRestorer) -> dict[str, tf.Variable]:
+    """Returns {name such as 'unet/stem/kernel': variable} of all weights, the trained ones first.
 
     Raises:
-      IcdpmError: two have one name.
+      IcdpmError: two variables have the same name.
     """
-    named = {}
+    named: dict[str, tf.Variable] = {}
     for variable in [*model.trainable_variables, *model.non_trainable_variables]:
         name = variable_name(variable).removeprefix(f"{model.name}/")
         if name in named:
-            raise IcdpmError(f"two variables of the system are called {name!r}: give its layers names of their own")
+            raise IcdpmError(f"Two variables of the model are called {name!r}. Give its layers different names.")
         named[name] = tf_variable(variable)
     return named
 
 
-def save_weights(path, values, dtype=np.float32):
-    """Writes {name: array or tensor}. The file is whole or absent.
+def save_weights(path: str | os.PathLike, values: Mapping[str, Any], dtype: Any = np.float32) -> None:
+    """Writes weights to a file, which is complete or absent at any time.
 
     Args:
-      path: ends in .npz.
-      values: under the names of `named_variables`.
-      dtype: of the arrays in the file; float16 halves it.
+      path: the file; its name ends in .npz.
+      values: {name of `named_variables`: array or tensor}.
+      dtype: dtype of the arrays in the file; float16 halves its size.
     """
     with write_atomically(path) as temporary:
         np.savez(temporary, **{name: np.asarray(value, dtype) for name, value in values.items()})
 
 
-def averaged_weights(model):
-    """Returns {name: array} of all weights: the moving averages of those that are trained, the others as they are.
+def averaged_weights(model: ImageRestorer) -> dict[str, np.ndarray]:
+    """Returns {name: array} of all weights, with the moving averages in place of the trained ones.
 
     Args:
-      model: an `ImageRestorer` that is compiled with the config's own optimizer.
+      model: a model that is compiled with the config's own optimizer.
     """
-    optimizer, weights = model.optimizer, named_variables(model)
-    averages = dict(zip(weights, optimizer.averages))  # the trained weights come first
-    return {name: averages.get(name, variable).numpy() for name, variable in weights.items()}
+    variables = named_variables(model)
+    averages = dict(zip(variables, model.optimizer.averages))  # the trained variables come first
+    return {name: averages.get(name, variable).numpy() for name, variable in variables.items()}
 
 
-def read_arrays(path):
-    """Returns {name: array} of a NumPy archive, here or in a bucket, in the order of the file.
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Returns {name: array} of a NumPy archive, local or in a bucket, in the order of the file.
 
     Raises:
       IcdpmError: the file is missing or damaged.
     """
     path = storage_path(path)
     if not path.is_file():
-        raise IcdpmError(f"there is no weights file {path}")
+        raise IcdpmError(f"The weights file {path} does not exist.")
     try:
         with np.load(io.BytesIO(path.read_bytes())) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise IcdpmError(f"the weights file {path} is damaged ({error}); copy it again or train again") from error
+        raise IcdpmError(f"The weights file {path} is damaged ({error}). Copy it again or train again.") from error
 
 
-def read_weights(path):
-    """Returns {name: float32 array} of a file of `save_weights`.
+def read_weights(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Returns {name: float32 array} of a file that `save_weights` wrote.
 
     Raises:
       IcdpmError: the file is missing or damaged.
@@ -75,15 +85,15 @@ def read_weights(path):
     arrays = {name: array.astype(np.float32) for name, array in read_arrays(path).items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
-            raise IcdpmError(f"the weights file {path} is damaged ({name} has numbers that are not finite); copy it again")
+            raise IcdpmError(f"The weights file {path} is damaged: {name} has values that are not finite. Copy it again.")
     return arrays
 
 
-def load_weights(path, model):
-    """Sets all of a system's variables from a file of `save_weights`.
+def load_weights(path: str | os.PathLike, model: ImageRestorer) -> None:
+    """Sets all variables of a model from a file that `save_weights` wrote.
 
     Raises:
-      IcdpmError: the file is missing, damaged, or of another configuration; the system is then unchanged.
+      IcdpmError: the file is missing, damaged, or belongs to another config. The model is then unchanged.
     """
     arrays, variables = read_weights(path), named_variables(model)
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -91,58 +101,59 @@ def load_weights(path, model):
     if given != expected:
         differing = sorted(set(given.items()) ^ set(expected.items()))[0][0]
         raise IcdpmError(
-            f"the weights file {path} belongs to another configuration: {differing} is "
-            f"{given.get(differing, 'absent')} there and {expected.get(differing, 'absent')} in the model"
+            f"The weights file {path} belongs to another configuration: {differing} is {given.get(differing, 'absent')} in the "
+            f"file and {expected.get(differing, 'absent')} in the model."
         )
     set_weights(model, arrays)
 
 
-def load_fitting_weights(path, model, config_name, partial=False):
-    """Sets those of a system's variables that a file of `save_weights` has, with the same name and shape.
+def load_fitting_weights(path: str | os.PathLike, model: ImageRestorer, config_name: str, partial: bool = False) -> str:
+    """Sets the variables of a model for which a file has an array of the same name and shape.
 
-    Half of the trained variables have to fit, or half of the file's: a model that has another network besides, as HI-Diff's
-    second stage has, begins with all that there is.
+    At least half of the trained variables, or half of the file's arrays, must fit. The second condition admits models with an
+    additional network, such as the second stage of HI-Diff.
 
     Args:
-      path: the file.
-      model: the system.
-      config_name: name, or file, of the config that the file belongs to, which errors recommend.
-      partial: whether fewer may fit, but not none.
+      path: a file that `save_weights` wrote.
+      model: the model.
+      config_name: name or file of the file's config, for error messages.
+      partial: whether fewer variables may fit, but at least one.
 
     Returns:
-      A sentence that tells what was left in the file and which variables found nothing there.
+      A sentence about the arrays that were not used and the variables that keep their initial values.
 
     Raises:
-      IcdpmError: the file is missing or damaged, or too little in it fits; the system is then unchanged.
+      IcdpmError: the file is missing or damaged, or too few variables fit. The model is then unchanged.
     """
     arrays, variables = read_weights(path), named_variables(model)
     fitting = [name for name, variable in variables.items() if name in arrays and arrays[name].shape == tuple(variable.shape)]
     if not fitting:
         raise IcdpmError(
-            f"nothing in {path} fits: no variable of the model has a name and shape that are there; the config of these "
-            f"weights is {config_name}"
+            f"No variable of the model has a name and shape of the weights in {path}. The config of these weights is "
+            f"{config_name}."
         )
     trained = {variable.ref() for variable in model.trainable_tensors}
-    begun = sum(variables[name].ref() in trained for name in fitting)
-    if not partial and 2 * begun < len(trained) and 2 * len(fitting) < len(arrays):
+    initialised = sum(variables[name].ref() in trained for name in fitting)
+    if not partial and 2 * initialised < len(trained) and 2 * len(fitting) < len(arrays):
         raise IcdpmError(
-            f"only {begun} of {len(trained)} trained variables fit the weights of {path}, which has {len(arrays)}; use the "
-            f"config of these weights, {config_name}, or begin the others with random values by --start_from_partial"
+            f"Only {initialised} of {len(trained)} trained variables fit the {len(arrays)} weights of {path}. Use their "
+            f"config, {config_name}, or initialise the other variables randomly with --start_from_partial."
         )
     set_weights(model, {name: arrays[name] for name in fitting})
-    said = f"{len(fitting)} of {len(variables)} variables begin with the weights of {path}"
-    for what, names in (("left there", arrays), ("new", variables)):
+    summary = f"{len(fitting)} of {len(variables)} variables start with the weights of {path}"
+    for what, names in (("not used", arrays), ("new", variables)):
         if others := [name for name in names if name not in fitting]:
-            said += f"; {what}: {_listed(others)}"
-    return said
+            summary += f"; {what}: {_shortened(others)}"
+    return summary
 
 
-def set_weights(model, values):
-    """Sets variables of a system from {name: array}; those that are not named stay as they are."""
+def set_weights(model: ImageRestorer, values: Mapping[str, Any]) -> None:
+    """Sets variables of a model from {name: array}; others keep their values."""
     variables = named_variables(model)
     for name, value in values.items():
         variables[name].assign(np.asarray(value).astype(variables[name].dtype.as_numpy_dtype))
 
 
-def _listed(names, most=3):
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _shortened(names: Iterable[str], limit: int = 3) -> str:
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

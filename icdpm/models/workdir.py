@@ -1,17 +1,23 @@
-"""The folder of a training run, here or in another storage: what lies where, and how a trained model is loaded from it.
+"""The folder of a training run, local or in a bucket: its layout, and loading a trained model from it.
 
 WORKDIR/config.json                           the config of the run
-WORKDIR/data.json                             what it was trained and validated on, in words
-WORKDIR/presets.json                          presets that are its own, where they were measured (`measured_presets`)
-WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name (in a bucket: as soon as it has weights.npz)
-    weights.npz                               the averaged (EMA) weights: all that restoring needs; written last
-    state.npz                                 weights, averages, optimizer and step: all that training needs
-WORKDIR/checkpoints/best.json                 the step of the best validation, and its numbers
-WORKDIR/tensorboard/                          scalars and pictures
+WORKDIR/data.json                             descriptions of the training and validation data
+WORKDIR/presets.json                          presets that were measured for this model, if any (`sampling_presets`)
+WORKDIR/checkpoints/step-000012000/           complete as soon as it has this name (in a bucket: once it has weights.npz)
+    weights.npz                               the averaged (EMA) weights, sufficient for restoration; written last
+    state.npz                                 weights, averages, optimizer state and step, for resuming
+WORKDIR/checkpoints/best.json                 the step of the best validation, with its results
+WORKDIR/tensorboard/                          scalars and images
 """
 
+from __future__ import annotations
+
 import json
+import os
 import re
+import typing
+
+import ml_collections
 
 from icdpm.errors import IcdpmError
 from icdpm.models.config import config_from_json
@@ -21,130 +27,140 @@ from icdpm.models.weights import load_weights
 from icdpm.networks.layers import zero_weights
 from icdpm.storage import access_hint, is_remote, storage_path
 
+if typing.TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
+
 # The file of a checkpoint that is written last.
 MARKER = "weights.npz"
 _STEP = re.compile(r"step-(\d{9,})")
 
+PathLike = typing.Union[str, os.PathLike]
 
-def config_file(workdir):
-    """Path of the run's config."""
+
+def config_file(workdir: PathLike) -> typing.Any:
+    """Returns the path of the run's config."""
     return storage_path(workdir) / "config.json"
 
 
-def data_file(workdir):
-    """Path of the note of which data the run has seen."""
+def data_file(workdir: PathLike) -> typing.Any:
+    """Returns the path of the descriptions of the run's data."""
     return storage_path(workdir) / "data.json"
 
 
-def presets_file(workdir):
-    """Path of the model's own presets, if it has any."""
+def presets_file(workdir: PathLike) -> typing.Any:
+    """Returns the path of the presets that were measured for the model."""
     return storage_path(workdir) / "presets.json"
 
 
-def checkpoint_folder(workdir, step):
-    """Path of the checkpoint of a step."""
+def checkpoint_folder(workdir: PathLike, step: int) -> typing.Any:
+    """Returns the path of the checkpoint of a step."""
     return storage_path(workdir) / "checkpoints" / f"step-{step:09d}"
 
 
-def best_file(workdir):
-    """Path of the note of which checkpoint is the best."""
+def weights_file(workdir: PathLike, step: int) -> typing.Any:
+    """Returns the path of the averaged (EMA) weights of a step."""
+    return checkpoint_folder(workdir, step) / MARKER
+
+
+def best_file(workdir: PathLike) -> typing.Any:
+    """Returns the path of the file that names the best checkpoint."""
     return storage_path(workdir) / "checkpoints" / "best.json"
 
 
-def checkpoint_steps(workdir):
-    """Steps of the complete checkpoints, ascending."""
+def checkpoint_steps(workdir: PathLike) -> list[int]:
+    """Returns the steps of the complete checkpoints, ascending."""
     folder = storage_path(workdir) / "checkpoints"
     if not folder.is_dir():
         return []
     steps = sorted(int(match[1]) for path in folder.iterdir() if (match := _STEP.fullmatch(path.name)))
-    if is_remote(workdir):  # where folders come into being file by file
+    if is_remote(workdir):  # in buckets, folders appear file by file
         return [step for step in steps if weights_file(workdir, step).exists()]
     return steps
 
 
-def read_config(workdir):
-    """The checked config of a run. Raises IcdpmError if there is none or it cannot be read."""
+def read_config(workdir: PathLike) -> ml_collections.ConfigDict:
+    """Returns the checked config of a run.
+
+    Raises:
+      IcdpmError: the config does not exist or cannot be read.
+    """
     path = config_file(workdir)
     if not path.is_file():
-        raise IcdpmError(f"{workdir} is not the workdir of a training run: it holds no config.json{access_hint(workdir)}")
+        raise IcdpmError(f"{workdir} is not the workdir of a training run: it has no config.json{access_hint(workdir)}")
     try:
         return config_from_json(path.read_text())
     except IcdpmError as error:
         raise IcdpmError(f"{path}: {error}") from error
 
 
-def read_data(workdir):
-    """{'training': […], 'validation': […]}: descriptions of the data that the run has seen; empty where none are noted."""
+def read_data(workdir: PathLike) -> dict[str, list[str]]:
+    """Returns the descriptions of the run's data, {'training': […], 'validation': […]}; empty lists if the file is absent."""
     path = data_file(workdir)
     if not path.is_file():
         return {"training": [], "validation": []}
     try:
-        noted = json.loads(path.read_text())
-        return {name: [str(description) for description in noted[name]] for name in ("training", "validation")}
+        content = json.loads(path.read_text())
+        return {name: [str(description) for description in content[name]] for name in ("training", "validation")}
     except (ValueError, KeyError, TypeError) as error:
-        raise IcdpmError(f"{path} is damaged; delete it and training writes it again") from error
+        raise IcdpmError(f"{path} is damaged. Delete it; training writes it again.") from error
 
 
-def read_best(workdir):
-    """The step of the best validation, or None before the first."""
+def read_best(workdir: PathLike) -> int | None:
+    """Returns the step of the best validation, or None before the first one."""
     path = best_file(workdir)
     if not path.is_file():
         return None
     try:
         return int(json.loads(path.read_text())["step"])
     except (ValueError, KeyError, TypeError) as error:
-        raise IcdpmError(f"{path} is damaged; delete it and validation writes it again") from error
+        raise IcdpmError(f"{path} is damaged. Delete it; validation writes it again.") from error
 
 
-def weights_file(workdir, step):
-    """Path of the averaged (EMA) weights of a step."""
-    return checkpoint_folder(workdir, step) / MARKER
-
-
-def choose_step(workdir, checkpoint="latest"):
-    """The step of a checkpoint by what people call it.
+def choose_step(workdir: PathLike, checkpoint: str | int = "latest") -> int:
+    """Returns the step of a checkpoint.
 
     Args:
       workdir: folder of a training run.
       checkpoint: 'latest', 'best' or a step.
 
     Raises:
-      IcdpmError: no such workdir or checkpoint.
+      IcdpmError: the workdir or the checkpoint does not exist.
     """
     config = read_config(workdir)
     steps = checkpoint_steps(workdir)
     if not steps:
-        raise IcdpmError(f"{workdir} holds no checkpoint yet; training writes the first after {_first(config)} steps")
+        first = min(config.run.checkpoint_every, config.run.steps)
+        raise IcdpmError(f"{workdir} has no checkpoint yet. Training writes the first one after {first} steps.")
     if checkpoint == "latest":
-        step = steps[-1]
-    elif checkpoint == "best":
+        return steps[-1]
+    if checkpoint == "best":
         step = read_best(workdir)
         if step is None:
-            raise IcdpmError(f"{workdir} has not been validated yet, so there is no best checkpoint; use 'latest'")
+            raise IcdpmError(f"{workdir} has no best checkpoint, because it has not been validated yet. Use 'latest'.")
     elif str(checkpoint).isdigit():
         step = int(checkpoint)
     else:
-        raise IcdpmError(f"checkpoint is {checkpoint!r}; it must be latest, best or a step")
+        raise IcdpmError(f"`checkpoint` must be latest, best or a step. Received: {checkpoint!r}.")
     if step not in steps:
-        raise IcdpmError(f"{workdir} holds no checkpoint of step {step}; it holds {', '.join(map(str, steps))}")
+        raise IcdpmError(f"{workdir} has no checkpoint of step {step}. Its steps: {', '.join(map(str, steps))}.")
     return step
 
 
-def load(workdir, checkpoint="latest", precision=None):
-    """A trained system with its averaged weights and its own presets, ready to restore.
+def load(workdir: PathLike, checkpoint: str | int = "latest", precision: str | None = None) -> ImageRestorer:
+    """Loads a trained model with its averaged weights and its measured presets.
 
     Args:
-      workdir: folder of a training run; nothing but it is needed.
+      workdir: folder of a training run; nothing else is needed.
       checkpoint: 'latest', 'best' or a step.
-      precision: float32 or mixed_bfloat16; None: that of the config.
+      precision: 'float32' or 'mixed_bfloat16'; None: the config's.
 
     Raises:
-      IcdpmError: no such workdir or checkpoint, damaged weights or presets, or a model that others start from and that cannot
-        restore.
+      IcdpmError: the workdir or checkpoint does not exist, weights or presets are damaged, or the model cannot restore because
+        it only initialises other models.
     """
     path = weights_file(workdir, choose_step(workdir, checkpoint))
     if not path.is_file():
-        raise IcdpmError(f"there is no {path}, which holds the averaged (EMA) weights; copy all of the checkpoint")
+        raise IcdpmError(f"{path}, the file of the averaged (EMA) weights, does not exist. Copy the complete checkpoint.")
     config = read_config(workdir)
     model_class(config.model).check_restores(config)
     if precision is not None:
@@ -154,7 +170,3 @@ def load(workdir, checkpoint="latest", precision=None):
     load_weights(path, model)
     model.measured_presets = read_presets(presets_file(workdir), model)
     return model
-
-
-def _first(config):
-    return min(config.run.checkpoint_every, config.run.steps)

@@ -78,6 +78,6 @@ def test_it_begins_with_a_trained_icdpm(config, micro_config, tmp_path):
     config.seed = 7
     model = build_model(config)
     said = load_fitting_weights(tmp_path / "weights.npz", model, "micro")
-    assert "; new: discriminator_1/convolution_0/kernel" in said and "left there" not in said
+    assert "; new: discriminator_1/convolution_0/kernel" in said and "not used" not in said
     for name, variable in named_variables(trained).items():
         np.testing.assert_array_equal(named_variables(model)[name], variable)

@@ -184,14 +184,14 @@ def test_without_the_latent_encoder_it_restores_only(gopro_files, folder, tmp_pa
 @pytest.mark.parametrize(
     "harm, said",
     [
-        (lambda files: files.pop("denoiser"), "the model's denoiser is missing; give the folder"),
-        (lambda files: files["denoiser"].pop("final_layer.0.bias"), "denoiser is in part missing"),
-        (lambda files: files["transformer"].update({"more.weight": np.zeros(2)}), "more.weight has no place in the model"),
-        (lambda files: files["transformer"].update({"output.weight": np.zeros([3, 5, 3, 3])}), r"output.weight is \(3, 5, 3"),
+        (lambda files: files.pop("denoiser"), "the model's denoiser is missing. Give the folder"),
+        (lambda files: files["denoiser"].pop("final_layer.0.bias"), "denoiser is partly missing"),
+        (lambda files: files["transformer"].update({"more.weight": np.zeros(2)}), "more.weight does not belong to the model"),
+        (lambda files: files["transformer"].update({"output.weight": np.zeros([3, 5, 3, 3])}), r"its shape is \(3, 5, 3"),
         (lambda files: files.update(again=files["denoiser"]), "two files hold a HI-Diff's denoiser"),
     ],
 )
-def test_wrong_files_get_one_sentence(harm, said, gopro_files, folder, tmp_path):
+def test_wrong_files_are_named(harm, said, gopro_files, folder, tmp_path):
     files = {network: dict(arrays) for network, arrays in gopro_files.items()}
     harm(files)
     with pytest.raises(IcdpmError, match=said) as caught:
@@ -199,10 +199,10 @@ def test_wrong_files_get_one_sentence(harm, said, gopro_files, folder, tmp_path)
     assert "\n" not in str(caught.value) and not (tmp_path / "workdir").exists()
 
 
-def test_what_is_no_file_of_hidiff(folder, tmp_path):
+def test_files_of_other_models_are_refused(folder, tmp_path):
     config = load_config("hidiff_gopro", TINY)
     source = folder({"other": {"something.weight": np.zeros(3)}})
-    for given, said in ((source, "not weights of HI-Diff"), (tmp_path / "nothing", "no such file or folder")):
+    for given, said in ((source, "does not hold weights of HI-Diff"), (tmp_path / "nothing", "does not exist")):
         with pytest.raises(IcdpmError, match=said):
             prepare_published(config, given, tmp_path / "workdir")
     (tmp_path / "workdir").mkdir()

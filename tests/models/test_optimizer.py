@@ -1,4 +1,4 @@
-"""The learning rate, and Adam with its moving average."""
+"""Adam with its moving average."""
 
 import numpy as np
 import pytest
@@ -6,25 +6,10 @@ import tensorflow as tf
 
 from icdpm.keras import KERAS_3, keras
 from icdpm.models.config import default_config
-from icdpm.models.optimizer import AveragedAdam, LearningRate, config_optimizer
+from icdpm.models.optimizer import AveragedAdam, config_optimizer
 
 SHAPES = [(3, 3, 4, 8), (8,), (1,)]
 RATE = keras.optimizers.schedules.PolynomialDecay(0.1, 100, 0.001)
-
-
-@pytest.mark.parametrize("step, rate", [(0, 0), (5, 0.01), (10, 0.02), (100, 0.02), (125, 0.01), (150, 0), (200, 0)])
-def test_the_rate_ramps_up_and_decays(step, rate):
-    assert float(LearningRate(0.02, 10, (100, 150))(step)) == pytest.approx(rate)
-
-
-def test_the_rate_of_the_paper_stays():
-    assert [float(LearningRate(1e-4, 20_000)(step)) for step in (10_000, 20_000, 10**6)] == pytest.approx([5e-5, 1e-4, 1e-4])
-
-
-@pytest.mark.parametrize("step, left", [(0, 1), (100, 1), (150, 0.5 + 0.5**1.5), (200, 0.5), (300, 0), (400, 0)])
-def test_a_cosine_ends_at_its_last_step(step, left):
-    rate = LearningRate(2e-4, 0, (100, 300), 1e-6, "cosine")(step)
-    assert float(rate) == pytest.approx(1e-6 + (2e-4 - 1e-6) * left, rel=1e-5)
 
 
 def variables():

@@ -1,4 +1,4 @@
-"""Settings of a restoration: from the config, with presets and changes, and what does not go together."""
+"""Settings of a restoration: from the config, changed by presets and explicitly; invalid combinations."""
 
 import importlib
 import sys
@@ -10,12 +10,13 @@ from icdpm.diffusion import SCHEDULES
 from icdpm.diffusion.samplers import make_sampling_schedule
 from icdpm.errors import IcdpmError
 from icdpm.models.icdpm import ICDPM
-from icdpm.models.settings import SAMPLING_PRESETS, SamplingSettings, with_preset
+from icdpm.models.sampling_presets import SAMPLING_PRESETS, apply_preset
+from icdpm.models.settings import SamplingSettings
 
 
 @pytest.fixture
 def model(micro_config):
-    """One without weights: nothing here asks for any."""
+    """A model without weights, which these tests do not need."""
     return ICDPM(micro_config)
 
 
@@ -27,16 +28,16 @@ def test_the_config_decides_what_is_not_changed(model):
         np.testing.assert_array_equal(part, expected)
 
 
-def test_a_schedule_wants_its_own_start(model):
-    with pytest.raises(IcdpmError, match="log_snr needs a max_noise_variance of its own"):
+def test_a_schedule_needs_its_own_start(model):
+    with pytest.raises(IcdpmError, match="log_snr needs its own `max_noise_variance`"):
         model.settings(schedule="log_snr")
     settings = model.settings(schedule="log_snr", max_noise_variance=0.99)
     assert float(model.sampling_schedule(settings).gammas[-1]) == pytest.approx(0.01)
     assert model.settings(schedule="linear_beta").max_noise_variance == 0.9
 
 
-def test_eta_is_of_ddim_alone(model):
-    with pytest.raises(IcdpmError, match="dpmpp_2m has no eta"):
+def test_only_ddim_has_eta(model):
+    with pytest.raises(IcdpmError, match="`eta` must be 0 for the sampler dpmpp_2m"):
         model.settings(sampler="dpmpp_2m", eta=0.5)
     model.config.sampling.sampler, model.config.sampling.eta = "ddim", 0.5
     assert model.settings().eta == 0.5
@@ -44,43 +45,45 @@ def test_eta_is_of_ddim_alone(model):
 
 
 @pytest.mark.parametrize(
-    "changes, said",
+    "changes, message",
     [
-        # Passed until its numbers were NaN, which was blamed on the training.
-        ({"schedule": "log_snr", "max_noise_variance": 5e-5}, "max_noise_variance is 5e-05; with the schedule log_snr"),
-        ({"max_noise_variance": float("nan")}, "max_noise_variance is nan"),
-        ({"steps": 0}, "steps is 0; it must be a whole number from 1 to 100000"),
-        ({"steps": 2.0}, "steps is 2.0; it must be a whole number"),
-        ({"samples": True}, "samples is True; it must be a whole number"),
-        ({"sampler": "euler"}, "no sampler 'euler'; there are ancestral, ddim"),
-        ({"schedule": "cosine"}, "no schedule 'cosine'; there are linear_beta, log_snr"),
+        (
+            {"schedule": "log_snr", "max_noise_variance": 5e-5},
+            "`max_noise_variance` must be above 0.0001",
+        ),
+        ({"max_noise_variance": float("nan")}, "`max_noise_variance` must be a number from 1e-06 to 0.99999. Received: nan"),
+        ({"steps": 0}, "`steps` must be a whole number from 1 to 100000. Received: 0"),
+        ({"steps": 2.0}, "`steps` must be a whole number .* Received: 2.0"),
+        ({"samples": True}, "`samples` must be a whole number .* Received: True"),
+        ({"sampler": "euler"}, "`sampler` must be one of ancestral, ddim, .* Received: 'euler'"),
+        ({"schedule": "cosine"}, "`schedule` must be one of linear_beta, log_snr. Received: 'cosine'"),
         ({"temperature": 1.0}, "an icDPM has no setting 'temperature'; it has sampler, steps"),
-        ({"preset": "best"}, "no preset 'best'; there are fast, balanced, paper"),
+        ({"preset": "best"}, "`preset` must be one of fast, balanced, paper. Received: 'best'"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(model, changes, said):
-    with pytest.raises(IcdpmError, match=said):
+def test_invalid_settings_are_named(model, changes, message):
+    with pytest.raises(IcdpmError, match=message):
         model.settings(**changes)
 
 
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
-def test_settings_of_a_system_of_ones_own_are_checked(future, tmp_path, monkeypatch):
+def test_settings_of_a_custom_model_are_checked(future, tmp_path, monkeypatch):
     (tmp_path / "own_settings.py").write_text(
         f"{future}import dataclasses\n"
         "from icdpm.models.settings import Settings, setting\n"
         "@dataclasses.dataclass(frozen=True)\n"
         "class Own(Settings):\n"
-        "    steps: int = setting('how many', 1, low=1, high=9)\n"
-        "    strength: float = setting('how strong', 0.5, low=0.0, high=1.0)\n"
+        "    steps: int = setting('how many', 1, minimum=1, maximum=9)\n"
+        "    strength: float = setting('how strong', 0.5, minimum=0.0, maximum=1.0)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own_settings", raising=False)
     own = importlib.import_module("own_settings").Own
     assert own(steps=2, strength=1).steps == 2
     for steps in (1.5, 2.0, 0, True):
-        with pytest.raises(IcdpmError, match="steps is .*; it must be a whole number from 1 to 9"):
+        with pytest.raises(IcdpmError, match="`steps` must be a whole number from 1 to 9. Received: "):
             own(steps=steps)
-    with pytest.raises(IcdpmError, match="strength is 2; it must be a number from 0 to 1"):
+    with pytest.raises(IcdpmError, match="`strength` must be a number from 0 to 1. Received: 2."):
         own(strength=2)
     del sys.modules["own_settings"]
 
@@ -89,7 +92,7 @@ def test_settings_of_a_system_of_ones_own_are_checked(future, tmp_path, monkeypa
 def test_a_preset_is_whole_settings_for_any_model(name, micro_config, model):
     settings = model.settings(name)
     assert model.sampling_schedule(settings).steps == settings.steps
-    # Nothing of the model's own remains, so that a preset means the same with every model.
+    # A preset replaces all settings of the model's config.
     micro_config.sampling.steps, micro_config.sampling.max_noise_variance = 77, 0.123
     assert model.settings(name) == settings
     flags = dict(flag.removeprefix("--").split("=") for flag in SAMPLING_PRESETS[name].as_flags.split())
@@ -97,12 +100,12 @@ def test_a_preset_is_whole_settings_for_any_model(name, micro_config, model):
     assert all(str(getattr(settings, key)) == value for key, value in flags.items())
 
 
-def test_what_is_given_goes_before_a_preset():
+def test_explicit_settings_take_precedence_over_a_preset():
     changes = SAMPLING_PRESETS["balanced"].changes
-    assert with_preset(SAMPLING_PRESETS, "balanced", {"steps": 4}) == {**changes, "steps": 4}
-    assert with_preset(SAMPLING_PRESETS, None, {"steps": 4}) == {"steps": 4}
-    # A preset's largest noise variance is one of its schedule's.
+    assert apply_preset(SAMPLING_PRESETS, "balanced", {"steps": 4}) == {**changes, "steps": 4}
+    assert apply_preset(SAMPLING_PRESETS, None, {"steps": 4}) == {"steps": 4}
+    # The largest noise variance of a preset depends on its schedule.
     other = next(name for name in SCHEDULES if name != changes["schedule"])
-    assert "max_noise_variance" not in with_preset(SAMPLING_PRESETS, "balanced", {"schedule": other})
+    assert "max_noise_variance" not in apply_preset(SAMPLING_PRESETS, "balanced", {"schedule": other})
     given = {"schedule": other, "max_noise_variance": 0.3}
-    assert with_preset(SAMPLING_PRESETS, "balanced", given)["max_noise_variance"] == 0.3
+    assert apply_preset(SAMPLING_PRESETS, "balanced", given)["max_noise_variance"] == 0.3

@@ -1,4 +1,4 @@
-"""Weights: all variables, by name, whole; and those that fit."""
+"""Weights files: all variables by name, and those that fit."""
 
 import functools
 
@@ -20,7 +20,7 @@ def model(micro_config):
 
 @pytest.fixture
 def frozen(micro_config):
-    """A system whose guidance is frozen: its trainable variables are not all."""
+    """A model with frozen guidance."""
     model = build_model(micro_config)
     model.guidance_networks["1"].trainable = False
     return model
@@ -41,7 +41,7 @@ def test_frozen_variables_are_saved_and_come_back(frozen, micro_config, tmp_path
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
-def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_config, batch):
+def test_only_trained_weights_are_averaged(frozen, micro_config, batch):
     before = values_of(frozen)
     frozen.compile()
     step = tf.function(functools.partial(take_step, frozen), autograph=False)
@@ -53,17 +53,17 @@ def test_averages_are_of_what_is_trained_and_the_rest_is_as_it_is(frozen, micro_
         assert np.array_equal(value, before[name]) == name.startswith("guidance_1"), name
 
 
-def test_two_variables_of_one_name_are_refused(model):
+def test_two_variables_with_one_name_are_refused(model):
     model.second = keras.layers.Dense(3, name="first")
     model.third = keras.layers.Dense(3, name="first")
     for layer in (model.second, model.third):
         with tf.name_scope("first"):
             layer.build([None, 3])
-    with pytest.raises(IcdpmError, match="two variables of the system are called 'first/kernel'"):
+    with pytest.raises(IcdpmError, match="Two variables of the model are called 'first/kernel'"):
         named_variables(model)
 
 
-def test_what_fits_is_taken_and_the_rest_is_told(model, micro_config, tmp_path):
+def test_fitting_weights_are_loaded_and_the_others_listed(model, micro_config, tmp_path):
     path = tmp_path / "weights.npz"
     saved = {name: np.full_like(value, 0.5) for name, value in values_of(model).items()}
     saved["unet/stem/kernel"] = np.zeros([1, 1, 1, 1])
@@ -73,7 +73,7 @@ def test_what_fits_is_taken_and_the_rest_is_told(model, micro_config, tmp_path):
     before = values_of(model)
     said = load_fitting_weights(path, model, "micro")
     count = len(before)
-    assert said.startswith(f"{count - 2} of {count} variables begin with the weights of {path}; left there: ")
+    assert said.startswith(f"{count - 2} of {count} variables start with the weights of {path}; not used: ")
     assert "unet/stem/kernel" in said.split("; new: ")[0] and "another/kernel" in said
     assert set(said.split("; new: ")[1].split(", ")) == {"unet/stem/kernel", "unet/head/bias"}
     for name, value in values_of(model).items():
@@ -81,17 +81,17 @@ def test_what_fits_is_taken_and_the_rest_is_told(model, micro_config, tmp_path):
         np.testing.assert_array_equal(value, before[name] if is_new else 0.5, err_msg=name)
 
 
-def test_weights_of_which_nothing_fits_are_refused(model, tmp_path):
+def test_weights_that_do_not_fit_are_refused(model, tmp_path):
     before = values_of(model)
     save_weights(tmp_path / "weights.npz", {"another/kernel": np.zeros(3)})
     for partial in (False, True):
-        with pytest.raises(IcdpmError, match="nothing in .*weights.npz fits.*the config of these weights is other"):
+        with pytest.raises(IcdpmError, match="No variable .* of the weights in .*weights.npz. The config .* is other"):
             load_fitting_weights(tmp_path / "weights.npz", model, "other", partial=partial)
     for name, value in values_of(model).items():
         np.testing.assert_array_equal(value, before[name])
 
 
-def test_weights_of_which_less_than_half_fit_are_refused_unless_wanted(frozen, tmp_path):
+def test_weights_of_which_less_than_half_fit_need_partial(frozen, tmp_path):
     """Half of the trained variables, or half of the file's, is enough."""
     path, before = tmp_path / "weights.npz", values_of(frozen)
     trained = [name for name in before if not name.startswith("guidance_1")]
@@ -104,13 +104,13 @@ def test_weights_of_which_less_than_half_fit_are_refused_unless_wanted(frozen, t
 
     half = trained[: -(-count // 2)]
     save(half, 3 * count)
-    assert f"{len(half)} of {len(before)} variables begin" in load_fitting_weights(path, frozen, "other")
+    assert f"{len(half)} of {len(before)} variables start" in load_fitting_weights(path, frozen, "other")
     save(half[:2], 2)
     load_fitting_weights(path, frozen, "other")
-    # What is not trained does not count as such.
+    # Frozen variables do not count as trained.
     frozen_ones = [name for name in before if name not in trained]
     save([*half[1:], *frozen_ones], 3 * count)
-    said = f"only {len(half) - 1} of {count} trained variables fit the weights of .*the config of these weights, other,.*"
+    said = f"Only {len(half) - 1} of {count} trained variables fit the .* weights of .* Use their config, other, .*"
     earlier = values_of(frozen)
     with pytest.raises(IcdpmError, match=f"{said}--start_from_partial"):
         load_fitting_weights(path, frozen, "other")
@@ -120,7 +120,8 @@ def test_weights_of_which_less_than_half_fit_are_refused_unless_wanted(frozen, t
     np.testing.assert_array_equal(values_of(frozen)[frozen_ones[0]], 0.5)
 
 
-def test_a_file_that_was_cut_is_damaged(model, tmp_path):
+@pytest.mark.slow
+def test_truncated_files_are_damaged(model, tmp_path):
     path = tmp_path / "weights.npz"
     save_weights(path, named_variables(model))
     content = path.read_bytes()

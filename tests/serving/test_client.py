@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.models.settings import SAMPLING_PRESETS as PRESETS
+from icdpm.models.sampling_presets import SAMPLING_PRESETS as PRESETS
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.serving.client import Server

@@ -23,7 +23,7 @@ from icdpm.images.reading import decode_image
 from icdpm.images.writing import encode_image
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
-from icdpm.models.settings import SAMPLING_PRESETS as PRESETS
+from icdpm.models.sampling_presets import SAMPLING_PRESETS as PRESETS
 from icdpm.models.workdir import config_file, data_file, load
 from icdpm.restoration.restore import restore
 from icdpm.serving import images as graph_images

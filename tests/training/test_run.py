@@ -321,8 +321,8 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert refused.returncode == 1 and "the config of these weights, micro, or" in refused.stderr, refused.stderr
     assert "--start_from_partial" in refused.stderr and not (folder / "refused/config.json").exists()
     assert resumed.returncode == 0 and checkpoint_steps(folder / "other") == [1, 2], resumed.stderr
-    assert other.returncode == 0 and "variables begin with the weights of" in other.stdout, other.stderr
-    assert "; left there: unet/" in other.stdout and "; new: unet/" in other.stdout
+    assert other.returncode == 0 and "variables start with the weights of" in other.stdout, other.stderr
+    assert "; not used: unet/" in other.stdout and "; new: unet/" in other.stdout
 
 
 def test_features_are_aligned_with_images_of_another_domain(
