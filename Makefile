@@ -31,7 +31,7 @@ OTHER_VENV := .venv-other
 OTHER = VENV=$(OTHER_VENV) PYTHONS="$$($(PYTHON) -c \
   'import sys; print("python3.13 python3.12" if sys.version_info < (3, 12) else "python3.11 python3.10 python3.9")')"
 
-.PHONY: help setup demo test test-fast lint docs $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-hidiff-tiny bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights \
+.PHONY: help setup demo test test-fast lint docs $(PAPER) bench-micro report bench-table11 bench-hidiff-size bench-hidiff-speed bench-hidiff-tiny bench-samplers bench-presets bench-grid bench-tiles bench-input bench-export weights bench-weights bench-peers \
   bench-guided wheel-check test-keras test-stacks stack-check clean
 
 help:  ## list these targets
@@ -110,6 +110,9 @@ weights: $(READY)  ## train and package the packaged model (FOLDER=DIR of images
 
 bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; WORKDIR=DIR of another model)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
+
+bench-peers: $(READY)  ## the packaged model beside MAXIM's published weights (MAXIM=folder of model.json, PAIRS='NAME=FOLDER …')
+	@$(PYTHON) -m icdpm_experiments.measurements.peers --maxim='$(MAXIM)' $(foreach each,$(PAIRS),--pairs='$(each)')
 
 bench-guided: $(READY)  ## guided against unguided with equal compute, three seeds each (FOLDER=DIR, PAIRS='NAME=FOLDER …'; or GUIDED=DIR UNGUIDED=DIR)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)') \
