@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.models.registry import build_model
-from icdpm.networks.flops import multiply_adds
+from icdpm.networks.cost import count_multiply_adds
 from icdpm_experiments.paper.ablations import ABLATIONS
 from icdpm_experiments.paper.published import HIDIFF_ABLATION, HIDIFF_SIZES
 from icdpm_experiments.results import print_table, write_results
@@ -47,10 +47,10 @@ def count_size(config):
     chain = 0
     if model.condition_encoder is not None:
         tokens = tf.TensorSpec([1, config.prior.side**2, config.prior.width])
-        step = multiply_adds(lambda noisy, condition: model.denoiser(noisy, condition, step=1), tokens, tokens)
+        step = count_multiply_adds(lambda noisy, condition: model.denoiser(noisy, condition, step=1), tokens, tokens)
         chain = config.chain.steps * sum(step.values())
     parameters = sum(variable.shape.num_elements() for variable in model.variables)
-    return parameters, sum(multiply_adds(restore, _IMAGE).values()), chain
+    return parameters, sum(count_multiply_adds(restore, _IMAGE).values()), chain
 
 
 def main():

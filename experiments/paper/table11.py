@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.models.registry import build_model
-from icdpm.networks.flops import convolution_flops
+from icdpm.networks.cost import count_convolution_flops
 from icdpm_experiments.paper.published import TABLE11
 from icdpm_experiments.results import print_table, write_results
 
@@ -36,7 +36,7 @@ def count(config) -> tuple[int, int]:
 
     image = tf.TensorSpec([1, 720, 1280, 3])
     parameters = int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
-    return parameters, convolution_flops(step, image, image, tf.TensorSpec([1]))
+    return parameters, count_convolution_flops(step, image, image, tf.TensorSpec([1]))
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ def run_sampling_loop(denoise: Callable, start: tf.Tensor, noise: Callable | Non
     x, previous = start, None
     for t in range(schedule.steps, 0, -1):
         denoised = denoise(x, schedule.gammas[t])
-        x = _step(schedule.weights[t - 1], x, denoised, lambda: previous, lambda: noise(t - 1))  # noqa: B023
+        x = _step(schedule.weights[t - 1], x, denoised, lambda: previous, lambda: noise(t - 1))  # type: ignore[misc]  # noqa: B023
         previous = denoised
     return x
 
@@ -116,7 +116,7 @@ def run_sampling_loop_in_tiles(
                     x.window(strip),
                     denoised,
                     lambda: previous.window(strip),  # noqa: B023
-                    lambda: noise(t - 1, strip),  # noqa: B023
+                    lambda: noise(t - 1, strip),  # type: ignore[misc]  # noqa: B023
                 )
                 next_x.append(advanced)
                 if is_needed_again:

@@ -16,10 +16,8 @@ from icdpm.errors import IcdpmError
 from icdpm.keras import keras
 from icdpm.models.constraints import POSITIVE_FRACTION, FieldConstraints, wrong_value
 from icdpm.models.image_restorer import ImageRestorer
-from icdpm.networks.adaptive_pooling import adaptive_average_pool
-from icdpm.networks.deblurring_transformer import DeblurringTransformer
-from icdpm.networks.latent_encoder import LatentEncoder
-from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
+from icdpm.networks.hidiff.prior import LatentEncoder, MixerDenoiser, PerceptronDenoiser, adaptive_average_pool
+from icdpm.networks.hidiff.transformer import DeblurringTransformer
 
 _SPACINGS = {"linear": linear_betas, "quadratic": quadratic_betas}
 

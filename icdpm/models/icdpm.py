@@ -24,10 +24,9 @@ from icdpm.models.unets import (
     unet_size_multiple,
     unet_tile_overlap,
 )
-from icdpm.networks.discriminator import Discriminator
-from icdpm.networks.guidance import GuidanceNetwork
-from icdpm.networks.naf_guidance import NAFGuidanceNetwork
-from icdpm.networks.resampling import average_pool, repeat_pixels
+from icdpm.networks.guidance import Discriminator, GuidanceNetwork
+from icdpm.networks.naf import NAFGuidanceNetwork
+from icdpm.networks.operations import average_pool, repeat_pixels
 
 # Use of random numbers for the guidance noise; that of scale k follows k places after it.
 _GUIDANCE = FIRST_FREE_RANDOM_USE

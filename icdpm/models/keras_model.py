@@ -19,7 +19,7 @@ from icdpm.models.optimizer import AveragedAdam, config_optimizer
 from icdpm.models.sampling import sample_in_graph
 from icdpm.models.sampling_presets import Preset
 from icdpm.networks.layers import initial_weights
-from icdpm.networks.resampling import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple
 
 
 class PairModel(keras.Model):

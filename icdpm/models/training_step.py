@@ -14,7 +14,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.models.optimizer import AveragedAdam
-from icdpm.networks.resampling import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple
 
 if typing.TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer

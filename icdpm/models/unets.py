@@ -10,7 +10,7 @@ import ml_collections
 
 from icdpm.errors import IcdpmError
 from icdpm.models.constraints import COUNT_OR_ZERO, FRACTION, FieldConstraints, wrong_value
-from icdpm.networks.naf_unet import NAFUNet
+from icdpm.networks.naf import NAFUNet
 from icdpm.networks.unet import UNet
 
 

@@ -1,1 +1,1 @@
-"""Layers and networks: tensors in, tensors out. Nothing here knows of diffusion, files or flags."""
+"""Keras layers and networks: tensors in, tensors out. They are independent of diffusion, files and flags."""

@@ -1,19 +1,22 @@
-"""The guidance network of one scale (arXiv 2212.01789, §3.2 and Fig. 10)."""
+"""Guidance network of one scale (arXiv 2212.01789, §3.2 and Fig. 10), and a discriminator that aligns its features."""
+
+from __future__ import annotations
 
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.networks import layers
 from icdpm.networks.blocks import ResidualBlock
-from icdpm.networks.layers import Network, convolution
+from icdpm.networks.layers import Network
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class GuidanceNetwork(Network):
-    """H and R of eq. 2: a U-shaped residual network without resampling and without noise level.
+    """Networks H and R of eq. 2: a U-shaped residual network without resampling and without noise level.
 
-    3×3 stem; one residual block at each width; middle blocks; one residual block at each width again, from the widest,
-    each concatenating the first half's output of that width. The last block's output is the guidance feature h_k; one
-    further 3×3 convolution regresses the clean image at this scale from it.
+    3×3 stem; one residual block at each width; middle blocks; one residual block at each width again, from the widest, each
+    after concatenation with the output of that width from the first half. The output of the last block is the guidance feature
+    h_k; one more 3×3 convolution regresses the sharp image of this scale from it.
 
     Args:
       channels: base width C; h_k has C channels.
@@ -21,20 +24,20 @@ class GuidanceNetwork(Network):
       multipliers: widths over C.
       middle_blocks: residual blocks between the two halves.
       zero_last: see `ResidualBlock`.
-      name, dtype: see `Network`; the regression output is always float32.
+      name, dtype: see `Network`; the regression is always float32.
     """
 
     def __init__(
         self,
-        channels,
+        channels: int,
         *,
-        outputs=1,
-        multipliers=(1, 2, 3, 4),
-        middle_blocks=2,
-        zero_last=True,
-        name="guidance",
-        dtype="float32",
-    ):
+        outputs: int = 1,
+        multipliers: tuple[int, ...] = (1, 2, 3, 4),
+        middle_blocks: int = 2,
+        zero_last: bool = True,
+        name: str = "guidance",
+        dtype: str = "float32",
+    ) -> None:
         arguments = {"outputs": outputs, "multipliers": tuple(multipliers), "middle_blocks": middle_blocks}
         super().__init__(name, dtype, channels=channels, **arguments, zero_last=zero_last)
 
@@ -42,30 +45,34 @@ class GuidanceNetwork(Network):
             return ResidualBlock(filters, dtype, block_name, zero_last=zero_last)
 
         widths = [channels * multiplier for multiplier in multipliers]
-        self.stem = convolution(channels, 3, dtype, "stem")
+        self.stem = layers.convolution(channels, 3, dtype, "stem")
         self.encoder = [block(width, f"encoder_{i}") for i, width in enumerate(widths)]
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
         self.decoder = [block(width, f"decoder_{i}") for i, width in reversed(list(enumerate(widths)))]
-        self.regression = convolution(outputs, 3, "float32", "regression")
+        self.regression = layers.convolution(outputs, 3, "float32", "regression")
 
     @property
-    def receptive_field_radius(self):
-        """How many pixels of its input beyond a window the outputs within it depend on."""
+    def receptive_field_radius(self) -> int:
+        """Receptive-field radius of both outputs, in pixels of the input."""
         return 2 + 2 * (len(self.encoder) + len(self.middle) + len(self.decoder))
 
     @property
-    def bytes_per_pixel(self):
-        """Memory that one evaluation holds at its peak, for each pixel of its input; measured to be enough on CPUs.
+    def bytes_per_pixel(self) -> float:
+        """Peak memory of one evaluation, in bytes per pixel of the input; measured to be sufficient on CPUs.
 
-        The stored features, and those of the widest block, four times over.
+        It counts the stored features, and four times those of the widest block.
         """
         widths = [block.filters for block in self.encoder]
         return (sum(widths) + 4 * 2 * max(widths)) * tf.as_dtype(self.compute_dtype).size + 128
 
-    def call(self, x):
-        """x: φ_k(y), float [batch, height, width, 1 or 3] in [−1, 1].
+    def call(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes guidance features and regression.
 
-        Returns (h_k [batch, height, width, channels] in the compute dtype, regression float32 [batch, height, width, outputs]).
+        Args:
+          x: φ_k(y), float [batch, height, width, 1 or 3] in [−1, 1].
+
+        Returns:
+          h_k [batch, height, width, channels] in the compute dtype; the regression, float32 [batch, height, width, outputs].
         """
         features = self.stem(tf.cast(x, self.compute_dtype))
         stored = []
@@ -77,3 +84,42 @@ class GuidanceNetwork(Network):
         for block in self.decoder:
             features = block(tf.concat([features, stored.pop()], axis=-1))
         return features, self.regression(features)
+
+
+class Discriminator(keras.layers.Layer):
+    """Discriminator of feature maps from two domains: three 3×3 convolutions with leaky ReLUs, one logit per pixel.
+
+    Args:
+      channels: width of the two hidden layers (assumed; the paper does not give it).
+      name: of the layer.
+    """
+
+    def __init__(self, channels: int, name: str) -> None:
+        super().__init__(name=name, dtype="float32")
+        self.convolutions = [
+            layers.convolution(filters, 3, "float32", f"convolution_{number}")
+            for number, filters in enumerate((channels, channels, 1))
+        ]
+
+    def build(self, input_shape):
+        shape = input_shape
+        for convolution in self.convolutions:
+            with tf.name_scope(convolution.name):
+                convolution.build(shape)
+            shape = [*shape[:-1], convolution.filters]
+        super().build(input_shape)
+
+    def call(self, features: tf.Tensor, frozen: bool = False) -> tf.Tensor:
+        """Returns logits, float32 [batch, height, width, 1], positive for the first domain.
+
+        Args:
+          features: float [batch, height, width, channels].
+          frozen: whether its own weights are constants, so that a loss of the logits trains the network of the features only.
+        """
+        hold = tf.stop_gradient if frozen else tf.convert_to_tensor
+        x = features
+        for number, convolution in enumerate(self.convolutions):
+            if number:
+                x = tf.nn.leaky_relu(x)
+            x = tf.nn.conv2d(x, hold(convolution.kernel), 1, "SAME") + hold(convolution.bias)
+        return x

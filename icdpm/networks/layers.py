@@ -1,7 +1,7 @@
-"""Base classes of networks and blocks, and the convolutions and dense layers that they are made of.
+"""Base classes of networks and blocks, and the convolutions and dense layers that these consist of.
 
 The layers compute with TensorFlow's own operations, so that Keras 2 and Keras 3 round alike, in the layout [batch, height,
-width, channels], independently of `keras.json`. Their initial weights follow from a seed within `initial_weights`.
+width, channels], independently of `keras.json`. Within `initial_weights` their initial weights are a function of a seed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import tensorflow as tf
 
 from icdpm.keras import keras
 
-_seeds = contextvars.ContextVar("seeds", default=None)
+# The generator of seeds, or "zeros"; None outside of `initial_weights` and `zero_weights`.
+_seeds: contextvars.ContextVar[random.Random | str | None] = contextvars.ContextVar("seeds", default=None)
 _LARGEST_SEED = 1_000_000_000
 
 
 @contextlib.contextmanager
 def initial_weights(seed: int) -> Iterator[None]:
-    """Makes the weights that are built within follow from a seed, without any global random state."""
+    """Makes the initial weights of layers that are built within a function of a seed, without any global random state."""
     token = _seeds.set(_seeds.get() or random.Random(seed))
     try:
         yield
@@ -33,7 +34,7 @@ def initial_weights(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def zero_weights() -> Iterator[None]:
-    """Makes the random weights that are built within zero, which is faster, for weights that are loaded afterwards."""
+    """Makes the random initial weights of layers that are built within zero: faster where weights are loaded afterwards."""
     token = _seeds.set("zeros")
     try:
         yield
@@ -52,15 +53,15 @@ class Network(keras.Model):
       **arguments: the other arguments of the constructor, for `get_config`.
     """
 
-    def __init__(self, name: str, dtype, **arguments):
+    def __init__(self, name: str, dtype: str, **arguments) -> None:
         super().__init__(name=name, dtype=dtype, autocast=False)
-        self._arguments = types.MappingProxyType(arguments)  # of a kind that Keras does not search for layers
+        self._arguments = types.MappingProxyType(arguments)  # a type that Keras does not search for layers
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         """Marks the network as built; its layers are built as they are called."""
         self.built = True
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
         return {"name": self.name, "dtype": self.dtype_policy.name, **self._arguments}
 
@@ -68,7 +69,7 @@ class Network(keras.Model):
 class Block(keras.layers.Layer):
     """Base class of layers that consist of other layers, which are built as they are called."""
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         """Marks the layer as built."""
         self.built = True
 
@@ -81,19 +82,19 @@ def take_each(blocks: list, counts: Iterable[int]) -> Iterator[list]:
 
 
 class _Seeded(keras.initializers.Initializer):
-    """Base class of random initializers whose seeds come from `initial_weights`; outside of it each draws one of its own."""
+    """Base class of random initializers whose seeds come from `initial_weights`, or outside of it from `random`."""
 
     def __call__(self, shape, dtype=None, **kwargs):
-        """Returns the initial values of a weight of a shape [..., inputs, outputs]."""
+        """Returns the initial values of a weight of shape [..., inputs, outputs]."""
         seeds, dtype = _seeds.get(), tf.as_dtype(dtype or "float32")
         if seeds == "zeros":
             return tf.zeros(shape, dtype)
-        return self.draw(shape, [(seeds or random).randint(1, _LARGEST_SEED), 0], dtype)
+        return self.sample(shape, [(seeds or random).randint(1, _LARGEST_SEED), 0], dtype)
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class VarianceScaling(_Seeded):
-    """Uniform within ±√(3·scale/n).
+    """Uniform distribution within ±√(3·scale/n).
 
     Args:
       scale: the variance of the weights times n.
@@ -101,63 +102,74 @@ class VarianceScaling(_Seeded):
         Scale 1 and 'fan_avg' is Glorot's (2010); scale 1/3 and 'fan_in' is PyTorch's.
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_avg"):
+    def __init__(self, scale: float = 1.0, mode: str = "fan_avg") -> None:
         self.scale = scale
         self.mode = mode
 
-    def draw(self, shape, seed, dtype):
-        """Returns random values of a shape from a seed of two whole numbers."""
+    def sample(self, shape, seed, dtype) -> tf.Tensor:
+        """Returns random values of a shape from a seed of two integers."""
         field = math.prod(shape[:-2])
         inputs, outputs = field * shape[-2], field * shape[-1]
         count = inputs if self.mode == "fan_in" else (inputs + outputs) / 2.0
         limit = math.sqrt(3.0 * (self.scale / max(1.0, count)))
         return tf.random.stateless_uniform(shape, seed, -limit, limit, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the arguments of the constructor."""
         return {"scale": self.scale, "mode": self.mode}
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class Uniform(_Seeded):
-    """Uniform within ±limit."""
+    """Uniform distribution within ±limit."""
 
-    def __init__(self, limit: float):
+    def __init__(self, limit: float) -> None:
         self.limit = limit
 
-    def draw(self, shape, seed, dtype):
-        """Returns random values of a shape from a seed of two whole numbers."""
+    def sample(self, shape, seed, dtype) -> tf.Tensor:
+        """Returns random values of a shape from a seed of two integers."""
         return tf.random.stateless_uniform(shape, seed, -self.limit, self.limit, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the argument of the constructor."""
         return {"limit": self.limit}
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class Normal(_Seeded):
-    """Normal with mean zero and a standard deviation."""
+    """Normal distribution with mean zero.
 
-    def __init__(self, stddev: float):
+    Args:
+      stddev: the standard deviation.
+    """
+
+    def __init__(self, stddev: float) -> None:
         self.stddev = stddev
 
-    def draw(self, shape, seed, dtype):
-        """Returns random values of a shape from a seed of two whole numbers."""
+    def sample(self, shape, seed, dtype) -> tf.Tensor:
+        """Returns random values of a shape from a seed of two integers."""
         return tf.random.stateless_normal(shape, seed, 0.0, self.stddev, dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the argument of the constructor."""
         return {"stddev": self.stddev}
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class Conv2D(keras.layers.Conv2D):
-    """A convolution of [batch, height, width, channels] that keeps height and width, or divides both by its strides."""
+    """Convolution of [batch, height, width, channels] that keeps height and width, or divides both by its strides.
 
-    def __init__(self, filters, kernel_size, padding="same", **options):
+    Args:
+      filters: output channels.
+      kernel_size: the side of the kernel.
+      padding: 'same' or 'valid'.
+      **options: of `keras.layers.Conv2D`.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **options) -> None:
         super().__init__(filters, kernel_size, padding=padding, **{**options, "data_format": "channels_last"})
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns float [batch, height/stride, width/stride, filters]."""
         outputs = tf.nn.conv2d(inputs, self.kernel, self.strides, self.padding.upper())
         return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
@@ -165,9 +177,9 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class DepthwiseConv2D(keras.layers.Layer):
-    """A convolution of each channel by itself that keeps height and width.
+    """Depthwise convolution that keeps height and width.
 
-    A layer of its own, because Keras 2 and Keras 3 name the kernel of theirs otherwise.
+    It does not derive from Keras' own layer, whose kernel has different names in Keras 2 and Keras 3.
 
     Args:
       kernel_size: the side of the kernel.
@@ -176,7 +188,7 @@ class DepthwiseConv2D(keras.layers.Layer):
       **options: of `keras.layers.Layer`.
     """
 
-    def __init__(self, kernel_size, use_bias, initializer, **options):
+    def __init__(self, kernel_size: int, use_bias: bool, initializer, **options) -> None:
         super().__init__(**options)
         self.kernel_size = kernel_size
         self.use_bias = use_bias
@@ -190,7 +202,7 @@ class DepthwiseConv2D(keras.layers.Layer):
             self.bias = self.add_weight(name="bias", shape=[channels], initializer="zeros")
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns float [batch, height, width, channels]."""
         outputs = tf.nn.depthwise_conv2d(inputs, self.depthwise_kernel, (1, 1, 1, 1), "SAME")
         return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
@@ -198,9 +210,9 @@ class DepthwiseConv2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class Dense(keras.layers.Dense):
-    """A linear map of the last axis."""
+    """Linear map of the last axis."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns float [..., units]."""
         if inputs.shape.rank == 2:
             outputs = tf.matmul(inputs, self.kernel)
@@ -211,30 +223,30 @@ class Dense(keras.layers.Dense):
 
 
 def convolution(
-    filters: int, size: int, dtype, name: str, *, bias: bool = True, zero: bool = False, initializer=None, **options
+    filters: int, size: int, dtype: str, name: str, *, bias: bool = True, zero: bool = False, initializer=None, **options
 ) -> Conv2D:
     """Returns a `size`×`size` convolution that keeps height and width.
 
     Args:
-      filters: the number of output channels.
+      filters: output channels.
       size: the side of the kernel.
       dtype: a Keras policy.
       name: of the layer.
       bias: whether it adds a bias.
       zero: whether its initial weights are zero.
-      initializer: of the kernel, where `zero` is False; None: Glorot's.
+      initializer: of the kernel, unless `zero`; None: Glorot's.
       **options: of `Conv2D`.
     """
     initializer = "zeros" if zero else initializer or VarianceScaling()
     return Conv2D(filters, size, use_bias=bias, kernel_initializer=initializer, dtype=dtype, name=name, **options)
 
 
-def depthwise_convolution(size: int, dtype, name: str, *, bias: bool = True, initializer):
-    """Returns a `size`×`size` convolution of each channel by itself that keeps height and width."""
+def depthwise_convolution(size: int, dtype: str, name: str, *, bias: bool = True, initializer) -> DepthwiseConv2D:
+    """Returns a `size`×`size` depthwise convolution that keeps height and width; arguments as in `convolution`."""
     return DepthwiseConv2D(size, bias, initializer, dtype=dtype, name=name)
 
 
-def dense(units: int, dtype, name: str, *, bias: bool = True, zero: bool = False, initializer=None):
-    """Returns a linear map of the last axis; arguments as of `convolution`."""
+def dense(units: int, dtype: str, name: str, *, bias: bool = True, zero: bool = False, initializer=None) -> Dense:
+    """Returns a linear map of the last axis to `units` channels; the other arguments as in `convolution`."""
     initializer = "zeros" if zero else initializer or VarianceScaling()
     return Dense(units, use_bias=bias, kernel_initializer=initializer, dtype=dtype, name=name)

@@ -1,36 +1,38 @@
-"""The denoising UNet of icDPM (arXiv 2212.01789, Fig. 10; the layout is recovered from its Table 11)."""
+"""Denoising UNet of icDPM (arXiv 2212.01789, Fig. 10; the layout is inferred from its Table 11)."""
+
+from __future__ import annotations
 
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.networks.activations import swish
-from icdpm.networks.blocks import ResidualBlock
-from icdpm.networks.embedding import NoiseLevelEmbedding
+from icdpm.networks.blocks import NoiseLevelEmbedding, ResidualBlock
 from icdpm.networks.layers import Network, convolution, take_each
+from icdpm.networks.operations import swish
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class UNet(Network):
-    """A fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
+    """Fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
 
-    Encoder: `encoder_blocks` residual blocks a level; decoder: one more a level, each concatenating one stored encoder
-    feature (the stem, every encoder block, every downsampling block). Between levels a residual block also resamples. No
-    attention and no normalisation. Level l works at 1/2^l of the resolution with multipliers[l]·channels features.
+    The encoder has `encoder_blocks` residual blocks per level. The decoder has one more per level, and the input of each is
+    concatenated with one stored feature of the encoder (of the stem, every encoder block and every downsampling block). Between
+    levels a residual block resamples as well. There is no attention and no normalisation. Level l works at 1/2^l of the
+    resolution with multipliers[l]·channels features.
 
-    With a `patch` p above 1, p×p pixels become channels before the stem and come back after the head (space to depth, as in
-    Shi et al., arXiv 1609.05158): level l works at 1/(p·2^l), and features p times as wide cost as much as before.
+    With a `patch` p above 1, p×p pixels become channels before the stem and pixels again after the head (space to depth, as in
+    Shi et al., arXiv 1609.05158): level l works at 1/(p·2^l), and features p times as wide cost the same.
 
     Args:
       channels: base width C.
       multipliers: width of each level over C; the number of levels.
-      encoder_blocks: residual blocks a level in the encoder.
+      encoder_blocks: residual blocks per level in the encoder.
       middle_blocks: residual blocks at the lowest resolution between encoder and decoder.
       guided_levels: levels whose encoder blocks receive guidance features.
-      shared_projection: whether the blocks of a guided level add the output of one convolution of the guidance features; else
-        each has a convolution of its own.
+      shared_projection: whether the blocks of a guided level share one convolution of the guidance features; otherwise each has
+        a convolution of its own.
       outputs: channels of the output.
-      patch: pixels to a side of a patch.
-      embedded: whether it is conditioned on a noise level; a network that regresses at once is not.
+      patch: side of a patch, in pixels.
+      embedded: whether the network is conditioned on a noise level; a regression network is not.
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout, zero_last: see `ResidualBlock`.
       name, dtype: see `Network`; the output is always float32.
@@ -38,22 +40,22 @@ class UNet(Network):
 
     def __init__(
         self,
-        channels,
+        channels: int,
         *,
-        multipliers=(1, 2, 3, 4),
-        encoder_blocks=3,
-        middle_blocks=2,
-        guided_levels=(),
-        shared_projection=False,
-        outputs=3,
-        patch=1,
-        embedded=True,
-        embedding_scale=1000.0,
-        dropout=0.0,
-        zero_last=True,
-        name="unet",
-        dtype="float32",
-    ):
+        multipliers: tuple[int, ...] = (1, 2, 3, 4),
+        encoder_blocks: int = 3,
+        middle_blocks: int = 2,
+        guided_levels: tuple[int, ...] = (),
+        shared_projection: bool = False,
+        outputs: int = 3,
+        patch: int = 1,
+        embedded: bool = True,
+        embedding_scale: float = 1000.0,
+        dropout: float = 0.0,
+        zero_last: bool = True,
+        name: str = "unet",
+        dtype: str = "float32",
+    ) -> None:
         arguments = {
             "channels": channels,
             "multipliers": tuple(multipliers),
@@ -93,16 +95,15 @@ class UNet(Network):
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
-    def size_multiple(self):
-        """Height and width must be divisible by this."""
+    def size_multiple(self) -> int:
+        """The number by which height and width must be divisible."""
         return self.patch * 2 ** len(self.down)
 
     @property
-    def receptive_field_radius(self):
-        """How many pixels beyond a window the output within it depends on; windows that begin and end at multiples of
-        `factor`. A multiple of `factor` itself.
+    def receptive_field_radius(self) -> int:
+        """Receptive-field radius in pixels, for windows that begin and end at multiples of `size_multiple`; such a multiple.
 
-        Counted from the head to the stem through the lowest resolution, which reaches further than any skip.
+        It is counted from the head to the stem through the lowest resolution, where it is larger than through any skip.
         """
         radius = 1  # the head
         levels, count = range(len(self.down) + 1), self.blocks_per_level
@@ -119,25 +120,31 @@ class UNet(Network):
         return -(-radius // self.size_multiple) * self.size_multiple
 
     @property
-    def bytes_per_pixel(self):
-        """Memory that one evaluation holds at its peak, for each pixel; measured to be enough on CPUs.
+    def bytes_per_pixel(self) -> float:
+        """Peak memory of one evaluation, in bytes per pixel; measured to be sufficient on CPUs.
 
-        At the first level: the stored features, and those of the widest block, four times over.
+        It counts the stored features of the first level, and four times those of its widest block.
         """
         encoder, decoder = (blocks[0].filters for blocks in (self.encoder, self.decoder))
         widest = decoder + (self.up[0].filters if self.up else encoder)
         stored = encoder * (self.blocks_per_level + 1)
         return (stored + 4 * widest) * tf.as_dtype(self.compute_dtype).size / self.patch**2 + 128
 
-    def call(self, x, noise_level=None, guidance=None, dropout_seed=None):
-        """One evaluation.
+    def call(
+        self,
+        x: tf.Tensor,
+        noise_level: tf.Tensor | None = None,
+        guidance: dict[int, tf.Tensor] | None = None,
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Evaluates the network.
 
         Args:
-          x: float [batch, height, width, inputs]; height and width divisible by `factor`.
-          noise_level: √γ, float32 [batch]; None where it is not conditioned on one.
-          guidance: {level: features [batch, height/(patch·2^level), width/(patch·2^level), any]} with every guided level;
-            None if unguided.
-          dropout_seed: stateless seed (int32 [2]) in training with dropout, else None.
+          x: float [batch, height, width, inputs]; height and width divisible by `size_multiple`.
+          noise_level: √γ, float32 [batch]; None for a network that is not `embedded`.
+          guidance: {level: features [batch, height/(patch·2^level), width/(patch·2^level), channels]} of every guided level;
+            None if there are none.
+          dropout_seed: a stateless seed (int32 [2]) in training with dropout, otherwise None.
 
         Returns:
           float32 [batch, height, width, outputs].
@@ -157,7 +164,7 @@ class UNet(Network):
         stored = [features]
         levels, count = range(len(self.down) + 1), self.blocks_per_level
         for level, blocks in enumerate(take_each(self.encoder, [count for _ in levels])):
-            level_guidance = guidance[level] if level in self.guided_levels else None
+            level_guidance = (guidance or {})[level] if level in self.guided_levels else None
             if str(level) in self.projections:
                 level_guidance = self.projections[str(level)](level_guidance)
             for block in blocks:

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from icdpm.models.sampling import sample_in_graph
-from icdpm.networks.resampling import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple
 from icdpm.restoration.restore import PIXELS_AT_ONCE
 
 

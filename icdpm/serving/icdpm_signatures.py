@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from icdpm.networks.resampling import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple
 from icdpm.serving.input_checks import check_finite, check_images, check_shape, check_that
 from icdpm.serving.signatures import Signature
 

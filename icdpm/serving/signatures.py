@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.models.sampling import unpadded_intermediate_outputs
-from icdpm.networks.resampling import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple
 from icdpm.serving.graph import restore_in_graph
 from icdpm.serving.images import decode_image, encode_like, to_rgb
 from icdpm.serving.input_checks import check_images, check_layout

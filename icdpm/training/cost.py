@@ -13,7 +13,7 @@ from icdpm.models.registry import build_model
 from icdpm.models.schedules import describe_stages, training_stages
 from icdpm.models.training_step import gradients_of, validation_losses
 from icdpm.models.weights import named_variables
-from icdpm.networks.footprint import footprint
+from icdpm.networks.cost import count_flops_and_bytes
 from icdpm.networks.layers import zero_weights
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def estimate_cost(config: ConfigDict, replicas: int = 1) -> CostEstimate:
     """Estimates the cost of a training run by tracing its graphs.
 
     The memory of gradients and activations is that of operations that run one after the other and keep their results in full
-    (`icdpm.networks.footprint`). Fusion by XLA reduces it.
+    (`icdpm.networks.cost`). Fusion by XLA reduces it.
 
     Args:
       config: a checked config.
@@ -106,7 +106,7 @@ def estimate_cost(config: ConfigDict, replicas: int = 1) -> CostEstimate:
     flops, working = [], []
     for stage in stages:
         share = max(stage.batch // (replicas * parts), 1)
-        count, peak = footprint(functools.partial(gradients_of, model), batch_specs(model, share, stage.crop))
+        count, peak = count_flops_and_bytes(functools.partial(gradients_of, model), batch_specs(model, share, stage.crop))
         flops.append(count * stage.batch // share)
         # Accumulation keeps a second set of gradients.
         working.append(peak + (trained if parts > 1 else 0))
@@ -140,8 +140,8 @@ def restoration_flops(model: ImageRestorer, height: int, width: int) -> tuple[in
     images = tf.TensorSpec([1, height, width, 3])
     condition = tf.function(model.encode_condition, autograph=False).get_concrete_function(images).structured_outputs
     condition = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), condition)
-    once, _ = footprint(model.encode_condition, images)
-    evaluation, _ = footprint(model.denoise, images, images, tf.TensorSpec([1]), condition)
+    once, _ = count_flops_and_bytes(model.encode_condition, images)
+    evaluation, _ = count_flops_and_bytes(model.denoise, images, images, tf.TensorSpec([1]), condition)
     return once, evaluation
 
 
@@ -160,7 +160,7 @@ def batch_specs(model: ImageRestorer, count: int, crop: int) -> dict[str, tf.Ten
 
 def _validation_flops(model: ImageRestorer, crop: int) -> int:
     """Returns the FLOPs of validation for one image."""
-    losses, _ = footprint(functools.partial(validation_losses, model), batch_specs(model, 1, crop))
+    losses, _ = count_flops_and_bytes(functools.partial(validation_losses, model), batch_specs(model, 1, crop))
     condition, evaluation = restoration_flops(model, crop, crop)
     return losses + condition + model.sampling_schedule(model.settings()).steps * evaluation
 

@@ -9,7 +9,7 @@ from icdpm.diffusion.parametrisations import ResidualNoisePrediction, diffuse
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
-from icdpm.networks.flops import convolution_flops
+from icdpm.networks.cost import count_convolution_flops
 from icdpm.networks.layers import zero_weights
 from icdpm.restoration.restore import restore
 from icdpm_experiments.paper.published import TABLE11
@@ -113,7 +113,7 @@ def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
         return model.denoise(x_gamma, blurry, gamma, {"prediction": prediction})
 
     image = tf.TensorSpec([1, 720, 1280, 3])
-    flops = convolution_flops(step, image, image, tf.TensorSpec([1]), image)
+    flops = count_convolution_flops(step, image, image, tf.TensorSpec([1]), image)
     assert flops == 1_199_230_156_800 == pytest.approx(TABLE11["a"][1], rel=0.03)
     small = load_config("dvsr_s")
     assert (small.predictor.channels, small.unet.channels) == (32, 16)

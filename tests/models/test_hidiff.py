@@ -18,7 +18,7 @@ from icdpm.models.config import check_config, config_to_json, default_config
 from icdpm.models.registry import build_model, model_class
 from icdpm.models.weights import load_fitting_weights, named_variables, save_weights
 from icdpm.models.workdir import config_file, load, weights_file
-from icdpm.networks import in_strips
+from icdpm.networks.hidiff import row_strips
 from icdpm.restoration.memory import choose_tiling, tile_memory
 from icdpm.restoration.restore import restore
 from icdpm.serving import trained
@@ -128,7 +128,7 @@ def test_samples_and_samplers_are_refused(second):
 
 
 def test_strips_give_what_all_at_once_gives(monkeypatch):
-    monkeypatch.setattr(in_strips, "FEATURES", 4 * 24 * 5)
+    monkeypatch.setattr(row_strips, "STRIP_FEATURES", 4 * 24 * 5)
     model = build_model(micro())
     picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
     conditions = model.compiled_encode_condition(picture)

@@ -5,15 +5,10 @@ import pytest
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.networks.adaptive_pooling import adaptive_average_pool
-from icdpm.networks.deblurring_transformer import DeblurringTransformer
-from icdpm.networks.gated_feed_forward import GatedFeedForward
-from icdpm.networks.integration import HierarchicalIntegration
-from icdpm.networks.latent_encoder import LatentEncoder
-from icdpm.networks.layer_norm import LayerNorm
-from icdpm.networks.linear_maps import convolution, depthwise_convolution
-from icdpm.networks.prior_denoiser import MixerDenoiser, PerceptronDenoiser
-from icdpm.networks.transposed_attention import TransposedAttention
+from icdpm.networks.hidiff.blocks import GatedFeedForward, HierarchicalIntegration, TransposedAttention
+from icdpm.networks.hidiff.layers import LayerNorm, convolution, depthwise_convolution
+from icdpm.networks.hidiff.prior import LatentEncoder, MixerDenoiser, PerceptronDenoiser, adaptive_average_pool
+from icdpm.networks.hidiff.transformer import DeblurringTransformer
 
 
 def normal(*shape, seed=0):
@@ -117,7 +112,7 @@ def test_the_transformer_restores_any_multiple_of_8(guide):
     assert shapes == {
         "encoder_0": (24, 40, 8), "encoder_1": (12, 20, 16), "encoder_2": (6, 10, 32), "bottleneck": (3, 5, 64),
         "decoder_2": (6, 10, 32), "decoder_1": (12, 20, 16), "decoder_0": (24, 40, 16), "refinement": (24, 40, 16),
-        "picture": (24, 40, 3),
+        "image": (24, 40, 3),
     }  # fmt: skip
 
 

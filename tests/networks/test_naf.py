@@ -7,10 +7,8 @@ import pytest
 import tensorflow as tf
 
 from icdpm.keras import keras
-from icdpm.networks.layer_norm import layer_norm
-from icdpm.networks.naf import NAFBlock, ScaledProjection, simple_gate
-from icdpm.networks.naf_guidance import NAFGuidanceNetwork
-from icdpm.networks.naf_unet import NAFUNet
+from icdpm.networks.naf import NAFBlock, NAFGuidanceNetwork, NAFUNet, ScaledProjection, simple_gate
+from icdpm.networks.operations import layer_norm
 
 
 def normal(*shape, seed=0):

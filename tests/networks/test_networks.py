@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.networks.activations import swish
-from icdpm.networks.blocks import ResidualBlock
-from icdpm.networks.embedding import NoiseLevelEmbedding
-from icdpm.networks.flops import convolution_flops
+from icdpm.networks.blocks import NoiseLevelEmbedding, ResidualBlock
+from icdpm.networks.cost import count_convolution_flops
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.layers import zero_weights
-from icdpm.networks.resampling import average_pool, repeat_pixels
+from icdpm.networks.operations import average_pool, repeat_pixels, swish
 from icdpm.networks.unet import UNet
 
 
@@ -183,5 +181,5 @@ def test_table_11(guidance_channels, channels, count, flops, shared):
 
     shapes = [tf.TensorSpec([1, 720, 1280, 6]), tf.TensorSpec([1]), tf.TensorSpec([1, 720, 1280, 1])]
     with zero_weights():  # no random numbers, which nobody looks at
-        assert convolution_flops(step, *shapes) == flops
+        assert count_convolution_flops(step, *shapes) == flops
     assert parameters(unet, *guides.values()) == count

@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from icdpm.keras import keras
 from icdpm.networks.guidance import GuidanceNetwork
-from icdpm.networks.naf_guidance import NAFGuidanceNetwork
-from icdpm.networks.naf_unet import NAFUNet
+from icdpm.networks.naf import NAFGuidanceNetwork, NAFUNet
 from icdpm.networks.unet import UNet
 
 

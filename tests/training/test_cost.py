@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from icdpm.models.registry import build_model
 from icdpm.models.schedules import training_stages
-from icdpm.networks.footprint import footprint
+from icdpm.networks.cost import count_flops_and_bytes
 from icdpm.training.cost import CostEstimate, estimate_cost
 
 # TensorFlow reports memory statistics of this allocator only.
@@ -21,7 +21,7 @@ import functools
 import json
 import tensorflow as tf
 from icdpm.configs import load_config
-from icdpm.networks.footprint import footprint
+from icdpm.networks.cost import count_flops_and_bytes
 from icdpm.models.registry import build_model
 from icdpm.models.training_step import gradients_of
 from icdpm.training.cost import batch_specs
@@ -41,7 +41,7 @@ peak = memory.get_memory_info("CPU:0")["peak"] - held
 graph = tf.function(functools.partial(gradients_of, model), autograph=False).get_concrete_function(specs).graph
 options = tf.compat.v1.profiler.ProfileOptionBuilder(tf.compat.v1.profiler.ProfileOptionBuilder.float_operation())
 counted = tf.compat.v1.profiler.profile(graph, options=options.with_empty_output().build()).total_float_ops
-print("MEASURED", json.dumps([footprint(functools.partial(gradients_of, model), specs), [counted, peak]]))
+print("MEASURED", json.dumps([count_flops_and_bytes(functools.partial(gradients_of, model), specs), [counted, peak]]))
 """
 
 
@@ -62,9 +62,9 @@ def test_operations_and_memory_equal_the_measured_ones():
 def test_memory_of_a_few_operations():
     spec = tf.TensorSpec([1000])
     # x + 1 has memory of its own, and its square reuses it.
-    assert footprint(lambda x: tf.square(x + 1.0), spec)[1] == 4000
+    assert count_flops_and_bytes(lambda x: tf.square(x + 1.0), spec)[1] == 4000
     # Both results are kept to the end.
-    assert footprint(lambda x: (tf.square(x), tf.exp(x)), spec)[1] == 8000
+    assert count_flops_and_bytes(lambda x: (tf.square(x), tf.exp(x)), spec)[1] == 8000
 
     def gradient(x, kernel):
         with tf.GradientTape() as tape:
@@ -72,7 +72,7 @@ def test_memory_of_a_few_operations():
             y = tf.tanh(tf.matmul(tf.tanh(tf.matmul(x, kernel)), kernel))
         return tape.gradient(y, x)
 
-    flops, held = footprint(gradient, tf.TensorSpec([50, 100]), tf.TensorSpec([100, 100]))
+    flops, held = count_flops_and_bytes(gradient, tf.TensorSpec([50, 100]), tf.TensorSpec([100, 100]))
     # Two products, and their gradients with respect to the left side; both results are kept meanwhile.
     assert flops == 2 * 4 * 50 * 100 * 100
     assert held == pytest.approx(3 * 50 * 100 * 4, rel=0.01)

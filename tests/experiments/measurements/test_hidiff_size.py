@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from icdpm.configs import load_config
 from icdpm.keras import keras
-from icdpm.networks.flops import multiply_adds
+from icdpm.networks.cost import count_multiply_adds
 from icdpm_experiments.measurements import hidiff_size
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ def test_multiply_adds_of_each_kind_of_operation():
     depthwise = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False)
     convolution = keras.layers.Conv2D(7, 3, padding="same")
     dense = keras.layers.Dense(5)
-    counts = multiply_adds(
+    counts = count_multiply_adds(
         lambda x: (convolution(x), depthwise(x), dense(x), tf.matmul(x, x, transpose_a=True)), tf.TensorSpec([2, 4, 6, 3])
     )
     assert counts == {
