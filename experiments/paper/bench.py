@@ -17,35 +17,39 @@ from icdpm.cli import run_command
 from icdpm_experiments.results import print_table, write_results
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum(
-    "scale",
-    "micro",
-    ["micro", "small", "paper"],
-    "micro: tiny networks, briefly trained on embedded data. small: tables 2, 8 and 9, each variant trained for half an hour "
-    "on one core with the images of --folder. paper: the paper's recipe and data sets.",
-)
-flags.DEFINE_string(
-    "folder", None, "Scale small: folder of training images, in the layout of make weights. Some are held out for measuring."
-)
-flags.DEFINE_multi_string(
-    "pairs", [], "Scale small: NAME=FOLDER of pairs that are measured in place of RealBlur-J. Default: the embedded scenes."
-)
-flags.DEFINE_string(
-    "data_dir", None, "Scale paper: folder in which icdpm-prepare recorded the sets. Default: ~/tensorflow_datasets."
-)
-flags.DEFINE_enum(
-    "strategy", "single", ["single", "mirrored", "tpu"], "Distribution strategy of the training, as in icdpm-train."
-)
-flags.DEFINE_multi_string(
-    "restored", [], "NAME=DIR: images restored by another method, for a row of tables 3 to 7 or a column of a figure."
-)
-flags.DEFINE_multi_string(
-    "crops",
-    [],
-    "NAME=LEFT,TOP,WIDTH,HEIGHT in pixels, or NAME for the middle of an image: crop that a figure shows in place of its own.",
-)
-flags.DEFINE_string("photos", None, "hidiff-photos: folder of photos. Default: scikit-image's motion-blurred clock.")
-flags.DEFINE_string("answers", None, "table7: glob pattern of the files that raters exported, such as 'answers/*.json'.")
+
+
+def define_flags():
+    """Defines the flags of this command."""
+    flags.DEFINE_enum(
+        "scale",
+        "micro",
+        ["micro", "small", "paper"],
+        "micro: tiny networks, briefly trained on embedded data. small: tables 2, 8 and 9, each variant trained for half an "
+        "hour on one core with the images of --folder. paper: the paper's recipe and data sets.",
+    )
+    flags.DEFINE_string(
+        "folder", None, "Scale small: folder of training images, in the layout of make weights. Some are held out for tests."
+    )
+    flags.DEFINE_multi_string(
+        "pairs", [], "Scale small: NAME=FOLDER of pairs that are measured in place of RealBlur-J. Default: the embedded scenes."
+    )
+    flags.DEFINE_string(
+        "data_dir", None, "Scale paper: folder in which icdpm-prepare recorded the sets. Default: ~/tensorflow_datasets."
+    )
+    flags.DEFINE_enum(
+        "strategy", "single", ["single", "mirrored", "tpu"], "Distribution strategy of the training, as in icdpm-train."
+    )
+    flags.DEFINE_multi_string(
+        "restored", [], "NAME=DIR: images restored by another method, for a row of tables 3 to 7 or a column of a figure."
+    )
+    flags.DEFINE_multi_string(
+        "crops",
+        [],
+        "NAME=LEFT,TOP,WIDTH,HEIGHT in pixels, or NAME for the middle of an image: crop of a figure in place of its own.",
+    )
+    flags.DEFINE_string("photos", None, "hidiff-photos: folder of photos. Default: scikit-image's motion-blurred clock.")
+    flags.DEFINE_string("answers", None, "table7: glob pattern of the files that raters exported, such as 'answers/*.json'.")
 
 
 def main(argv):
@@ -124,7 +128,8 @@ def _report_times(scale, names, seconds):
 
 
 def run():
-    """Runs the command."""
+    """Defines the flags and runs the command."""
+    define_flags()
     run_command(main)
 
 
