@@ -8,7 +8,7 @@ from icdpm_experiments.paper import ablations
 pytestmark = pytest.mark.slow
 
 
-def test_hidiff_s_ablation_has_a_row_for_each_variant(runs):
+def test_the_hidiff_ablation_has_a_row_for_each_variant(runs):
     ablations.run(runs, "hidiff-ablation")
     rows = {(row["row"], row["metric"]): row for row in rows_of("hidiff_ablation")}
     assert {row for row, _ in rows} == {"blurry", "Baseline", "Single-Guide", "Split-Training", "HI-Diff"}
@@ -20,7 +20,7 @@ def test_hidiff_s_ablation_has_a_row_for_each_variant(runs):
         assert "`make bench-hidiff-ablation SCALE=micro`" in file.read()
 
 
-def test_tables_8_and_9_have_their_rows(runs):
+def test_tables_8_and_9_have_their_rows_and_differences(runs):
     ablations.run(runs, "table8")
     assert [row["row"] for row in rows_of("table8") if row["metric"] == "psnr"] == ["blurry", *"abcde"]
     assert all(row["value"] is not None for row in rows_of("table8") if row["metric"] == "psnr")

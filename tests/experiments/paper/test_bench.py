@@ -10,7 +10,7 @@ from icdpm_experiments.paper import catalog
 pytestmark = pytest.mark.slow
 
 
-def test_every_table_and_figure_of_the_list_can_be_asked_for():
+def test_the_catalog_and_the_makefile_list_the_same_tables_and_figures():
     expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
     expected |= {*(f"fig{n}" for n in (1, 6, *range(11, 27))), "failures"}
     expected |= {"hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain"}
@@ -21,7 +21,7 @@ def test_every_table_and_figure_of_the_list_can_be_asked_for():
     assert all(f"\nbench-{name}:  ## " in text for name in expected)
 
 
-def test_wrong_flags_are_told(run_each):
+def test_wrong_flags_are_usage_errors(run_each):
     cases = [
         (["table10"], "name one or several of table1"),
         (["table8", "--restored=a=b"], "--restored is for table3, table4, table5, table6, table7"),

@@ -17,7 +17,7 @@ ROWS = [
 ]
 
 
-def test_the_published_value_stands_beside_the_measured_one():
+def test_cells_have_the_measured_and_the_published_value():
     assert comparison_table(ROWS) == [
         "| | set A: psnr | set B: psnr | set A: lpips_alex |",
         "|---|---|---|---|",
@@ -26,23 +26,23 @@ def test_the_published_value_stands_beside_the_measured_one():
     ]
 
 
-def test_an_interval_stands_behind_its_mean():
+def test_cells_have_the_interval_of_a_mean():
     rows = [*ROWS[:1], interval_row("Ours", "set A", "psnr − blurry", Mean(0.3127, 0.25, 0.4)), ROWS[2]]
     assert comparison_table(rows)[2:] == ["| blurry | 20.1 |  |", "| Ours | 25.5 (33.2) | 0.313 [0.250, 0.400] |"]
 
 
-def test_a_scale_beside_another_keeps_its_own_results(tmp_path):
+def test_the_suffix_and_variables_of_a_scale_are_in_its_results(tmp_path):
     class Small:
-        name, suffix, make_variables = "small", "_small", {"FOLDER": "pictures", "PAIRS": "a=b c=d"}
+        name, suffix, make_variables = "small", "_small", {"FOLDER": "images", "PAIRS": "a=b c=d"}
 
     write_comparison("table0", "Title", Small, ROWS)
     assert [path.name for path in sorted((tmp_path / "results").iterdir())] == ["table0_small.json", "table0_small.md"]
     content = json.loads((tmp_path / "results/table0_small.json").read_text())
-    assert content["command"] == "make bench-table0 SCALE=small FOLDER=pictures PAIRS='a=b c=d'"
+    assert content["command"] == "make bench-table0 SCALE=small FOLDER=images PAIRS='a=b c=d'"
 
 
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
-def test_a_table_says_its_scale_its_protocols_and_what_is_missing(scale, tmp_path):
+def test_a_table_states_its_scale_protocols_and_missing_metrics(scale, tmp_path):
     write_comparison(
         "table0", "Title", scale, ROWS, notes=["A note."], protocols={"psnr": "in dB", "fid": "x"}, not_available={"fid": "why"}
     )

@@ -29,7 +29,7 @@ def test_failures_are_ranked_by_gain_and_darkness(stand_in_runs, tmp_path, monke
     assert "Left out as not blurred (more than 40 dB): 1 of 6." in text
 
 
-def test_the_rank_is_the_sum_of_two_places():
+def test_rank_sums_two_places():
     # Places in gain and in brightness: 3 + 1, 1 + 4, 2 + 2 and 4 + 3; of equal sums the lower gain comes first.
     rows = [{"gain Ours": gain, "gray": gray} for gain, gray in ((1.0, 10), (-1.0, 200), (0.0, 20), (2.0, 90))]
     assert [row["gray"] for row in failures.rank(rows)] == [20, 10, 200, 90]
@@ -50,12 +50,12 @@ def test_the_rank_is_the_sum_of_two_places():
         ((120, 0.0, 90.0, 1.4), (0.4, 1.4), []),
     ],
 )
-def test_what_failed_follows_from_the_numbers(numbers, gains, phrases):
+def test_failures_follow_from_the_numbers(numbers, gains, phrases):
     row = dict(zip(("gray", "saturated", "returned", "gain Ours"), numbers))
     assert failures.describe_failures(row, gains) == phrases
 
 
-def test_the_worst_part_lies_within_the_picture():
+def test_the_worst_box_lies_within_the_image():
     sharp = np.zeros((200, 300, 3), np.uint8)
     restored = sharp.copy()
     restored[180:, 290:] = 255
@@ -64,7 +64,7 @@ def test_the_worst_part_lies_within_the_picture():
     assert failures.find_worst_box(restored[:90, :70], sharp[:90, :70]) == (0, 0, 70, 90)
 
 
-def test_what_blur_took_and_what_came_back(random_pairs):
+def test_the_restored_part_of_the_gradient(random_pairs):
     blurry, sharp = random_pairs.load(0)
     assert failures.measure_light_and_gradient(blurry, sharp, blurry)["returned"] == 0
     assert failures.measure_light_and_gradient(blurry, sharp, sharp)["returned"] == 100
@@ -74,7 +74,7 @@ def test_what_blur_took_and_what_came_back(random_pairs):
 
 
 @pytest.mark.slow
-def test_a_figure_of_crops_and_a_table_share_restored_pictures(runs):
+def test_a_figure_of_crops_and_the_failures_share_restored_images(runs):
     visual_comparison.run(runs, "fig1", {}, ["pair_2=0,0,48,48"])
     folder = runs.restore(visual_comparison.MODELS["Ours"], "realblur_j")
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.png")}
@@ -85,7 +85,7 @@ def test_a_figure_of_crops_and_a_table_share_restored_pictures(runs):
     (row,) = rows_of("fig1")
     gains = {each["picture"]: each["gain Ours"] for each in rows_of("failures")}
     assert row["psnr Ours"] - row["psnr blurry"] == pytest.approx(gains["pair_2"], abs=2e-4)
-    # A figure's own pictures are counted alone.
+    # Only a figure's own images are counted.
     scale = PaperScale()
     assert [each.images for each in visual_comparison.required(scale, "fig6")] == [3, 3]
     assert [each.images for each in failures.required(scale)] == [None, None]

@@ -17,7 +17,7 @@ from icdpm_experiments.paper.scales import PaperScale
 
 
 @pytest.mark.slow
-def test_hidiff_s_table_has_a_column_for_each_set_and_rows_for_what_it_was_trained_on(runs, tmp_path):
+def test_the_table_has_a_column_for_each_set_and_rows_for_each_training_set(runs, tmp_path):
     pairs = runs.scale.test_pairs("hide")
     for index, name in enumerate(pairs.names):
         write_image(tmp_path / "others/hide" / f"{name}.png", pairs.load(index)[1])
@@ -42,7 +42,7 @@ def test_hidiff_s_table_has_a_column_for_each_set_and_rows_for_what_it_was_train
 
 
 @pytest.mark.slow
-def test_the_strip_follows_the_chain_to_the_restored_picture(stand_in_runs, monkeypatch):
+def test_the_chain_ends_with_the_restored_image(stand_in_runs, monkeypatch):
     config = default_config("hidiff")
     config.precision = "float32"
     config.transformer.channels, config.transformer.refinement_blocks = 4, 1
@@ -58,8 +58,8 @@ def test_the_strip_follows_the_chain_to_the_restored_picture(stand_in_runs, monk
     assert len(priors) == len(outputs) == 4 and all(output.shape == blurry.shape for output in outputs)
     # The first prior is the chain's start, the last that of a restoration.
     padded = pad_to_multiple(to_values(blurry), model.size_multiple)[None]
-    conditions = model.encode_condition(padded)
-    np.testing.assert_allclose(priors[-1], conditions["prior"], atol=1e-5)
+    condition = model.encode_condition(padded)
+    np.testing.assert_allclose(priors[-1], condition["prior"], atol=1e-5)
     assert len({prior.numpy().tobytes() for prior in priors}) == 4
     hidiff.run_chain(stand_in_runs, ["pair_2=0,0,32,32", "pair_5"])
     rows = read_results("hidiff_chain")["rows"]
@@ -71,7 +71,7 @@ def test_the_strip_follows_the_chain_to_the_restored_picture(stand_in_runs, monk
     assert PIL.Image.open("results/hidiff_chain.png").size[0] == 6 * 64 + 7 * 8
 
 
-def test_hidiff_s_ssim_is_matlab_s_on_gopro_and_hide_and_masked_on_realblur():
+def test_ssim_is_matlab_s_on_gopro_and_hide_and_masked_on_realblur():
     scale = PaperScale()
     for dataset in ("gopro", "hide"):
         assert hidiff.columns_of(scale, dataset) == {"psnr": "psnr", "ssim_matlab_rgb": "ssim_matlab_rgb"}
@@ -79,7 +79,7 @@ def test_hidiff_s_ssim_is_matlab_s_on_gopro_and_hide_and_masked_on_realblur():
         assert hidiff.columns_of(scale, dataset) == {"psnr": "psnr_ecc", "ssim": "ssim_ecc"}
 
 
-def test_hidiff_s_table_names_the_protocol_of_each_column(tmp_path):
+def test_the_table_names_the_protocol_of_each_column(tmp_path):
     class AlignedRuns:
         scale = PaperScale()
 

@@ -1,4 +1,4 @@
-"""The published values, as far as they can be checked without the paper."""
+"""Published values: checks that need no copy of the papers."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_preferences_of_two_methods_add_up_to_one():
                 assert value + back == pytest.approx(1, abs=1e-9)
 
 
-def test_what_the_text_says_in_words_holds():
+def test_values_agree_with_the_text_of_the_paper():
     # §4.3: guidance reduces the gap at each scale; §4.3: (f) has the best out-of-domain LPIPS.
     for k in (2, 4, 8):
         assert all(a < b for a, b in zip(published.TABLE1[f"guidance ×{k}"], published.TABLE1[f"input ×{k}"]))

@@ -1,4 +1,4 @@
-"""Training of the variants, each once and after those that it starts from."""
+"""Training of the variants: each once, after the variant that it starts from."""
 
 import shutil
 
@@ -34,7 +34,7 @@ def test_a_variant_is_trained_once(tmp_path, micro_workdir, random_pairs, monkey
     assert ended.value.code == 128 + 15
 
 
-def test_second_stages_begin_with_their_first_and_each_has_its_data(tmp_path, micro_workdir, random_pairs, monkeypatch):
+def test_second_stages_start_from_their_first_and_use_the_same_data(tmp_path, micro_workdir, random_pairs, monkeypatch):
     trained = []
 
     class Scale(OneModelScale):
@@ -60,7 +60,7 @@ def test_second_stages_begin_with_their_first_and_each_has_its_data(tmp_path, mi
     ]
 
 
-def test_what_is_further_trained_is_trained_first(tmp_path, micro_workdir, random_pairs, monkeypatch):
+def test_fine_tuned_variants_start_from_a_trained_one(tmp_path, micro_workdir, random_pairs, monkeypatch):
     trained = []
 
     def train(config, workdir, training, validation, strategy, **further):

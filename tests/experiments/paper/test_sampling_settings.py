@@ -28,7 +28,7 @@ class Scale(MicroScale):
 
 
 class SweptRuns:
-    """`Runs` whose sweeps are known, and which restore nothing but record what they should."""
+    """`Runs` with known sweeps. They record their restorations without executing them."""
 
     scale = Scale()
 
@@ -55,7 +55,7 @@ class SweptRuns:
         ({"psnr": PSNR, "detail": LPIPS}, "psnr", 20, 27.0),
     ],
 )
-def test_lpips_chooses_else_niqe_else_psnr(metrics, chosen_by, steps, value):
+def test_lpips_selects_else_niqe_else_psnr(metrics, chosen_by, steps, value):
     settings, metric, best = best_point(SweptRuns(**metrics), "table2_f", "gopro")
     assert (settings.steps, metric, best) == (steps, chosen_by, value)
 
@@ -65,7 +65,7 @@ def test_each_test_set_has_its_own_point():
     assert [best_point(runs, "table2_f", dataset).settings.steps for dataset in ("gopro", "hide")] == [30, 10]
 
 
-def test_the_mean_of_samples_takes_the_point_of_one_sample_and_one_pass_models_have_none():
+def test_means_of_samples_use_the_point_of_one_sample_and_one_pass_models_have_none():
     runs = SweptRuns(psnr=PSNR)
     folders, points = restore_at_best(runs, DEBLURRING, "gopro")
     assert list(folders) == list(DEBLURRING) and set(points) == set(DEBLURRING) - {"UNet"}
@@ -90,7 +90,7 @@ def test_the_mean_of_samples_takes_the_point_of_one_sample_and_one_pass_models_h
     assert records["DvSR-SA"] == {"steps": 20, "max_noise_variance": 0.5, "samples": 8, "chosen_by": "psnr", "value": 27.0}
 
 
-def test_the_cost_is_the_sweep_and_at_most_the_longest_point():
+def test_the_required_runs_are_the_sweep_and_the_longest_point():
     models = [DEBLURRING["UNet"], DEBLURRING["Ours"], DEBLURRING["Ours-SA"]]
     sweep = RequiredRun("table2_f", "hide", 20 + 30 + 2 * 50 + 3 * 100 + 4 * (200 + 500 + 1000), restorations=19)
     assert required_at_best(models, PaperScale(), "hide") == [
@@ -109,14 +109,14 @@ def test_the_rows_of_an_ablation_share_one_setting(scale):
     assert f"({setting}); no sweep selects it" in shared_setting_note(models, scale)
 
 
-def test_an_ablation_of_different_settings_is_refused():
+def test_an_ablation_with_different_settings_is_an_error():
     with pytest.raises(ValueError, match="must share one sampling setting. Received: ancestral, 2 steps.*; at once"):
         shared_setting_note([ComparedModel("table8_a"), ComparedModel("regression_l")], MicroScale())
 
 
-def test_table_7_shows_the_rows_that_the_paper_s_raters_compared_and_that_are_made_here():
+def test_table_7_has_the_rows_of_table_4_that_are_restored_here():
     assert set(PREFERENCE) == {"DvSR", "icDPM", "Ours-SA", "Ours"}
-    # The pictures of Table 4's rows of the same names.
+    # The images of Table 4's rows of the same names.
     assert all(PREFERENCE[row] == DEBLURRING[row] for row in ("DvSR", "Ours-SA", "Ours"))
 
 

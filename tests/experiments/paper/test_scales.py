@@ -1,4 +1,4 @@
-"""The scales, and that the smaller ones keep what the paper varies."""
+"""The scales: smaller ones keep the structure that the paper varies."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_a_small_variant_has_its_structure_and_the_recipe_of_small_naf(variant):
         ("HI-Diff", "diffused", "hierarchical", True, "hidiff_ablation_stage1"),
     ],
 )
-def test_the_ablation_varies_at_both_scales_what_the_slides_vary(scale, row, source, guide, joint, first):
+def test_the_hidiff_ablation_varies_the_same_fields_at_both_scales(scale, row, source, guide, joint, first):
     variant = ablations.ABLATIONS["hidiff-ablation"].models[row].variant
     config = check_config(scale.config(variant))
     assert (config.prior.source, config.transformer.guide, config.prior.joint) == (source, guide, joint)
@@ -65,7 +65,7 @@ def test_the_ablation_varies_at_both_scales_what_the_slides_vary(scale, row, sou
 @pytest.mark.parametrize(
     "variant", ["regression_l", "regression_s", "dvsr", "dvsr_s", "fig9_aligned", "fig9_unaligned", "hidiff_gopro"]
 )
-def test_a_micro_variant_of_another_system_has_its_structure(variant):
+def test_a_micro_variant_of_another_model_has_its_structure(variant):
     micro, paper = check_config(MicroScale().config(variant)), PaperScale().config(variant)
     assert (micro.name, micro.model) == (variant, paper.model)
     for name, section in paper.items():
@@ -76,7 +76,7 @@ def test_a_micro_variant_of_another_system_has_its_structure(variant):
 
 
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
-def test_variants_that_are_trained_once_are_the_same(scale):
+def test_variants_that_are_trained_once_have_equal_configs(scale):
     for one, other in SAME.items():
         configs = [scale.config(name) for name in (one, other)]
         assert [config.name for config in configs] == [one, other]
@@ -84,7 +84,7 @@ def test_variants_that_are_trained_once_are_the_same(scale):
         assert configs[0] == configs[1]
 
 
-def test_stand_ins_share_no_picture_and_leave_none_out():
+def test_stand_ins_partition_the_embedded_test_images():
     scale, test = MicroScale(), EmbeddedPairs("test")
     sets = [scale.test_pairs(dataset) for dataset in ("gopro", "realblur_j", "reds", "hide")]
     assert sorted(name for pairs in sets for name in pairs.names) == sorted(test.names)
@@ -101,7 +101,7 @@ def test_only_realblur_is_aligned():
     assert len(PaperScale().grid()) == 19
 
 
-def test_the_small_scale_measures_what_is_held_out_and_what_is_from_elsewhere(pictures):
+def test_the_small_scale_measures_held_out_images_and_pairs_of_other_origin(pictures):
     pairs = {"one": pictures / "other", "two": pictures / "further"}
     scale = make_scale("small", folder=pictures, pairs={name: str(each) for name, each in pairs.items()})
     assert scale.label("gopro") == f"images held out of {pictures.name} (2 pairs)"
@@ -116,12 +116,12 @@ def test_the_small_scale_measures_what_is_held_out_and_what_is_from_elsewhere(pi
     assert alone.label("realblur_j").startswith("embedded scenes (") and len(alone.grid()) == 4
 
 
-def test_the_small_scale_wants_its_pictures(tmp_path):
+def test_the_small_scale_needs_a_folder(tmp_path):
     with pytest.raises(IcdpmError, match="there is no folder '' of pictures to train on"):
         make_scale("small")
 
 
-def test_results_name_what_was_given_with_the_home_folder_abbreviated(pictures, monkeypatch):
+def test_results_name_the_given_folders_with_the_home_folder_abbreviated(pictures, monkeypatch):
     monkeypatch.setenv("HOME", str(pictures.parent))
     scale = make_scale("small", folder=pictures, pairs={"one": str(pictures / "other")})
     assert scale.make_variables == {"FOLDER": f"~/{pictures.name}", "PAIRS": f"one=~/{pictures.name}/other"}

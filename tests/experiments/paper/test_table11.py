@@ -1,4 +1,4 @@
-"""Table 11: what is counted, and what is written."""
+"""Table 11: counts and results."""
 
 import json
 

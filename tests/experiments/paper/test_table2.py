@@ -11,7 +11,7 @@ from icdpm_experiments.paper import catalog, table2
 pytestmark = pytest.mark.slow
 
 
-def test_table_2_takes_the_best_of_the_grid_and_the_figures_show_all_of_it(runs, monkeypatch):
+def test_table_2_has_the_best_of_the_grid_and_figure_5_all_points(runs, monkeypatch):
     monkeypatch.setattr(table2, "TABLE2", {row: table2.TABLE2[row] for row in "ac"})
     monkeypatch.setattr(table2, "MODELS", {row: table2.MODELS[row] for row in "ac"})
     table2.run_table(runs)

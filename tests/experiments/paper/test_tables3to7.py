@@ -18,7 +18,7 @@ from icdpm_experiments.paper.published import TABLE3
 pytestmark = pytest.mark.slow
 
 
-def test_deblurring_tables_measure_our_pictures_and_others(runs, tmp_path, capsys):
+def test_deblurring_tables_measure_our_images_and_others(runs, tmp_path, capsys):
     pairs = runs.scale.test_pairs("gopro")
     for index, name in enumerate(pairs.names):
         write_image(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
@@ -46,7 +46,7 @@ def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measu
     tables3to7.run_table(runs, "table4", {})
     rows = {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")}
     swept, _, reasons = runs.sweep("table2_f", "realblur_j")
-    assert {"lpips_alex", "niqe"} <= set(reasons)  # no weights: PSNR decides
+    assert {"lpips_alex", "niqe"} <= set(reasons)  # without weights PSNR selects
     best = max(swept, key=lambda each: each["psnr"])
     assert rows["Ours", "psnr"] == pytest.approx(best["psnr"]) and best["psnr"] != min(each["psnr"] for each in swept)
     with open("results/table4.json") as file:
@@ -58,14 +58,14 @@ def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measu
     settings = f"(ancestral, {best['steps']} steps, linear_beta {best['max_noise_variance']:g})"
     assert f"Ours: one sample of table2_f {settings}; selected by psnr, {best['psnr']:.4g} for one sample." in text
     assert f"Ours-SA: the mean of 8 samples of table2_f {settings}; selected by psnr" in text
-    # The journal and the restored pictures make a second run free.
+    # The journal and the restored images make a second run free.
     for place in ("icdpm_experiments.sweeping.sweep.restore", "icdpm.evaluation.restore_dataset.restore"):
-        monkeypatch.setattr(place, lambda *_, **__: pytest.fail("a picture was restored again"))
+        monkeypatch.setattr(place, lambda *_, **__: pytest.fail("an image was restored again"))
     tables3to7.run_table(runs, "table4", {})
     assert {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")} == rows
 
 
-def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatch):
+def test_a_method_that_is_restored_here_is_one_entry(runs, monkeypatch):
     # Each of these draws samples here: a sweep and the chosen point.
     made = [name for name in ("regression_l", "dvsr", "dvsr", "table2_f", "table2_f", "table2_b") for _ in range(2)]
     monkeypatch.setitem(tables3to7.DEBLURRING, "MPRNet", ComparedModel("table2_b"))
@@ -80,7 +80,7 @@ def test_a_row_of_another_method_that_is_made_here_is_one_entry(runs, monkeypatc
             )
 
 
-def test_preferences_are_asked_for_and_tabulated(runs, tmp_path):
+def test_preferences_are_collected_and_tabulated(runs, tmp_path):
     tables3to7.run_table7(runs, {})
     page = (runs.folder / "preference.html").read_text()
     assert all(f'"{method}"' in page for method in ("DvSR", "icDPM", "Ours-SA", "Ours"))

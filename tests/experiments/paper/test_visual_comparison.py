@@ -19,7 +19,7 @@ from icdpm_experiments.paper.scales import MicroScale
 from icdpm_experiments.paper.visual_comparison import FIGURES, Crop, crop_image, parse_crop
 
 
-def test_crops_are_texts():
+def test_crops_are_parsed():
     assert parse_crop("scene050-6") == Crop("scene050/blur_6", None)
     assert parse_crop("a=0,2,30,40") == Crop("a", (0, 2, 30, 40))
     for wrong in ("", "=1,2,3,4", "a=", "a=1,2,3", "a=1,2,3,4,5", "a=1,2,0,4", "a=-1,2,3,4", "a=1,2,x,4", "a=1.5,2,3,4"):
@@ -28,17 +28,17 @@ def test_crops_are_texts():
 
 
 def test_a_crop_without_a_box_is_the_middle():
-    picture = np.arange(300 * 400 * 3, dtype=np.uint32).reshape(300, 400, 3)
-    assert Crop("a", None).box_within(picture) == (72, 22, 256, 256)
-    assert Crop("a", None).box_within(picture[:100]) == (150, 0, 100, 100)
-    assert np.array_equal(crop_image(picture, (5, 7, 20, 10)), picture[7:17, 5:25])
+    image = np.arange(300 * 400 * 3, dtype=np.uint32).reshape(300, 400, 3)
+    assert Crop("a", None).box_within(image) == (72, 22, 256, 256)
+    assert Crop("a", None).box_within(image[:100]) == (150, 0, 100, 100)
+    assert np.array_equal(crop_image(image, (5, 7, 20, 10)), image[7:17, 5:25])
     with pytest.raises(IcdpmError, match=r"20×10 pixels at \(390, 7\) exceeds a, which has 400×300"):
-        Crop("a", (390, 7, 20, 10)).box_within(picture)
+        Crop("a", (390, 7, 20, 10)).box_within(image)
 
 
 def test_every_figure_of_the_paper_has_crops_at_both_scales():
     assert set(FIGURES) == {"fig1", "fig6", *(f"fig{number}" for number in range(11, 27)), "hidiff-realblur"}
-    # As the captions have them.
+    # As in the captions.
     sets = {"reds": range(11, 15), "hide": range(15, 19), "gopro": range(19, 23), "realblur_j": (1, 6, *range(23, 27))}
     for dataset, numbers in sets.items():
         assert all(FIGURES[f"fig{number}"].dataset == dataset for number in numbers)
@@ -52,7 +52,7 @@ def test_every_figure_of_the_paper_has_crops_at_both_scales():
             assert crop.name in names
             crop.box_within(embedded.load(embedded.names.index(crop.name))[0])
         for crop in map(parse_crop, crops["paper"]):
-            # HIDE's names have no folder, and so no form of their own.
+            # HIDE's names have no folder and no pattern of their own.
             pattern = r"\d+fromGOPR\d{4}(\.MP4)?" if dataset == "hide" else published[dataset].pair_names[0]
             assert re.fullmatch(pattern, crop.name)
     for figure in ("fig11", "fig15", "fig19", "fig23"):
@@ -65,7 +65,7 @@ def test_a_figure_shows_the_same_crop_of_every_method(stand_in_runs, tmp_path):
     for index, name in enumerate(pairs.names):
         write_image(tmp_path / "others" / f"{name}.png", pairs.load(index)[1])
     visual_comparison.run(stand_in_runs, "fig11", {"HINet": tmp_path / "others"}, ["pair_4=8,16,32,32", "pair_1"])
-    # Only what is shown is restored, in the order of the set.
+    # Only the images of the crops are restored, in the order of the set.
     assert stand_in_runs.calls == [(variant, "reds", ["pair_1", "pair_4"]) for variant in ("table2_b", "table2_f")]
     sheet = np.asarray(PIL.Image.open("results/fig11.png"))
     assert sheet.shape[1] == 5 * 256 + 6 * 8
@@ -85,7 +85,7 @@ def test_a_figure_shows_the_same_crop_of_every_method(stand_in_runs, tmp_path):
     assert "CROPS='pair_4=8,16,32,32 pair_1'" in content["command"] and "Micro scale" in text
 
 
-def test_what_a_figure_cannot_show_is_an_error(stand_in_runs, tmp_path):
+def test_missing_images_and_wrong_sizes_are_errors(stand_in_runs, tmp_path):
     with pytest.raises(IcdpmError, match="has no deadleaves_00. It has pair_0, pair_1, pair_2, …. Name images"):
         visual_comparison.run(stand_in_runs, "fig11", {}, [])
     write_image(tmp_path / "others/pair_1.png", np.zeros((64, 60, 3), np.uint8))
@@ -112,10 +112,10 @@ def test_photos_have_no_sharp_column(stand_in_runs, tmp_path):
     assert read_results("hidiff_photos")["rows"][0]["picture"] == "clock_motion"
 
 
-def test_a_caption_is_broken_to_the_width_of_the_sheet(tmp_path):
-    picture = np.zeros((20, 100, 3), np.uint8)
-    write_gallery(tmp_path / "one.png", ["a"], [[picture]], "word")
-    write_gallery(tmp_path / "many.png", ["a"], [[picture]], "word " * 30)
+def test_a_caption_is_wrapped_to_the_width_of_the_gallery(tmp_path):
+    image = np.zeros((20, 100, 3), np.uint8)
+    write_gallery(tmp_path / "one.png", ["a"], [[image]], "word")
+    write_gallery(tmp_path / "many.png", ["a"], [[image]], "word " * 30)
     one, many = (PIL.Image.open(tmp_path / f"{name}.png") for name in ("one", "many"))
     assert one.size == (116, 28 + 20 + 2 * 8 + 28) and many.width == 116 and many.height > one.height + 5 * 28
     edge = np.asarray(many)[:, -8:]
