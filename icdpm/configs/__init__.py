@@ -1,75 +1,98 @@
-"""The recipes: one small file for each variant that is trained; each has `get_config()`, and its docstring says what it is.
+"""Configs by name: one module for each family of models, one function for each config.
 
-`icdpm-train --config=NAME` takes a file's name from here, or the path of any other Python file with a `get_config()`.
+`icdpm-train --config=NAME` accepts the name of a function in a family's `CONFIGS`, or the path of a Python file of your own
+with a function `get_config()`:
+
+    from icdpm.configs.small import tiny
+
+    def get_config():
+        config = tiny()
+        config.name = "mine"
+        config.unet.channels = 24
+        return config
 """
+
+from __future__ import annotations
 
 import ast
 import importlib.util
+import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
+from icdpm.configs import dvsr, fig9, hidiff, paper, regression, small
 from icdpm.errors import IcdpmError
 from icdpm.models.config import RENAMED_FIELDS, check_config
 
-_FOLDER = Path(__file__).parent
+_CONFIGS: dict[str, Callable[[], ConfigDict]] = {
+    function.__name__: function for family in (paper, fig9, dvsr, regression, small, hidiff) for function in family.CONFIGS
+}
 
 
-def config_names():
-    """Names of the configs that come with the project."""
-    return sorted(path.stem for path in _FOLDER.glob("*.py") if not path.stem.startswith("_"))
+def config_names() -> list[str]:
+    """Returns the names of the packaged configs."""
+    return sorted(_CONFIGS)
 
 
-def load_config(name, changes=()):
-    """The checked config of a file, with changes made to it.
+def load_config(name: str | os.PathLike, changes: Iterable[str] = ()) -> ConfigDict:
+    """Loads a config and applies changes.
 
     Args:
-      name: of `config_names`, or the path of a Python file with a function `get_config()`.
-      changes: texts 'section.field=value', values as Python writes them; quotes around words may be left out.
+      name: one of `config_names`, or the path of a Python file with a function `get_config()`.
+      changes: texts 'section.field=value' with values in Python syntax; quotes around strings are optional.
+
+    Returns:
+      A checked config.
 
     Raises:
-      IcdpmError: no such file, a file that fails, an unknown field or a wrong value.
+      IcdpmError: the file does not exist or fails, a field is unknown, or a value is invalid.
     """
-    return change_config(_get_config(_FOLDER / f"{name}.py" if str(name) in config_names() else Path(name)), changes)
+    if str(name) not in _CONFIGS:
+        return change_config(_config_of_file(Path(name)), changes)
+    config = _CONFIGS[str(name)]()
+    config.name = str(name)
+    return change_config(config, changes)
 
 
-def change_config(config, changes=()):
-    """The checked config that a config becomes by changes, which are as of `load_config`."""
+def change_config(config: ConfigDict | Mapping, changes: Iterable[str] = ()) -> ConfigDict:
+    """Checks a config and applies changes, which are described in `load_config`; returns a new config."""
     config = check_config(config)
     for change in changes:
-        _make(change, config)
+        _apply(change, config)
     return check_config(config)
 
 
-def _get_config(path):
-    """What the file's `get_config()` gives."""
+def _config_of_file(path):
     if path.suffix != ".py" or not path.is_file():
-        raise IcdpmError(f"there is no config {path}; give the name of one that comes with the project or a .py file")
+        raise IcdpmError(f"`config` must be the name of a packaged config or an existing .py file. Received: {str(path)!r}.")
     spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
         config = module.get_config()
-    except Exception as error:  # whatever the user's own file does wrong
+    except Exception as error:  # any error of the user's code
         reason = str(error).splitlines()[0] if str(error) else "no message"
-        raise IcdpmError(f"the config {path} fails: {type(error).__name__}: {reason}") from error
+        raise IcdpmError(f"The config {path} fails: {type(error).__name__}: {reason}") from error
     if not hasattr(config, "items"):
-        raise IcdpmError(f"get_config() of {path} gives {config!r}; it must give the config that it started from")
+        raise IcdpmError(f"get_config() of {path} must return a config. Received: {config!r}.")
     return config
 
 
-def _make(change, config):
-    """Makes one change to a config."""
-    field, equals, text = change.partition("=")
+def _apply(change, config):
+    name, equals, text = change.partition("=")
     if not equals:
-        raise IcdpmError(f"{change!r} is not of the form section.field=value")
+        raise IcdpmError(f"A change of the config must have the form section.field=value. Received: {change!r}.")
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         value = {"true": True, "false": False}.get(text.lower(), text)
-    *sections, leaf = RENAMED_FIELDS.get(field, field).split(".")
+    *sections, field = RENAMED_FIELDS.get(name, name).split(".")
     part = config
     for section in sections:
         part = part.get(section) if hasattr(part, "get") else None
-    if not hasattr(part, "items") or leaf not in part or hasattr(part[leaf], "items"):
-        raise IcdpmError(f"the config has no field {field!r}")
-    with part.ignore_type():  # check_config says what is wrong with a value, and where
-        part[leaf] = value
+    if not hasattr(part, "items") or field not in part or hasattr(part[field], "items"):
+        raise IcdpmError(f"The config has no field `{name}`.")
+    with part.ignore_type():  # `check_config` checks the value and names the field
+        part[field] = value

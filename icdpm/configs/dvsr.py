@@ -1,14 +1,27 @@
-"""DvSR (predict and refine): an initial predictor of 26 M parameters and a denoiser of 7 M, of the family of Table 2's UNets.
+"""DvSR, predict and refine (Whang et al., CVPR 2022): an initial predictor and a diffusion of the residual.
 
-Each step evaluates the denoiser alone, whose FLOPs are those of Table 11 (a). Trained as Table 2's models are (assumed): batch,
-crops, rates and noise schedule are icDPM's.
+    icdpm-train --config=dvsr --data=gopro --workdir=runs/dvsr --strategy=mirrored
+
+Both networks are UNets of Table 2. Each sampling step evaluates the denoiser alone, with the FLOPs of Table 11 (a). Batch,
+crops, learning rate and noise schedule are those of Table 2 (assumed).
 """
+
+from ml_collections import ConfigDict
 
 from icdpm.models.config import default_config
 
 
-def get_config():
-    """The config of this variant."""
-    config = default_config("dvsr")
-    config.name = "dvsr"
+def dvsr() -> ConfigDict:
+    """DvSR with a predictor of 26 M parameters and a denoiser of 7 M."""
+    return default_config("dvsr")
+
+
+def dvsr_s() -> ConfigDict:
+    """DvSR for small machines: predictor and denoiser with half the channels of dvsr."""
+    config = dvsr()
+    config.predictor.channels = 32
+    config.unet.channels = 16
     return config
+
+
+CONFIGS = (dvsr, dvsr_s)

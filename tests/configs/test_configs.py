@@ -1,4 +1,4 @@
-"""The recipes that come with the project, and files of one's own."""
+"""The packaged configs, and config files of users."""
 
 import re
 from pathlib import Path
@@ -88,31 +88,47 @@ def test_changes_from_the_command_line():
     )
     assert (config.data.batch, config.guidance.scales, config.precision) == (8, (2,), "float32")
     assert config.data.augment is False and config.optimizer.gradient_clip == 2.0
-    for change, said in [
+    for change, message in [
         ("data.batch", "section.field=value"),
-        ("data.bath=8", "'data.bath'"),
-        ("data=8", "'data'"),
+        ("data.bath=8", "no field `data.bath`"),
+        ("data=8", "no field `data`"),
         ("data.batch=x", "`data.batch` must be a whole number .* Received: 'x'"),
-        ("bath.tub=8", "'bath.tub'"),
+        ("bath.tub=8", "no field `bath.tub`"),
     ]:
-        with pytest.raises(IcdpmError, match=said):
+        with pytest.raises(IcdpmError, match=message):
             load_config("tiny", [change])
 
 
 @pytest.mark.parametrize(
-    "content, said",
+    "content, message",
     [
-        (None, "there is no config"),
+        (None, "must be the name of a packaged config or an existing .py file"),
         ("x = 1", "get_config"),
         ("import nothing_of_this_name", "nothing_of_this_name"),
-        ("def get_config(): return 3", "it must give the config"),
+        ("def get_config(): return 3", "must return a config. Received: 3"),
         ("from icdpm.models.config import default_config as get_config\nx = get_config()\nx.tub = 3", "tub"),
         ("def get_config(): return {'tub': 3}", "`tub`"),
     ],
 )
-def test_config_files_that_fail(tmp_path, content, said):
+def test_config_files_that_fail(tmp_path, content, message):
     path = tmp_path / "own.py"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(IcdpmError, match=said):
+    with pytest.raises(IcdpmError, match=message):
         load_config(path)
+
+
+def test_a_file_may_change_a_packaged_config(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from icdpm.configs.small import tiny\n"
+        "def get_config():\n"
+        "    config = tiny()\n"
+        "    config.name = 'mine'\n"
+        "    config.unet.channels = 24\n"
+        "    return config\n"
+    )
+    config = load_config(path, ["data.batch=4"])
+    assert (config.name, config.unet.channels, config.data.batch) == ("mine", 24, 4)
+    tiny = load_config("tiny", ["name=mine", "unet.channels=24", "data.batch=4"])
+    assert config == tiny

@@ -111,7 +111,7 @@ def test_invalid_input_is_a_one_line_error(folder, trained, run_each):
         (["--workdir=" + str(blocked / "workdir")], 1, "cannot write"),
         (["--data=" + str(folder / "nowhere")], 1, "nowhere"),
         (["--data=" + str(folder / "unpaired")], 1, "pair_3"),
-        (["--config=" + str(folder / "none.py")], 1, "there is no config"),
+        (["--config=" + str(folder / "none.py")], 1, "an existing .py file"),
         (["--set=data.crop=64"], 1, "too small"),
         (["--set=data.tub=64"], 1, "data.tub"),
         (["--set=data.batch=huge"], 1, "data.batch is 'huge'"),
