@@ -17,7 +17,7 @@ from icdpm.errors import IcdpmError
 from icdpm.models.constraints import NON_NEGATIVE, POSITIVE_FRACTION, FieldConstraints
 from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.sampling_presets import SAMPLING_PRESETS, Preset
-from icdpm.models.settings import SamplingSettings, Settings
+from icdpm.models.settings import SamplingSettings
 
 # Uses of the random numbers of a training example; each folds its own number into the example's seed.
 _STEP, _LEVEL, _NOISE, _DROPOUT = range(4)
@@ -135,7 +135,7 @@ class DiffusionModel(ImageRestorer):
         paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(parametrisation))
         return {**SAMPLING_PRESETS, "paper": paper}
 
-    def sampling_schedule(self, settings: Settings) -> SamplingSchedule:
+    def sampling_schedule(self, settings: Any) -> SamplingSchedule:
         return make_sampling_schedule(
             settings.sampler, settings.steps, settings.max_noise_variance, settings.schedule, settings.eta
         )

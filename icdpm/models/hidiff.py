@@ -163,8 +163,8 @@ class HIDiff(ImageRestorer):
             patch=transformer.patch,
             zero_last=transformer.zero_last,
         )
-        self.latent_encoder = self._encoder("latent_encoder") if _has_latent_encoder(config) else None
-        self.condition_encoder = None
+        self.latent_encoder: Any = self._encoder("latent_encoder") if _has_latent_encoder(config) else None
+        self.condition_encoder: Any = None
         if prior.source == "diffused":
             self.condition_encoder = self._encoder("condition_encoder")
             self.denoiser = _denoiser(config.denoiser, tokens, prior.width)

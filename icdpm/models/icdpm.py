@@ -221,13 +221,14 @@ class ICDPM(DiffusionModel):
         for k in list(structures):
             network, structure = self.guidance_networks[k], tf.concat(structures.pop(k), axis=1)
             radius = network.receptive_field_radius
-            tiles = make_tiling(*structure.shape[1:3], max(tiling.longest_side // 2, 4 * radius), radius)
+            tile = max(tiling.longest_side // 2, 4 * radius)
+            tiles = make_tiling(structure.shape[1], structure.shape[2], tile, radius)
             guidance[k] = (RowStrips(2 ** int(k)), RowStrips(2 ** int(k)))
-            for rows in tiles.rows:
+            for window in tiles.rows:
                 cores = []
                 for columns in tiles.columns:
-                    outputs = self._compiled_guidance_networks[k](structure[:, rows.extent, columns.extent])
-                    cores.append([output[:, rows.core_in_window, columns.core_in_window] for output in outputs])
+                    outputs = self._compiled_guidance_networks[k](structure[:, window.extent, columns.extent])
+                    cores.append([output[:, window.core_in_window, columns.core_in_window] for output in outputs])
                     on_tile()
                 for strips, row in zip(guidance[k], zip(*cores)):
                     strips.append(tf.concat(row, axis=2))

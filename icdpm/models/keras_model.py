@@ -46,6 +46,10 @@ class PairModel(keras.Model):
     """
 
     distribute_reduction_method = "first"
+    built: bool
+    condition_maps: tuple
+    compiled_encode_condition: Any
+    compiled_denoise: Any
 
     def __init__(
         self,
@@ -210,14 +214,14 @@ class PairModel(keras.Model):
     def averages(self) -> Iterator[None]:
         """Replaces the weights by their moving averages, if the optimizer keeps any, within a `with` block."""
         averaging = self._averaging_optimizer()
-        exchange = averaging is not None and not averaging.averages_in_use and averaging.has_averages
-        if exchange:
-            averaging.use_averages(True)
+        if averaging is None or averaging.averages_in_use or not averaging.has_averages:
+            yield
+            return
+        averaging.use_averages(True)
         try:
             yield
         finally:
-            if exchange:
-                averaging.use_averages(False)
+            averaging.use_averages(False)
 
     def _averaging_optimizer(self) -> AveragedAdam | None:
         optimizer = getattr(self, "optimizer", None)

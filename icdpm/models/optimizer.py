@@ -57,7 +57,7 @@ class AveragedAdam(keras.optimizers.Optimizer):
         self.decoupled_decay = weight_decay
         self.gradient_clip = gradient_clip
         self.average_decay = average_decay
-        self.weights_to_train: list[tf.Variable] | None = None
+        self.weights_to_train: Any = None  # a list of `tf.Variable`s after `build`
 
     @property
     def learning_rate(self) -> tf.Tensor:

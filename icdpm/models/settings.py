@@ -34,14 +34,17 @@ class Settings:
 
     Attributes:
       samples: number of restored images that are drawn and averaged.
-      evaluations: number of network evaluations for one image.
 
     Raises:
       IcdpmError: a setting violates its constraints.
     """
 
     samples = 1
-    evaluations = 1
+
+    @property
+    def evaluations(self) -> int:
+        """Number of network evaluations for one image."""
+        return 1
 
     def __post_init__(self) -> None:
         kinds = typing.get_type_hints(type(self))  # `field.type` is a string under postponed annotations

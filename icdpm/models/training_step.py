@@ -145,7 +145,7 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
     return gradients, losses
 
 
-def mean_over_replicas(gradients: Sequence[tf.Tensor], losses: Scalars) -> tuple[list[tf.Tensor], Scalars]:
+def mean_over_replicas(gradients: Sequence[tf.Tensor], losses: Scalars) -> tuple[Sequence[tf.Tensor], Scalars]:
     """Averages gradients and losses ({name: scalar}) over all replicas.
 
     Norms are computed from the result, so that they are those of the gradient that is applied.
