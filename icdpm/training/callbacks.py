@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.models.schedules import Stage
+from icdpm.models.schedules import TrainingStage
 from icdpm.models.weights import named_variables
 from icdpm.progress import print_above, progress_bar
 from icdpm.training.checkpoints import Checkpoints
@@ -51,7 +51,7 @@ class FiniteCheck(Callback):
       workdir: the folder of the run, for the message.
     """
 
-    def __init__(self, model: ImageRestorer, stages: Sequence[Stage], workdir: str | os.PathLike) -> None:
+    def __init__(self, model: ImageRestorer, stages: Sequence[TrainingStage], workdir: str | os.PathLike) -> None:
         self._model = model
         self._stages = stages
         self._workdir = workdir

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 
 from icdpm.errors import IcdpmError
 from icdpm.models.registry import build_model, model_class
-from icdpm.models.schedules import Stage, largest_crop, training_stages
+from icdpm.models.schedules import TrainingStage, largest_crop, training_stages
 from icdpm.models.weights import load_fitting_weights
 from icdpm.models.workdir import checkpoint_steps, choose_step, config_file, read_config, weights_file
 from icdpm.storage import storage_path
@@ -195,7 +195,7 @@ def _print_changes(changed: dict[str, tuple[str, str]], step: int) -> None:
         print("the best checkpoint is selected anew, because other validation data selected the previous one", flush=True)
 
 
-def _check_batches(config: ConfigDict, stages: Sequence[Stage], replicas: int) -> None:
+def _check_batches(config: ConfigDict, stages: Sequence[TrainingStage], replicas: int) -> None:
     """Raises IcdpmError if a batch cannot be divided among the replicas and accumulated parts."""
     for stage in stages:
         if stage.batch % (replicas * config.optimizer.accumulation):
@@ -207,7 +207,7 @@ def _check_batches(config: ConfigDict, stages: Sequence[Stage], replicas: int) -
 
 def _batch_function(
     config: ConfigDict,
-    stage: Stage,
+    stage: TrainingStage,
     start: int,
     replicas: int,
     training_pairs: PairSource,
