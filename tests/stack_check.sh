@@ -111,7 +111,7 @@ import sys
 import numpy as np
 from skimage import io
 
-from icdpm.serving.exported import ExportedModel
+from icdpm.serving.loaded_models import ExportedModel
 
 pixels = io.imread("pairs/blur/1.png").astype(np.uint16) * 257
 np.save(sys.argv[2], ExportedModel(sys.argv[1]).restore(pixels, "default", lambda *_: None).pixels)

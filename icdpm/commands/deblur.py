@@ -174,11 +174,10 @@ def _by_model():
 
 def _by_server():
     """As `_by_model`, with a server, which gives one picture for each."""
-    from icdpm.serving.client import Server
-    from icdpm.serving.remote import restore_jobs_remotely
+    from icdpm.serving.client import ServingClient, restore_jobs_remotely
 
-    server = Server(FLAGS.server, FLAGS.preset, FLAGS.timeout)
-    return 1, functools.partial(restore_jobs_remotely, server, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
+    client = ServingClient(FLAGS.server, FLAGS.preset, FLAGS.timeout)
+    return 1, functools.partial(restore_jobs_remotely, client, match_color=FLAGS.match_color, verbose=FLAGS.verbose)
 
 
 def run():

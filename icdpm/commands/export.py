@@ -1,13 +1,17 @@
-"""icdpm-export: writes a trained model as a SavedModel for TensorFlow Serving, or for any program that has TensorFlow.
+"""icdpm-export: writes a trained model as a SavedModel for TensorFlow Serving and other programs with TensorFlow.
 
 Example:
   icdpm-export --output=MODELS/icdpm/1
   icdpm-export --workdir=/tmp/tiny --output=MODELS/icdpm/2 --preset=balanced --precision=float32
 
-Signatures: serving_default takes encoded images, restore takes arrays, both with the settings that the flags choose;
-serving_PRESET and restore_PRESET are the same with those of each preset; denoise and guidance are for samplers of one's
-own. MODEL_CARD.md beside the model describes them.
+The signature serving_default takes encoded images and restore takes arrays, both with the settings of the flags.
+serving_PRESET and restore_PRESET do the same with the settings of a preset. denoise and guidance are for custom samplers.
+MODEL_CARD.md in the output folder describes all of them.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -15,29 +19,27 @@ from icdpm.cli import import_tensorflow, reject_arguments, run_command
 from icdpm.commands import settings_flags
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
-    "workdir", None, "Folder of the training run whose model is exported. Default: the model that comes with the package."
-)
-flags.DEFINE_string("output", None, "New folder for the model. TensorFlow Serving wants a number as its name, the version.")
-flags.DEFINE_string("checkpoint", "latest", "Which of the run's checkpoints: latest, best or a step.")
+flags.DEFINE_string("workdir", None, "Folder of the training run with the model. Default: the packaged model.")
+flags.DEFINE_string("output", None, "New folder for the model. For TensorFlow Serving its name must be a version number.")
+flags.DEFINE_string("checkpoint", "latest", "Checkpoint of the run: latest, best or a step.")
 flags.DEFINE_enum(
     "precision",
     None,
     ["float32", "mixed_bfloat16"],
-    "What the network computes in. Default: what the model's config says.",
+    "Compute precision of the network. Default: that of the model's config.",
 )
 flags.DEFINE_integer(
     "max_pixels",
     4_000_000,
-    "How many pixels an image may have; larger ones are refused. The memory that the server needs grows with them.",
+    "Largest number of pixels of an image. The memory that the server needs grows with it.",
     1,
 )
 flags.adopt_module_key_flags(settings_flags)
 flags.mark_flags_as_required(["output"])
 
 
-def main(argv):
-    """Parses, exports, says where the model is."""
+def main(argv: Sequence[str]) -> None:
+    """Exports the model and prints its folder."""
     reject_arguments(argv)
     changes = settings_flags.given_changes()
     import_tensorflow()
@@ -56,6 +58,6 @@ def main(argv):
     print(f"exported to {FLAGS.output}; see {FLAGS.output}/MODEL_CARD.md")
 
 
-def run():
-    """The console script."""
+def run() -> None:
+    """Runs the command; the console script's entry point."""
     run_command(main)

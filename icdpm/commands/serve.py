@@ -1,14 +1,17 @@
-"""icdpm-serve: a page on this computer that restores photos in the browser.
+"""icdpm-serve: serves a web page that restores photos.
 
 Example:
   icdpm-serve
   icdpm-serve --model=MODELS/icdpm/1 --port=8080
   icdpm-serve --host=0.0.0.0 --password_file=password.txt
 
-The page is for this computer alone unless --host says otherwise; then say who may use it. It needs Gradio: pip install
-'icdpm[serve]'.
+By default only this computer can open the page. With --host, choose who may use it: --password_file or --allow_everyone.
+The page needs Gradio: pip install 'icdpm[serve]'.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import app, flags
@@ -16,75 +19,71 @@ from absl import app, flags
 from icdpm.cli import import_tensorflow, reject_arguments, run_command
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string(
-    "workdir", None, "Folder of the training run whose model is used. Default: the model that comes with the package."
-)
-flags.DEFINE_string("checkpoint", "latest", "Which of the run's checkpoints: latest, best or a step.")
+flags.DEFINE_string("workdir", None, "Folder of the training run with the model. Default: the packaged model.")
+flags.DEFINE_string("checkpoint", "latest", "Checkpoint of the run: latest, best or a step.")
 flags.DEFINE_string("model", None, "Folder of a model that icdpm-export wrote, instead of --workdir.")
 flags.DEFINE_string(
     "host",
     "127.0.0.1",
-    "Address to listen on; 0.0.0.0 lets other computers in, all of them with --allow_everyone, "
-    "with --password_file those who know the password.",
+    "Address to listen on. 0.0.0.0 lets other computers open the page; it requires --password_file or --allow_everyone.",
 )
-flags.DEFINE_string("password_file", None, "File of one line, the password that whoever opens the page is asked for.")
-flags.DEFINE_boolean("allow_everyone", False, "Let other computers in without a password.")
+flags.DEFINE_string("password_file", None, "File with one line, the password of the page.")
+flags.DEFINE_boolean("allow_everyone", False, "Let other computers open the page without a password.")
 flags.DEFINE_integer("port", 7860, "Port to listen on.", 1, 65535)
-flags.DEFINE_integer("max_pixels", 24_000_000, "How many pixels a photo may have; larger ones are refused.", 1)
+flags.DEFINE_integer("max_pixels", 24_000_000, "Largest number of pixels of a photo.", 1)
 
 
-def main(argv):
-    """Parses, loads, serves until it is stopped."""
+def main(argv: Sequence[str]) -> None:
+    """Loads the model and serves the page until the process is stopped."""
     reject_arguments(argv)
     if FLAGS.workdir and FLAGS.model:
         raise app.UsageError("give either --workdir or --model")
     if FLAGS.password_file and FLAGS.allow_everyone:
         raise app.UsageError("give either --password_file or --allow_everyone")
-    import_tensorflow()
-    from icdpm.serving.addresses import check_address, lets_others_in
-    from icdpm.serving.page_server import check_gradio, serve_page
-    from icdpm.serving.password import password_check
+    from icdpm.serving.page.server import check_address, check_gradio, is_public, read_password_check, serve_page
 
     check_gradio()
-    others = lets_others_in(FLAGS.host)
-    if others and not (FLAGS.password_file or FLAGS.allow_everyone):
+    public = is_public(FLAGS.host)
+    if public and not (FLAGS.password_file or FLAGS.allow_everyone):
         raise app.UsageError(
-            f"--host={FLAGS.host} lets other computers in; say who may use the page: --password_file=FILE or --allow_everyone"
+            f"--host={FLAGS.host} lets other computers open the page; choose who may use it: --password_file=FILE or "
+            "--allow_everyone"
         )
-    log_in = password_check(Path(FLAGS.password_file)) if FLAGS.password_file else None
+    authenticate = read_password_check(Path(FLAGS.password_file)) if FLAGS.password_file else None
     check_address(FLAGS.host, FLAGS.port)
-    from icdpm.serving.visits import Visits
+    import_tensorflow()
+    from icdpm.serving.loaded_models import ExportedModel, TrainedModel
+    from icdpm.serving.page.queue import RestorationQueue
 
+    model: ExportedModel | TrainedModel
     if FLAGS.model:
-        from icdpm.serving.exported import ExportedModel
-
         model = ExportedModel(FLAGS.model)
     else:
         from icdpm import pretrained
-        from icdpm.serving.trained import TrainedModel
+        from icdpm.models.workdir import load
 
-        model = TrainedModel(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
+        model = TrainedModel(load(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint))
     serve_page(
-        Visits(model, FLAGS.max_pixels),
+        RestorationQueue(model, FLAGS.max_pixels),
         FLAGS.host,
         FLAGS.port,
-        log_in=log_in,
-        on_ready=lambda url: print(_ready(url, others), flush=True),
+        authenticate=authenticate,
+        on_ready=lambda url: print(_ready_message(url, public), flush=True),
     )
     print("stopped")
 
 
-def _ready(url, others):
-    """What is said of the page once it can be opened."""
-    said = [f"open {url} in a browser; Ctrl-C stops it"]
+def _ready_message(url: str, public: bool) -> str:
+    """Returns the message that is printed once the page can be opened."""
+    lines = [f"open {url} in a browser; Ctrl-C stops the server"]
     if FLAGS.password_file:
-        said.append(f"whoever opens it is asked for the password in {FLAGS.password_file}")
-    if others:
-        whose = "those who know it" if FLAGS.password_file else "everybody who reaches this computer"
-        said.append(f"it lets in {whose}, from other computers too; what they send is not encrypted on its way")
-    return "\n".join(said)
+        lines.append(f"the page requires the password in {FLAGS.password_file}")
+    if public:
+        who = "with the password" if FLAGS.password_file else "without a password"
+        lines.append(f"other computers can open it {who}; the connection is not encrypted")
+    return "\n".join(lines)
 
 
-def run():
-    """The console script."""
+def run() -> None:
+    """Runs the command; the console script's entry point."""
     run_command(main)

@@ -1,1 +1,1 @@
-"""A trained system as others use it: SavedModels for TensorFlow Serving, the client of such a server, and a page to try it."""
+"""Trained models outside Python: SavedModel export, a client for TensorFlow Serving, and a web page."""

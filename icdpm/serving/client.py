@@ -1,4 +1,6 @@
-"""Pictures restored by a server: the client's side of TensorFlow Serving's REST API. It needs no TensorFlow."""
+"""A client of TensorFlow Serving's REST API, for models of icdpm-export. It does not need TensorFlow."""
+
+from __future__ import annotations
 
 import base64
 import http.client
@@ -8,112 +10,141 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+
+from icdpm.batch.jobs import Job
+from icdpm.batch.restoring import work_through
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS, Image
 from icdpm.images.reading import decode_image
 from icdpm.images.writing import encode_image
+from icdpm.restoration.result import Restored
 
-# What a server answers that is busy or not ready yet.
-_TRY_AGAIN = (429, 502, 503, 504)
-_LONGEST_WAIT = 60.0
+# HTTP statuses of a server that is busy or not ready yet.
+_RETRIED_STATUSES = (429, 502, 503, 504)
+_MAX_WAIT_SECONDS = 60.0
 
 
-class Server:
-    """A server with a model that icdpm-export wrote.
+class ServingClient:
+    """Sends images to a server that runs a model of icdpm-export.
+
+    Example:
+      client = ServingClient("http://localhost:8501", preset="balanced")
+      restored = client.restore(pixels, "photo.jpg")
 
     Args:
-      url: http(s)://HOST:PORT, for a model of the name icdpm, or http(s)://HOST:PORT/v1/models/NAME, perhaps followed by
+      url: http(s)://HOST:PORT for a model named icdpm, or http(s)://HOST:PORT/v1/models/NAME, optionally followed by
         /versions/NUMBER.
-      preset: one of the exported model's; None: the settings that the model was exported with.
-      timeout: seconds that an answer may take.
-      retries: how often a request is made again that a busy or absent server did not answer. A time-out is not repeated:
-        the server may still be at it.
+      preset: a preset of the exported model; None selects the settings that it was exported with.
+      timeout: seconds to wait for a response.
+      retries: how often a request to a busy or unreachable server is repeated. A request that timed out is not repeated,
+        because the server may still be processing it.
 
     Raises:
-      IcdpmError: not such a URL.
+      IcdpmError: the URL is invalid.
     """
 
-    def __init__(self, url, preset=None, timeout=600.0, retries=4):
+    def __init__(self, url: str, preset: str | None = None, timeout: float = 600.0, retries: int = 4) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise IcdpmError(f"{url} is not the URL of a server; http://localhost:8501 is one")
+            raise IcdpmError(f"{url} is not the URL of a server; an example is http://localhost:8501")
         path = parts.path.rstrip("/") or "/v1/models/icdpm"
         self.url = f"{parts.scheme}://{parts.netloc}{path}:predict"
         self.signature = f"serving_{preset}" if preset else "serving_default"
         self.timeout = timeout
         self.retries = retries
 
-    def restore(self, pixels, name):
-        """Restores a picture.
+    def restore(self, pixels: np.ndarray, name: str) -> np.ndarray:
+        """Restores an image.
 
         Args:
-          pixels: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width]. They go to the server and come back
-            as PNG, without loss.
-          name: what messages call it.
+          pixels: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width]; sent as PNG, without loss.
+          name: name of the image in error messages.
 
         Returns:
           An array of the same shape and dtype.
 
         Raises:
-          IcdpmError: the server cannot be reached, is too slow or refuses the picture.
+          IcdpmError: the server is unreachable or too slow, or it rejects the image.
         """
         content = encode_image(Image(pixels), FORMATS["png"])
         request = {
             "signature_name": self.signature,
             "instances": [{"image_bytes": {"b64": base64.b64encode(content).decode("ascii")}}],
         }
-        answer = self._post(json.dumps(request).encode("ascii"), name)
+        response = self._post(json.dumps(request).encode("ascii"), name)
         try:
-            prediction = json.loads(answer)["predictions"][0]
+            prediction = json.loads(response)["predictions"][0]
             error, encoded = prediction["error"], prediction["image_bytes"]["b64"]
             content = base64.b64decode(encoded, validate=True)
-        except (ValueError, KeyError, IndexError, TypeError) as wrong:
-            raise IcdpmError(f"{self.url} does not answer as a model of icdpm-export does; check --server") from wrong
+        except (ValueError, KeyError, IndexError, TypeError) as invalid:
+            raise IcdpmError(f"{self.url} does not respond like a model of icdpm-export; check --server") from invalid
         if error:
-            raise IcdpmError(f"{name} was refused by {self.url}: {error}")
-        restored = decode_image(content, f"the answer of {self.url}").pixels
+            raise IcdpmError(f"{name} was rejected by {self.url}: {error}")
+        restored = decode_image(content, f"the response of {self.url}").pixels
         if restored.shape != pixels.shape or restored.dtype != pixels.dtype:
-            raise IcdpmError(f"{self.url} answers with another kind of picture than it was given; check --server")
+            raise IcdpmError(f"{self.url} returned an image of a different size or type; check --server")
         return restored
 
-    def _post(self, body, name):
-        """The bytes of the answer. Raises IcdpmError where there is none that can be used."""
+    def _post(self, body, name) -> bytes:
+        """Returns the body of a successful response."""
         for attempt in range(self.retries + 1):
             request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
             wait = 2.0**attempt
             try:
-                with urllib.request.urlopen(request, timeout=self.timeout) as answer:
-                    return answer.read()
+                with urllib.request.urlopen(request, timeout=self.timeout) as response:
+                    return response.read()
             except urllib.error.HTTPError as error:
-                problem = f"{self.url} answers {error.code} ({_message(error)})"
-                if error.code not in _TRY_AGAIN:
+                problem = f"{self.url} responded with status {error.code} ({_error_message(error)})"
+                if error.code not in _RETRIED_STATUSES:
                     raise IcdpmError(f"{name} was not restored: {problem}") from error
-                wait = _asked_wait(error, wait)
+                wait = _requested_wait(error, wait)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
-                if isinstance(reason, socket.timeout):  # TimeoutError by its name before Python 3.10
-                    raise self._too_slow(name) from error
-                problem = f"{self.url} cannot be reached ({getattr(reason, 'strerror', None) or reason})"
+                if isinstance(reason, socket.timeout):  # an alias of TimeoutError from Python 3.10 on
+                    raise IcdpmError(
+                        f"{name} was not restored: {self.url} did not respond within {self.timeout:g} s; increase --timeout "
+                        "or send smaller images"
+                    ) from error
+                problem = f"{self.url} is unreachable ({getattr(reason, 'strerror', None) or reason})"
             if attempt < self.retries:
                 time.sleep(wait)
-        raise IcdpmError(f"{name} was not restored: {problem}; {self.retries + 1} attempts were made")
-
-    def _too_slow(self, name):
-        return IcdpmError(
-            f"{name} was not restored: {self.url} did not answer in {self.timeout:g} s; give it more --timeout or less to do"
-        )
+        raise IcdpmError(f"{name} was not restored: {problem}; gave up after {self.retries + 1} attempts")
 
 
-def _message(error):
-    """What an HTTPError tells, on one line."""
+def restore_jobs_remotely(client: ServingClient, jobs: Sequence[Job], **options: Any) -> tuple[list[str], list[str]]:
+    """Restores files with a server, as `icdpm.batch.restoring.restore_album` does with a model.
+
+    Only pixels are sent. Alpha, EXIF data and colour profile are added to the result locally.
+
+    Args:
+      client: client of the server.
+      jobs: see `icdpm.batch.jobs.plan_jobs`, without samples and spread.
+      **options: match_color and verbose, see `icdpm.batch.restoring.work_through`.
+
+    Returns:
+      (notices, failures), see `icdpm.batch.restoring.work_through`.
+    """
+
+    def restore_image(image, job, _):
+        return Restored(client.restore(image.pixels, job.name))
+
+    # Ctrl-C may interrupt the wait for a response at any time.
+    return work_through(jobs, restore_image, at_once=True, **options)
+
+
+def _error_message(error) -> str:
+    """Returns the message of an HTTPError on one line."""
     try:
         return " ".join(json.loads(error.read())["error"].split())
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError):
         return error.reason
 
 
-def _asked_wait(error, otherwise):
-    """The seconds to wait that an HTTPError asks for, within reason."""
-    asked = error.headers.get("Retry-After", "")
-    return min(float(asked), _LONGEST_WAIT) if asked.isdigit() else otherwise
+def _requested_wait(error, default) -> float:
+    """Returns the seconds of an HTTPError's Retry-After header, at most `_MAX_WAIT_SECONDS`."""
+    seconds = error.headers.get("Retry-After", "")
+    return min(float(seconds), _MAX_WAIT_SECONDS) if seconds.isdigit() else default

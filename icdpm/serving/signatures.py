@@ -1,96 +1,103 @@
-"""The signatures of an exported model: what it can be asked for, and the graphs that answer."""
+"""The signatures of an exported model.
+
+`restore_in_graph` performs the operations of `icdpm.restoration.restore.restore` on one image, with equal results, bit
+for bit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
-from icdpm.models.sampling import unpadded_intermediate_outputs
+from icdpm.models.image_restorer import ImageRestorer
+from icdpm.models.sampling import sample_in_graph, unpadded_intermediate_outputs
+from icdpm.models.settings import Settings
 from icdpm.networks.operations import reflect_pad_to_multiple
-from icdpm.serving.graph import restore_in_graph
-from icdpm.serving.images import decode_image, encode_like, to_rgb
+from icdpm.restoration.restore import PIXELS_AT_ONCE
+from icdpm.serving.encoded_images import decode_in_graph, encode_in_graph, to_rgb
 from icdpm.serving.input_checks import check_images, check_layout
 
 
 class Signature(NamedTuple):
-    """A signature.
+    """A signature that a model class adds to its exported models (`ImageRestorer.extra_signatures`).
 
     Attributes:
-      name: what it is called by.
-      graph: a concrete function with named inputs that gives {name: tensor}.
-      words: a sentence of the model card.
-      example: function of an array of blurry images, float32 [batch, height, width, 3] in [−1, 1], that gives inputs which the
-        graph answers, {name: array}: what servers are warmed up with.
+      name: name of the signature.
+      graph: a concrete function with named inputs that returns {name: tensor}.
+      description: a sentence for the model card.
+      example: returns valid inputs {name: array}, which warm up a server, for blurry images, float32 [batch, height,
+        width, 3] in [−1, 1].
     """
 
     name: str
     graph: Any
-    words: str
-    example: Callable
+    description: str
+    example: Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def all_signatures(model, settings, presets, seed, max_pixels):
-    """Every signature of an exported model, as they become ready.
+def all_signatures(
+    model: ImageRestorer, settings: Settings, presets: Mapping[str, Settings], seed: int, max_pixels: int
+) -> Iterator[tuple[str, Any]]:
+    """Traces the signatures that every exported model has.
 
-    TensorFlow Serving knows no optional inputs, so that settings are part of the graph: each preset has signatures of its own.
+    TensorFlow Serving has no optional inputs, so settings are constants of a graph and each preset has its own signatures.
 
     Args:
-      system, settings, seed, max_pixels: see `restoration_signatures`.
-      presets: {name: Settings}.
+      model, settings, seed, max_pixels: see `restoration_signatures`.
+      presets: {name: settings}.
 
     Yields:
-      (name, concrete function): serving_default and restore with the settings, serving_NAME and restore_NAME with those of
-      each preset, and pictures, if the system has any.
+      (name, concrete function): `serving_default` and `restore` with `settings`, `serving_NAME` and `restore_NAME` with
+      each preset, and `pictures` if the model has intermediate outputs.
     """
     for name, chosen in {"": settings, **presets}.items():
         encoded, arrays = restoration_signatures(model, chosen, seed, max_pixels)
         yield f"serving_{name}" if name else "serving_default", encoded
         yield f"restore_{name}" if name else "restore", arrays
     if model.has_intermediate_outputs:
-        yield "pictures", pictures_signature(model, max_pixels)
+        yield "pictures", intermediate_outputs_signature(model, max_pixels)
 
 
-def restoration_signatures(model, settings, seed, max_pixels):
-    """The two signatures that restore, of which one takes encoded images and one takes arrays.
+def restoration_signatures(model: ImageRestorer, settings: Settings, seed: int, max_pixels: int) -> tuple[Any, Any]:
+    """Traces two signatures that restore images: encoded files and arrays.
 
-    Every image is restored by itself, as `icdpm.restoration.restore.restore` does it with this seed: what it becomes does
-    not depend on its batch.
+    Each image is restored on its own, as `icdpm.restoration.restore.restore` does with this seed. The result does not
+    depend on the rest of the batch.
 
     Args:
       model: a trained model.
-      settings: of `model.settings`.
-      seed: a whole number.
-      max_pixels: how many pixels an image may have.
+      settings: see `ImageRestorer.settings`.
+      seed: seed of the samples, an int from 0.
+      max_pixels: the largest number of pixels of an image.
 
     Returns:
       Two concrete functions:
-      image_bytes (string [batch]: PNG or JPEG files) → image_bytes (string [batch]: PNG files), error (string [batch]: what
-      is wrong, or ""; then the PNG is empty);
-      images (float32 [batch, height, width, 3] in [0, 1]) → images, alike.
+      `image_bytes` (string [batch], PNG or JPEG files) → `image_bytes` (string [batch], PNG files) and `error` (string
+      [batch], the error message with an empty file, or "");
+      `images` (float32 [batch, height, width, 3] in [0, 1]) → `images` (likewise).
     """
-    plan = model.sampling_schedule(settings)
+    schedule = model.sampling_schedule(settings)
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(settings.samples, dtype=tf.int64))
 
-    def restore_encoded(content):
-        image, error = decode_image(content, max_pixels)
+    def restore_file(content):
+        image, error = decode_in_graph(content, max_pixels)
 
-        def restored():
-            return encode_like(restore_in_graph(model, to_rgb(image), plan, seeds), image)
+        def restore():
+            return encode_in_graph(restore_in_graph(model, to_rgb(image), schedule, seeds), image)
 
-        return tf.cond(tf.equal(error, ""), restored, lambda: tf.constant(b"")), error
+        return tf.cond(tf.equal(error, ""), restore, lambda: tf.constant(b"")), error
 
     def restore_array(image):
-        return tf.cast((restore_in_graph(model, image * 2.0 - 1.0, plan, seeds) + 1.0) / 2.0, tf.float32)
+        return tf.cast((restore_in_graph(model, image * 2.0 - 1.0, schedule, seeds) + 1.0) / 2.0, tf.float32)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")], autograph=False)
     def encoded(image_bytes):
         contents = check_layout(image_bytes, "image_bytes", ["batch"])
-        restored, errors = tf.map_fn(
-            restore_encoded, contents, fn_output_signature=(tf.string, tf.string), parallel_iterations=1
-        )
+        restored, errors = tf.map_fn(restore_file, contents, fn_output_signature=(tf.string, tf.string), parallel_iterations=1)
         return {"image_bytes": restored, "error": errors}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "images")], autograph=False)
@@ -101,11 +108,44 @@ def restoration_signatures(model, settings, seed, max_pixels):
     return encoded.get_concrete_function(), arrays.get_concrete_function()
 
 
-def pictures_signature(model, max_pixels):
-    """What shows people the inside of the system.
+def restore_in_graph(model: ImageRestorer, image: tf.Tensor, schedule: Any, seeds: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of several samples of a blurry image.
+
+    Args:
+      model: a trained model.
+      image: float32 [height, width, 3] in [−1, 1], of any size.
+      schedule: see `ImageRestorer.sampling_schedule`.
+      seeds: int64 [samples, 2].
 
     Returns:
-      A concrete function: blurry (float32 [batch, height, width, 3] in [−1, 1]) → each of `model.intermediate_outputs`
+      float64 [height, width, 3] in [−1, 1].
+    """
+    padded = reflect_pad_to_multiple(image[None], model.size_multiple)
+    condition = model.compiled_encode_condition(padded)
+    batch = tf.maximum(1, PIXELS_AT_ONCE // (tf.shape(padded)[1] * tf.shape(padded)[2]))
+    samples = seeds.shape[0]
+
+    def add_batch(first, total):
+        batch_seeds = seeds[first : first + batch]
+        count = tf.shape(batch_seeds)[0]
+        conditions = tf.nest.map_structure(lambda features: tf.repeat(features, count, axis=0), condition)
+        sampled = sample_in_graph(model, tf.repeat(padded, count, axis=0), conditions, schedule, batch_seeds)
+        return first + count, total + tf.reduce_sum(tf.cast(sampled, tf.float64), axis=0)
+
+    start = [tf.constant(0), tf.zeros_like(padded[0], tf.float64)]
+    _, total = tf.while_loop(lambda first, _: first < samples, add_batch, start, parallel_iterations=1)
+    return (total / samples)[: tf.shape(image)[0], : tf.shape(image)[1]]
+
+
+def intermediate_outputs_signature(model: ImageRestorer, max_pixels: int) -> Any:
+    """Traces a signature that returns the model's intermediate outputs.
+
+    Args:
+      model: a trained model.
+      max_pixels: the largest number of pixels of an image.
+
+    Returns:
+      A concrete function: `blurry` (float32 [batch, height, width, 3] in [−1, 1]) → each of `model.intermediate_outputs`
       by its name, float32 [batch, height/s, width/s, 1 or 3] in [−1, 1], sizes rounded up.
     """
 
@@ -114,14 +154,13 @@ def pictures_signature(model, max_pixels):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         padded = reflect_pad_to_multiple(blurry, model.size_multiple)
         _, height, width, _ = tf.unstack(tf.shape(blurry))
-        return unpadded_intermediate_outputs(
-            model, model.compiled_encode_condition(padded), tf.shape(padded)[1], height, width
-        )
+        condition = model.compiled_encode_condition(padded)
+        return unpadded_intermediate_outputs(model, condition, tf.shape(padded)[1], height, width)
 
     return pictures.get_concrete_function()
 
 
-def input_specs(signature):
-    """{name: TensorSpec} of what a concrete function takes."""
+def input_specs(signature: Any) -> dict[str, tf.TensorSpec]:
+    """Returns {name: TensorSpec} of the inputs of a concrete function."""
     positional, named = signature.structured_input_signature
     return {**{spec.name: spec for spec in positional}, **named}

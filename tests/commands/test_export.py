@@ -1,14 +1,18 @@
-"""icdpm-export as a person runs it."""
+"""icdpm-export as a command."""
+
+import pytest
+
+pytestmark = pytest.mark.slow
 
 
-def test_wrong_flags_are_one_sentence(micro_workdir, run_each):
+def test_invalid_flags_are_one_line_errors(micro_workdir, run_each):
     cases = [
         ([f"--workdir={micro_workdir}"], "--output is missing"),
         ([f"--workdir={micro_workdir}", "--output=1", "--precision=float16"], "should be one of <float32|mixed_bfloat16>"),
         ([f"--workdir={micro_workdir}", "--output=1", "more"], "unexpected argument 'more'"),
     ]
-    for done, (_, said) in zip(run_each("export", [arguments for arguments, _ in cases]), cases):
-        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+    for done, (_, message) in zip(run_each("export", [arguments for arguments, _ in cases]), cases):
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_an_export(micro_workdir, tmp_path, run_each):
@@ -22,7 +26,7 @@ def test_an_export(micro_workdir, tmp_path, run_each):
     assert "mixed_bfloat16" in card and [path.name for path in (tmp_path / "models/icdpm").iterdir()] == ["1"]
 
 
-def test_without_what_a_model_for_a_server_needs_it_is_one_sentence(micro_workdir, tmp_path, run_each):
+def test_a_missing_package_is_a_one_line_error(micro_workdir, tmp_path, run_each):
     (tmp_path / "tensorflow_serving.py").write_text("raise ImportError")
     flags = [f"--workdir={micro_workdir}", f"--output={tmp_path}/1"]
     [done] = run_each("export", [flags], {"PYTHONPATH": str(tmp_path)})

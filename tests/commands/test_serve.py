@@ -1,4 +1,4 @@
-"""icdpm-serve as a person runs it, where it cannot serve."""
+"""icdpm-serve as a command: errors before it serves."""
 
 import importlib.util
 import socket
@@ -6,18 +6,20 @@ import socket
 import pytest
 from processes import completed, of_command
 
+pytestmark = pytest.mark.slow
 
-def sentence(done):
-    """(the one sentence that it says, its exit status)."""
-    [said] = done.stderr.splitlines()
+
+def error_of(done):
+    """Returns (the one-line error message, exit status)."""
+    [line] = done.stderr.splitlines()
     assert done.stdout == ""
-    return said.partition("error: ")[2], done.returncode
+    return line.partition("error: ")[2], done.returncode
 
 
-def test_wrong_flags_and_no_gradio(run_each, start):
+def test_invalid_flags_and_missing_gradio(run_each, start):
     cases = [["--workdir=a", "--model=b"], ["--workdir=a", "more"], ["--password_file=a", "--allow_everyone"]]
-    both, more, who = map(sentence, run_each("serve", cases))
-    missing = sentence(completed(start("import sys; sys.modules['gradio'] = None\n" + of_command("serve"))))
+    both, more, who = map(error_of, run_each("serve", cases))
+    missing = error_of(completed(start("import sys; sys.modules['gradio'] = None\n" + of_command("serve"))))
     assert who == ("give either --password_file or --allow_everyone (see icdpm-serve --help)", 2)
     assert both == ("give either --workdir or --model (see icdpm-serve --help)", 2)
     assert more == ("unexpected argument 'more' (see icdpm-serve --help)", 2)
@@ -27,14 +29,14 @@ def test_wrong_flags_and_no_gradio(run_each, start):
     )
 
 
-@pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="no Gradio: nothing is served without it")
-def test_what_cannot_be_served_is_one_sentence(micro_workdir, tmp_path, run_each):
+@pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="needs Gradio (icdpm[serve])")
+def test_errors_are_one_line(micro_workdir, tmp_path, run_each):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/config.json").write_text((micro_workdir / "config.json").read_text())
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as used:
+        used.bind(("127.0.0.1", 0))
+        used.listen()
+        port = used.getsockname()[1]
         cases = [
             [f"--workdir={micro_workdir}", f"--port={port}"],
             [f"--workdir={micro_workdir}", "--host=no.such.host.invalid"],
@@ -43,15 +45,15 @@ def test_what_cannot_be_served_is_one_sentence(micro_workdir, tmp_path, run_each
             ["--host=0.0.0.0"],
             ["--host=0.0.0.0", f"--password_file={tmp_path / 'none'}"],
         ]
-        said = map(sentence, run_each("serve", cases))
-    assert list(said) == [
+        errors = map(error_of, run_each("serve", cases))
+    assert list(errors) == [
         (f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port or --host", 1),
-        ("there is no address 'no.such.host.invalid' on this computer; choose another --host", 1),
+        ("unknown address 'no.such.host.invalid'; choose another --host", 1),
         (f"{tmp_path}/empty holds no checkpoint yet; training writes the first after 2 steps", 1),
-        (f"{tmp_path} is not an exported model: it holds no saved_model.pb; icdpm-export writes one", 1),
+        (f"{tmp_path} is not an exported model: it has no saved_model.pb; icdpm-export writes one", 1),
         (
-            "--host=0.0.0.0 lets other computers in; say who may use the page: --password_file=FILE or --allow_everyone "
-            "(see icdpm-serve --help)",
+            "--host=0.0.0.0 lets other computers open the page; choose who may use it: --password_file=FILE or "
+            "--allow_everyone (see icdpm-serve --help)",
             2,
         ),
         (f"{tmp_path}/none: No such file or directory", 1),

@@ -11,8 +11,7 @@ from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
-from icdpm.serving.exported import ExportedModel
-from icdpm.serving.trained import TrainedModel
+from icdpm.serving.loaded_models import ExportedModel, TrainedModel
 from icdpm.training.run import train
 
 RESTORING = [name for name in MODELS if name != "hidiff_stage1"]
@@ -60,7 +59,7 @@ def test_a_trained_model_goes_through_every_front_end(name, workdir_of, random_p
     assert sorted(path.stem for path in (tmp_path / "restored").glob("*.png")) == sorted(random_pairs.names)
 
     presets = []
-    served = TrainedModel(workdir)
+    served = TrainedModel(load(workdir))
     preset = next(iter(served.presets))
     assert served.restore(photo, preset, lambda *_: presets.append(1)).pixels.shape == photo.shape and presets
 

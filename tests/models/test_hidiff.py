@@ -21,7 +21,7 @@ from icdpm.models.workdir import config_file, load, weights_file
 from icdpm.networks.hidiff import row_strips
 from icdpm.restoration.memory import choose_tiling, tile_memory
 from icdpm.restoration.restore import restore
-from icdpm.serving import trained
+from icdpm.serving.loaded_models import TrainedModel
 
 
 def micro(source="diffused", **prior):
@@ -166,15 +166,14 @@ class Shown(hidiff.HIDiff):
         return {"half": condition["half"]}
 
 
-def test_the_inside_is_shown_where_conditions_are_not_maps(second, monkeypatch):
+def test_the_inside_is_shown_where_conditions_are_not_maps(second):
     image = np.random.default_rng(0).integers(0, 256, (45, 61, 3), dtype=np.uint8)
     for tiles in ({}, {"tile": 48, "margin": 16}):
         plain = restore(second, image, second.settings(), **tiles)
         shown = restore(second, image, second.settings(), keep_intermediate_outputs=True, **tiles)
         np.testing.assert_array_equal(shown.pixels, plain.pixels)
         assert shown.intermediate_outputs == {}
-    monkeypatch.setattr(trained, "load", lambda workdir, checkpoint: second)
-    served = trained.TrainedModel("a workdir").restore(image, "default", lambda *_: None)
+    served = TrainedModel(second).restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
     model = Shown(micro())
     model.build()

@@ -1,4 +1,4 @@
-"""One exported model for all tests of this folder, and a small server that answers as TensorFlow Serving does."""
+"""Fixtures: an exported model for all tests of this folder, and a small server that responds like TensorFlow Serving."""
 
 import base64
 import http.server
@@ -29,23 +29,23 @@ def served(exported):
     return tf.saved_model.load(str(exported))
 
 
-class StandIn(http.server.ThreadingHTTPServer):
-    """Answers REST predict requests in TensorFlow Serving's row format by running an exported model.
+class FakeServer(http.server.ThreadingHTTPServer):
+    """Serves REST predict requests in TensorFlow Serving's row format with an exported model.
 
     Attributes:
       model: a loaded SavedModel.
-      mishaps: what happens to the next requests instead: an HTTP status, (status, Retry-After), or seconds of silence.
-      requests: the paths and signatures of all requests so far.
+      faults: faults of the next responses: an HTTP status, (status, Retry-After), or seconds of delay.
+      requests: (path, signature) of all requests so far.
     """
 
     daemon_threads = True
 
     def __init__(self, model):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.model, self.mishaps, self.requests = model, [], []
+        self.model, self.faults, self.requests = model, [], []
 
     def handle_error(self, request, client_address):
-        """A client that has gone."""
+        """Ignores clients that have disconnected."""
 
     @property
     def url(self):
@@ -56,18 +56,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((self.path, request.get("signature_name")))
-        mishap = self.server.mishaps.pop(0) if self.server.mishaps else None
-        if isinstance(mishap, float):
-            threading.Event().wait(mishap)
-        elif mishap:
-            status, wait = mishap if isinstance(mishap, tuple) else (mishap, None)
-            return self._answer(status, {"error": "the queue is full"}, {"Retry-After": wait} if wait else {})
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if isinstance(fault, float):
+            threading.Event().wait(fault)
+        elif fault:
+            status, wait = fault if isinstance(fault, tuple) else (fault, None)
+            return self._respond(status, {"error": "the queue is full"}, {"Retry-After": wait} if wait else {})
         if not re.fullmatch(r"/v1/models/icdpm(/versions/1)?:predict", self.path):
-            return self._answer(404, {"error": "Servable not found for request"})
+            return self._respond(404, {"error": "Servable not found for request"})
         try:
-            return self._answer(200, {"predictions": self._predict(request)})
+            return self._respond(200, {"predictions": self._predict(request)})
         except Exception as error:
-            return self._answer(400, {"error": str(error)})
+            return self._respond(400, {"error": str(error)})
 
     def _predict(self, request):
         import tensorflow as tf
@@ -78,7 +78,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         columns = {key: [_json(key, value) for value in tensor.numpy()] for key, tensor in outputs.items()}
         return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
-    def _answer(self, status, content, headers=()):
+    def _respond(self, status, content, headers=()):
         body = json.dumps(content).encode()
         self.send_response(status)
         for name, value in dict(headers).items():
@@ -92,13 +92,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _json(name, value):
-    """How TensorFlow Serving writes a string: what is named …_bytes as base64."""
+    """Returns a string as TensorFlow Serving writes it: as base64 if its name ends in _bytes."""
     return {"b64": base64.b64encode(value).decode()} if name.endswith("_bytes") else value.decode()
 
 
 @pytest.fixture
-def stand_in(served):
-    server = StandIn(served)
+def fake_server(served):
+    server = FakeServer(served)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield server

@@ -1,0 +1,138 @@
+"""Encoded images in a graph: decodes PNG and JPEG files, encodes PNG files of the same kind, and returns errors as text."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from icdpm.serving.input_checks import count_pixels, too_large_message
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+# Offsets in the header of a PNG file: of the size, and of the number of bits per channel.
+_PNG_SIZE_OFFSET, _PNG_DEPTH_OFFSET = 16, 24
+
+
+class DecodedImage(NamedTuple):
+    """Channels and bit depth of a decoded file.
+
+    Attributes:
+      channels: float32 [height, width, 1 to 4] in [0, 1]: gray, gray + alpha, RGB or RGB + alpha.
+      is_deep: bool scalar: 16 bits per channel if true, else 8.
+    """
+
+    channels: tf.Tensor
+    is_deep: tf.Tensor
+
+
+def decode_in_graph(content: tf.Tensor, max_pixels: int) -> tuple[DecodedImage, tf.Tensor]:
+    """Decodes a PNG or JPEG file.
+
+    The EXIF orientation is not applied, because TensorFlow does not read it.
+
+    Args:
+      content: string scalar, the bytes of the file.
+      max_pixels: the largest number of pixels; larger images are not decoded.
+
+    Returns:
+      (image, error): a `DecodedImage`, invalid if there is an error, and the error message (string scalar), or "". The
+      graph itself does not fail.
+    """
+    is_png, is_jpeg = (_starts_with(content, magic) for magic in (_PNG, _JPEG))
+    size = _call_if(is_png | is_jpeg, lambda content: _read_size(content, is_png), content, tf.zeros([2], tf.int32))
+    is_too_large = count_pixels(size) > max_pixels
+    is_decodable = tf.reduce_all(size > 0) & ~is_too_large
+    nothing = (tf.zeros([0, 0, 0]), tf.constant(False))
+    image = DecodedImage(*_call_if(is_decodable, lambda content: _decode(content, is_png), content, nothing))
+    error = tf.case(
+        [
+            (tf.equal(tf.strings.length(content), 0), lambda: tf.constant("the image is empty: it has no bytes")),
+            (~(is_png | is_jpeg), lambda: tf.constant("the bytes are not a PNG or JPEG image")),
+            (is_too_large, lambda: too_large_message("the image", size, max_pixels)),
+            (tf.equal(tf.size(image.channels), 0), lambda: tf.constant("the image is damaged")),
+        ],
+        default=lambda: tf.constant(""),
+    )
+    return image, error
+
+
+def to_rgb(image: DecodedImage) -> tf.Tensor:
+    """Returns the colours without alpha, float32 [height, width, 3] in [−1, 1]; gray becomes three equal channels."""
+    shape = tf.shape(image.channels)
+    return tf.broadcast_to(image.channels[..., : _count_colors(image)], [shape[0], shape[1], 3]) * 2.0 - 1.0
+
+
+def encode_in_graph(values: tf.Tensor, image: DecodedImage) -> tf.Tensor:
+    """Encodes values as a PNG file with the channels, the bit depth and the alpha of `image`.
+
+    Args:
+      values: float64 [height, width, 3] in [−1, 1]. A gray image takes the mean of the channels.
+      image: the blurry image.
+
+    Returns:
+      string scalar, the bytes of the file.
+    """
+    colors = _count_colors(image)
+    values = tf.cond(tf.equal(colors, 1), lambda: tf.reduce_mean(values, axis=-1, keepdims=True), lambda: values)
+    alpha = tf.cast(image.channels[..., colors:], tf.float64)
+
+    def encode(dtype):
+        pixels = tf.concat([(values + 1.0) * (dtype.max / 2), alpha * dtype.max], axis=-1)
+        pixels = tf.cast(tf.clip_by_value(tf.round(pixels), 0, dtype.max), tf.int32)
+        return tf.io.encode_png(tf.cast(pixels, dtype))
+
+    return tf.cond(image.is_deep, lambda: encode(tf.uint16), lambda: encode(tf.uint8))
+
+
+def _count_colors(image):
+    return tf.where(tf.shape(image.channels)[-1] < 3, 1, 3)
+
+
+def _starts_with(content, magic):
+    return tf.equal(tf.strings.substr(content, 0, len(magic)), magic)
+
+
+def _read_size(content, is_png):
+    """Returns height and width (int32 [2]) from the header, without decoding. Fails on invalid headers."""
+
+    def read_png_size():
+        return tf.io.decode_raw(tf.strings.substr(content, _PNG_SIZE_OFFSET, 8), tf.int32, little_endian=False)[::-1]
+
+    return tf.ensure_shape(tf.cond(is_png, read_png_size, lambda: tf.io.extract_jpeg_shape(content)[:2]), [2])
+
+
+def _decode(content, is_png):
+    """Returns (channels, is_deep) of a `DecodedImage`. Fails on damaged images."""
+    is_deep = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
+
+    def decode_deep_png():
+        return _to_unit_range(tf.io.decode_png(content, dtype=tf.uint16))
+
+    def decode_png():
+        return _to_unit_range(tf.io.decode_png(content))
+
+    def decode_jpeg():
+        # Other decoders use the accurate transform; TensorFlow's default is faster and differs by a few levels.
+        return _to_unit_range(tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE"))
+
+    return tf.case([(is_deep, decode_deep_png), (is_png, decode_png)], default=decode_jpeg), is_deep
+
+
+def _to_unit_range(pixels):
+    """Returns float32 in [0, 1]. Divides in float64: the graph may turn the division into a product."""
+    return tf.cast(tf.cast(pixels, tf.float64) / pixels.dtype.max, tf.float32)
+
+
+def _call_if(condition, function, content, otherwise):
+    """Returns function(content) if `condition` (bool scalar) holds and no operation fails, else `otherwise`.
+
+    One damaged image must not fail its batch. tf.data is the only part of TensorFlow that continues after an error in a
+    graph.
+    """
+
+    def call():
+        dataset = tf.data.Dataset.from_tensors(content).map(function).ignore_errors()
+        return dataset.reduce(otherwise, lambda _, result: result)
+
+    return tf.cond(condition, call, lambda: otherwise)

@@ -1,0 +1,1 @@
+"""The web page of icdpm-serve, built with Gradio."""
