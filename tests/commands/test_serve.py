@@ -49,7 +49,7 @@ def test_errors_are_one_line(micro_workdir, tmp_path, run_each):
     assert list(errors) == [
         (f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port or --host", 1),
         ("unknown address 'no.such.host.invalid'; choose another --host", 1),
-        (f"{tmp_path}/empty holds no checkpoint yet; training writes the first after 2 steps", 1),
+        (f"{tmp_path}/empty has no checkpoint yet. Training writes the first one after 2 steps.", 1),
         (f"{tmp_path} is not an exported model: it has no saved_model.pb; icdpm-export writes one", 1),
         (
             "--host=0.0.0.0 lets other computers open the page; choose who may use it: --password_file=FILE or "
