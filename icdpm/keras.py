@@ -1,10 +1,15 @@
-"""The Keras of the installed TensorFlow, and the few places where Keras 2 and Keras 3 differ.
+"""The Keras of the installed TensorFlow, and the differences between Keras 2 and Keras 3.
 
     from icdpm.keras import keras
 
-TensorFlow 2.15 (Python 3.9 to 3.11) brings Keras 2, TensorFlow 2.20 and later (Python 3.12 and later) Keras 3. No other module
-asks which one it is.
+TensorFlow 2.15 (Python 3.9 to 3.11) includes Keras 2; TensorFlow 2.20 and later (Python 3.12 and later) include Keras 3. All
+code that depends on the version is in this module.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,7 +19,8 @@ if KERAS_3:
 
     if keras.backend.backend() != "tensorflow":
         raise ImportError(
-            f"icdpm needs the TensorFlow backend of Keras. Received: {keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow"
+            "icdpm needs the TensorFlow backend of Keras. Set the environment variable KERAS_BACKEND=tensorflow. "
+            f"Received: {keras.backend.backend()!r}."
         )
 else:
     keras = tf.keras
@@ -22,22 +28,22 @@ else:
 __all__ = ["KERAS_3", "add_float32_weight", "keras", "optimizer_arguments", "tf_variable", "variable_name"]
 
 
-def tf_variable(variable) -> tf.Variable:
+def tf_variable(variable: Any) -> tf.Variable:
     """Returns the `tf.Variable` that holds the values of a variable of a Keras layer or optimizer."""
     return variable.value if KERAS_3 and not isinstance(variable, tf.Variable) else variable
 
 
-def variable_name(variable) -> str:
+def variable_name(variable: Any) -> str:
     """Returns the path of a variable within its model, such as 'unet/stem/kernel'."""
     return variable.path if KERAS_3 else variable.name.split(":")[0]
 
 
-def add_float32_weight(layer, name: str, shape, initializer):
-    """Adds a weight to a layer that stays float32 under a mixed-precision policy."""
+def add_float32_weight(layer: Any, name: str, shape: Sequence[int], initializer: Any) -> Any:
+    """Adds a weight to a layer that remains float32 under a mixed-precision policy."""
     autocast = {"autocast": False} if KERAS_3 else {"experimental_autocast": False}
     return layer.add_weight(name=name, shape=shape, initializer=initializer, dtype="float32", **autocast)
 
 
-def optimizer_arguments(learning_rate) -> dict:
-    """Returns the arguments by which the constructor of Keras' base class of optimizers takes a learning rate, if it does."""
+def optimizer_arguments(learning_rate: Any) -> dict[str, Any]:
+    """Returns the arguments with which Keras' base class of optimizers accepts a learning rate, if it does."""
     return {"learning_rate": learning_rate} if KERAS_3 else {}

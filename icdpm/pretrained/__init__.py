@@ -1,7 +1,7 @@
-"""The model that comes with the package, which restores where no workdir is named.
+"""The packaged model, which commands use without `--workdir`.
 
-It is a workdir as training leaves it (`icdpm.models.workdir`), with weights in half precision and without what only training
-needs. MODEL_CARD.md beside it says what it was trained on and what it reaches; `make weights` is how it was made.
+It is a workdir of a training run (`icdpm.models.workdir`) with weights in half precision and without the training state.
+MODEL_CARD.md in it describes its data and quality; `make weights` trains and packages it.
 """
 
 from pathlib import Path
