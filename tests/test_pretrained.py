@@ -1,4 +1,4 @@
-"""The model that comes with the package."""
+"""The packaged model."""
 
 import json
 import os
@@ -20,6 +20,8 @@ from icdpm.models.workdir import checkpoint_steps, load, weights_file
 from icdpm_datasets.load import load_pairs
 from icdpm_experiments.pairs import select_blurred
 
+pytestmark = pytest.mark.slow
+
 RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
 MOST_BYTES = 15 * 2**20
 
@@ -31,13 +33,13 @@ def restorer():
 
 @pytest.fixture
 def copied(tmp_path):
-    """A copy of the packaged workdir, and its weights file."""
+    """Returns a copy of the packaged workdir and its weights file."""
     workdir = shutil.copytree(pretrained.WORKDIR, tmp_path / "copied")
     return workdir, weights_file(workdir, *checkpoint_steps(workdir))
 
 
-def test_its_config_of_an_earlier_version_means_what_it_did(restorer):
-    """Later fields are absent in its file and hold what was done before; its weights are loaded by their names."""
+def test_its_older_config_keeps_its_meaning(restorer):
+    """Fields that are absent in its config keep the earlier behaviour; `system` is the former name of `model`."""
     written = json.loads((pretrained.WORKDIR / "config.json").read_text())["guidance"]
     guidance = restorer.config.guidance
     later = {name: guidance[name] for name in ("projection", "noise_at_inference") if name not in written}
@@ -65,15 +67,15 @@ def test_it_gains_on_scenes_that_it_has_not_seen(restorer):
     assert np.mean(gains) > 0.4 and np.mean(np.array(gains) > 0) > 0.8
 
 
-def test_what_is_sharp_stays(restorer):
+def test_sharp_images_are_preserved(restorer):
     assert psnr(restorer.restore(_photo()), _photo()) > 35
 
 
-def test_tiles_of_it_are_the_whole_picture(restorer):
+def test_tiles_equal_the_whole_image(restorer):
     from skimage import data
 
-    photo = data.chelsea()[:240]
-    apart = np.abs(restorer.restore(photo).astype(int) - restorer.restore(photo, tile=256))
+    image = data.chelsea()[:240]
+    apart = np.abs(restorer.restore(image).astype(int) - restorer.restore(image, tile=256))
     assert apart.max() <= 2 and apart.mean() < 0.1
 
 
@@ -93,7 +95,7 @@ def test_a_photo_is_restored_without_a_workdir(restorer, tmp_path):
     np.testing.assert_array_equal(np.asarray(PIL.Image.open(tmp_path / "restored/cat.png")), restorer.restore(_photo()))
 
 
-def test_it_is_small_and_says_what_it_is():
+def test_it_is_small_and_has_a_model_card():
     files = [path for path in pretrained.WORKDIR.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
     (step,) = checkpoint_steps(pretrained.WORKDIR)
@@ -112,7 +114,7 @@ def test_truncated_weights_restore_nothing(copied, share, tmp_path):
         load(workdir)
 
 
-def test_a_flipped_byte_anywhere_is_noticed(copied, restorer):
+def test_a_flipped_byte_is_detected_anywhere(copied, restorer):
     _, weights = copied
     content = weights.read_bytes()
     before = restorer.get_weights()
@@ -124,12 +126,12 @@ def test_a_flipped_byte_anywhere_is_noticed(copied, restorer):
             load_weights(weights, restorer)
         except IcdpmError as error:
             assert "is damaged" in str(error) or "another configuration" in str(error)
-        # What changes no number, such as a date in the archive, does no harm.
+        # Changes that affect no number, such as a date in the archive, are harmless.
         for ours, theirs in zip(restorer.get_weights(), before):
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_weights_that_are_not_numbers_are_noticed(copied):
+def test_weights_that_are_not_numbers_are_detected(copied):
     workdir, weights = copied
     with np.load(weights) as archive:
         arrays = dict(archive)
@@ -139,7 +141,7 @@ def test_weights_that_are_not_numbers_are_noticed(copied):
         load(workdir)
 
 
-def test_damage_and_another_configuration_are_one_sentence(copied, micro_workdir, tmp_path, start):
+def test_damage_and_another_configuration_are_one_line(copied, micro_workdir, tmp_path, start):
     workdir, weights = copied
     PIL.Image.fromarray(_photo()).save(tmp_path / "cat.png")
     weights.write_bytes(weights_file(micro_workdir, 6).read_bytes())

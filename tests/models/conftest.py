@@ -1,7 +1,7 @@
-"""Lets the tests of this folder import `small_models`, and a model of one's own."""
+"""Makes `small_models` and the custom model importable."""
 
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "own_system")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "custom_model")]

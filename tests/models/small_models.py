@@ -1,4 +1,4 @@
-"""Small configs of every kind of model, for the tests that all models share."""
+"""Small configs of every model class, for the tests that all models share."""
 
 from icdpm.models.config import check_config, default_config
 
@@ -6,7 +6,7 @@ MODELS = ("icdpm", "naf", "dvsr", "regression", "aligned_icdpm", "hidiff_stage1"
 
 
 def small_config(name, precision="float32"):
-    """The checked config of the smallest model of a kind; a step takes milliseconds."""
+    """Returns the checked config of the smallest model of a kind; a step takes milliseconds."""
     model = {"naf": "icdpm", "hidiff_stage1": "hidiff", "own": "sharpener:Sharpener"}.get(name, name)
     config = default_config(model)
     config.name, config.precision = f"micro_{name}", precision

@@ -1,4 +1,4 @@
-"""DvSR: the diffusion of a residual, a prediction once a picture, one loss for both networks."""
+"""DvSR: diffusion of a residual, one prediction per image, one loss for both networks."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from icdpm.networks.cost import count_convolution_flops
 from icdpm.networks.layers import zero_weights
 from icdpm.restoration.restore import restore
 from icdpm_experiments.paper.published import TABLE11
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -40,30 +42,30 @@ def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
     assert names == {"predictor", "unet"}
 
 
-def test_the_network_sees_the_noisy_residual(config, batch, monkeypatch):
-    """What Whang et al. write: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ), against ε."""
+def test_the_network_receives_the_noisy_residual(config, batch, monkeypatch):
+    """Whang et al.: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ) is trained towards ε."""
     model = build_model(config)
     noise = tf.constant(np.random.default_rng(0).normal(size=batch["sharp"].shape), tf.float32)
     gamma = tf.constant([0.9, 0.5, 0.1, 0.01])
     level = gamma[:, None, None, None]
-    conditions = model.encode_condition(batch["blurry"])
-    seen = []
-    monkeypatch.setattr(model, "unet", lambda x, *rest, **named: seen.append(x) or x[..., :3])
-    model.network_output(diffuse(batch["sharp"], noise, level), batch["blurry"], gamma, conditions)
-    residual = batch["sharp"] - conditions["prediction"]
-    np.testing.assert_allclose(seen[0][..., :3], tf.sqrt(level) * residual + tf.sqrt(1 - level) * noise, atol=1e-5)
-    np.testing.assert_array_equal(seen[0][..., 3:], batch["blurry"])
+    condition = model.encode_condition(batch["blurry"])
+    inputs = []
+    monkeypatch.setattr(model, "unet", lambda x, *rest, **named: inputs.append(x) or x[..., :3])
+    model.network_output(diffuse(batch["sharp"], noise, level), batch["blurry"], gamma, condition)
+    residual = batch["sharp"] - condition["prediction"]
+    np.testing.assert_allclose(inputs[0][..., :3], tf.sqrt(level) * residual + tf.sqrt(1 - level) * noise, atol=1e-5)
+    np.testing.assert_array_equal(inputs[0][..., 3:], batch["blurry"])
 
 
 def test_diffusing_the_residual_is_diffusing_the_image(config):
-    """Ancestral sampling of r, added to g, and sampling of x by the parametrisation around g: the same."""
+    """Ancestral sampling of r plus g equals sampling of x with the parametrisation around g."""
     from icdpm.diffusion.samplers import make_sampling_schedule
     from icdpm.diffusion.sampling_loops import run_sampling_loop
 
     rng = np.random.default_rng(1)
     anchor, start = (tf.constant(rng.normal(size=[2, 4, 4, 3]), tf.float32) for _ in range(2))
     noises = tf.constant(rng.normal(size=[8, 2, 4, 4, 3]), tf.float32)
-    plan, parametrisation = make_sampling_schedule("ancestral", 8, 0.5), ResidualNoisePrediction()
+    schedule, parametrisation = make_sampling_schedule("ancestral", 8, 0.5), ResidualNoisePrediction()
 
     def epsilon(residual):
         return tf.tanh(residual)
@@ -76,13 +78,13 @@ def test_diffusing_the_residual_is_diffusing_the_image(config):
         gamma = tf.cast(gamma, tf.float32)
         return parametrisation.image(epsilon(parametrisation.network_input(x, anchor, gamma)), x, anchor, gamma)
 
-    residual = run_sampling_loop(denoise_residual, start, lambda t: noises[t], plan)
-    begun = parametrisation.start(start, anchor, tf.cast(plan.gammas[-1], tf.float32))
-    image = run_sampling_loop(denoise_image, begun, lambda t: noises[t], plan)
+    residual = run_sampling_loop(denoise_residual, start, lambda t: noises[t], schedule)
+    x_start = parametrisation.start(start, anchor, tf.cast(schedule.gammas[-1], tf.float32))
+    image = run_sampling_loop(denoise_image, x_start, lambda t: noises[t], schedule)
     np.testing.assert_allclose(image, anchor + residual, atol=2e-4)
 
 
-def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
+def test_the_prediction_is_computed_once_and_returned(config, monkeypatch):
     model = build_model(config)
     calls, compiled = [], model.compiled_encode_condition
     monkeypatch.setattr(model, "compiled_encode_condition", lambda blurry: calls.append(1) or compiled(blurry))
@@ -92,7 +94,7 @@ def test_the_prediction_is_made_once_and_shown(config, monkeypatch):
     assert np.abs(restored.samples[0].astype(int) - restored.samples[1]).mean() > 1
 
 
-def test_tiles_with_all_of_the_reach_give_the_whole(config):
+def test_tiles_that_overlap_by_the_receptive_field_equal_the_whole(config):
     model = build_model(config)
     image = np.random.default_rng(0).integers(0, 256, (100, 130, 3), dtype=np.uint8)
     whole = restore(model, image, model.settings()).pixels
@@ -103,7 +105,7 @@ def test_tiles_with_all_of_the_reach_give_the_whole(config):
 
 
 def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
-    """About 26 M parameters in the predictor (C = 64), about 7 M in the denoiser (C = 32): Table 11's UNets."""
+    """The UNets of Table 11: about 26 M parameters in the predictor (C = 64), about 7 M in the denoiser (C = 32)."""
     with zero_weights():
         model = build_model(load_config("dvsr"))
     sizes = {network.name: sum(int(np.prod(v.shape)) for v in network.variables) for network in (model.unet, model.predictor)}

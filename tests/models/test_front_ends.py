@@ -1,4 +1,4 @@
-"""Every model through every front end: train, restore whole and in tiles, evaluate, export, serve, Python."""
+"""Every model in every use: training, restoration whole and in tiles, evaluation, export, serving, Python."""
 
 import numpy as np
 import pytest
@@ -14,24 +14,26 @@ from icdpm.serving.export import export
 from icdpm.serving.loaded_models import ExportedModel, TrainedModel
 from icdpm.training.run import train
 
+pytestmark = pytest.mark.slow
+
 RESTORING = [name for name in MODELS if name != "hidiff_stage1"]
 
 
 @pytest.fixture(scope="module")
 def workdir_of(tmp_path_factory):
-    """Function (model, pairs) -> the workdir of a run of two steps; made once."""
-    made = {}
+    """Returns a function (model, pairs) → workdir of a run of two steps, which is trained once."""
+    trained = {}
 
     def workdir_of(name, pairs):
-        if name not in made:
+        if name not in trained:
             options = {}
             if name == "hidiff":
                 options["start_from"] = workdir_of("hidiff_stage1", pairs)
             if name == "aligned_icdpm":
                 options["target_pairs"] = pairs
-            made[name] = tmp_path_factory.mktemp(name) / "run"
-            assert not train(small_config(name), made[name], pairs, pairs, tf.distribute.get_strategy(), **options)
-        return made[name]
+            trained[name] = tmp_path_factory.mktemp(name) / "run"
+            assert not train(small_config(name), trained[name], pairs, pairs, tf.distribute.get_strategy(), **options)
+        return trained[name]
 
     return workdir_of
 
@@ -41,12 +43,12 @@ def image(height, width):
 
 
 @pytest.mark.parametrize("name", RESTORING)
-def test_a_trained_model_goes_through_every_front_end(name, workdir_of, random_pairs, tmp_path):
+def test_a_trained_model_works_everywhere(name, workdir_of, random_pairs, tmp_path):
     workdir = workdir_of(name, random_pairs)
     model = icdpm.load(workdir)
-    photo = image(21, 30)
-    whole = model.restore(photo)
-    assert whole.shape == photo.shape and whole.dtype == np.uint8
+    small = image(21, 30)
+    whole = model.restore(small)
+    assert whole.shape == small.shape and whole.dtype == np.uint8
 
     tall = image(40, 2 * model.tile_overlap + 6 * model.size_multiple)
     tile = 2 * model.tile_overlap + 2 * model.size_multiple
@@ -61,13 +63,13 @@ def test_a_trained_model_goes_through_every_front_end(name, workdir_of, random_p
     presets = []
     served = TrainedModel(load(workdir))
     preset = next(iter(served.presets))
-    assert served.restore(photo, preset, lambda *_: presets.append(1)).pixels.shape == photo.shape and presets
+    assert served.restore(small, preset, lambda *_: presets.append(1)).pixels.shape == small.shape and presets
 
     export(workdir, tmp_path / "model")
-    answer = ExportedModel(tmp_path / "model").restore(photo, "default", lambda *_: None)
-    np.testing.assert_array_equal(answer.pixels, restore(model, photo, model.settings()).pixels)
+    answer = ExportedModel(tmp_path / "model").restore(small, "default", lambda *_: None)
+    np.testing.assert_array_equal(answer.pixels, restore(model, small, model.settings()).pixels)
 
 
-def test_the_first_stage_of_hidiff_cannot_restore_and_says_so(workdir_of, random_pairs):
+def test_the_first_stage_of_hidiff_is_refused(workdir_of, random_pairs):
     with pytest.raises(IcdpmError, match="cannot restore"):
         load(workdir_of("hidiff_stage1", random_pairs))

@@ -1,4 +1,4 @@
-"""HI-Diff: its prior, its two stages, and what they refuse."""
+"""HI-Diff: the prior, the two stages, and errors."""
 
 import re
 import subprocess
@@ -22,6 +22,8 @@ from icdpm.networks.hidiff import row_strips
 from icdpm.restoration.memory import choose_tiling, tile_memory
 from icdpm.restoration.restore import restore
 from icdpm.serving.loaded_models import TrainedModel
+
+pytestmark = pytest.mark.slow
 
 
 def micro(source="diffused", **prior):
@@ -66,7 +68,7 @@ def second():
         ("diffused", {"joint": False}, {"prior"}, {"condition_encoder", "denoiser"}),
     ],
 )
-def test_what_each_stage_trains(source, options, names, trained, batch):
+def test_trained_networks_of_each_stage(source, options, names, trained, batch):
     model = build_model(micro(source, **options))
     losses, gradients = losses_and_gradients(model, batch)
     assert set(losses) == names and all(float(loss) > 0 for loss in losses.values())
@@ -86,7 +88,7 @@ def test_images_are_in_the_unit_range_of_the_paper(batch):
     np.testing.assert_allclose(model.denoise(None, batch["blurry"], None, {}), np.clip(2 * estimate - 1, -1, 1), atol=1e-6)
 
 
-def test_for_short_training_it_starts_as_the_blurry_picture(batch):
+def test_it_can_start_as_the_blurry_image(batch):
     config = micro("none")
     config.transformer.update(patch=2, zero_last=True)
     model = build_model(check_config(config))
@@ -98,14 +100,14 @@ def test_for_short_training_it_starts_as_the_blurry_picture(batch):
     assert any(np.abs(gradient).max() > 0 for gradient in gradients)
 
 
-def test_a_picture_has_one_answer_whatever_is_in_the_batch(second, batch):
+def test_an_image_has_one_result_in_every_batch(second, batch):
     prior = second.encode_condition(batch["blurry"])["prior"]
     assert prior.shape == (4, 4, 8)
     np.testing.assert_allclose(second.encode_condition(batch["blurry"][1:2])["prior"], prior[1:2], atol=1e-4)
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
-    pictures = [restore(second, image, second.settings()).pixels for _ in range(2)]
-    np.testing.assert_array_equal(*pictures)
-    assert pictures[0].shape == image.shape
+    results = [restore(second, image, second.settings()).pixels for _ in range(2)]
+    np.testing.assert_array_equal(*results)
+    assert results[0].shape == image.shape
 
 
 def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
@@ -114,7 +116,7 @@ def test_the_prior_of_training_starts_with_noise_of_its_example(second, batch):
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_validation_shows_the_first_stage_the_sharp_pictures(batch):
+def test_validation_of_the_first_stage_uses_the_sharp_images(batch):
     model = build_model(micro("encoded"))
     expected = model.encoded_prior(batch["blurry"], batch["sharp"])
     np.testing.assert_array_equal(model.encode_pair_condition(batch)["prior"], expected)
@@ -127,17 +129,17 @@ def test_samples_and_samplers_are_refused(second):
             second.settings(**option)
 
 
-def test_strips_give_what_all_at_once_gives(monkeypatch):
+def test_strips_equal_the_whole(monkeypatch):
     monkeypatch.setattr(row_strips, "STRIP_FEATURES", 4 * 24 * 5)
     model = build_model(micro())
-    picture = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
-    conditions = model.compiled_encode_condition(picture)
-    in_strips_of_few_rows = model.compiled_denoise(picture, picture, tf.fill([2], 0.5), conditions)
-    # Eager, sizes are known.
-    np.testing.assert_allclose(in_strips_of_few_rows, model.denoise(None, picture, None, conditions), atol=1e-5)
+    images = tf.constant(np.random.default_rng(0).uniform(-1, 1, [2, 40, 24, 3]), tf.float32)
+    condition = model.compiled_encode_condition(images)
+    in_strips_of_few_rows = model.compiled_denoise(images, images, tf.fill([2], 0.5), condition)
+    # Sizes are known outside of graphs.
+    np.testing.assert_allclose(in_strips_of_few_rows, model.denoise(None, images, None, condition), atol=1e-5)
 
 
-def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatch):
+def test_tiles_use_the_prior_of_the_whole_and_are_close_to_it(second, monkeypatch):
     monkeypatch.setattr(hidiff, "_ENCODER_WINDOW", 64)
     rng = np.random.default_rng(0)
     image = np.repeat(np.repeat(rng.integers(0, 256, (20, 28, 3), dtype=np.uint8), 8, axis=0), 8, axis=1)[:157, :221]
@@ -155,8 +157,8 @@ def test_tiles_have_the_prior_of_the_whole_and_are_near_to_it(second, monkeypatc
     assert 0 < error < 0.2 * np.abs(image.astype(float) - one.pixels).mean()
 
 
-class Shown(hidiff.HIDiff):
-    """A HI-Diff with a map among its conditions, besides the prior, which is an image of its inside."""
+class WithMap(hidiff.HIDiff):
+    """A HI-Diff whose condition also has a map, which is an intermediate output."""
 
     def encode_condition(self, blurry):
         return {**super().encode_condition(blurry), "half": blurry[:, ::2, ::2]}
@@ -166,29 +168,29 @@ class Shown(hidiff.HIDiff):
         return {"half": condition["half"]}
 
 
-def test_the_inside_is_shown_where_conditions_are_not_maps(second):
+def test_intermediate_outputs_with_conditions_that_are_not_maps(second):
     image = np.random.default_rng(0).integers(0, 256, (45, 61, 3), dtype=np.uint8)
-    for tiles in ({}, {"tile": 48, "margin": 16}):
+    for tiles in ({}, {"tile": 48, "overlap": 16}):
         plain = restore(second, image, second.settings(), **tiles)
-        shown = restore(second, image, second.settings(), keep_intermediate_outputs=True, **tiles)
-        np.testing.assert_array_equal(shown.pixels, plain.pixels)
-        assert shown.intermediate_outputs == {}
+        complete = restore(second, image, second.settings(), keep_intermediate_outputs=True, **tiles)
+        np.testing.assert_array_equal(complete.pixels, plain.pixels)
+        assert complete.intermediate_outputs == {}
     served = TrainedModel(second).restore(image, "default", lambda *_: None)
     np.testing.assert_array_equal(served.pixels, restore(second, image, second.settings()).pixels)
-    model = Shown(micro())
+    model = WithMap(micro())
     model.build()
-    inside = restore(model, image, model.settings(), keep_intermediate_outputs=True).intermediate_outputs
-    np.testing.assert_array_equal(inside["half"], image[::2, ::2])
+    outputs = restore(model, image, model.settings(), keep_intermediate_outputs=True).intermediate_outputs
+    np.testing.assert_array_equal(outputs["half"], image[::2, ::2])
 
 
-def test_large_pictures_are_restored_in_tiles_within_the_budget(second):
+def test_large_images_are_restored_in_tiles_within_the_budget(second):
     image = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
-    plan = second.sampling_schedule(second.settings())
+    schedule = second.sampling_schedule(second.settings())
     options = dict(overlap=second.tile_overlap, samples=1, at_once=1, keep_samples=False, spread=False)
-    tiling = choose_tiling(second, image, plan, max_memory=2 * 2**30, **options)
+    tiling = choose_tiling(second, image, schedule, max_memory=2 * 2**30, **options)
     assert tiling.count > 1 and tiling.blend == second.tile_overlap == 64
     assert tile_memory(second, tiling) < 2 * 2**30
-    assert choose_tiling(second, image[:720, :1280], plan, max_memory=3 * 2**30, **options).count == 1
+    assert choose_tiling(second, image[:720, :1280], schedule, max_memory=3 * 2**30, **options).count == 1
 
 
 MEASURED = """
@@ -203,14 +205,14 @@ model = build_model(config_from_json(sys.argv[1]))
 height, width = 384, 768
 image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 restore(model, image, model.settings())
-plan = model.sampling_schedule(model.settings())
-expected = memory.held_memory(model, image, plan, 1, False, False, 1)
+schedule = model.sampling_schedule(model.settings())
+expected = memory.held_memory(model, image, schedule, 1, False, False, 1)
 expected += memory.tile_memory(model, make_tiling(height, width, width, 0))
 print(peak_memory(), expected)
 """
 
 
-def test_memory_is_what_it_is_said_to_be(peak_memory):
+def test_memory_estimates(peak_memory):
     config = micro()
     config.transformer.channels = 16
     run = subprocess.run([sys.executable, "-c", peak_memory + MEASURED, config_to_json(config)], capture_output=True, text=True)
@@ -231,7 +233,7 @@ def test_only_the_second_stage_restores(source, tmp_path):
             load(tmp_path)
 
 
-def test_the_second_stage_begins_with_the_first(micro_config):
+def test_the_second_stage_starts_with_the_first(micro_config):
     check = model_class("hidiff").check_start
     check(micro(), micro("encoded"))
     check(micro(), micro())
@@ -247,33 +249,33 @@ def test_the_second_stage_begins_with_the_first(micro_config):
 def test_the_second_stage_finds_enough_in_the_first(joint, tmp_path):
     first = build_model(micro("encoded"))
     save_weights(tmp_path / "weights.npz", named_variables(first))
-    said = load_fitting_weights(tmp_path / "weights.npz", build_model(micro(joint=joint)), "micro_encoded")
-    assert said.startswith(f"{len(named_variables(first))} of ") and "not used" not in said
+    summary = load_fitting_weights(tmp_path / "weights.npz", build_model(micro(joint=joint)), "micro_encoded")
+    assert summary.startswith(f"{len(named_variables(first))} of ") and "not used" not in summary
 
 
 @pytest.mark.parametrize(
-    "section, field, value, said",
+    "section, field, value, message",
     [
         ("transformer", "blocks", (1, 2), r"`transformer.blocks` must be four numbers. Received: \(1, 2\)"),
         ("transformer", "heads", (3, 1, 1, 1), "must be divisible by 3 heads"),
         ("prior", "side", 3, "`prior.side` must be even. Received: 3."),
-        ("prior", "source", "drawn", "encoded, diffused, none"),
+        ("prior", "source", "sampled", "encoded, diffused, none"),
     ],
 )
-def test_fields_that_do_not_fit(section, field, value, said):
+def test_invalid_fields(section, field, value, message):
     config = micro()
     config[section][field] = value
-    with pytest.raises(IcdpmError, match=said):
+    with pytest.raises(IcdpmError, match=message):
         check_config(config)
 
 
-def test_the_recipes():
+def test_the_configs():
     names = [name for name in config_names() if name.startswith("hidiff_")]
     configs = {name: load_config(name) for name in names}
     for name, config in configs.items():
         first = configs.get(f"{name}_stage1")
         assert (config.prior.source == "encoded") == name.endswith("_stage1")
-        if first:  # what the second stage takes over has the same shape
+        if first:  # the second stage starts with weights of the same shapes
             assert first.transformer == config.transformer and first.encoder == config.encoder
     gopro, realblur = configs["hidiff_gopro"], configs["hidiff_realblur"]
     assert (gopro.chain.steps, gopro.chain.spacing, gopro.chain.predicts) == (8, "linear", "noise")

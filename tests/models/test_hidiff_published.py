@@ -20,6 +20,8 @@ from icdpm.models.registry import build_model
 from icdpm.models.weights import named_variables, set_weights
 from icdpm.models.workdir import load, read_data
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = os.environ.get("ICDPM_HIDIFF_REFERENCE")
 RECIPES = ("hidiff_gopro", "hidiff_realblur")
 SMALL = ["transformer.channels=16", "transformer.blocks=(1,2,1,2)", "transformer.refinement_blocks=1"]
@@ -27,7 +29,7 @@ TINY = [
     "transformer.channels=8", "transformer.blocks=(1,1,1,1)", "transformer.refinement_blocks=1", "encoder.channels=4",
     "encoder.blocks=1", "prior.width=8", "denoiser.hidden=8",
 ]  # fmt: skip
-# Of each part, of a picture of 24×40: the eighth number and the seventh from the end.
+# The eighth number and the seventh from the end of each part, for an image of 24×40.
 NUMBERS = {
     "hidiff_gopro": {
         "latent_encoder": (0.550217, -0.169788),
@@ -40,7 +42,7 @@ NUMBERS = {
         "decoder_1": (0.290401, 1.126042),
         "decoder_0": (0.490727, 0.600142),
         "refinement": (-0.759193, 0.877109),
-        "picture": (-0.291440, 1.160194),
+        "image": (-0.291440, 1.160194),
     },
     "hidiff_realblur": {
         "latent_encoder": (-0.003254, -0.024198),
@@ -53,48 +55,48 @@ NUMBERS = {
         "decoder_1": (0.261413, 0.585498),
         "decoder_0": (1.037539, 1.222252),
         "refinement": (0.418159, 0.788473),
-        "picture": (0.013479, 1.325697),
+        "image": (0.013479, 1.325697),
     },
 }
 
 
 def seeded(name, changes):
-    """A recipe's system with weights that follow from their names, larger than first ones: all parts count."""
+    """Returns the model of a config with weights that follow from their names, larger than initial ones: all parts matter."""
     model = build_model(load_config(name, ["precision=float32", *changes]))
     values = {}
     for key, variable in named_variables(model).items():
-        drawn = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(variable.shape)
+        normal = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(variable.shape)
         if variable.shape.rank == 4 and "depthwise" in key:
-            values[key] = drawn / 3
+            values[key] = normal / 3
         elif variable.shape.rank in (2, 4):
-            values[key] = 0.8 * drawn / np.prod(variable.shape[:-1]) ** 0.5
+            values[key] = 0.8 * normal / np.prod(variable.shape[:-1]) ** 0.5
         else:
-            values[key] = variable.numpy() + 0.1 * drawn * np.abs(variable.numpy() + 0.001)
+            values[key] = variable.numpy() + 0.1 * normal * np.abs(variable.numpy() + 0.001)
     set_weights(model, values)
     return model
 
 
-# What there is in every block of the published transformer; of the bottleneck also what modulates.
+# Names in every block of the published transformer; in the bottleneck also those of the modulation.
 _BLOCK = (
     "norm1.body.weight norm1.body.bias attn.temperature attn.qkv.weight attn.qkv_dwconv.weight attn.project_out.weight "
     "norm2.body.weight norm2.body.bias ffn.project_in.weight ffn.dwconv.weight ffn.project_out.weight"
 ).split()
-_MODULATED = [f"{part}.{map}.{what}" for part in ("attn", "ffn") for map in ("ln1", "ln2") for what in ("weight", "bias")]
+_MODULATED = [f"{part}.{map}.{kind}" for part in ("attn", "ffn") for map in ("ln1", "ln2") for kind in ("weight", "bias")]
 _HIM = "norm1.body.weight norm1.body.bias norm2.body.weight norm2.body.bias q.weight kv.weight proj.weight proj.bias".split()
 _PERCEPTRONS = [f"{part}.{number}" for part in ("patch_mixer", "channel_mixer") for number in (0, 2)]
-_MIXER = [f"{part}.{what}" for part in ("norm1", "norm2", *_PERCEPTRONS) for what in ("weight", "bias")]
+_MIXER = [f"{part}.{kind}" for part in ("norm1", "norm2", *_PERCEPTRONS) for kind in ("weight", "bias")]
 
 
 def published_names(config):
-    """{network: the names in its published file}, written down by hand."""
+    """Returns {network: names in its published file}, listed by hand."""
 
-    def level(name, blocks, told):
-        yield from (f"{name}.him.{part}" for part in _HIM if told == "him")
+    def level(name, blocks, guide):
+        yield from (f"{name}.him.{part}" for part in _HIM if guide == "him")
         for number in range(blocks):
-            yield from (f"{name}.blocks.{number}.{part}" for part in (_BLOCK + _MODULATED if told == "ln" else _BLOCK))
+            yield from (f"{name}.blocks.{number}.{part}" for part in (_BLOCK + _MODULATED if guide == "ln" else _BLOCK))
 
     def weight_and_bias(*names):
-        return [f"{name}.{what}" for name in names for what in ("weight", "bias")]
+        return [f"{name}.{kind}" for name in names for kind in ("weight", "bias")]
 
     blocks = config.transformer.blocks
     transformer = [*weight_and_bias("down_1.1", "down_1.3", "down_2.1", "down_2.3"), "patch_embed.proj.weight", "output.weight"]
@@ -118,7 +120,7 @@ def published_names(config):
 
 
 def published(model):
-    """{network: {published name: array}} of a system's shapes, each array filled with a number of its own."""
+    """Returns {network: {published name: array}} with a model's shapes; each array is filled with a different number."""
     expected = {name: tuple(variable.shape) for name, variable in named_variables(model).items()}
     files, number = {}, 0
     for network, names in published_names(model.config).items():
@@ -137,7 +139,7 @@ def published(model):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Writes files as of `published` to a folder, and gives it; they are read as NumPy's instead of PyTorch's."""
+    """Returns a function that writes the files of `published` to a folder, which are read as NumPy's instead of PyTorch's."""
     monkeypatch.setattr(hidiff_published, "read_tensors", lambda path: dict(np.load(path)))
 
     def write(files):
@@ -157,8 +159,8 @@ def test_every_published_number_has_one_place(name, folder, tmp_path):
     model = build_model(config)
     files = published(model)
     assert sum(map(len, files.values())) == len(named_variables(model))
-    said = prepare_published(config, folder(files), tmp_path / "workdir")
-    assert said.startswith("ready: transformer, latent_encoder, condition_encoder, denoiser, ") and "not used" not in said
+    summary = prepare_published(config, folder(files), tmp_path / "workdir")
+    assert summary.startswith("ready: transformer, latent_encoder, condition_encoder, denoiser, ") and "not used" not in summary
     there = load(tmp_path / "workdir")
     assert there.config.prior.latent_encoder
     assert "published weights in HI_Diff" in read_data(tmp_path / "workdir")["training"][0]
@@ -176,13 +178,13 @@ def test_without_the_latent_encoder_it_restores_only(gopro_files, folder, tmp_pa
     files = dict(gopro_files)
     del files["latent_encoder"]
     files["other"] = {"something.weight": np.zeros(3)}
-    said = prepare_published(load_config("hidiff_gopro", TINY), folder(files), tmp_path / "workdir")
-    assert said.endswith("; not used: 3.pth")
+    summary = prepare_published(load_config("hidiff_gopro", TINY), folder(files), tmp_path / "workdir")
+    assert summary.endswith("; not used: 3.pth")
     assert load(tmp_path / "workdir").latent_encoder is None
 
 
 @pytest.mark.parametrize(
-    "harm, said",
+    "damage, message",
     [
         (lambda files: files.pop("denoiser"), "the model's denoiser is missing. Give the folder"),
         (lambda files: files["denoiser"].pop("final_layer.0.bias"), "denoiser is partly missing"),
@@ -191,10 +193,10 @@ def test_without_the_latent_encoder_it_restores_only(gopro_files, folder, tmp_pa
         (lambda files: files.update(again=files["denoiser"]), "two files hold a HI-Diff's denoiser"),
     ],
 )
-def test_wrong_files_are_named(harm, said, gopro_files, folder, tmp_path):
+def test_wrong_files_are_named(damage, message, gopro_files, folder, tmp_path):
     files = {network: dict(arrays) for network, arrays in gopro_files.items()}
-    harm(files)
-    with pytest.raises(IcdpmError, match=said) as caught:
+    damage(files)
+    with pytest.raises(IcdpmError, match=message) as caught:
         prepare_published(load_config("hidiff_gopro", TINY), folder(files), tmp_path / "workdir")
     assert "\n" not in str(caught.value) and not (tmp_path / "workdir").exists()
 
@@ -202,8 +204,8 @@ def test_wrong_files_are_named(harm, said, gopro_files, folder, tmp_path):
 def test_files_of_other_models_are_refused(folder, tmp_path):
     config = load_config("hidiff_gopro", TINY)
     source = folder({"other": {"something.weight": np.zeros(3)}})
-    for given, said in ((source, "does not hold weights of HI-Diff"), (tmp_path / "nothing", "does not exist")):
-        with pytest.raises(IcdpmError, match=said):
+    for given, message in ((source, "does not hold weights of HI-Diff"), (tmp_path / "nothing", "does not exist")):
+        with pytest.raises(IcdpmError, match=message):
             prepare_published(config, given, tmp_path / "workdir")
     (tmp_path / "workdir").mkdir()
     (tmp_path / "workdir/file").write_text("")
@@ -218,7 +220,7 @@ def example(height, width):
 
 
 def parts(model, blurry, sharp, start):
-    """{part: array} of all that is compared."""
+    """Returns {part: array} of everything that is compared."""
     values = [tf.constant(2 * images - 1) for images in (blurry, sharp)]
     prior = model.encoded_prior(*values)
     made = {"latent_encoder": prior, "prior": model.diffused_prior(values[0], tf.constant(start))}

@@ -1,4 +1,4 @@
-"""The system: what its losses listen to, how its step is divided, how it samples."""
+"""icDPM and the aligned icDPM: losses and gradients, accumulation of a step, sampling."""
 
 import functools
 
@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.samplers import make_sampling_schedule
-from icdpm.models.config import check_config, config_to_json
+from icdpm.models.config import check_config, config_to_json, default_config
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
 from icdpm.models.training_step import take_step
-from icdpm.models.weights import averaged_weights
+from icdpm.models.weights import averaged_weights, load_fitting_weights, named_variables, save_weights
 
 
 def changed(config, **fields):
@@ -31,7 +31,7 @@ def compiled_model(config, jit_compile=False):
 
 
 def train(config, batch, steps=4, jit_compile=False):
-    """Losses and final weights of a few steps, each on examples of its own."""
+    """Returns the losses and the final weights of a few steps, each with its own examples."""
     model, step = compiled_model(config, jit_compile)
     logs = []
     for number in range(steps):
@@ -63,7 +63,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def trained_plainly():
-    """`train`, done once for each config: several tests hold theirs against the same."""
+    """Returns a cached `train`, whose results several tests compare with theirs."""
     kept = {}
 
     def trained(config, batch):
@@ -74,6 +74,7 @@ def trained_plainly():
     return trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_all_its_weights(name, micro_config, batch):
     model, _ = compiled_model(changed(micro_config, **VARIANTS[name]))
@@ -147,7 +148,7 @@ def test_noise_at_inference_follows_the_seed_of_the_config(micro_config, batch):
     noise = noisy._inference_noise(1, tf.constant([64, 80, 1]), 0, 64).numpy()
     assert noise.shape == (1, 64, 80, 1) and abs(noise.mean()) < 0.03 and noise.std() == pytest.approx(0.5, rel=0.03)
     np.testing.assert_array_equal(noisy._inference_noise(1, tf.constant([64, 80, 1]), 17, 40), noise[:, 17:40])
-    # Training keeps its own noise.
+    # Training uses its own noise.
     seeds = example_seeds([0, 0], batch["index"])
     np.testing.assert_array_equal(*(each.encode_condition(batch["blurry"], seeds)["1"][1] for each in (noisy, without)))
 
@@ -170,6 +171,7 @@ def test_structure_is_the_area_average_of_gray(micro_model, batch):
     np.testing.assert_allclose(structure[..., 0], gray.reshape(4, 8, 2, 8, 2).mean(axis=(2, 4)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_ramps_and_learning_rate_of_the_steps(micro_config, batch, trained_plainly):
     logs, _ = trained_plainly(micro_config, batch)
     np.testing.assert_allclose([log["noise_weight"] for log in logs], [0, 1 / 3, 2 / 3, 1])
@@ -178,6 +180,7 @@ def test_ramps_and_learning_rate_of_the_steps(micro_config, batch, trained_plain
         np.testing.assert_allclose(log["loss"], log["guidance_loss"] + log["noise_weight"] * log["noise_loss"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_accumulation_takes_the_same_step(micro_config, batch, trained_plainly):
     whole, weights = trained_plainly(micro_config, batch)
     parts, weights_of_parts = train(changed(micro_config, optimizer__accumulation=2), batch)
@@ -186,6 +189,7 @@ def test_accumulation_takes_the_same_step(micro_config, batch, trained_plainly):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_gradient_clip_bounds_the_step(micro_config, batch, trained_plainly):
     free, _ = trained_plainly(micro_config, batch)
     config = changed(micro_config, optimizer__gradient_clip=free[0]["gradient_norm"] / 10)
@@ -197,6 +201,7 @@ def test_gradient_clip_bounds_the_step(micro_config, batch, trained_plainly):
     assert applied == pytest.approx(config.optimizer.gradient_clip, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["guided", "naf"])
 @pytest.mark.parametrize("precision, tolerance", [("float32", 1e-4), ("mixed_bfloat16", 0.1)])
 def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, variant, micro_config, batch, trained_plainly):
@@ -207,6 +212,7 @@ def test_the_whole_step_compiles_with_xla_and_agrees(precision, tolerance, varia
     np.testing.assert_allclose(losses(compiled), losses(plain), rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_average_follows_the_weights(micro_config, batch):
     model, step = compiled_model(micro_config)
     expected = [v.numpy().astype(np.float64) for v in model.trainable_variables]
@@ -220,12 +226,12 @@ def test_average_follows_the_weights(micro_config, batch):
 
 def test_a_sample_follows_its_own_seed(micro_model, batch):
     model = micro_model
-    plan = make_sampling_schedule("ancestral", 3, 0.9)
+    schedule = make_sampling_schedule("ancestral", 3, 0.9)
     seeds = example_seeds([5, RandomDomain.RESTORATION], batch["index"])
 
     def sampled(rows):
         blurry = batch["blurry"][rows]
-        return sample(model, blurry, model.compiled_encode_condition(blurry), plan, seeds[rows]).numpy()
+        return sample(model, blurry, model.compiled_encode_condition(blurry), schedule, seeds[rows]).numpy()
 
     together = sampled(slice(0, 4))
     np.testing.assert_allclose(together[2:3], sampled(slice(2, 3)), atol=1e-5)
@@ -246,3 +252,80 @@ def test_sampling_calls_guidance_once_and_the_unet_once_a_step(micro_model, batc
         on_evaluation=lambda: steps.append(1),
     )
     assert len(steps) == 7
+
+
+@pytest.fixture
+def aligned_config(micro_config):
+    config = default_config("aligned_icdpm")
+    config.update({**micro_config.to_dict(), "model": "aligned_icdpm"})
+    config.alignment.channels = 6
+    return check_config(config)
+
+
+@pytest.fixture
+def batch_with_target(batch):
+    return {**batch, "target": tf.reverse(batch["sharp"], [1])}
+
+
+def networks_with_gradient(model, batch, name):
+    with tf.GradientTape() as tape:
+        seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+        loss = model.compute_losses(batch, seeds, training=True)[name]
+    found = tape.gradient(loss, model.trainable_variables)
+    return {v.name.split("/")[0] for v, g in zip(model.trainable_variables, found) if g is not None and np.abs(g).max() > 0}
+
+
+@pytest.mark.slow
+def test_each_loss_trains_its_own_networks(aligned_config, batch_with_target):
+    model = build_model(aligned_config)
+    assert networks_with_gradient(model, batch_with_target, "discriminator") == {"discriminator_1"}
+    assert networks_with_gradient(model, batch_with_target, "alignment") == {"guidance_1"}
+    assert networks_with_gradient(model, batch_with_target, "guidance") == {"guidance_1"}
+    assert networks_with_gradient(model, batch_with_target, "noise") == {"guidance_1", "unet"}
+
+
+@pytest.mark.slow
+def test_the_two_losses_oppose_each_other(aligned_config, batch_with_target):
+    """Decreasing the discriminators' loss separates the features; decreasing the alignment loss mixes them."""
+    model = build_model(aligned_config)
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch_with_target["index"])
+
+    def losses():
+        return {name: float(loss) for name, loss in model.compute_losses(batch_with_target, seeds, training=True).items()}
+
+    @tf.function(autograph=False)
+    def step(name, rate):
+        with tf.GradientTape() as tape:
+            loss = model.compute_losses(batch_with_target, seeds, training=True)[name]
+        for variable, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables)):
+            if gradient is not None:
+                variable.assign_sub(rate * gradient)
+
+    def after(name, rate):
+        for _ in range(20):
+            step(name, rate)
+        return losses()
+
+    before = losses()
+    learned = after("discriminator", 0.5)
+    assert learned["discriminator"] < before["discriminator"] and learned["alignment"] > before["alignment"]
+    assert after("alignment", 0.05)["alignment"] < learned["alignment"]
+
+
+@pytest.mark.slow
+def test_validation_of_the_aligned_model_needs_no_target(aligned_config, batch):
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    losses = build_model(aligned_config).compute_losses(batch, seeds, training=False)
+    assert set(losses) == {"guidance", "noise"}
+
+
+@pytest.mark.slow
+def test_it_starts_with_a_trained_icdpm(aligned_config, micro_config, tmp_path):
+    trained = build_model(micro_config)
+    save_weights(tmp_path / "weights.npz", named_variables(trained))
+    aligned_config.seed = 7
+    model = build_model(aligned_config)
+    summary = load_fitting_weights(tmp_path / "weights.npz", model, "micro")
+    assert "; new: discriminator_1/convolution_0/kernel" in summary and "not used" not in summary
+    for name, variable in named_variables(trained).items():
+        np.testing.assert_array_equal(named_variables(model)[name], variable)

@@ -1,4 +1,4 @@
-"""What a Keras user expects of a model, of every model, beside Keras 2 and Keras 3."""
+"""The Keras contract of every model, on Keras 2 and Keras 3."""
 
 import os
 import random
@@ -17,6 +17,8 @@ from icdpm.keras import KERAS_3, keras
 from icdpm.models.registry import build_model
 from icdpm.models.weights import named_variables
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 
@@ -25,7 +27,7 @@ def images(count=4, height=16, width=16, seed=0):
 
 
 def pairs(name, count=8):
-    """A dataset of (blurry, sharp), or of dicts where the model needs a third image."""
+    """Returns a dataset of (blurry, sharp), or of dicts if the model needs a third image."""
     blurry, sharp = images(count), images(count, seed=1)
     data = {"blurry": blurry, "sharp": sharp, "target": sharp[::-1]} if name == "aligned_icdpm" else (blurry, sharp)
     return tf.data.Dataset.from_tensor_slices(data).batch(4)
@@ -60,7 +62,7 @@ def test_a_model_trains_restores_and_comes_back(name, tmp_path):
     restored = model.predict(blurry, batch_size=2, verbose=0)
     assert restored.shape == blurry.shape and restored.dtype == np.float32 and np.abs(restored).max() <= 1
     np.testing.assert_array_equal(model.predict(tf.data.Dataset.from_tensor_slices(blurry).batch(2), verbose=0), restored)
-    # Not in a graph, and in another batch, TensorFlow rounds otherwise.
+    # Outside a graph and in another batch, TensorFlow rounds differently.
     np.testing.assert_allclose(model(blurry[1:2]), restored[1:2], atol=1e-4)
 
     model.save(tmp_path / "model.keras")
@@ -189,7 +191,7 @@ def test_predict_is_restore_with_the_seed_of_the_config():
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends a run as a crash does, after an epoch."""
+    """Aborts a run after an epoch, as a crash does."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -264,7 +266,7 @@ def test_nothing_global_is_changed():
 
 
 def in_process(code, **environment):
-    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent / 'own_system'}", **environment}
+    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent / 'custom_model'}", **environment}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -318,7 +320,7 @@ def test_fit_on_two_replicas_is_fit_on_one(optimizer):
     np.testing.assert_allclose(losses(2), losses(1), rtol=2e-4)
 
 
-def test_a_fork_of_the_process_is_told_to_load_its_own():
+def test_a_forked_process_must_load_its_own_model():
     code = """
 import os, sys
 import numpy as np

@@ -23,7 +23,7 @@ def gradients(step):
 
 
 def run(optimizer, steps, jit_compile=False):
-    """The variables after some steps."""
+    """Returns the variables after some steps."""
     held = variables()
     if hasattr(optimizer, "build"):
         optimizer.build(held)
@@ -40,7 +40,7 @@ def run(optimizer, steps, jit_compile=False):
 @pytest.mark.parametrize("beta_1", [0.5, 0.9])
 def test_200_steps_are_those_of_keras(beta_1):
     ours = run(AveragedAdam(RATE, beta_1, average_decay=0.99), 200)
-    # Keras 2 compiles its other Adam, which rounds otherwise.
+    # Keras 2 compiles its other Adam, which rounds differently.
     theirs = run((keras.optimizers.Adam if KERAS_3 else keras.optimizers.legacy.Adam)(RATE, beta_1=beta_1), 200)
     for one, other in zip(ours, theirs):
         # Bit for bit those of Keras 2; Keras 3 rounds the powers of the betas otherwise.
@@ -52,7 +52,7 @@ def test_200_steps_with_weight_decay_are_those_of_tensorflow_addons_bit_for_bit(
     from tensorflow_addons import optimizers
 
     class Shrinkage(keras.optimizers.schedules.LearningRateSchedule):
-        """Weight decay times learning rate, as PyTorch has it; tensorflow-addons leaves the learning rate out."""
+        """Weight decay times learning rate, as in PyTorch; tensorflow-addons omits the learning rate."""
 
         def __call__(self, step):
             return 0.5 * RATE(step)

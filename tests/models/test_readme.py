@@ -1,4 +1,4 @@
-"""The README's example of training with Keras runs as it stands there."""
+"""The README's example of training with Keras runs as printed."""
 
 import re
 import subprocess
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pytest
+
+pytestmark = pytest.mark.slow
 
 README = Path(__file__).parents[2] / "README.md"
 

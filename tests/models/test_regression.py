@@ -1,4 +1,4 @@
-"""UNet regression: one pass, which neither noise nor γ changes."""
+"""UNet regression: one evaluation, which does not depend on noise and γ."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_it_starts_as_the_blurry_image_where_it_is_residual(config, batch):
     assert not np.any(build_model(config).estimate(batch["blurry"]))
 
 
-def test_one_pass_whatever_x_and_gamma_are(config, batch):
+def test_the_evaluation_does_not_depend_on_x_and_gamma(config, batch):
     model = build_model(config)
     assert model.settings().evaluations == 1 and not model.default_presets(config)
     pairs = ((0.0, 0.1), (9.0, 1.0))

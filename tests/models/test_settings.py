@@ -44,6 +44,7 @@ def test_only_ddim_has_eta(model):
     assert model.settings(sampler="ancestral").eta == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes, message",
     [

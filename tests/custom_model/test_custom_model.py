@@ -1,4 +1,4 @@
-"""A system that no file of icdpm names, through every command: the seam holds."""
+"""A model that is defined outside icdpm works with every command."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from PIL import Image
 from processes import of_command, wait_until
 
 from icdpm.models.workdir import checkpoint_steps
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 CONFIG = """
@@ -46,7 +48,7 @@ assert not {"icdpm", "sharpener"} & set(sys.modules)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with the config and pairs in the layout of a test set."""
+    """Returns a folder with the config and pairs in the layout of a test set."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "sharpener_config.py").write_text(CONFIG)
     rng = np.random.default_rng(0)
@@ -55,8 +57,8 @@ def folder(tmp_path_factory):
     for number in range(6):
         sharp = rng.integers(0, 256, (40, 52, 3), dtype=np.uint8)
         blurry = ((sharp.astype(np.uint16) + np.roll(sharp, 1, axis=1)) // 2).astype(np.uint8)
-        for side, picture in (("blur", blurry), ("sharp", sharp)):
-            Image.fromarray(picture).save(folder / "data" / side / f"{number}.png")
+        for side, pixels in (("blur", blurry), ("sharp", sharp)):
+            Image.fromarray(pixels).save(folder / "data" / side / f"{number}.png")
     return folder
 
 
@@ -65,7 +67,7 @@ ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.envir
 
 @pytest.fixture(scope="module")
 def run(run_each):
-    """Function (command, arguments) -> the CompletedProcess of a run that succeeds."""
+    """Returns a function (command, arguments) → CompletedProcess of a successful run."""
 
     def run(command, *arguments):
         [done] = run_each(command, [arguments], ENVIRONMENT)
@@ -91,7 +93,7 @@ def weights(workdir):
         return {name: archive[name] for name in archive.files}
 
 
-def test_no_file_of_icdpm_names_it():
+def test_icdpm_does_not_name_it():
     import icdpm
 
     for path in Path(icdpm.__file__).parent.rglob("*.py"):
@@ -112,28 +114,28 @@ def test_killed_and_resumed_equals_unbroken(folder, workdir, start, run):
 
 @pytest.fixture(scope="module")
 def restored(folder, workdir, run):
-    """What icdpm-deblur makes of the blurry pictures, whole."""
+    """Returns a folder with the results of icdpm-deblur, without tiles."""
     run("deblur", folder / "data/blur", f"--workdir={workdir}", f"--output={folder / 'whole'}")
     return folder / "whole"
 
 
-def test_tiles_give_the_whole(folder, workdir, restored, run):
+def test_tiles_equal_the_whole(folder, workdir, restored, run):
     run("deblur", folder / "data/blur", f"--workdir={workdir}", f"--output={folder / 'tiled'}", "--tile=16")
     for path in restored.iterdir():
         np.testing.assert_array_equal(np.asarray(Image.open(folder / "tiled" / path.name)), np.asarray(Image.open(path)))
 
 
-def test_it_has_no_samples_to_ask_for(folder, workdir, run_each):
+def test_sampling_flags_are_refused(folder, workdir, run_each):
     cases = [
         ("--samples=3", "a sharpener restores with one evaluation and has no setting 'samples'"),
         ("--sampler=ddim", "has no setting 'sampler'"),
-        ("--preset=fast", "it has no presets"),
+        ("--preset=fast", "This model has no presets"),
         ("--spread", "--spread needs --samples=2 or more: one sample has no spread"),
     ]
     arguments = [folder / "data/blur/0.png", f"--workdir={workdir}", f"--output={folder / 'none'}"]
     runs = run_each("deblur", [[*arguments, flag] for flag, _ in cases], ENVIRONMENT)
-    for (_, said), done in zip(cases, runs):
-        assert done.returncode == 2 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for (_, message), done in zip(cases, runs):
+        assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not (folder / "none").exists()
 
 
@@ -146,7 +148,7 @@ def test_it_is_evaluated(folder, workdir, restored, run):
         np.testing.assert_array_equal(np.asarray(Image.open(output / "run" / path.name)), np.asarray(Image.open(path)))
 
 
-def test_what_is_exported_needs_neither_it_nor_icdpm(folder, workdir, restored, run):
+def test_the_exported_model_needs_neither_it_nor_icdpm(folder, workdir, restored, run):
     run("export", f"--workdir={workdir}", f"--output={folder / 'model'}")
     assert "There are none: the model gives one answer" in (folder / "model/MODEL_CARD.md").read_text()
     np.save(folder / "given.npy", np.asarray(Image.open(folder / "data/blur/3.png")))

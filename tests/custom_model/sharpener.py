@@ -1,6 +1,6 @@
-"""A model of one's own: a few convolutions whose output is added to the blurry image.
+"""A custom model: a few convolutions whose output is added to the blurry image.
 
-Its config, in a file of its own:
+Its config is a separate file:
 
     from icdpm.models.config import default_config
 
@@ -9,12 +9,12 @@ Its config, in a file of its own:
         config.sharpener.channels = 16
         return config
 
-With this module where Python finds it,
+If Python finds this module, all commands accept the model:
 
     icdpm-train --config=sharpener_config.py --data=embedded --workdir=/tmp/sharpener
     icdpm-deblur photo.jpg --workdir=/tmp/sharpener
 
-and so do icdpm-evaluate, icdpm-export and icdpm-serve; what is exported needs neither this module nor icdpm.
+The exported model needs neither this module nor icdpm.
 """
 
 import ml_collections
@@ -28,7 +28,8 @@ from icdpm.networks.layers import convolution
 @keras.saving.register_keras_serializable(package="sharpener")
 class Sharpener(ImageRestorer):
     title = "a sharpener"
-    description = "A few convolutions that say what is to be added to the blurry image."
+    description = "A few convolutions that predict the difference between the sharp and the blurry image."
+    loss_names = ("charbonnier",)
 
     @classmethod
     def add_fields(cls, config):
@@ -52,13 +53,11 @@ class Sharpener(ImageRestorer):
     def bytes_per_pixel(self):
         return 3 * 4 * self.config.sharpener.channels + 64
 
-    def denoise(self, x, blurry, gamma, conditions):
+    def denoise(self, x, blurry, gamma, condition):
         features = blurry
         for number, layer in enumerate(self.convolutions):
             features = layer(tf.nn.relu(features) if number else features)
         return tf.clip_by_value(blurry + tf.cast(features, tf.float32), -1.0, 1.0)
-
-    loss_names = ("charbonnier",)
 
     def compute_losses(self, batch, seeds, training):
         restored = self.denoise(None, batch["blurry"], None, {})
