@@ -89,7 +89,7 @@ def restore_all(model, pairs):
 
     images = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
     images.append({"picture": "clock_motion", "blurry": read_rgb(clock_motion_path()), "sharp": None})
-    for image in progress_bar("restoring", len(images), over=images):
+    for image in progress_bar("restoring", len(images), iterable=images):
         image["sample"] = model.restore(image["blurry"])
         image["mean"] = model.restore(image["blurry"], samples=MEAN_SAMPLES)
     return images

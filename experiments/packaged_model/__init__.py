@@ -1,1 +1,1 @@
-"""The model that comes with the package: its recipe, its packaging, its card and its numbers."""
+"""Training, packaging, model card and measurements of the model that the package contains."""

@@ -1,36 +1,39 @@
-"""The packaged model on pairs that it was not trained on: one sample, the mean of eight and each preset beside the input.
+"""Measures the packaged model on pairs it was not trained on: one sample, the mean of eight, and each preset.
 
     make bench-weights PAIRS='gopro=gopro_test reds=reds_test'
 
-Each folder has blur/ and sharp/ in it. Without any, the embedded test scenes are measured. What is restored is kept in
-runs/bench-weights and not made again.
+Each folder contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. Restored images are kept in
+runs/bench-weights and not restored again. Writes results/weights, or results/weights_NAME for another model.
 """
 
 import hashlib
 from pathlib import Path
 
+import numpy as np
 from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
-flags.DEFINE_multi_string("pairs", [], "NAME=FOLDER of pairs to measure on. Repeatable. Default: the embedded test scenes.")
-flags.DEFINE_string("workdir", None, "Folder of a training run to measure. Default: the packaged model.")
-flags.DEFINE_list("metrics", "psnr,ssim,lpips_alex,niqe", "Metrics of icdpm-evaluate.")
-flags.DEFINE_integer("paper_crop", 128, "Side of the middle of each picture on which the paper's 500 steps are measured.", 16)
+RESTORED_FOLDER = Path("runs/bench-weights")
+SHARP_INPUT = "sharp picture as input, one sample"
 
-FOLDER = Path("runs/bench-weights")
-KEPT = "sharp picture as input, one sample"
+
+def define_flags():
+    """Defines the flags of this command."""
+    flags.DEFINE_multi_string("pairs", [], "NAME=DIR of pairs to measure. Repeatable. Default: the embedded test scenes.")
+    flags.DEFINE_string("workdir", None, "Folder of a training run to measure. Default: the packaged model.")
+    flags.DEFINE_list("metrics", "psnr,ssim,lpips_alex,niqe", "Metrics of icdpm-evaluate.")
+    flags.DEFINE_integer("paper_crop", 128, "Side of the center crops on which the preset of 500 steps is measured.", 16)
 
 
 def main(argv):
-    """Restores, measures, writes results/weights, or weights_NAME of a model of one's own."""
+    """Restores and measures all sets and writes the results."""
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import choose_step, load, weights_file
     from icdpm_datasets.load import load_pairs
-    from icdpm_experiments.packaged_model.model_rows import measured_rows, settings_by_name
     from icdpm_experiments.pairs import CenterCrops, SharpPairs, select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
@@ -41,22 +44,26 @@ def main(argv):
     sets = {name: load_pairs(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()}
     sets = sets or {"embedded": select_blurred(load_pairs("embedded", "test"))}
 
-    on_whole, paper = settings_by_name(model)
-    kept = {KEPT: next(iter(on_whole.values()))}
+    whole_settings, paper_settings = named_settings(model)
+    sharp_settings = {SHARP_INPUT: next(iter(whole_settings.values()))}
     names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}
     for name, pairs in sets.items():
-        middle = CenterCrops(pairs, FLAGS.paper_crop)
         for label, source, settings, metrics in (
-            (name, pairs, on_whole, names),
-            (f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}", middle, paper, ["psnr"]),
-            (f"{name}, sharp", SharpPairs(pairs), kept, ["psnr"]),
+            (name, pairs, whole_settings, names),
+            (
+                f"{name}, middle {FLAGS.paper_crop}×{FLAGS.paper_crop}",
+                CenterCrops(pairs, FLAGS.paper_crop),
+                paper_settings,
+                ["psnr"],
+            ),
+            (f"{name}, sharp", SharpPairs(pairs), sharp_settings, ["psnr"]),
         ):
-            if not settings:
-                continue
-            measured, reasons = measured_rows(model, label, source, settings, metrics, FOLDER / digest[:8] / label)
-            rows += measured
-            unavailable.update(reasons)
+            if settings:
+                folder = RESTORED_FOLDER / digest[:8] / label
+                measured, reasons = measure_rows(model, label, source, settings, metrics, folder)
+                rows += measured
+                unavailable.update(reasons)
     names = [name for name in names if name not in unavailable]
     rows = [{**row, **{name: row.get(name, "") for name in names}} for row in rows]
     print_table(rows)
@@ -69,9 +76,9 @@ def main(argv):
         rows=rows,
         title=f"{'The packaged model' if packaged else model.config.name}, {step} steps",
         notes=[
-            "Gains are over the blurry input, picture by picture; from and to end the 95 % bootstrap interval of their mean; "
-            "worst is that of the picture which gains least. Of sharp pictures as input PSNR is that against themselves, worst "
-            "the lowest.",
+            "gain: mean PSNR gain over the blurry input, image by image; from and to: its 95 % bootstrap interval; worst: the "
+            "smallest gain of an image. For sharp images as input, PSNR compares the output with the input, and worst is the "
+            "lowest PSNR.",
             *(f"{metric} is not available: {reason}." for metric, reason in unavailable.items()),
         ],
         weights=digest,
@@ -80,5 +87,80 @@ def main(argv):
     print(f"\nNumbers: {path}")
 
 
+def named_settings(model):
+    """Returns the settings to measure.
+
+    Args:
+      model: Trained model.
+
+    Returns:
+      ({name: Settings} for whole images, {name: Settings} of the preset "paper" with its many steps). The second dict is empty
+      for a model without presets.
+    """
+    presets = {f"--preset={name}": model.settings(name) for name in model.sampling_presets}
+    if not presets:
+        return {"restored": model.settings()}, {}
+    paper = {"--preset=paper": presets.pop("--preset=paper")}
+    return {"one sample": model.settings(samples=1), "mean of 8": model.settings(samples=8), **presets}, paper
+
+
+def measure_rows(model, label, source, settings, metrics, folder):
+    """Restores a set with all settings and measures the results.
+
+    Args:
+      model: Trained model.
+      label: Name of the set in the rows.
+      source: `PairSource`.
+      settings: {name: Settings}.
+      metrics: Names of metrics, including psnr.
+      folder: Folder of the restored images.
+
+    Returns:
+      (rows of the table, {name of an unavailable metric: reason}).
+    """
+    from icdpm.evaluation.measure import measure
+    from icdpm.evaluation.metric_selection import select_metrics
+    from icdpm.evaluation.pairing import BLURRY, pair_with_source
+    from icdpm.evaluation.restore_dataset import restore_dataset
+    from icdpm_experiments.results import abbreviate_home
+
+    folders = {}
+    for name, each in settings.items():
+        print(f"{label}: {name}, {each.evaluations} evaluations", flush=True)
+        folders[name] = folder / name
+        restore_dataset(model, source, each, 0, folders[name])
+    measured = measure(pair_with_source(folders, source), select_metrics(metrics), folder, workers=1)
+    blurry = measured.values.pop(BLURRY)
+    rows = [_make_row(label, name, values, blurry["psnr"]) for name, values in measured.values.items()]
+    if np.isfinite(blurry["psnr"]).all():  # not if the inputs are the sharp images
+        rows.insert(0, {**_empty_row(label, BLURRY), **_mean_metrics(blurry)})
+    return rows, {name: abbreviate_home(reason) for name, reason in measured.unavailable.items()}
+
+
+def _make_row(label, name, values, blurry):
+    """Returns the row of restored images, from {metric: [images]} and the PSNR of the inputs, [images]."""
+    from icdpm.evaluation.intervals import mean_with_interval
+
+    row = _empty_row(label, name)
+    if np.isfinite(blurry).all():
+        gains = values["psnr"] - blurry
+        mean, low, high = mean_with_interval(gains)
+        row.update(zip(("gain", "from", "to"), ("" if value is None else round(value, 3) for value in (mean, low, high))))
+        row["worst"] = round(float(gains.min()), 2)
+        row["below the input"] = f"{int((gains < 0).sum())} of {len(gains)}"
+    else:
+        row["worst"] = round(float(values["psnr"].min()), 2)
+    return {**row, **_mean_metrics(values)}
+
+
+def _empty_row(label, name):
+    return {"set": label, "restored": name, "gain": "", "from": "", "to": "", "worst": "", "below the input": ""}
+
+
+def _mean_metrics(values):
+    return {metric: round(float(each.mean()), 4) for metric, each in values.items()}
+
+
 if __name__ == "__main__":
+    define_flags()
     run_command(main)

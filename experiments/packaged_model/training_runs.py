@@ -1,56 +1,62 @@
-"""What the packaged model is trained on.
+"""Training data and validation curves of the runs of the packaged model.
+
+The training data are in one folder:
 
 FOLDER/photos/                    sharp photos
 FOLDER/video/                     sharp frames of videos
 FOLDER/frames/SEQUENCE/           high-speed video
 FOLDER/averaged/{blur,sharp}/     pairs
-FOLDER/val/{blur,sharp}/          pairs to validate on
+FOLDER/val/{blur,sharp}/          validation pairs
 
-photos, video and averaged may have train/ and test/ in them.
+photos, video and averaged may contain train/ and test/.
 """
 
 from pathlib import Path
 
-import tensorflow as tf
-from tensorflow.core.util import event_pb2
-
 from icdpm.errors import IcdpmError
 from icdpm_datasets.load import load_pairs
 
-# In which proportions training examples are drawn: of the pictures alone, and with the embedded training scenes.
-PICTURES = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
-WITH_SCENES = {**PICTURES, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{}/averaged": 0.11, "embedded": 0.1}
+# Proportions of the training examples, {argument of `load_pairs`, with {} for the folder: weight}.
+PHOTOS_ONLY = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
+WITH_SCENES = {**PHOTOS_ONLY, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{}/averaged": 0.11, "embedded": 0.1}
 VALIDATION = "{}/val"
+# Seconds. Longer intervals between two events of a run are interruptions.
+_LONGEST_INTERVAL = 300.0
 
 
-def open_training_data(folder, shares=PICTURES):
-    """(training, validation) `PairSource`s of a folder. Raises IcdpmError where it or a part of it is missing.
+def load_training_data(folder, proportions=PHOTOS_ONLY):
+    """Loads the training and validation data of a folder.
 
     Args:
-      folder: as above.
-      shares: {what `icdpm_datasets.load.load_pairs` takes, {} in it for the folder: in which proportion it is drawn}.
+      folder: Folder in the layout above.
+      proportions: `PHOTOS_ONLY` or `WITH_SCENES`.
+
+    Returns:
+      (training, validation), two `PairSource`s.
+
+    Raises:
+      IcdpmError: The folder or a part of it is missing.
     """
     if not folder or not Path(folder).is_dir():
-        raise IcdpmError(f"there is no folder {folder or ''!r} of pictures to train on; name it: FOLDER=pictures")
+        raise IcdpmError(f"The folder {folder or ''!r} of training images does not exist. Set it with FOLDER=pictures.")
     folder = Path(folder)
-    training = ",".join(f"{part.format(folder)}:{weight}" for part, weight in shares.items())
+    training = ",".join(f"{part.format(folder)}:{weight}" for part, weight in proportions.items())
     return load_pairs(training, "train"), load_pairs(VALIDATION.format(folder), "test")
 
 
-# Between two events of a run that goes on lie seconds; what is longer is a pause.
-_LONGEST_GAP = 300.0
-
-
 def read_curve(workdir):
-    """The validations of a run.
+    """Reads the validation results of a run from its TensorBoard files.
 
     Args:
-      workdir: of the run.
+      workdir: Workdir of the run, a `Path`.
 
     Returns:
-      ([{'step', 'psnr', 'psnr_blurry', 'noise_loss', …}] by step, hours of training without its pauses). Of steps that were
-      taken twice, as the run was killed between, the later counts.
+      (rows, hours). Rows are {'step', 'psnr', 'psnr_blurry', 'noise_loss', …}, sorted by step; if a step was repeated after an
+      interruption, the later values count. Hours of training do not include interruptions.
     """
+    import tensorflow as tf
+    from tensorflow.core.util import event_pb2
+
     rows, times = {}, []
     files = sorted((workdir / "tensorboard").glob("events.out.*"), key=lambda path: path.stat().st_mtime)
     for path in files:
@@ -62,5 +68,6 @@ def read_curve(workdir):
                 if section == "validation" and name:
                     rows.setdefault(event.step, {"step": event.step})[name] = float(tf.make_ndarray(value.tensor))
     times.sort()
-    gaps = (later - earlier for earlier, later in zip(times, times[1:]))
-    return [rows[step] for step in sorted(rows)], sum(gap for gap in gaps if gap < _LONGEST_GAP) / 3600
+    intervals = (later - earlier for earlier, later in zip(times, times[1:]))
+    hours = sum(interval for interval in intervals if interval < _LONGEST_INTERVAL) / 3600
+    return [rows[step] for step in sorted(rows)], hours

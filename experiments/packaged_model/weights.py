@@ -1,14 +1,14 @@
-"""The packaged model: trains it and puts it into the package.
+"""Trains the packaged model and replaces the one in the package.
 
     make weights FOLDER=pictures
 
-What FOLDER holds is in `training_pictures`. The model is trained in three runs, each begun with the averages of the one before:
-a long one at a constant rate, on the pictures alone, and two that see the embedded training scenes besides, lettering above
-all, and end with a rate that falls to zero. From run to run mildly blurred and sharp examples weigh more. The mean of the last
-two is packaged. All are kept in runs/; stopped, the same command continues. To go on from what is packaged, icdpm-train takes
---start_from=packaged.
+`training_runs` describes the contents of FOLDER. The training consists of three runs. Each starts from the averaged weights of
+the previous one: a long run at a constant learning rate on photos and video, then two runs that also see the embedded training
+scenes, mostly lettering, and end with a learning rate that decays to zero. From run to run, mildly blurred and sharp examples
+have more weight. The mean of the last two runs is packaged. All runs are kept in runs/; an interrupted command continues when
+it is repeated. To continue from the packaged model, use icdpm-train --start_from=packaged.
 
-The first two of what is packaged were made before `motion:` knew soft lenses.
+The first two runs of the packaged model were trained before `motion:` simulated soft lenses.
 """
 
 from pathlib import Path
@@ -18,10 +18,7 @@ from absl import flags
 from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("folder", None, "Folder of the pictures; see above.")
-
-# {workdir: (whether it sees the embedded training scenes, what of the config small_naf it changes)}, each begun with the
-# averages of the one before.
+# {workdir: (whether the embedded training scenes are included, changes of the config small_naf)}, in the order of training.
 RUNS = {
     Path("runs/weights_first"): (False, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
     Path("runs/weights_second"): (
@@ -46,28 +43,34 @@ RUNS = {
 }
 
 
+def define_flags():
+    """Defines the flags of this command."""
+    flags.DEFINE_string("folder", None, "Folder of the training data (see training_runs).")
+
+
 def main(argv):
-    """Trains to the end, then replaces the packaged model."""
+    """Trains all runs and replaces the packaged model."""
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.packaged_model.packaging import package
-    from icdpm_experiments.packaged_model.training_runs import PICTURES, WITH_SCENES, open_training_data
+    from icdpm_experiments.packaged_model.training_runs import PHOTOS_ONLY, WITH_SCENES, load_training_data
 
     start_from = None
     for workdir, (scenes, changes) in RUNS.items():
-        training, validation = open_training_data(FLAGS.folder, WITH_SCENES if scenes else PICTURES)
+        training, validation = load_training_data(FLAGS.folder, WITH_SCENES if scenes else PHOTOS_ONLY)
         config = load_config("small_naf", changes)
         if signal := train(config, workdir, training, validation, make_strategy("single"), start_from):
-            print(f"stopped by signal {signal}; the same command continues")
+            print(f"Stopped by signal {signal}. Repeat the command to continue.")
             return 128 + signal
         start_from = workdir
-    loss = package(list(RUNS), pretrained.WORKDIR, validation, FLAGS.folder)
-    print(f"packaged in {pretrained.WORKDIR}; half precision changes the validation PSNR by {loss:+.4f} dB")
+    change = package(list(RUNS), pretrained.WORKDIR, validation, FLAGS.folder)
+    print(f"packaged in {pretrained.WORKDIR}; half precision changes the validation PSNR by {change:+.4f} dB")
     return 0
 
 
 if __name__ == "__main__":
+    define_flags()
     run_command(main)

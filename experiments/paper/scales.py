@@ -14,7 +14,7 @@ from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import Mixture
-from icdpm_experiments.packaged_model.training_runs import open_training_data
+from icdpm_experiments.packaged_model.training_runs import load_training_data
 from icdpm_experiments.pairs import SelectedPairs, select_blurred
 from icdpm_experiments.paper.sampling_settings import grid_settings
 from icdpm_experiments.paper.scaled_configs import scale_to_micro, scale_to_small
@@ -142,7 +142,7 @@ class SmallScale:
     _STEPS = (1, 2, 4, 8)
 
     def __init__(self, folder, pairs):
-        self._training, validation = open_training_data(folder)
+        self._training, validation = load_training_data(folder)
         self.make_variables = {
             "FOLDER": abbreviate_home(str(folder)),
             "PAIRS": " ".join(f"{name}={abbreviate_home(str(each))}" for name, each in pairs.items()),

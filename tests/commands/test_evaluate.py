@@ -11,6 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+pytestmark = pytest.mark.slow
 RUN = "import sys; sys.argv[0] = 'icdpm-evaluate'; from icdpm.commands.evaluate import run; run()"
 
 
@@ -78,7 +79,7 @@ def test_all_jobs(data, micro_workdir, tmp_path, evaluate_each):
     assert "| others | 1.00 [0.21, 1.00] | – |" in (out / "preference.md").read_text()
 
 
-def test_what_cannot_be(data, tmp_path, evaluate_each):
+def test_invalid_flags_and_inputs(data, tmp_path, evaluate_each):
     out = tmp_path / "out"
     sharp, others, output = f"--sharp={data / 'sharp'}", f"--restored={data / 'others'}", f"--output={out}"
     one = tmp_path / "one"
@@ -113,7 +114,7 @@ def test_what_cannot_be(data, tmp_path, evaluate_each):
     assert not out.exists()
 
 
-def test_an_interrupt_keeps_what_was_measured(tmp_path, evaluate_each):
+def test_an_interrupt_keeps_measured_values(tmp_path, evaluate_each):
     folder = tmp_path / "many"
     folder.mkdir()
     for index in range(60):

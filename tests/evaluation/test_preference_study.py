@@ -96,6 +96,7 @@ class Rater:
         return path
 
 
+@pytest.mark.slow
 def test_raters_compare_save_and_are_counted(browser, page, tmp_path):
     order = {}
     for name, best in [("Anna B", "green"), ("2", "red")]:

@@ -1,4 +1,4 @@
-"""The packaged model's recipe: what it is packaged from, and how it is measured."""
+"""Tests of the training recipe, the packaging and the measurements of the packaged model."""
 
 import json
 import os
@@ -10,15 +10,18 @@ import pytest
 import tensorflow as tf
 from processes import completed
 
+import icdpm.models.workdir
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.models.workdir import load, read_config, read_data, weights_file
 from icdpm.restoration.restore import restore
 from icdpm_datasets.load import load_pairs
-from icdpm_experiments.packaged_model import guided_gains
-from icdpm_experiments.packaged_model.guided_gains import GUIDED, SAME_COMPUTE, SAME_STEPS, rows_of_set
+from icdpm_experiments.packaged_model import guided
+from icdpm_experiments.packaged_model.guided import GUIDED, SAME_COMPUTE, SAME_STEPS, gain_rows
 from icdpm_experiments.packaged_model.packaging import package
-from icdpm_experiments.packaged_model.training_runs import open_training_data, read_curve
+from icdpm_experiments.packaged_model.training_runs import load_training_data, read_curve
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def pairs_folder(tmp_path):
 
 @pytest.fixture
 def run(micro_workdir, tmp_path):
-    """A workdir of a run that was validated twice, killed and validated again."""
+    """A workdir of a run that was validated twice, interrupted, and validated again."""
     workdir = shutil.copytree(micro_workdir, tmp_path / "run")
     seen = {"training": [f"3 pairs in {tmp_path}/pictures/averaged"], "validation": [f"3 pairs in {tmp_path}/pictures/val"]}
     (workdir / "data.json").write_text(json.dumps(seen))
@@ -58,7 +61,7 @@ def test_the_curve_of_a_run(run):
 def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     target = tmp_path / "package/small"
     (target / "checkpoints/step-000000001").mkdir(parents=True)
-    # Whatever their order in the file, weights go by their names.
+    # Weights are matched by name, in any order.
     with np.load(weights_file(run, 6)) as kept:
         arrays = dict(kept)
     np.savez(weights_file(run, 6), **dict(reversed(arrays.items())))
@@ -75,11 +78,12 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     card = (target / "MODEL_CARD.md").read_text()
     assert json.loads((target / "presets.json").read_text())["measured"]["pairs"] == 3
     assert "- `--preset=balanced`: --sampler=ancestral" in card and "Measured on 3 validation pairs" in card
-    assert "18 steps of 4 crops of 16×16, in runs of 6, 6 and 6, by" in card and str(tmp_path) not in card and "Not yet" in card
+    assert "18 steps of 4 crops of 16×16, in runs of 6, 6 and 6, by" in card
+    assert str(tmp_path) not in card and "Not yet measured" in card
     assert PIL.Image.open("results/weights_curve.png").size[0] > 500
 
 
-def test_every_run_begins_where_the_one_before_ended(pictures, start):
+def test_every_run_starts_from_the_previous_one(pictures, start):
     program = """
 import runpy
 import icdpm.training.run
@@ -101,13 +105,13 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
     assert end == "packaging weights_first weights_second weights"
 
 
-def test_missing_pictures_are_named(tmp_path):
-    with pytest.raises(IcdpmError, match="no folder 'nowhere' of pictures"):
-        open_training_data("nowhere")
+def test_missing_training_data_are_reported(tmp_path):
+    with pytest.raises(IcdpmError, match="The folder 'nowhere' of training images does not exist"):
+        load_training_data("nowhere")
     with pytest.raises(IcdpmError, match="FOLDER=pictures"):
-        open_training_data("")
+        load_training_data("")
     with pytest.raises(ValueError, match="photos"):
-        open_training_data(tmp_path)
+        load_training_data(tmp_path)
 
 
 def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, start):
@@ -136,10 +140,10 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, s
 
 def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, random_pairs, tmp_path, monkeypatch):
     model, loaded = load(micro_workdir), []
-    monkeypatch.setattr(guided_gains, "load", lambda workdir, step: loaded.append((workdir.name, step)) or model)
-    monkeypatch.setattr(guided_gains, "SAMPLES", 2)
+    monkeypatch.setattr(icdpm.models.workdir, "load", lambda workdir, step: loaded.append((workdir.name, step)) or model)
+    monkeypatch.setattr(guided, "SAMPLES", 2)
     random_pairs.names = random_pairs.names[:2]
-    gains = guided_gains.measured_gains("few", random_pairs, SAME_STEPS, guided_gains.seeded_runs()[SAME_STEPS])
+    gains = guided.measure_gains("few", random_pairs, SAME_STEPS, guided.seeded_runs()[SAME_STEPS])
     assert loaded == [(f"small_naf_unguided-seed{seed}", 2000) for seed in (0, 1, 2)] and gains.shape == (3, 2)
     restored = restore(model, random_pairs.blurry[1], model.settings(samples=2)).pixels
     gain = psnr(restored, random_pairs.sharp[1]) - psnr(random_pairs.blurry[1], random_pairs.sharp[1])
@@ -166,7 +170,7 @@ runpy.run_module("icdpm_experiments.packaged_model.guided", run_name="__main__")
     rows = json.loads((pictures / "results/guided_long.json").read_text())["rows"]
     assert [row["set"] for row in rows] == ["training domain"] * 2 + ["embedded"] * 2 + ["few"] * 2
     assert rows[0]["gain"] == rows[1]["gain"] and rows[5]["guided − it"] == 0 and "seed 0" not in rows[5]
-    assert "seen: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
+    assert "Training data: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
 
 
 def test_rows_of_guided_and_unguided():
@@ -175,7 +179,7 @@ def test_rows_of_guided_and_unguided():
         SAME_STEPS: np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]]),
         SAME_COMPUTE: np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]),
     }
-    guided, steps, compute = rows_of_set("few", gains)
-    assert (guided["gain"], guided["seed 0"], guided["seed 2"], guided["guided − it"]) == (2.5, 1.5, 3.5, "")
+    first, steps, compute = gain_rows("few", gains)
+    assert (first["gain"], first["seed 0"], first["seed 2"], first["guided − it"]) == (2.5, 1.5, 3.5, "")
     assert (steps["guided − it"], steps["from"], steps["to"]) == (1.0, 1.0, 1.0)
     assert compute["guided − it"] == 1.0 and (compute["from"], compute["to"]) == (0.0, 2.0)

@@ -1,4 +1,4 @@
-"""Sweeps over settings of samplers: what is measured, and that a killed one resumes."""
+"""Tests of sweeps over sampling settings: measured values, journal, continuation after an interruption."""
 
 import dataclasses
 import types
@@ -27,7 +27,8 @@ def pairs(random_pairs):
     return random_pairs
 
 
-def test_what_cannot_be_measured_is_said(random_pairs, monkeypatch, tmp_path):
+@pytest.mark.slow
+def test_unavailable_metrics_are_reported(random_pairs, monkeypatch, tmp_path):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     metrics, reasons = available_metrics(["psnr", "lpips_alex", "niqe"], type(random_pairs)(count=1, size=32))
@@ -35,7 +36,8 @@ def test_what_cannot_be_measured_is_said(random_pairs, monkeypatch, tmp_path):
     assert all("are not in ~/weights" in reasons[name] for name in ("lpips_alex", "niqe"))
 
 
-def test_means_over_pictures_and_samples(model, pairs, metrics, tmp_path, capsys):
+@pytest.mark.slow
+def test_means_over_images_and_samples(model, pairs, metrics, tmp_path, capsys):
     several = [dataclasses.replace(each, samples=2) for each in SETTINGS]
     kept = []
 
@@ -58,8 +60,9 @@ def test_means_over_pictures_and_samples(model, pairs, metrics, tmp_path, capsys
     assert len(lines) == 2 and lines[1].startswith("micro: dpmpp_2m, 3 steps, log_snr 0.9: psnr ")
 
 
-def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_path, monkeypatch):
-    """Killed in the second picture of the second setting, and in the midst of writing what the first has measured."""
+@pytest.mark.slow
+def test_an_interrupted_sweep_continues(micro_config, pairs, metrics, tmp_path, monkeypatch):
+    """The sweep is killed at the second image of the second setting, while it writes the values of the first image."""
     model = build_model(micro_config)
     done, stop_after = [], [4]
 
@@ -86,7 +89,7 @@ def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_p
     assert resumed == swept() and len(done) == 7
     assert resumed == swept(path=tmp_path / "unbroken")
 
-    # What another model, other pictures or other settings gave is not taken for it.
+    # Another model, other images and other settings have values of their own.
     del done[:]
     model.trainable_variables[0].assign_add(np.ones(model.trainable_variables[0].shape))
     swept()
@@ -96,7 +99,7 @@ def test_a_killed_sweep_goes_on_where_it_was(micro_config, pairs, metrics, tmp_p
     assert len(done) == 6 + 6 + 3
 
 
-def test_a_damaged_journal_is_named(tmp_path):
+def test_a_damaged_journal_is_reported(tmp_path):
     journal = Journal(tmp_path / "journal")
     journal.add({"a": 1}, {"psnr": 2.5})
     assert Journal(tmp_path / "journal").get({"a": 1}) == {"psnr": 2.5} and journal.get({"a": 2}) is None
@@ -105,7 +108,7 @@ def test_a_damaged_journal_is_named(tmp_path):
         Journal(tmp_path / "journal")
 
 
-def test_detail_of_the_same_the_smoother_and_the_noisier():
+def test_detail_of_equal_smoother_and_noisier_images():
     sharp = np.random.default_rng(0).integers(60, 190, (32, 32, 3)).astype(np.uint8)
     smooth = ((sharp.astype(int) + np.roll(sharp, 1, 0) + np.roll(sharp, 1, 1)) // 3).astype(np.uint8)
     noisy = np.clip(sharp + np.random.default_rng(1).normal(0, 60, sharp.shape), 0, 255).astype(np.uint8)
