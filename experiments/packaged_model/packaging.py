@@ -130,7 +130,8 @@ def write_model_card(folder, runs, half_precision_change):
         "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos with motion blur. It has "
         f"{parameters:,} parameters: the mean of the averaged weights (EMA, decay {config.optimizer.ema_decay}) of the last "
         "two runs, stored in half precision, which changes the PSNR on the validation pairs by "
-        f"{half_precision_change:+.4f} dB. The network works on patches of {config.unet.patch}×{config.unet.patch} pixels; guidance enters at {scales}. "
+        f"{half_precision_change:+.4f} dB. The network works on patches of {config.unet.patch}×{config.unet.patch} pixels; "
+        f"guidance enters at {scales}. "
         "`config.json` has all settings.",
         "## Training",
         f"{sum(steps):,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}{several_runs}, by "
