@@ -1,6 +1,8 @@
 """Table 11: parameters and FLOPs of one step at 720×1280, counted from the models' own weights and graphs.
 
-python -m icdpm_experiments.paper.table11
+    python -m icdpm_experiments.paper.table11
+
+Nothing is executed: the graphs are traced for static shapes. Writes results/table11.json and results/table11.md.
 """
 
 from __future__ import annotations
