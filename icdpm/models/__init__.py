@@ -1,1 +1,1 @@
-"""What is trained: Keras models that join a network with the maths of diffusion, their configs and their weights."""
+"""Keras models that remove blur from images: their networks and losses, configs, weights and workdirs."""

@@ -239,7 +239,7 @@ def test_bad_pictures_are_one_sentence(idle, array, said):
 @pytest.mark.parametrize(
     "options, said",
     [
-        ({"preset": "best"}, "no preset 'best'"),
+        ({"preset": "best"}, "Received: 'best'"),
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"seed": 0.5}, "seed"),

@@ -141,7 +141,7 @@ def test_a_failed_export_is_an_error_and_leaves_nothing(exported, micro_workdir,
     (without_average / "checkpoints/step-000000006/weights.npz").unlink()
     for workdir, message in [
         (tmp_path / "none", "is not the workdir of a training run"),
-        (untrained, "holds no checkpoint yet"),
+        (untrained, "has no checkpoint yet"),
         (without_average, r"which holds the averaged \(EMA\) weights; copy all of the checkpoint"),
     ]:
         with pytest.raises(IcdpmError, match=message):
