@@ -1,7 +1,7 @@
-"""Data to train and test deblurring with: the published sets as TFDS builders, blur of one's own, the input pipeline.
+"""Data to train and test deblurring with: published sets as TFDS builders, synthetic sources and the input pipeline.
 
-After `import icdpm_datasets`, `tfds.load("gopro")` finds this package's data sets: a builder makes itself known when it
-is imported. That brings TFDS, which takes 0.2 s, but not TensorFlow.
+`import icdpm_datasets` registers the builders, after which `tfds.load("gopro")` finds them. The import takes 0.2 s for TFDS and
+does not import TensorFlow.
 """
 
 import importlib

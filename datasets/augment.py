@@ -1,4 +1,4 @@
-"""What is done alike to both pictures of a pair: cutting, flipping, rotating; and the range of values."""
+"""Augmentation, applied equally to both images of a pair: crops, flips, rotations; and the range of values."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import tensorflow as tf
 
 
 def random_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The same random square of both pictures.
+    """Cuts the same random square from both images.
 
     Args:
-      blurry, sharp: [H, W, 3], of one size.
-      crop: width and height of the square in pixels, at most H and W.
-      bits: int64 [2], two independent non-negative random numbers.
+      blurry, sharp: [H, W, 3], of equal size.
+      crop: side of the square in pixels, at most H and W.
+      bits: int64 [2], independent non-negative random numbers.
 
-    Returns (blurry, sharp), [crop, crop, 3].
+    Returns:
+      (blurry, sharp), [crop, crop, 3].
     """
-    room = tf.shape(sharp, tf.int64)[:2] - crop
-    return _cut(blurry, sharp, crop, bits % (room + 1))
+    last_corner = tf.shape(sharp, tf.int64)[:2] - crop
+    return _cut(blurry, sharp, crop, bits % (last_corner + 1))
 
 
-def centre_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """The middle square of both pictures, [crop, crop, 3]."""
+def center_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts the central square [crop, crop, 3] from both images."""
     return _cut(blurry, sharp, crop, (tf.shape(sharp, tf.int64)[:2] - crop) // 2)
 
 
@@ -32,22 +33,27 @@ def _cut(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, corner: tf.Tensor) -> t
 
 
 def random_dihedral(blurry: tf.Tensor, sharp: tf.Tensor, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The same one of the eight flips and 90° rotations for both square pictures [S, S, 3].
+    """Applies the same random one of the eight flips and rotations by multiples of 90° to both images.
 
-    `bits` is an int64 [] random number, not negative.
+    Args:
+      blurry, sharp: [S, S, 3].
+      bits: int64 [], a non-negative random number.
+
+    Returns:
+      (blurry, sharp), [S, S, 3].
     """
-    # One branch runs. Choosing by tf.where among all eight takes ten times as long.
+    # Only one branch runs. Selecting among all eight results by tf.where takes ten times as long.
     branches = [functools.partial(_dihedral, tf.stack([blurry, sharp]), element) for element in range(8)]
     return tuple(tf.unstack(tf.switch_case(tf.cast(bits % 8, tf.int32), branches)))
 
 
 def _dihedral(pair: tf.Tensor, element: int) -> tf.Tensor:
-    """The pictures [2, S, S, 3], flipped and transposed by the three bits of `element`, of the square's symmetries."""
+    """Flips and transposes images [2, S, S, 3] by the three bits of `element`."""
     axes = [axis for axis in (1, 2) if element & axis]
     flipped = tf.reverse(pair, axes) if axes else pair
     return tf.transpose(flipped, [0, 2, 1, 3]) if element & 4 else flipped
 
 
-def to_unit_range(picture: tf.Tensor) -> tf.Tensor:
-    """uint8 to float32 in [-1, 1]."""
-    return tf.cast(picture, tf.float32) / 127.5 - 1.0
+def to_unit_range(image: tf.Tensor) -> tf.Tensor:
+    """Converts uint8 to float32 in [−1, 1]."""
+    return tf.cast(image, tf.float32) / 127.5 - 1.0

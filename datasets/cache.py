@@ -1,4 +1,4 @@
-"""Arrays that take long to make, kept on disk between runs."""
+"""Cache on disk for arrays that are slow to make."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm_datasets.console import warn
+from icdpm.progress import print_warning
 
 Arrays = dict[str, np.ndarray]
 
 
 def cache_folder() -> pathlib.Path:
-    """Where made arrays are kept: the environment's ICDPM_CACHE, or ~/.cache/icdpm."""
+    """Returns the folder of the cache: the environment variable ICDPM_CACHE, or ~/.cache/icdpm."""
     return pathlib.Path(os.environ.get("ICDPM_CACHE") or "~/.cache/icdpm").expanduser()
 
 
-def kept(name: str, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays kept as `name`.npz in the cache folder; where there are none, those that `make` returns, then kept.
+def cached_arrays(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """Returns arrays from the cache, or makes and stores them.
 
-    A damaged file is made anew. A cache that cannot be written costs one warning: the arrays are returned all the same.
-    `name` has to change whenever what `make` returns does.
+    A damaged file is replaced. If the cache cannot be written, a warning is printed and the arrays are returned nevertheless.
+
+    Args:
+      name: name of the file without suffix. It must change whenever the result of `make` changes.
+      make: function that returns {name: array}.
     """
     path = cache_folder() / f"{name}.npz"
     arrays = _read(path)
@@ -35,17 +38,17 @@ def kept(name: str, make: Callable[[], Arrays]) -> Arrays:
             with write_atomically(path) as temporary:
                 np.savez(temporary, **arrays)
         except IcdpmError as error:
-            warn(f"{error}: the pictures will be made again next time")
+            print_warning(f"{error} (the images will be made again next time)")
     return arrays
 
 
 def _read(path: pathlib.Path) -> Arrays | None:
-    """The arrays of an .npz file; None where the file is absent or damaged."""
+    """Returns the arrays of an .npz file; None if it is absent or damaged."""
     try:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        warn(f"{path} cannot be read ({error}): the pictures are made again")
+        print_warning(f"{path} cannot be read ({error}). The images are made again.")
         return None

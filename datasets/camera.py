@@ -1,6 +1,6 @@
-"""Camera responses: from the values a picture stores to the light that made them, and back.
+"""Models of a camera: response, saturation and sensor noise.
 
-Frames are averaged in light, as a sensor sums it. Which light a stored value stands for is the camera's response.
+Frames are averaged in linear light, as a sensor integrates it. The camera's response maps light to the values of an image.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import numpy as np
 
 from icdpm.srgb import to_linear, to_srgb
 
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of R, G, B in linear light, Rec. 709
+
 
 class Response(NamedTuple):
     """A camera response.
 
     Attributes:
-      decode: uint8 of any shape to light, float32 in [0, 1].
-      encode: light to uint8, clipped and rounded to nearest; the inverse.
+      decode: converts uint8 of any shape to light, float32 in [0, 1].
+      encode: converts light to uint8, clipped and rounded to nearest; the inverse of `decode`.
     """
 
     decode: Callable[[np.ndarray], np.ndarray]
@@ -26,28 +28,28 @@ class Response(NamedTuple):
 
 
 def _power(gamma: float) -> Response:
-    light = (np.arange(256) / 255.0).astype(np.float32) ** np.float32(gamma)
+    table = (np.arange(256) / 255.0).astype(np.float32) ** np.float32(gamma)
     return Response(
-        decode=lambda picture: light[picture],
+        decode=lambda image: table[image],
         encode=lambda light: np.rint(255.0 * np.clip(light, 0.0, 1.0) ** (1 / gamma)).astype(np.uint8),
     )
 
 
-# "linear" made GoPro's blur, "gamma2.2" its blur_gamma (Nah et al., 2017); "srgb" is IEC 61966-2-1.
+# "linear" was used for GoPro's blur and "gamma2.2" for its blur_gamma (Nah et al., 2017); "srgb" is IEC 61966-2-1.
 RESPONSES = {"linear": _power(1.0), "gamma2.2": _power(2.2), "srgb": Response(to_linear, to_srgb)}
 
 
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of R, G, B in linear light, Rec. 709
-
-
 def brighten_highlights(rng: np.random.Generator, linear: np.ndarray) -> np.ndarray:
-    """Lifts the brightest parts of a scene above 1, as lamps and reflections are in the world.
+    """Raises the brightest parts of a scene above 1, as lamps and reflections are brighter than a sensor records.
+
+    Blurred and then clipped, such highlights leave the hard white streaks of real photos, which blur of clipped values cannot.
 
     Args:
-      linear: float32 [..., 3] in [0, 1].
+      rng: source of randomness.
+      linear: linear light, float32 [..., 3] in [0, 1].
 
-    Returns float32 of the same shape in [0, 8]. Blurred and then clipped, such lights leave the hard white streaks of
-    real photos, which no blur of already clipped values can.
+    Returns:
+      Linear light of the same shape in [0, 8].
     """
     threshold = rng.uniform(0.6, 0.9)
     gain = rng.uniform(2.0, 8.0)
@@ -59,7 +61,7 @@ def brighten_highlights(rng: np.random.Generator, linear: np.ndarray) -> np.ndar
 def add_noise(rng: np.random.Generator, linear: np.ndarray) -> np.ndarray:
     """Adds shot noise (variance proportional to the light) and read noise to linear light, float32 of any shape.
 
-    Strengths are drawn per picture and mild: the standard deviation at full light is 0 to 0.01.
+    The strength is random and small: the standard deviation at full light is 0 to 0.01.
     """
     shot = rng.uniform(0.0, 0.01) ** 2
     read = rng.uniform(0.0, 0.001)

@@ -1,6 +1,6 @@
-"""The embedded data set: pairs made from procedural scenes and free photos, with nothing to download.
+"""The embedded data set: pairs made from procedural scenes and free photos, without a download.
 
-Every pair is a pure function of its split and its number. The splits share neither photo nor random stream.
+Every pair is a pure function of its split and its number. The splits share neither photos nor random streams.
 """
 
 from __future__ import annotations
@@ -17,34 +17,40 @@ from icdpm import srgb
 from icdpm.errors import IcdpmError
 from icdpm.progress import progress_bar
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
-from icdpm_datasets.cache import kept
-from icdpm_datasets.photos import PHOTOS, photo_crop, recolour
-from icdpm_datasets.scenes import object_mask, scene
+from icdpm_datasets.cache import cached_arrays
+from icdpm_datasets.photos import PHOTOS, random_photo_crop, recolor
+from icdpm_datasets.scenes import paint_object_mask, paint_scene
 
 _VERSION = 1
 _SEEDS = {"train": 2212_01789_1, "test": 2212_01789_2}
 _SIZES = {"train": 160, "test": 256}  # px, width and height of a pair
 _TRAIN_PAIRS = 1200
 
-# What a training pair shows. The photos are few: those with more to see come more often.
+# Subjects of the training pairs and their probabilities. Photos with more content are more frequent.
 _TRAIN_SUBJECTS = {
     "photo_astronaut": 0.16, "photo_coffee": 0.14, "photo_rocket": 0.12, "photo_hubble": 0.04, "photo_grass": 0.07,
     "photo_gravel": 0.07, "deadleaves": 0.14, "text": 0.08, "architecture": 0.10, "night": 0.03, "mixed": 0.05,
 }  # fmt: skip
-# Fractions of the training pairs. A model that never saw a sharp input destroys it; where most of what it sees needs no
-# change, an L1 loss keeps it at no change at all.
+# Fractions of the training pairs. A model that has never seen a sharp input destroys it; with too many of them, an L1 loss
+# keeps the model at no change at all.
 _NO_BLUR, _MILD = 0.06, 0.14
 _MILD_EXTENT = 5.0  # px
 _MOVING_OBJECTS = 0.25  # fraction of the blurred pairs; camera shake is the rest
-_RECOLOURED = 0.7  # fraction of the photo crops
+_RECOLORED = 0.7  # fraction of the photo crops
 _OBJECT_SUBJECTS = ("deadleaves", "architecture", "text")
 
 
 class _TestPair(NamedTuple):
-    """One row of the test split's table: what it shows, how it was blurred, and how far in pixels."""
+    """Description of a test pair.
+
+    Attributes:
+      subject: kind of scene, or 'photo_NAME'.
+      exposure: 'shake' or 'objects'.
+      extent: extent of the blur in pixels.
+    """
 
     subject: str
-    exposure: str  # 'shake' or 'objects'
+    exposure: str
     extent: float
 
 
@@ -77,26 +83,29 @@ _TEST = (
 
 
 class EmbeddedPairs:
-    """The embedded pairs of one split, in memory.
+    """Embedded pairs of one split, from the cache or newly made; a `PairSource` in memory.
+
+    Args:
+      split: 'train' or 'test'.
+      pairs: number of pairs, the first ones of the split; all by default.
 
     Attributes:
-      names: of the pairs, such as 'text_03' or 'photo_chelsea_1'.
+      names: names of the pairs, such as 'text_03' or 'photo_chelsea_1'.
       blurry, sharp: uint8 [N, S, S, 3] sRGB; S is 160 in 'train' and 256 in 'test'.
       description: one line for logs.
+
+    Raises:
+      IcdpmError: the split is unknown or has fewer pairs.
     """
 
-    def __init__(self, split: str, pairs: int | None = None):
-        """Reads the split from the cache or makes it; with `pairs`, only its first ones.
-
-        Raises IcdpmError where there is no such split, or fewer pairs than asked for.
-        """
+    def __init__(self, split: str, pairs: int | None = None) -> None:
         if split not in _SEEDS:
-            raise IcdpmError(f"The embedded data have no split {split!r}: the splits are {', '.join(_SEEDS)}.")
-        whole = _TRAIN_PAIRS if split == "train" else len(_TEST)
-        count = whole if pairs is None else pairs
-        if not 1 <= count <= whole:
-            raise IcdpmError(f"The embedded {split} split has {whole} pairs: {count} cannot be had.")
-        arrays = kept(f"embedded_{split}_{count}_{_generator_hash()}", functools.partial(_make_pairs, split, count))
+            raise IcdpmError(f"The embedded split must be one of {', '.join(_SEEDS)}. Received: {split!r}.")
+        available = _TRAIN_PAIRS if split == "train" else len(_TEST)
+        count = available if pairs is None else pairs
+        if not 1 <= count <= available:
+            raise IcdpmError(f"The embedded {split} split has {available} pairs. Received: pairs={count}.")
+        arrays = cached_arrays(f"embedded_{split}_{count}_{_generator_hash()}", functools.partial(_make_pairs, split, count))
         self.names: list[str] = arrays["names"].tolist()
         self.blurry, self.sharp = arrays["blurry"], arrays["sharp"]
         self.description = f"embedded {split} pairs: {count} of {_SIZES[split]}×{_SIZES[split]} px"
@@ -105,18 +114,16 @@ class EmbeddedPairs:
         return len(self.names)
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pair (blurry, sharp) at `index`, uint8 [S, S, 3]."""
         return self.blurry[index], self.sharp[index]
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError where the pictures are smaller than `crop` pixels."""
         size = self.sharp.shape[1]
         if crop > size:
-            raise IcdpmError(f"The embedded pictures are {size}×{size} px: crops of {crop} px do not fit, use fewer.")
+            raise IcdpmError(f"The embedded images are {size}×{size} px, too small for crops of {crop} px. Use smaller crops.")
 
 
 def _make_pairs(split: str, count: int) -> dict[str, np.ndarray]:
-    """The first `count` pairs of a split, as the arrays `names`, `blurry` and `sharp`."""
+    """Returns the first `count` pairs of a split as the arrays `names`, `blurry` and `sharp`."""
     size = _SIZES[split]
     blurry, sharp = np.empty((2, count, size, size, 3), np.uint8)
     for index in progress_bar(f"making the embedded {split} pairs", count, "pair", iterable=range(count)):
@@ -126,7 +133,7 @@ def _make_pairs(split: str, count: int) -> dict[str, np.ndarray]:
 
 
 def _train_pair(index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Training pair number `index`: (blurry, sharp)."""
+    """Returns training pair number `index`, (blurry, sharp)."""
     rng = np.random.default_rng([_SEEDS["train"], index])
     subject = rng.choice(list(_TRAIN_SUBJECTS), p=list(_TRAIN_SUBJECTS.values()))
     strength = rng.random()
@@ -135,14 +142,14 @@ def _train_pair(index: int) -> tuple[np.ndarray, np.ndarray]:
     elif strength < _NO_BLUR + _MILD:
         extent = rng.uniform(0.5, _MILD_EXTENT)
     else:
-        # Short motions are more frequent than long ones, as in photographs.
+        # Short motions are more frequent than long ones, as in real photos.
         extent = _MILD_EXTENT + (MAX_EXTENT - _MILD_EXTENT) * rng.beta(1.0, 2.0)
     exposure = "objects" if extent > 0 and rng.random() < _MOVING_OBJECTS else "shake"
     return _pair(rng, "train", subject, exposure, extent)
 
 
 def _test_pair(index: int) -> tuple[np.ndarray, np.ndarray]:
-    """Test pair number `index`: (blurry, sharp)."""
+    """Returns test pair number `index`, (blurry, sharp)."""
     return _pair(np.random.default_rng([_SEEDS["test"], index]), "test", *_TEST[index])
 
 
@@ -152,37 +159,37 @@ _PAIR_MAKERS = {"train": _train_pair, "test": _test_pair}
 def _pair(
     rng: np.random.Generator, split: str, subject: str, exposure: str, extent: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One pair of a split's size: its subject, drawn with a margin, under its exposure."""
+    """Returns a pair of the split's size, whose subject is painted with a margin."""
     size = _SIZES[split] + 2 * MARGIN
-    ground = _subject(rng, split, subject, size)
+    background = _paint_subject(rng, split, subject, size)
     if exposure == "shake":
-        return shake_scene(rng, ground, extent)
+        return shake_scene(rng, background, extent)
     photos = [f"photo_{photo.name}" for photo in PHOTOS if photo.split == split]
-    dress = _subject(rng, split, rng.choice([*photos, *_OBJECT_SUBJECTS]), size)
-    objects = [(dress, object_mask(rng, size)) for _ in range(rng.choice(4, p=(0.1, 0.45, 0.3, 0.15)))]
-    return move_objects(rng, ground, objects, extent)
+    texture = _paint_subject(rng, split, rng.choice([*photos, *_OBJECT_SUBJECTS]), size)
+    objects = [(texture, paint_object_mask(rng, size)) for _ in range(rng.choice(4, p=(0.1, 0.45, 0.3, 0.15)))]
+    return move_objects(rng, background, objects, extent)
 
 
-def _subject(rng: np.random.Generator, split: str, subject: str, size: int) -> np.ndarray:
-    """A sharp picture of a subject: a kind of procedural scene, or 'photo_NAME'. uint8 [size, size, 3]."""
+def _paint_subject(rng: np.random.Generator, split: str, subject: str, size: int) -> np.ndarray:
+    """Returns a sharp image of a kind of procedural scene or of 'photo_NAME', uint8 [size, size, 3]."""
     if not subject.startswith("photo_"):
-        return scene(rng, size, subject)
-    crop = photo_crop(rng, subject[len("photo_") :], size)
-    return recolour(rng, crop) if split == "train" and rng.random() < _RECOLOURED else crop
+        return paint_scene(rng, size, subject)
+    crop = random_photo_crop(rng, subject[len("photo_") :], size)
+    return recolor(rng, crop) if split == "train" and rng.random() < _RECOLORED else crop
 
 
 def _test_names() -> list[str]:
-    """The test pairs' names: the subject and its number, photos counted from 1 and scenes from 00."""
-    seen: dict[str, int] = {}
+    """Returns the names of the test pairs: the subject and its number, from 1 for photos and from 00 for scenes."""
+    counts: dict[str, int] = {}
     names = []
     for subject, *_ in _TEST:
-        number = seen[subject] = seen.get(subject, -1) + 1
+        number = counts[subject] = counts.get(subject, -1) + 1
         names.append(f"{subject}_{number + 1}" if subject.startswith("photo_") else f"{subject}_{number:02d}")
     return names
 
 
 def _generator_hash() -> str:
-    """A hash of all that decides the pixels: this package's generating source and the libraries that it draws with."""
+    """Returns a hash of everything that determines the pixels: source code and versions of the libraries."""
     digest = hashlib.sha256(str(_VERSION).encode())
     folder = pathlib.Path(__file__).parent
     sources = [folder / f"{name}.py" for name in ("blur", "camera", "embedded", "motion", "photos")]

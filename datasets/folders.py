@@ -1,99 +1,137 @@
-"""One's own pairs: a folder with `blur` and `sharp` in it, matched by file name."""
+"""Folders of a user's own images: pairs, and sharp images from which pairs are made on the fly."""
 
 from __future__ import annotations
 
 import collections
 import itertools
 import os
-import pathlib
+import zlib
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
-from icdpm.errors import IcdpmError
-from icdpm_datasets.image_files import ENDINGS, ImageCache
+from icdpm.errors import IcdpmError, shorten_list
+from icdpm_datasets.image_files import SUFFIXES, ImageCache, find_images
 
-_MOST_NAMES = 10  # told one by one; the rest are counted
+_LISTED_NAMES = 10  # in an error
 
 
 class FolderPairs:
-    """The pairs of `path/blur` and `path/sharp`: blur/a.jpg belongs to sharp/a.png, whatever their order.
+    """Pairs in `folder/blur` and `folder/sharp`, matched by file name without suffix; a `PairSource`.
 
-    PNG, JPEG, BMP, TIFF and WebP of 8 bits; gray pictures get three equal channels, alpha is dropped, EXIF orientation
-    applied. Other files and hidden ones are left alone.
+    PNG, JPEG, BMP, TIFF and WebP files with 8 bits per channel are read. Gray is repeated in three channels, alpha is dropped
+    and EXIF orientation is applied. Other files and hidden files are ignored.
+
+    Args:
+      folder: the folder, of which every image's header is read.
 
     Attributes:
-      names: the file names without ending, sorted.
+      names: file names without suffix, sorted.
       description: one line for logs.
+
+    Raises:
+      IcdpmError: a folder is missing or empty, a name has no partner or occurs twice, a file is not an image with 8 bits per
+        channel, or the images of a pair differ in size.
     """
 
-    def __init__(self, path: str | os.PathLike[str]):
-        """Reads the header of every picture.
-
-        Raises IcdpmError for a missing or empty folder, a name without a partner, a name that occurs twice, a file that
-        is no picture of 8 bits, and a pair of two sizes.
-        """
-        folder = pathlib.Path(path)
-        blurry, sharp = _pictures(folder / "blur"), _pictures(folder / "sharp")
-        _require_partners(folder, blurry, sharp)
+    def __init__(self, folder: str | os.PathLike) -> None:
+        folder = Path(folder)
+        blurry, sharp = _images_by_name(folder / "blur"), _images_by_name(folder / "sharp")
+        _check_partners(folder, blurry, sharp)
         self.names = sorted(blurry)
         self._files = [(blurry[name], sharp[name]) for name in self.names]
-        self._pictures = ImageCache(itertools.chain(*self._files))
-        self._require_common_sizes()
+        self._images = ImageCache(itertools.chain(*self._files))
+        self._check_equal_sizes()
         self.description = f"{len(self)} pairs in {folder}"
 
     def __len__(self) -> int:
         return len(self.names)
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pair (blurry, sharp) at `index`, uint8 [H, W, 3], read-only.
-
-        Raises IcdpmError where a file is damaged or truncated, or has another size than when the folder was opened.
-        """
-        return tuple(map(self._pictures.read, self._files[index]))
+        blurry, sharp = self._files[index]
+        return self._images.read(blurry), self._images.read(sharp)
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError where a picture is narrower or lower than `crop` pixels."""
-        self._pictures.check_crop(crop)
+        self._images.check_crop(crop)
 
-    def _require_common_sizes(self) -> None:
+    def _check_equal_sizes(self) -> None:
         for blurry, sharp in self._files:
-            (width, height), (other_width, other_height) = (self._pictures.sizes[file] for file in (blurry, sharp))
+            (width, height), (other_width, other_height) = (self._images.sizes[file] for file in (blurry, sharp))
             if (width, height) != (other_width, other_height):
                 raise IcdpmError(
-                    f"{blurry} is {width}×{height} px but {sharp} is {other_width}×{other_height} px: "
-                    "the two pictures of a pair must have one size."
+                    f"The images of a pair must have equal sizes. Received: {blurry} of {width}×{height} px and {sharp} of "
+                    f"{other_width}×{other_height} px."
                 )
 
 
-def _pictures(folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The pictures in a folder by name without ending.
+class SharpImages:
+    """Base class for sources that make pairs from the sharp images of a folder and its subfolders.
 
-    Raises IcdpmError where there are none, or a name occurs twice.
+    Whole pairs are always the same: the name of the image determines the blur or degradation. Training crops have one of their
+    own, which the example's random numbers determine. Subclasses implement `load` and `load_crop`.
+
+    Args:
+      folder: the folder, of which every image's header is read.
+
+    Attributes:
+      names: paths below the folder without suffix, with hyphens in place of slashes, sorted.
+      description: one line for logs.
+
+    Raises:
+      IcdpmError: the folder has no images, or a file is not an image with 8 bits per channel.
+    """
+
+    kind: str  # describes the blur or degradation
+    stream: int  # separates the random numbers of this class from those of others
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = find_images(folder)
+        self.names = list(self.paths)
+        # data.json of old runs has this text, and a changed description counts as changed data.
+        self.description = f"{len(self)} photos in {folder}, {self.kind}"
+        self._images = ImageCache(self.paths.values())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def check_crop(self, crop: int) -> None:
+        """Raises IcdpmError if an image is narrower or lower than `crop` pixels."""
+        self._images.check_crop(crop)
+
+    def sharp(self, index: int) -> np.ndarray:
+        """Returns the sharp image at `index`, uint8 [H, W, 3], read-only."""
+        return self._images.read(self.paths[self.names[index]])
+
+    def generator_of(self, index: int) -> np.random.Generator:
+        """Returns the random generator of the whole pair at `index`."""
+        return np.random.default_rng([self.stream, zlib.crc32(self.names[index].encode())])
+
+
+def _images_by_name(folder: Path) -> dict[str, Path]:
+    """Returns {name without suffix: file} of the images in a folder.
+
+    Raises:
+      IcdpmError: the folder is missing or has no images, or a name occurs twice.
     """
     if not folder.is_dir():
-        raise IcdpmError(f"{folder} is missing: pairs are read from two folders, blur and sharp, side by side.")
+        raise IcdpmError(f"The folder {folder} is missing. Pairs are read from two folders, blur and sharp.")
     files = collections.defaultdict(list)
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file():
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file():
             files[file.stem].append(file)
     if not files:
-        raise IcdpmError(f"{folder} has no pictures: it must hold {', '.join(sorted(ENDINGS))} files.")
-    twice = [" and ".join(file.name for file in same) for same in files.values() if len(same) > 1]
-    if twice:
-        raise IcdpmError(f"{folder} has pictures of one name, so their partners are not clear: {_listed(twice)}.")
+        raise IcdpmError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}).")
+    duplicates = [" and ".join(file.name for file in same) for same in files.values() if len(same) > 1]
+    if duplicates:
+        raise IcdpmError(f"{folder} has several images of one name: {', '.join(shorten_list(duplicates, _LISTED_NAMES))}.")
     return {name: same[0] for name, same in files.items()}
 
 
-def _require_partners(folder: pathlib.Path, blurry: Iterable[str], sharp: Iterable[str]) -> None:
-    """Raises IcdpmError where a name is on one side only."""
+def _check_partners(folder: Path, blurry: Iterable[str], sharp: Iterable[str]) -> None:
+    """Raises IcdpmError if a name occurs on one side only."""
     alone = [f"blur/{name}" for name in sorted(set(blurry) - set(sharp))]
     alone += [f"sharp/{name}" for name in sorted(set(sharp) - set(blurry))]
     if alone:
-        raise IcdpmError(f"{folder} has pictures without a partner of their name on the other side: {_listed(alone)}.")
-
-
-def _listed(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    rest = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+        names = ", ".join(shorten_list(alone, _LISTED_NAMES))
+        raise IcdpmError(f"{folder} has images without a partner of the same name on the other side: {names}.")

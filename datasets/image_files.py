@@ -1,4 +1,4 @@
-"""Picture files of one's own: which files of a folder they are, their sizes, and their pixels."""
+"""Image files of a user's own data: discovery, sizes, pixels, and a cache of decoded images."""
 
 from __future__ import annotations
 
@@ -9,122 +9,134 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from icdpm.errors import IcdpmError
 
-ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 _EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
-_ON_ITS_SIDE = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
+_TRANSPOSED = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 _TIFF_WIDTH, _TIFF_HEIGHT = ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength
-# What Pillow raises for damaged files.
+# Raised by Pillow for damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error, Image.DecompressionBombError)
+CACHE_BYTES = 256 << 20
 
 Size = tuple[int, int]  # width, height
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """All picture files of a folder and the folders below it, by name, sorted.
+    """Finds all image files in a folder and its subfolders.
 
-    A name is the path relative to the folder, without its suffix and with hyphens for slashes, as a folder of pairs has
-    no folders in it: sequence/000001.png is sequence-000001.
+    Returns:
+      {name: file}, sorted. A name is the path below the folder without suffix, with hyphens in place of slashes:
+      'sequence-000001' for sequence/000001.png.
 
-    Raises IcdpmError where there is no such folder or no picture in it, and for two files of one name.
+    Raises:
+      IcdpmError: the folder does not exist or has no images, or two files have the same name.
     """
     if not folder.is_dir():
-        raise IcdpmError(f"{folder}: no such folder")
-    found = {}
+        raise IcdpmError(f"The folder {folder} does not exist.")
+    found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in ENDINGS or path.name.startswith("."):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
         name = "-".join(path.relative_to(folder).with_suffix("").parts)
         if name in found:
-            raise IcdpmError(f"{path}: would have the same name as {found[name]}; rename one of them")
+            raise IcdpmError(f"{path} and {found[name]} have the same name, {name}. Rename one of them.")
         found[name] = path
     if not found:
-        raise IcdpmError(f"{folder}: no pictures ({', '.join(sorted(ENDINGS))})")
+        raise IcdpmError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}).")
     return found
 
 
 def image_size(path: Path) -> Size:
-    """Width and height after EXIF orientation, without decoding. Raises IcdpmError where it is no 8-bit picture."""
-    with _opened(path) as image:
-        # Not image.getexif(): that of a PNG decodes the whole picture to look behind it too.
+    """Returns width and height after EXIF orientation, without decoding.
+
+    Raises:
+      IcdpmError: the file is not an image with 8 bits per channel.
+    """
+    with _open(path) as image:
+        # Pillow's getexif of a PNG would decode the whole image, because metadata may follow it.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
-        # Some versions of Pillow give a TIFF's size as if already turned, others do not; its own tags are plain.
-        tiff = image.format == "TIFF"
-        width, height = (image.tag_v2[_TIFF_WIDTH], image.tag_v2[_TIFF_HEIGHT]) if tiff else image.size
-    return (height, width) if orientation in _ON_ITS_SIDE else (width, height)
+        # Versions of Pillow differ in whether a TIFF's size is that after orientation; its tags are unambiguous.
+        tags = image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+        width, height = (tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT]) if tags is not None else image.size
+    return (height, width) if orientation in _TRANSPOSED else (width, height)
 
 
 def read_image(path: Path) -> np.ndarray:
-    """The picture's pixels, upright, uint8 [H, W, 3]: gray ones with three equal channels, alpha dropped.
+    """Returns the pixels of an image, upright, uint8 [H, W, 3]. Gray is repeated in all channels; alpha is dropped.
 
-    Raises IcdpmError where the file is damaged or truncated, or does not have 8 bits a channel.
+    Raises:
+      IcdpmError: the file is damaged, or does not have 8 bits per channel.
     """
-    with _opened(path) as image:
+    with _open(path) as image:
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The picture in a file, for reading; what is wrong with it becomes an IcdpmError that names the file."""
+def _open(path: Path) -> Iterator[Image.Image]:
+    """Opens an image, and converts errors to IcdpmError with the file's name."""
     try:
         with Image.open(path) as image:
             if image.mode not in _EIGHT_BIT:  # Pillow would clip it
-                raise IcdpmError(f"{path} does not have 8 bits a channel (Pillow mode {image.mode}): convert it")
+                raise IcdpmError(f"{path} does not have 8 bits per channel (Pillow mode {image.mode}). Convert it.")
             yield image
     except IcdpmError:
         raise
     except _DAMAGE as error:
-        raise IcdpmError(f"{path} cannot be read as a picture ({error}): replace or remove it") from error
-
-
-_ROOM = 256 << 20  # bytes
+        raise IcdpmError(f"{path} cannot be read as an image ({error}). Replace or remove it.") from error
 
 
 class ImageCache:
-    """Picture files: their sizes from the start, their pixels as they are wanted.
+    """Image files whose decoded pixels are kept until the cache is full.
 
-    Decoded pictures stay in memory until 256 MiB are full. Each epoch wants every picture once, so the first ones are
-    kept for good, which serves some of them from memory; dropping the oldest instead would serve none.
+    Each epoch reads every image once. The first images are therefore kept for good, which serves a part of the reads from
+    memory; a cache that drops the oldest image would serve none.
+
+    Args:
+      paths: the files, whose headers are read.
+      max_bytes: bytes of decoded pixels to keep.
 
     Attributes:
       sizes: {file: (width, height)}.
+
+    Raises:
+      IcdpmError: a file is not an image with 8 bits per channel.
     """
 
-    def __init__(self, paths: Iterable[Path]):
-        """Reads the header of every file. Raises IcdpmError, naming it, where one is no picture of 8 bits."""
+    def __init__(self, paths: Iterable[Path], max_bytes: int | None = None) -> None:
         self.sizes = {path: image_size(path) for path in paths}
-        self._kept: dict[Path, np.ndarray] = {}
-        self._room = _ROOM
+        self._images: dict[Path, np.ndarray] = {}
+        self._free_bytes = CACHE_BYTES if max_bytes is None else max_bytes
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> np.ndarray:
-        """The pixels of one of the files, upright, uint8 [H, W, 3], read-only; several threads may ask at once.
+        """Returns the pixels of a file, upright, uint8 [H, W, 3], read-only. Is thread-safe.
 
-        Raises IcdpmError where the file is damaged or truncated, or has another size than in the beginning.
+        Raises:
+          IcdpmError: the file is damaged, or its size has changed.
         """
-        if path in self._kept:
-            return self._kept[path]
+        if path in self._images:
+            return self._images[path]
         pixels = read_image(path)
         height, width, _ = pixels.shape
         if (width, height) != self.sizes[path]:
             raise IcdpmError(
-                "{} is {}×{} px and was {}×{} px when the folder was opened: if nobody changed it, save it again without "
-                "EXIF orientation".format(path, width, height, *self.sizes[path])
+                "{} is {}×{} px, but was {}×{} px when the folder was opened. If nobody has changed it, save it without EXIF "
+                "orientation.".format(path, width, height, *self.sizes[path])
             )
         pixels.setflags(write=False)
         with self._lock:
-            if path not in self._kept and pixels.nbytes <= self._room:
-                self._room -= pixels.nbytes
-                self._kept[path] = pixels
+            if path not in self._images and pixels.nbytes <= self._free_bytes:
+                self._free_bytes -= pixels.nbytes
+                self._images[path] = pixels
         return pixels
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError where a picture is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError if an image is narrower or lower than `crop` pixels."""
         for path, (width, height) in self.sizes.items():
             if min(width, height) < crop:
                 raise IcdpmError(
-                    f"{path} is {width}×{height} px, too small for crops of {crop} px: remove it or use smaller crops"
+                    f"{path} is {width}×{height} px, too small for crops of {crop} px. Remove it or use smaller crops."
                 )

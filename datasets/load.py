@@ -1,7 +1,8 @@
-"""How data are named."""
+"""Loading of data by name."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
@@ -15,8 +16,8 @@ from icdpm_datasets.pairs import Mixture, PairSource, RemoteMixture, RemoteSourc
 from icdpm_datasets.published.sets import NAMES, is_published
 from icdpm_datasets.video import AveragedFrames
 
-# Sharp pictures that are blurred, or degraded otherwise, as they are read.
-_MADE = {
+# Sources that make pairs from sharp images as they are read, by the KIND in KIND:FOLDER.
+_SYNTHETIC = {
     "shake": CameraShakeImages,
     "motion": MotionBlurredImages,
     "frames": AveragedFrames,
@@ -26,79 +27,84 @@ _MADE = {
 }
 
 
-def load_pairs(data: str, split: str, data_dir: str | None = None) -> PairSource:
-    """The pairs of one split ('train' or 'test') of `data`.
+def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None) -> PairSource:
+    """Loads one split of a data set.
+
+        pairs = load_pairs("embedded", "test")
+        blurry, sharp = pairs.load(0)
 
     Args:
       data: one of
         - embedded;
-        - a published set (`icdpm_datasets.published.sets`), also with a variant as in gopro/blur_gamma, as icdpm-prepare
-          recorded it; a training split on this computer is laid out for fast reading on its first use;
-        - a folder with `blur` and `sharp` in it, which serves both splits, or with such folders in `train` and `test`;
-        - shake:FOLDER, sharp photos to be blurred by camera shake; motion:FOLDER, sharp pictures to be blurred by a
-          moving camera and moving objects; frames:FOLDER, high-speed video to be averaged; noise:FOLDER, jpeg:FOLDER or
-          downscale:FOLDER, sharp pictures to be degraded by Gaussian noise, JPEG compression or a lower resolution; with or
-          without `train` and `test` in the folder;
-        - several of these with commas between them, each followed by a colon and its weight, as in
-          gopro:0.7,reds:0.3: training examples are drawn in these proportions. A test split has all pairs of each.
-        A known name goes before a folder of that name: write ./gopro for the latter.
+        - a published set (`icdpm_datasets.published.sets`), perhaps with a variant such as gopro/blur_gamma, as icdpm-prepare
+          recorded it; the training split of local records is laid out for fast reading on its first use (`CropCache`);
+        - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`;
+        - KIND:FOLDER for a folder of sharp images, with or without `train` and `test`, from which pairs are made on the fly:
+          shake (camera shake), motion (moving camera and objects), frames (averaged high-speed video), noise (Gaussian noise),
+          jpeg (JPEG compression), downscale (lower resolution);
+        - a mixture of several of these with weights, such as gopro:0.7,reds:0.3. Training examples are drawn in these
+          proportions; a test split has all pairs of each set.
+        A known name takes precedence over a folder of that name; ./gopro is the folder.
       split: 'train' or 'test'.
-      data_dir: where TFDS keeps its data sets, perhaps a URL; None for TFDS's own default.
+      data_dir: folder of the published sets, perhaps a URL; None for TFDS' default.
 
-    Raises IcdpmError where `data` is none of these, or its pictures cannot be used.
+    Raises:
+      IcdpmError: `data` is none of these, or its images cannot be used.
     """
     if "," not in data or Path(data).expanduser().is_dir():
-        return _open_one(data, split, data_dir)
-    names, weights = zip(*(_weighted(part, data) for part in data.split(",")))
+        return _load_one(data, split, data_dir)
+    names, weights = zip(*(_parse_weighted(part, data) for part in data.split(",")))
     if len(set(names)) < len(names):
-        raise IcdpmError(f"{data}: a set is named twice; add its weights")
-    sources = {name: _open_one(name, split, data_dir) for name in names}
-    fetched = [isinstance(source, RemoteSource) for source in sources.values()]
-    if any(fetched) and not all(fetched):
-        told = f"recorded sets in {data_dir} are mixed with one another only; give a --data_dir on this computer"
-        raise IcdpmError(f"{data}: {told}")
-    return (RemoteMixture if all(fetched) else Mixture)(sources, weights)
+        raise IcdpmError(f"{data}: a set occurs twice. Add its weights.")
+    sources = {name: _load_one(name, split, data_dir) for name in names}
+    remote = [isinstance(source, RemoteSource) for source in sources.values()]
+    if any(remote) and not all(remote):
+        raise IcdpmError(
+            f"{data}: sets in remote storage ({data_dir}) can be mixed only with each other. Use a local --data_dir."
+        )
+    return (RemoteMixture if all(remote) else Mixture)(sources, weights)
 
 
-def _weighted(part: str, data: str) -> tuple[str, int]:
-    """A part's name, and its weight in thousandths."""
+def _parse_weighted(part: str, data: str) -> tuple[str, int]:
+    """Returns a part's name, and its weight in thousandths."""
     name, _, number = part.strip().rpartition(":")
     try:
         weight = round(1000 * float(number))
     except (ValueError, OverflowError):
         weight = 0
     if not name or weight <= 0:
-        raise IcdpmError(f"{data}: {part!r} needs a weight after a colon, at least 0.001, as in gopro:0.7,reds:0.3")
+        raise IcdpmError(
+            f"{data}: every set of a mixture needs a weight of at least 0.001 after a colon, as in gopro:0.7,reds:0.3. "
+            f"Received: {part!r}."
+        )
     return name, weight
 
 
-def _open_one(data: str, split: str, data_dir: str | None) -> PairSource:
+def _load_one(data: str, split: str, data_dir: str | os.PathLike | None) -> PairSource:
     if data == "embedded":
         return EmbeddedPairs(split)
     if is_published(data):
-        return _open_published(data, split, data_dir)
+        return _load_published(data, split, data_dir)
     kind, colon, path = data.partition(":")
-    made = _MADE.get(kind) if colon else None
-    folder = Path(path if made else data).expanduser()
+    synthetic = _SYNTHETIC.get(kind) if colon else None
+    folder = Path(path if synthetic else data).expanduser()
     if not folder.is_dir():
         raise IcdpmError(
-            f"{folder} is neither a known data set (embedded, {', '.join(NAMES)}) nor a folder: "
-            "give one of those, a folder with blur/ and sharp/ in it, or, for sharp pictures, one of "
-            f"{', '.join(f'{each}:FOLDER' for each in _MADE)}."
+            f"{folder} is neither a known data set (embedded, {', '.join(NAMES)}) nor a folder. "
+            "Give one of those, a folder with blur/ and sharp/, or, for sharp images, one of "
+            f"{', '.join(f'{each}:FOLDER' for each in _SYNTHETIC)}."
         )
     folder = folder / split if (folder / split).is_dir() else folder
-    return (made or FolderPairs)(folder)
+    return synthetic(folder) if synthetic else FolderPairs(folder)
 
 
-def _open_published(name: str, split: str, data_dir: str | None) -> PairSource:
-    # Not at the top: TFDS is not needed for one's own pictures.
-    from icdpm_datasets.published.recorded import RecordedPairs
+def _load_published(name: str, split: str, data_dir: str | os.PathLike | None) -> PairSource:
+    # Imported here because they import TFDS, which a user's own images do not need.
+    from icdpm_datasets.published.recorded import RecordedPairs, RemotePairs
 
     if split != "train":
         return RecordedPairs(name, split, data_dir)
-    if is_remote(data_dir or ""):
-        from icdpm_datasets.published.recorded import RemotePairs
-
+    if data_dir is not None and is_remote(data_dir):
         return RemotePairs(name, split, data_dir)
     from icdpm_datasets.published.crop_cache import CropCache
 

@@ -1,26 +1,31 @@
-"""How a hand-held camera, or an object in front of it, moves during one exposure.
+"""Random motion of a hand-held camera, or of an object in front of it, during one exposure.
 
-The path is a particle with inertia, in the manner of Boracchi and Foi, "Modeling the Performance of Image Restoration
-from Motion Blur", IEEE TIP 2012: random acceleration, a pull back to where it started (the hand corrects), and rare
-sudden jerks. Time is uniform along the samples, so a slow stretch of the path collects more light than a fast one.
+The path is that of a particle with inertia, in the manner of Boracchi and Foi, "Modeling the Performance of Image Restoration
+from Motion Blur", IEEE TIP 2012: random acceleration, a pull back to the start (corrections by the hand), and sudden jerks.
+Samples are evenly spaced in time, so that slow parts of the path collect more light than fast ones.
 """
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
 
-_KERNEL_SAMPLES = 160  # at most about a third of a pixel apart at the longest extents, so a kernel has no holes
+_KERNEL_SAMPLES = 160  # at most about a third of a pixel apart at the longest extents, so kernels have no holes
 _JERKS_PER_EXPOSURE = 1.2  # expected number at anxiety 1
 
 
 def motion_path(rng: np.random.Generator, extent: float, samples: int, anxiety: float) -> np.ndarray:
-    """A path of `samples` positions (dy, dx) in pixels, float64 [samples, 2], with mean position zero.
+    """Returns a random path.
 
     Args:
       rng: source of randomness.
-      extent: largest distance between any two positions of the path, in pixels; 0 means no motion.
+      extent: largest distance between two positions in pixels; 0 is no motion.
       samples: number of positions, evenly spaced in time; at least 2.
-      anxiety: 0 is a steady sweep with constant acceleration (an object that drives by), 1 a trembling hand.
+      anxiety: 0 (a steady sweep with constant acceleration, such as a passing car) to 1 (a trembling hand).
+
+    Returns:
+      Positions (dy, dx) in pixels, float64 [samples, 2], with mean zero.
     """
     noise = rng.normal(size=samples) + 1j * rng.normal(size=samples)
     jerks = rng.random(samples) < anxiety * _JERKS_PER_EXPOSURE / samples
@@ -43,10 +48,19 @@ def motion_path(rng: np.random.Generator, extent: float, samples: int, anxiety: 
 
 
 def rasterize(path: np.ndarray, radius: int) -> np.ndarray:
-    """Light collected along `path` (dy, dx) as a point-spread function, float32 [2·radius+1]², with sum 1.
+    """Converts a path to a point-spread function.
 
-    Each position is spread over its four nearest pixels by bilinear weights, which keeps the centroid exactly.
-    Raises ValueError where the path leaves the kernel.
+    Each position is distributed over its four nearest pixels by bilinear weights, which preserves the centroid exactly.
+
+    Args:
+      path: [samples, 2], (dy, dx) in pixels.
+      radius: radius of the kernel.
+
+    Returns:
+      float32 [2·radius + 1, 2·radius + 1] with sum 1.
+
+    Raises:
+      ValueError: the path leaves the kernel.
     """
     if np.abs(path).max(initial=0.0) > radius:
         raise ValueError(f"the path reaches {np.abs(path).max():.1f} px, farther than the kernel's radius of {radius}")
@@ -62,15 +76,21 @@ def rasterize(path: np.ndarray, radius: int) -> np.ndarray:
 
 
 def kernel_radius(extent: float) -> int:
-    """Radius in pixels of a kernel that holds every path of this extent, wherever its centroid lies."""
+    """Returns the radius in pixels of a kernel that contains every path of this extent, relative to its centroid."""
     return math.ceil(extent) + 1
 
 
 def shake_kernel(rng: np.random.Generator, extent: float) -> np.ndarray:
-    """A camera-shake kernel, float32 [2r+1, 2r+1] with r = `kernel_radius(extent)`, sum 1, centroid in the middle.
+    """Returns a random camera-shake kernel with its centroid in the middle.
 
-    `extent` is the path's largest distance in pixels, 0 (the identity) to about 21. From one kernel to the next the
-    hand is steadier or shakier, so that both straight streaks and tangled paths occur.
+    The anxiety is random, so that both straight streaks and tangled paths occur.
+
+    Args:
+      rng: source of randomness.
+      extent: extent of the path in pixels, 0 (the identity) to about 21.
+
+    Returns:
+      float32 [2r+1, 2r+1] with r = `kernel_radius(extent)` and sum 1.
     """
     path = motion_path(rng, extent, _KERNEL_SAMPLES, anxiety=rng.uniform(0.0, 1.0) ** 2)
     return rasterize(path, kernel_radius(extent))

@@ -1,81 +1,81 @@
-"""Sharp pictures that are blurred as high-speed video is when its frames are averaged; in training anew every time.
+"""Sharp images that are blurred by moving cameras and objects as they are read, in training differently each time.
 
-GoPro (Nah et al., 2017) and REDS (Nah et al., 2019) were made so: a hand-held camera sweeps, some things move otherwise
-than the rest, some pictures are hardly blurred, and the sharp picture is the exposure's middle instant.
+The blur resembles that of GoPro (Nah et al., 2017) and REDS (Nah et al., 2019), which average frames of high-speed video: a
+hand-held camera sweeps, some objects move differently, some images are hardly blurred, and the sharp image is the middle
+instant of the exposure.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
 
 import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
-from icdpm_datasets.blur import without_border
+from icdpm_datasets.blur import reflected_window, remove_border
 from icdpm_datasets.camera import RESPONSES, Response, add_noise
-from icdpm_datasets.camera_shake import CameraShakeImages, reflected
+from icdpm_datasets.folders import SharpImages
 from icdpm_datasets.motion import motion_path, rasterize
-from icdpm_datasets.pairs import corner_of
+from icdpm_datasets.pairs import crop_corner
 
-_STILL, _MILD = 0.08, 0.2  # fractions of the pairs; the rest is blurred in earnest
+_STILL, _MILD = 0.08, 0.2  # fractions of the pairs without blur and with mild blur
 _MILD_EXTENT, _EXTENT = 5.0, 30.0  # px, the longest paths
-_FRAMES = (7, 9, 11, 13)  # that GoPro averaged; REDS interpolated between its frames
-_FEW_FRAMES = 0.5  # fraction of the pairs in which the frames' jumps can be seen
-_ANXIETY = 0.2  # the most, of the camera; see motion_path
-_LAYERED = 0.4  # fraction of the blurred pairs in which something moves otherwise
-_SOFT = 0.5  # fraction of the pairs that a lens softens
-_SOFTEST = 1.1  # px, the largest standard deviation of its Gaussian; the smallest is 0.3
+_FRAMES = (7, 9, 11, 13)  # numbers of frames that GoPro averaged; REDS interpolated between its frames
+_FEW_FRAMES = 0.5  # fraction of the pairs in which steps between frames are visible
+_ANXIETY = 0.2  # largest anxiety of the camera; see motion_path
+_LAYERED = 0.4  # fraction of the blurred pairs in which an object moves differently
+_SOFT = 0.5  # fraction of the pairs with a soft lens
+_SOFTEST = 1.1  # px, largest standard deviation of the lens' Gaussian; the smallest is 0.3
 _NOISY = 0.3  # fraction of the pairs
-_MASK_CELLS = (2, 6)  # the fewest and most cells to a side of the noise from which a mask is made
+_MASK_CELLS = (2, 6)  # fewest and most cells per side of the noise from which a mask is made
 
 
-class MotionBlurredImages(CameraShakeImages):
-    """The pictures of a folder and the folders below it, each with a blurry version of its own; a `CropSource`.
+class MotionBlurredImages(SharpImages):
+    """Images of a folder and its subfolders, blurred by motion; a `CropSource`.
 
-    As `CameraShakeImages`, with another blur: longer and smoother paths, mild blur and none, layers that move each their own
-    way, the middle instant as the sharp picture, light summed with the camera's response or without, a crisp or a soft lens.
+    Compared with `CameraShakeImages`, paths are longer and smoother, blur may be mild or absent, layers may move differently,
+    the sharp image is the middle instant, light is summed with one of three camera responses, and the lens may be soft.
     """
 
-    _KIND = "blurred by motion"
+    kind = "blurred by motion"
+    stream = 1
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pair (blurry, sharp) at `index`, uint8 [H, W, 3]; the name decides the blur."""
-        name = self.names[index]
-        rng = np.random.default_rng([1, zlib.crc32(name.encode())])
-        photo = self._photo(name)
-        return self._exposed(rng, photo, (0, 0), photo.shape[:2])
+        """Returns the pair (blurry, sharp) at `index`, uint8 [H, W, 3]."""
+        rng = self.generator_of(index)
+        image = self.sharp(index)
+        return self._expose(rng, image, (0, 0), image.shape[:2])
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `icdpm_datasets.pairs.load_crop`; all of `bits` decide the blur. Only what the crop needs is blurred."""
-        photo = self._photo(self.names[index])
-        return self._exposed(np.random.default_rng(bits), photo, corner_of(bits, photo.shape[:2], crop), (crop, crop))
+        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. Only what the crop needs is blurred."""
+        image = self.sharp(index)
+        return self._expose(np.random.default_rng(bits), image, crop_corner(bits, image.shape[:2], crop), (crop, crop))
 
-    def _exposed(
-        self, rng: np.random.Generator, photo: np.ndarray, corner: tuple[int, int], size: tuple[int, int]
+    def _expose(
+        self, rng: np.random.Generator, image: np.ndarray, corner: tuple[int, int], size: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A pair of `size` whose sharp picture is the photo at `corner`, or in part what moves before it."""
-        extent = _draw_extent(rng)
+        """Returns a pair of `size` whose sharp image is the window of `image` at `corner`, perhaps with an object before it."""
+        extent = _random_extent(rng)
         response = RESPONSES[rng.choice(list(RESPONSES))]
         layered = extent > 0 and rng.random() < _LAYERED
-        paths = _draw_paths(rng, extent, 2 if layered else 1)
+        paths = _random_paths(rng, extent, 2 if layered else 1)
         kernels = [rasterize(path, math.ceil(np.abs(path).max()) + 1) for path in paths]
         border = max(kernel.shape[0] // 2 for kernel in kernels)
-        light = response.decode(_window(photo, corner, size, border))
+        light = response.decode(reflected_window(image, corner, size, border))
         if layered:
-            other = photo if rng.random() < 0.5 else self._photo(self.names[rng.integers(len(self))])
-            place = tuple(int(rng.integers(side)) for side in other.shape[:2])
-            object_light = response.decode(_window(other, place, size, border))
+            other = image if rng.random() < 0.5 else self.sharp(rng.integers(len(self)))
+            other_corner = tuple(int(rng.integers(side)) for side in other.shape[:2])
+            object_light = response.decode(reflected_window(other, other_corner, size, border))
             mask = smooth_mask(rng, light.shape[:2])[..., None]
             pair = expose_two(light, np.concatenate([object_light * mask, mask], axis=-1), kernels, border)
         else:
-            pair = convolve(light, kernels[0], border), without_border(light, border)
+            pair = convolve(light, kernels[0], border), remove_border(light, border)
         return _record(rng, *_soften(rng, *pair), response)
 
 
-def _draw_extent(rng: np.random.Generator) -> float:
-    """Length of the longest path of a pair in pixels; 0 is no blur."""
+def _random_extent(rng: np.random.Generator) -> float:
+    """Returns the length of the longest path of a pair in pixels; 0 is no blur."""
     kind = rng.random()
     if kind < _STILL:
         return 0.0
@@ -84,65 +84,78 @@ def _draw_extent(rng: np.random.Generator) -> float:
     return _MILD_EXTENT + (_EXTENT - _MILD_EXTENT) * rng.beta(1.0, 2.0)
 
 
-def _draw_paths(rng: np.random.Generator, extent: float, layers: int) -> list[np.ndarray]:
-    """The path of each layer, (dy, dx) in pixels from where it is at the middle instant; the longest has `extent`."""
+def _random_paths(rng: np.random.Generator, extent: float, layers: int) -> list[np.ndarray]:
+    """Returns each layer's path, (dy, dx) in pixels relative to the middle instant. The longest path has `extent`."""
     instants = int(rng.choice(_FRAMES)) if rng.random() < _FEW_FRAMES else 2 * math.ceil(extent) + 1
     extents = extent * rng.uniform(0.0, 1.0, layers)
     extents[rng.integers(layers)] = extent
-    if layers > 1 and rng.random() < 0.3:  # a camera at rest
+    if layers > 1 and rng.random() < 0.3:  # a static camera
         extents[:] = 0.0, extent
     paths = [motion_path(rng, length, max(instants, 3), anxiety=rng.uniform(0.0, _ANXIETY)) for length in extents]
     return [path - path[len(path) // 2] for path in paths]
 
 
-def smooth_mask(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """Coverage of a few smooth shapes, float32 [height, width] in [0, 1], with edges about two pixels wide."""
+def smooth_mask(rng: np.random.Generator, size: tuple[int, ...]) -> np.ndarray:
+    """Returns the coverage of a few smooth shapes, float32 [height, width] in [0, 1], with edges about two pixels wide."""
     height, width = size
     cells = int(rng.integers(_MASK_CELLS[0], _MASK_CELLS[1] + 1))
     noise = Image.fromarray(rng.standard_normal((cells, cells)).astype(np.float32))
     surface = np.asarray(noise.resize((width, height), Image.Resampling.BICUBIC))
-    slope = max(size) / (2.0 * cells)  # the surface changes by about one in a cell
+    slope = max(size) / (2.0 * cells)  # the surface changes by about one per cell
     return np.clip((surface - rng.uniform(-0.5, 0.8)) * slope + 0.5, 0.0, 1.0)
 
 
 def convolve(light: np.ndarray, kernel: np.ndarray, border: int) -> np.ndarray:
-    """Light [H + 2·border, W + 2·border, C] convolved with a kernel [2r+1, 2r+1], r ≤ border: [H, W, C], float32."""
+    """Convolves light with a kernel and removes the border.
+
+    Args:
+      light: [H + 2·border, W + 2·border, C].
+      kernel: [2r + 1, 2r + 1] with r ≤ border.
+      border: in pixels.
+
+    Returns:
+      float32 [H, W, C].
+    """
     if not kernel.shape[0] // 2:
-        return without_border(light, border)
+        return remove_border(light, border)
     shape = [fft.next_fast_len(side, real=True) for side in light.shape[:2]]
     spectrum = fft.rfft2(light.astype(np.float32, copy=False), shape, axes=(0, 1))
     spectrum *= fft.rfft2(kernel, shape)[..., None]
     full = fft.irfft2(spectrum, shape, axes=(0, 1))
-    start = border + kernel.shape[0] // 2  # where the kernel's middle is on the first wanted pixel
+    start = border + kernel.shape[0] // 2  # where the kernel's centre is on the first pixel inside the border
     return full[start : start + light.shape[0] - 2 * border, start : start + light.shape[1] - 2 * border]
 
 
 def expose_two(
     background: np.ndarray, layer: np.ndarray, kernels: list[np.ndarray], border: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One exposure of a layer that moves one way before a background that moves another: (exposed, middle instant).
+    """Computes one exposure of a moving layer before a background that moves differently.
+
+    The background behind a moving edge is approximated by its mean over the exposure, so that two convolutions replace the sum
+    over all instants in `blur.expose_layers`.
 
     Args:
       background: light, float32 [H + 2·border, W + 2·border, 3].
-      layer: float32 of that size, 4 channels: light times coverage, and coverage.
+      layer: float32 of the same size with 4 channels: light times coverage, and coverage.
       kernels: of the background and of the layer.
       border: in pixels, at least the kernels' radii.
 
-    The background that is seen past a moving edge is taken to be its mean over the exposure, so that two convolutions do
-    what `blur.expose_layers` does with every instant.
+    Returns:
+      (exposure, middle instant), float32 [H, W, 3].
     """
     exposed = convolve(layer, kernels[1], border)
     exposed = exposed[..., :3] + (1 - exposed[..., 3:]) * convolve(background, kernels[0], border)
-    middle = without_border(layer, border)
-    return exposed, middle[..., :3] + (1 - middle[..., 3:]) * without_border(background, border)
+    middle = remove_border(layer, border)
+    return exposed, middle[..., :3] + (1 - middle[..., 3:]) * remove_border(background, border)
 
 
 def _soften(rng: np.random.Generator, exposed: np.ndarray, instant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both pictures as a lens and a camera's own reduction soften them: what is soft in every direction is to stay so."""
+    """Softens both images as a lens and a camera's downscaling do, since a model must not sharpen isotropic softness."""
     if rng.random() >= _SOFT:
         return exposed, instant
     deviation = rng.uniform(0.3, _SOFTEST)
-    return tuple(ndimage.gaussian_filter(light, (deviation, deviation, 0)) for light in (exposed, instant))
+    exposed, instant = (ndimage.gaussian_filter(light, (deviation, deviation, 0)) for light in (exposed, instant))
+    return exposed, instant
 
 
 def _record(
@@ -151,12 +164,3 @@ def _record(
     if rng.random() < _NOISY:
         exposed = add_noise(rng, exposed)
     return response.encode(exposed), response.encode(instant)
-
-
-def _window(photo: np.ndarray, corner: tuple[int, int], size: tuple[int, int], border: int) -> np.ndarray:
-    """The photo at `corner` with a border around; what lies outside the photo is reflected."""
-    rows, columns = (
-        reflected(np.arange(start - border, start + length + border), side)
-        for start, length, side in zip(corner, size, photo.shape)
-    )
-    return photo[rows[:, None], columns]

@@ -1,4 +1,4 @@
-"""Which pair a training example shows: a pure function of the seed and the example's number."""
+"""Order of training examples: the pair and crop of each as a pure function of the seed and the example's number."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ import tensorflow as tf
 
 
 def shuffled_index(number: tf.Tensor, pairs: tf.Tensor | int, seed: tf.Tensor | int) -> tf.Tensor:
-    """Which of `pairs` pairs example `number` (int64 []) shows: every epoch is a permutation of its own."""
+    """Returns the index of the pair that an example shows. Every epoch is another permutation of the pairs.
+
+    Args:
+      number: number of the example, int64 [].
+      pairs: number of pairs.
+      seed: determines the permutations.
+    """
     pairs = tf.cast(pairs, tf.int64)
     epoch, position = number // pairs, number % pairs
     return tf.random.experimental.index_shuffle(position, tf.stack([tf.cast(seed, tf.int64), epoch]), pairs - 1)
 
 
 def mixed_index(number: tf.Tensor, counts: Sequence[int], weights: Sequence[int], seed: int) -> tf.Tensor:
-    """Which pair of several sets example `number` (int64 []) shows; the sets' pairs are numbered one after another.
+    """Returns the index of the pair that an example of a mixture shows. Pairs are numbered one source after another.
 
     Args:
-      number: of the example.
-      counts: how many pairs each set has.
-      weights: positive whole numbers: set k has weights[k] of every sum(weights) examples, spread evenly.
-      seed: of the order within each set, where every epoch is a permutation of its own.
+      number: number of the example, int64 [].
+      counts: number of pairs of each source.
+      weights: positive integers; source k has weights[k] of every sum(weights) examples, evenly distributed.
+      seed: determines the order within each source, where every epoch is another permutation.
     """
     part, position = _part(number, weights)
     first = tf.cumsum(tf.constant(counts, tf.int64), exclusive=True)
@@ -29,11 +35,11 @@ def mixed_index(number: tf.Tensor, counts: Sequence[int], weights: Sequence[int]
 
 
 def _part(number: tf.Tensor, weights: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
-    """The set that example `number` comes from and how many earlier examples came from it, both int64 []."""
+    """Returns the source of an example and the number of earlier examples of that source, both int64 []."""
     part, position = tf.zeros([], tf.int64), number
     found = tf.constant(False)
     for k, weight in enumerate(weights):
-        # Set k takes its share, evenly spread, of the examples that the sets before it have left.
+        # Source k takes its share, evenly distributed, of the examples that the sources before it have left.
         total = sum(weights[k:])
         before, after = (n // total * weight + n % total * weight // total for n in (position, position + 1))
         taken = (after > before) & ~found
@@ -43,26 +49,36 @@ def _part(number: tf.Tensor, weights: Sequence[int]) -> tuple[tf.Tensor, tf.Tens
     return part, position
 
 
-VISIT = 40  # crops of a pair that take long to fetch, for each time that it is fetched
+VISIT = 40  # crops that are cut from a remote pair each time that it is fetched
 
 
 def first_visit(place: tf.Tensor, batch: int) -> tf.Tensor:
-    """At which step, 0 or before, a place in the batch (int64 []) begins its first visit; then one follows every VISIT steps.
+    """Returns the step, 0 or before, of the first visit of a position in the batch; another follows every VISIT steps.
 
-    A visit shows crops of one pair at one place of the batch, at VISIT steps in a row. Places begin at different steps, so
-    that nearly as many pairs are to be fetched at one step as at another; all pairs of a batch are different ones.
+    A visit shows crops of one pair at one position of the batch in VISIT consecutive steps. Positions start at different steps,
+    so that about equally many pairs are fetched in each step.
+
+    Args:
+      place: position in the global batch, int64 [].
+      batch: size of the global batch.
     """
     return -(place * VISIT // batch)
 
 
-_WINDOW = 16  # steps' worth of crops among which the repeated ones are mixed
+_WINDOW = 16  # steps whose crops are shuffled together when crops are repeated
 
 
 def repeated_number(number: tf.Tensor, batch: int, repeat: int, seed: int) -> tf.Tensor:
-    """Which example's crop example `number` (int64 []) shows, if each crop is shown `repeat` times; itself if once.
+    """Returns the number of the example whose crop an example shows, if each crop is shown `repeat` times.
 
-    A place in the batch shows _WINDOW crops in an order of its own, then the same ones in another order, and so on, then the
-    next _WINDOW. Places begin at different steps, so that nearly as many crops are new at one step as at another.
+    A position in the batch shows _WINDOW crops in a random order, then the same crops in another order, and so on, then the
+    next _WINDOW crops. Positions start at different steps, so that about equally many crops are new in each step.
+
+    Args:
+      number: number of the example, int64 [].
+      batch: size of the global batch.
+      repeat: how often each crop is shown; with 1, the result is `number`.
+      seed: determines the orders.
     """
     if repeat == 1:
         return number
@@ -74,6 +90,6 @@ def repeated_number(number: tf.Tensor, batch: int, repeat: int, seed: int) -> tf
     return (turn // repeat * _WINDOW + row) * batch + place
 
 
-def crops_shown_in_turns(repeat: int) -> int:
-    """How many crops to keep for each place in the batch: with fewer, some that are still to be shown would be made again."""
+def crops_to_keep(repeat: int) -> int:
+    """Returns how many crops per position in the batch must be kept, so that none is made twice."""
     return 2 * _WINDOW if repeat > 1 else 0

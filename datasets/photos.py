@@ -1,8 +1,7 @@
-"""The free photos that scikit-image's wheel carries: which, under what licence, and in which split.
+"""Free photos from scikit-image's wheel, and random crops of them. Nothing is downloaded.
 
-Only photographs whose licence in scikit-image's own documentation (`skimage/data/_fetchers.py`) is CC0 or the public
-domain are used; its `moon`, `coins` and `stereo_motorcycle` state no such licence and stay out. The files are
-read from the installed package: nothing is downloaded.
+Only photos that scikit-image documents (`skimage/data/_fetchers.py`) as CC0 or public domain are used. Its `moon`, `coins` and
+`stereo_motorcycle` have no such licence and are excluded.
 """
 
 from __future__ import annotations
@@ -20,7 +19,14 @@ from icdpm.errors import IcdpmError
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
-    """One photo: its name, file, split ('train' or 'test', never both), and who gave it away how."""
+    """A photo in scikit-image.
+
+    Attributes:
+      name: name of the photo.
+      file: name of its file.
+      split: 'train' or 'test'.
+      licence: licence and author.
+    """
 
     name: str
     file: str
@@ -42,29 +48,30 @@ PHOTOS = (
 
 
 def _folder() -> pathlib.Path:
-    """Where scikit-image keeps its pictures, found without importing it (its import takes long)."""
+    """Returns scikit-image's folder of images without importing it, which is slow."""
     package = importlib.util.find_spec("skimage")
     if package is None or package.origin is None:
-        raise IcdpmError("The embedded photos come with scikit-image, which is not installed: pip install scikit-image.")
+        raise IcdpmError("The embedded photos are part of scikit-image, which is not installed. Run: pip install scikit-image")
     return pathlib.Path(package.origin).parent / "data"
 
 
 def _path(file: str) -> pathlib.Path:
     path = _folder() / file
     if not path.is_file():
-        raise IcdpmError(f"{path} is missing: reinstall scikit-image, whose wheel carries it.")
+        raise IcdpmError(f"{path} is missing. Reinstall scikit-image, whose wheel contains it.")
     return path
 
 
 @functools.cache
-def photo(name: str) -> np.ndarray:
-    """The photo called `name` in `PHOTOS`, uint8 [H, W, 3] sRGB, read-only; gray ones with three equal channels.
+def load_photo(name: str) -> np.ndarray:
+    """Returns a photo of `PHOTOS`, uint8 [H, W, 3] sRGB, read-only. Gray is repeated in all channels.
 
-    Raises IcdpmError where the name is unknown or the file missing.
+    Raises:
+      IcdpmError: the name is unknown, or the file is missing.
     """
     known = {entry.name: entry for entry in PHOTOS}
     if name not in known:
-        raise IcdpmError(f"There is no photo {name!r}: known ones are {', '.join(known)}.")
+        raise IcdpmError(f"The photo must be one of {', '.join(known)}. Received: {name!r}.")
     with Image.open(_path(known[name].file)) as image:
         pixels = np.asarray(image.convert("RGB"))
     pixels.setflags(write=False)
@@ -72,24 +79,34 @@ def photo(name: str) -> np.ndarray:
 
 
 def clock_motion_path() -> pathlib.Path:
-    """A real motion-blurred photo: a wall clock, gray, 400×300, no sharp reference; public domain, Stefan van der Walt.
+    """Returns the path of a real motion-blurred photo: a wall clock, gray, 400×300 px, public domain, Stefan van der Walt.
 
-    It is for looking at, and never part of training or test pairs.
+    It has no sharp reference and is only for visual inspection.
     """
     return _path("clock_motion.png")
 
 
-_SMALLEST_SCALE = 0.4  # below it little but edges is left of a photo
-_WHOLE_GRAY = 3.0  # mean difference between channels, in 8-bit levels, below which a photo is gray
+_SMALLEST_SCALE = 0.4  # a smaller photo has little but edges
+_GRAY_DIFFERENCE = 3.0  # mean difference between red and blue, in 8-bit levels, below which a photo is gray
 
 
-def photo_crop(rng: np.random.Generator, name: str, size: int, smallest_scale: float = _SMALLEST_SCALE) -> np.ndarray:
-    """A random square of a photo at a random scale, flipped at random, uint8 [size, size, 3] sRGB.
+def random_photo_crop(rng: np.random.Generator, name: str, size: int, smallest_scale: float = _SMALLEST_SCALE) -> np.ndarray:
+    """Returns a random square of a photo at a random scale, randomly flipped.
 
-    The scale is `smallest_scale` (or as little as the photo's size allows) to 1; reduction also sharpens what was
-    slightly out of focus. Raises ValueError where the photo has no `size` pixels.
+    Args:
+      rng: source of randomness.
+      name: name of the photo.
+      size: side of the square in pixels.
+      smallest_scale: the scale is between this (or what the photo's size allows) and 1. Downscaling also sharpens parts that
+        are slightly out of focus.
+
+    Returns:
+      uint8 [size, size, 3] sRGB.
+
+    Raises:
+      ValueError: the photo is smaller than `size`.
     """
-    pixels = photo(name)
+    pixels = load_photo(name)
     short_side = min(pixels.shape[:2])
     if size > short_side:
         raise ValueError(f"photo {name!r} is {short_side} px high or wide: too small for a crop of {size} px")
@@ -104,19 +121,16 @@ def photo_crop(rng: np.random.Generator, name: str, size: int, smallest_scale: f
     return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
-def recolour(rng: np.random.Generator, crop: np.ndarray) -> np.ndarray:
-    """The crop under another light: exposure, contrast and white balance vary; a gray photo gets a faint tint.
-
-    uint8 [H, W, 3] to the same.
-    """
+def recolor(rng: np.random.Generator, crop: np.ndarray) -> np.ndarray:
+    """Varies exposure, contrast and white balance of a crop, uint8 [H, W, 3]; a gray crop gets a faint tint."""
     gains = rng.uniform(0.8, 1.2) * rng.uniform(0.88, 1.12, 3)
-    spread = np.abs(crop[::8, ::8, 0].astype(np.int16) - crop[::8, ::8, 2]).mean()
-    if spread < _WHOLE_GRAY:
+    difference = np.abs(crop[::8, ::8, 0].astype(np.int16) - crop[::8, ::8, 2]).mean()
+    if difference < _GRAY_DIFFERENCE:
         gains *= rng.uniform(0.8, 1.1, 3)
     gamma = np.exp(rng.uniform(-0.25, 0.25))
     level = (np.arange(256) / 255.0) ** gamma
-    recoloured = np.empty_like(crop)
+    recolored = np.empty_like(crop)
     for channel in range(3):
         table = np.clip(255 * gains[channel] * level, 0, 255).astype(np.uint8)
-        recoloured[..., channel] = table[crop[..., channel]]
-    return recoloured
+        recolored[..., channel] = table[crop[..., channel]]
+    return recolored

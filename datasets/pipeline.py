@@ -1,18 +1,17 @@
-"""Batches for training and validation, out of any source of pairs.
+"""Input pipeline: batches for training and validation from any source of pairs.
 
-Training example number n (counted over all steps, epochs and workers) is a pure function of the seed and n: which pair,
-which crop, or which earlier example's crop where crops are repeated, which flip and rotation. So a resumed run sees exactly
-what an unbroken one would have seen, at no cost for skipping, and any number of workers see together what one would see alone.
+Training example n (counted over all steps, epochs and workers) is a pure function of the seed and n: its pair, its crop (or the
+earlier example whose crop it repeats), its flip and rotation. A resumed run therefore sees exactly what an uninterrupted one
+would have seen, without skipping examples, and any number of workers see together what one would see alone.
 
-Pairs in another storage take long to fetch. There a place in the batch shows one pair at some steps in a row, cut and turned
-anew each time, before it shows the next (`order.first_visit`); crop and turn follow from the example's number as ever.
+Pairs in remote storage take long to fetch. A position in the batch then shows crops of one pair in some consecutive steps
+before it shows the next pair (`order.first_visit`); crop, flip and rotation depend on the example's number as before.
 
-What an example costs apart from its pictures, drawing its numbers, rotating it and filling the batch, is a quarter of a
-millisecond of one core at 128×128 pixels. What its pictures cost is up to the source: see
-`published/crop_cache.py` for those that would cost most, large PNG files.
+Apart from its images, an example costs a quarter of a millisecond of one core at 128×128 pixels. The cost of its images depends
+on the source; `published/crop_cache.py` reduces it for large PNG files.
 
-Pictures are read when batches are taken: do that within `python_calls.original_errors`, and a damaged one is told by the
-source's own sentence.
+Images are read when batches are taken. Do that within `tf_data_errors.original_errors`, so that a damaged file raises the
+source's own error.
 """
 
 from __future__ import annotations
@@ -25,19 +24,20 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.augment import centre_crop, random_crop, random_dihedral, to_unit_range
-from icdpm_datasets.order import VISIT, crops_shown_in_turns, first_visit, mixed_index, repeated_number, shuffled_index
+from icdpm_datasets.augment import center_crop, random_crop, random_dihedral, to_unit_range
+from icdpm_datasets.order import VISIT, crops_to_keep, first_visit, mixed_index, repeated_number, shuffled_index
 from icdpm_datasets.pairs import InMemory, Mixture, PairSource, RemoteSource, load_crop
 from icdpm_datasets.tf_data_errors import for_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
-_FETCHES = max(16, 2 * os.cpu_count())  # of pairs at once: each waits for the storage first, then for a core to decode it
-# Nothing here branches by a tensor's values: AutoGraph would spend a good part of the tracing on looking for it.
-_traced_as_written = tf.autograph.experimental.do_not_convert
-AUGMENTATION = 1  # keeps the random numbers of augmentation apart from those of other uses of the same seed
+# Pairs that are fetched at once; each waits for the storage first, then for a core to decode it.
+_FETCHES = max(16, 2 * (os.cpu_count() or 1))
+# Nothing here branches by a tensor's values, and AutoGraph takes a good part of the tracing to find that out.
+_without_autograph = tf.autograph.experimental.do_not_convert
+AUGMENTATION = 1  # separates the random numbers of augmentation from other uses of the same seed
 
 
-@_traced_as_written
+@_without_autograph
 def training_dataset(
     source: PairSource,
     *,
@@ -53,38 +53,40 @@ def training_dataset(
     repeat: int = 1,
     augment: bool = True,
 ) -> tf.data.Dataset:
-    """Random crops in a fresh order every epoch, for one worker.
+    """Makes the dataset of one worker: random crops, in a new order every epoch.
 
     Args:
       source: the pairs.
-      batch: global batch; step s is made of the examples [s·batch, (s+1)·batch), counted from `first_example`.
-      crop: width and height of the crops in pixels.
-      seed: decides, with its number, what an example is.
+      batch: size of the global batch; step s has the examples [s·batch, (s+1)·batch), counted from `first_example`.
+      crop: side of the crops in pixels.
+      seed: determines, with its number, an example.
       start_step: the first step.
-      steps: how many steps; None is without end.
-      first_example: the number of step 0's first example: where a run changes its batch, more than 0.
+      steps: number of steps; None for no end.
+      first_example: number of the first example of step 0, which exceeds 0 after a run has changed its batch size.
       shard_index, num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
-      per_replica_batch: size of the emitted batches, of which several in a row may make one step of this worker; None
-        is the worker's whole part.
-      repeat: how often a crop is shown, within some steps and turned anew each time; it is made once and kept for that long.
+      per_replica_batch: size of the emitted batches, of which several may form a step of this worker; None for the worker's
+        whole part.
+      repeat: how often a crop is shown, within some steps and with another flip and rotation each time. It is made once.
       augment: also flip and rotate by multiples of 90°.
 
     Returns:
-      A dataset of dicts: 'blurry' and 'sharp', float32 [b, crop, crop, 3] in [-1, 1]; 'index', int64 [b], the examples'
-      numbers.
+      A dataset of {'blurry': float32 [b, crop, crop, 3] in [−1, 1], 'sharp': likewise, 'index': int64 [b], the numbers of the
+      examples}.
 
     Raises:
-      IcdpmError: a picture is smaller than the crop, or crops of pairs that are fetched are to be repeated.
-      ValueError: the batch sizes do not divide, or there is no such shard.
+      IcdpmError: an image is smaller than the crop, or `repeat` exceeds 1 with a remote source.
+      ValueError: the batch sizes do not divide, or the shard does not exist.
     """
     source.check_crop(crop)
     if not 0 <= shard_index < num_shards:
-        raise ValueError(f"there is no shard {shard_index} of {num_shards}")
+        raise ValueError(f"`shard_index` must be in [0, num_shards = {num_shards}). Received: {shard_index}.")
     local_batch, rest = divmod(batch, num_shards)
     emitted = local_batch if per_replica_batch is None else per_replica_batch
     if rest or not local_batch or emitted < 1 or local_batch % emitted:
-        raise ValueError(f"batch {batch} cannot be divided among {num_shards} workers in batches of {emitted}")
-    choose = _chooser(source, seed)
+        raise ValueError(
+            f"The batch must be divisible among {num_shards} workers in batches of {emitted}. Received: batch={batch}."
+        )
+    choose = _index_function(source, seed)
 
     def bits_of(number: tf.Tensor) -> tf.Tensor:
         key = tf.random.experimental.stateless_fold_in(tf.constant([seed, AUGMENTATION], tf.int64), number)
@@ -97,7 +99,7 @@ def training_dataset(
         return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
 
     def read_examples() -> tf.data.Dataset:
-        read = _crop_reader(source, crop, local_batch * crops_shown_in_turns(repeat))
+        read = _crop_reader(source, crop, local_batch * crops_to_keep(repeat))
 
         def read_example(local: tf.Tensor) -> dict[str, tf.Tensor]:
             number = local // local_batch * batch + shard_index * local_batch + local % local_batch
@@ -108,9 +110,9 @@ def training_dataset(
         numbers = tf.data.Dataset.range(start_step * local_batch, end)
         return numbers.map(read_example, tf.data.AUTOTUNE, deterministic=True)
 
-    def fetched_examples() -> tf.data.Dataset:
+    def remote_examples() -> tf.data.Dataset:
         def crops_at(place: tf.Tensor) -> tf.data.Dataset:
-            """(number, blurry, sharp) of the examples at a place in the batch, step by step."""
+            """Returns (number, blurry, sharp) of the examples at a position in the batch, step by step."""
             begin = first_visit(place, batch)
 
             def crops_of(visit: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -135,60 +137,75 @@ def training_dataset(
     if not isinstance(source, RemoteSource):
         return _batched(read_examples(), emitted, drop_remainder=True)
     if repeat > 1:
-        raise IcdpmError(f"data.repeat {repeat}: crops are repeated where blur costs much; of records in a bucket, set it to 1")
-    return _batched(fetched_examples(), emitted, drop_remainder=True)
+        raise IcdpmError(f"`data.repeat` must be 1 for records in remote storage. Received: {repeat}.")
+    return _batched(remote_examples(), emitted, drop_remainder=True)
 
 
-@_traced_as_written
+@_without_autograph
 def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int) -> tf.data.Dataset:
-    """The centre crops of `count` pairs (all, where there are fewer), evenly spaced over the source, always the same.
+    """Makes a dataset of center crops, always the same.
 
-    Dicts as `training_dataset`'s; 'index' is the pair's index in the source, and the last batch may be smaller.
-    Raises IcdpmError where a picture is smaller than the crop.
+    Args:
+      source: the pairs.
+      count: number of pairs, evenly spaced over the source; all if there are fewer.
+      crop: side of the crops in pixels.
+      batch: size of the batches; the last one may be smaller.
+
+    Returns:
+      A dataset as that of `training_dataset`, where 'index' is the index of the pair in the source.
+
+    Raises:
+      IcdpmError: an image is smaller than the crop.
     """
     source.check_crop(crop)
     count = min(count, len(source))
     read = _reader(source)
 
     def example(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        blurry, sharp = centre_crop(*read(index), crop)
+        blurry, sharp = center_crop(*read(index), crop)
         return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": index}
 
     chosen = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype=np.int64) * len(source) // count)
     return _batched(chosen.map(example, tf.data.AUTOTUNE, deterministic=True), batch, drop_remainder=False)
 
 
-def _chooser(source: PairSource, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from an example's number, int64 [], to the index of the pair that it shows."""
+def _index_function(source: PairSource, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from an example's number, int64 [], to the index of its pair."""
     if isinstance(source, Mixture):
         return lambda number: mixed_index(number, source.counts, source.weights, seed)
     return lambda number: shuffled_index(number, len(source), seed)
 
 
 def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
-    """A function from a pair's index and an example's random numbers, int64 [] and [3], to the example's crop.
+    """Returns a function for tf.data from a pair's index and an example's random numbers to the example's crop.
 
-    It is for use inside tf.data, gives (blurry, sharp), uint8 [crop, crop, 3], and keeps the `kept` crops last asked for.
+    Args:
+      source: the pairs.
+      crop: side of the crop in pixels.
+      kept: number of crops to keep, the most recent ones.
+
+    Returns:
+      A function (index: int64 [], bits: int64 [3]) → (blurry, sharp), uint8 [crop, crop, 3].
     """
     if isinstance(source, InMemory):
         whole = _reader(source)
         return lambda index, bits: random_crop(*whole(index), crop, bits[:2])
 
     @functools.lru_cache(kept)
-    def made(index: int, *bits: int) -> tuple[np.ndarray, np.ndarray]:
+    def make_crop(index: int, *bits: int) -> tuple[np.ndarray, np.ndarray]:
         return load_crop(source, index, crop, np.array(bits))
 
-    load = for_tf_data(lambda index, bits: made(int(index), *bits.tolist()))
+    load = for_tf_data(lambda index, bits: make_crop(int(index), *bits.tolist()))
 
     def read(index: tf.Tensor, bits: tf.Tensor) -> Pair:
         pair = tf.numpy_function(load, [index, bits], (tf.uint8, tf.uint8), stateful=False)
-        return tuple(tf.ensure_shape(picture, [crop, crop, 3]) for picture in pair)
+        return tuple(tf.ensure_shape(image, [crop, crop, 3]) for image in pair)
 
     return read
 
 
 def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
-    """A function from an index, int64 [], to the pair (blurry, sharp), uint8 [H, W, 3], for use inside tf.data."""
+    """Returns a function for tf.data from an index, int64 [], to the pair (blurry, sharp), uint8 [H, W, 3]."""
     if isinstance(source, InMemory):
         with tf.device("CPU"):
             blurry, sharp = tf.constant(source.blurry), tf.constant(source.sharp)
@@ -197,7 +214,7 @@ def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
 
     def read(index: tf.Tensor) -> Pair:
         pair = tf.numpy_function(load, [index], (tf.uint8, tf.uint8), stateful=False)
-        return tuple(tf.ensure_shape(picture, [None, None, 3]) for picture in pair)
+        return tuple(tf.ensure_shape(image, [None, None, 3]) for image in pair)
 
     return read
 
@@ -205,6 +222,6 @@ def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
 def _batched(examples: tf.data.Dataset, batch: int, drop_remainder: bool) -> tf.data.Dataset:
     options = tf.data.Options()
     options.deterministic = True
-    # Workers take their parts by `shard_index`: tf.distribute must not divide them once more.
+    # Workers take their parts by `shard_index`, so tf.distribute must not divide them again.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return examples.batch(batch, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -1,12 +1,12 @@
-"""Python called from tf.data, which may fail, by a process that may end at any moment.
+"""Errors and shutdown of Python functions that tf.data calls.
 
-TensorFlow makes an error of its own of one that a call raises: the sentence for people then stands between the names of
-operations and a traceback. So what calls raise is remembered, and `original_errors` gives it back. TensorFlow's own operations
-say what is wrong, but not with which file: `named_source` has `original_errors` say that.
+TensorFlow wraps an exception of such a function in an error of its own, whose message contains names of operations and a
+traceback. The exceptions are therefore recorded, and `original_errors` raises them again. Errors of TensorFlow's own operations
+do not name the file; `named_source` adds what they were reading.
 
-The threads of tf.data run ahead of what is consumed. One that waits for Python's lock when the interpreter is torn down
-never gets it, and TensorFlow then waits for that thread: the process would hang instead of ending. So, when it is about
-to end, the calls are made to fail at once, which fills tf.data's buffers in no time, and the last ones are awaited.
+The threads of tf.data read ahead of the consumer. A thread that waits for Python's global lock while the interpreter shuts down
+never gets it, and TensorFlow waits for the thread forever. At exit, calls are therefore made to fail at once, which fills
+tf.data's buffers immediately, and the last calls are awaited.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from icdpm.errors import IcdpmError, summarize_error
 
-_told: dict[str, str] = {}  # {scope of operations: what they read}
-_failures = collections.deque(maxlen=16)  # several threads may fail before the first error is reported
-_ending = False
+_sources: dict[str, str] = {}  # {name scope of operations: what they read}
+_failures: collections.deque[Exception] = collections.deque(maxlen=16)  # several threads may fail before the first report
+_is_exiting = False
 _calls = itertools.count()
-_QUIET = 0.05  # seconds without a call after which none is under way
-_PATIENCE = 5.0  # seconds, at most
+_QUIET_SECONDS = 0.05  # without a new call, after which none is in progress
+_MAX_WAIT_SECONDS = 5.0
 
 
 def for_tf_data(function: Callable) -> Callable:
-    """The function, which after the end of the program has begun raises StopIteration instead of doing its work."""
+    """Wraps a function that tf.data calls, so that its exceptions are recorded and the process can exit."""
 
     @functools.wraps(function)
-    def call(*arguments):
+    def call(*arguments: Any) -> Any:
         next(_calls)
-        if _ending:
+        if _is_exiting:
             raise StopIteration
         try:
             return function(*arguments)
@@ -47,20 +48,20 @@ def for_tf_data(function: Callable) -> Callable:
 
 
 @contextlib.contextmanager
-def named_source(what: str) -> Iterator[None]:
-    """Operations of tf.data that are made within it read `what`, such as a folder: an IcdpmError names it if they fail."""
+def named_source(source: str) -> Iterator[None]:
+    """Names what the operations that are created in the block read, such as a folder, for `original_errors`."""
     import tensorflow as tf
 
-    scope = f"told_of_{len(_told)}_"
-    _told[scope] = what
+    scope = f"named_source_{len(_sources)}_"
+    _sources[scope] = source
     with tf.name_scope(scope):
         yield
 
 
 @contextlib.contextmanager
 def original_errors() -> Iterator[None]:
-    """Within it, what a function called by tf.data raised is raised again as it was, not as TensorFlow words it."""
-    import tensorflow as tf  # not at the top: who calls nothing from tf.data can do without
+    """Raises the original exception of a function of `for_tf_data` in place of TensorFlow's error."""
+    import tensorflow as tf  # not at the top, since sources without tf.data do not need it
 
     try:
         yield
@@ -68,18 +69,18 @@ def original_errors() -> Iterator[None]:
         for failure in _failures:
             if f"{type(failure).__name__}: {failure}" in error.message:
                 raise failure from None
-        for scope, what in _told.items():
+        for scope, source in _sources.items():
             if scope in error.message:
-                raise IcdpmError(f"{what}: cannot be read ({summarize_error(error)})") from error
+                raise IcdpmError(f"{source} cannot be read: {summarize_error(error)}") from error
         raise
 
 
 @atexit.register
-def _let_calls_end() -> None:
-    global _ending
-    _ending = True
-    deadline, before, now = time.monotonic() + _PATIENCE, None, next(_calls)
-    # Asking takes a number too.
+def _await_calls() -> None:
+    global _is_exiting
+    _is_exiting = True
+    deadline, before, now = time.monotonic() + _MAX_WAIT_SECONDS, None, next(_calls)
+    # next(_calls) itself increases the count by one.
     while now != before and time.monotonic() < deadline:
-        time.sleep(_QUIET)
+        time.sleep(_QUIET_SECONDS)
         before, now = now + 1, next(_calls)

@@ -1,4 +1,4 @@
-"""Sharp frames of high-speed video that are averaged as they are read: in training, another exposure every time."""
+"""High-speed video whose sharp frames are averaged to blurry images, in training over a different exposure each time."""
 
 from __future__ import annotations
 
@@ -12,99 +12,107 @@ import numpy as np
 from icdpm.errors import IcdpmError
 from icdpm_datasets.camera import RESPONSES, Response
 from icdpm_datasets.image_files import ImageCache, Size, find_images
-from icdpm_datasets.pairs import corner_of
+from icdpm_datasets.pairs import crop_corner
 
-_REACH = 7  # frames to either side of the middle one, at most; GoPro's pairs have 3 to 6
-_WHOLE_REACH = 4
+_MAX_RADIUS = 7  # most frames on either side of the middle one; GoPro's pairs have 3 to 6
+_WHOLE_RADIUS = 4
 
 
 class AveragedFrames:
-    """The frames of a folder, or of folders with one sequence each, each as the middle of an exposure; a `CropSource`.
+    """Frames of a folder, or of folders with one sequence each, each as the middle of an exposure; a `CropSource`.
 
-    A whole pair is the mean of 9 frames, of fewer at a sequence's ends. A training crop is the mean of 1, 3, … or 15,
-    with one of the camera responses; the example's random numbers decide. Frames are decoded as they are wanted, and no more
-    of them are kept than `ImageCache` has room for.
+    A whole pair is the mean of 9 frames, of fewer at the ends of a sequence. A training crop is the mean of 1, 3, … or 15
+    frames with one of the camera responses, which the example's random numbers determine. Frames are decoded when they are
+    needed, and an `ImageCache` bounds how many are kept.
+
+    Args:
+      folder: the folder, of which every image's header is read.
 
     Attributes:
-      names: the paths below the folder without ending and with hyphens for slashes.
+      names: paths below the folder without suffix, with hyphens in place of slashes.
       description: one line for logs.
+
+    Raises:
+      IcdpmError: the folder has no frames, a sequence has a gap or several sizes, or a file is not an image with 8 bits per
+        channel.
     """
 
-    def __init__(self, folder: Path):
-        """Finds the frames and reads their headers.
-
-        Raises IcdpmError where there are none, their numbers have gaps, a file is no picture of 8 bits, or a sequence has two
-        sizes.
-        """
+    def __init__(self, folder: Path) -> None:
         found = find_sequences(folder)
         self.names = [name for frames in found for name, _ in frames]
         sequences = [[path for _, path in frames] for frames in found]
-        self._pictures = ImageCache(path for paths in sequences for path in paths)
+        self._images = ImageCache(path for paths in sequences for path in paths)
         for paths in sequences:
-            require_one_size(paths, self._pictures.sizes)
-        self._places = [(paths, place) for paths in sequences for place in range(len(paths))]
+            check_equal_sizes(paths, self._images.sizes)
+        self._positions = [(paths, position) for paths in sequences for position in range(len(paths))]
         self.description = f"{len(self)} frames in {folder}, averaged with their neighbours"
 
     def __len__(self) -> int:
         return len(self.names)
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pair (blurry, sharp) at `index`, uint8 [H, W, 3]."""
-        paths = self._around(index, _WHOLE_REACH)
+        paths = self._neighbours(index, _WHOLE_RADIUS)
         # One frame after another: a dozen large ones at once, on every thread, would fill the memory.
-        return average(map(self._pictures.read, paths), RESPONSES["linear"]), self._pictures.read(paths[len(paths) // 2])
+        return average(map(self._images.read, paths), RESPONSES["linear"]), self._images.read(paths[len(paths) // 2])
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `icdpm_datasets.pairs.load_crop`; all of `bits` decide how many frames are averaged, and how."""
+        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. All of `bits` determine the exposure."""
         rng = np.random.default_rng(bits)
-        paths = self._around(index, int(rng.integers(_REACH + 1)))
-        width, height = self._pictures.sizes[paths[0]]
-        top, left = corner_of(bits, (height, width), crop)
-        # Copies, as a view of a piece would keep its whole frame.
-        pieces = [self._pictures.read(path)[top : top + crop, left : left + crop].copy() for path in paths]
-        return average(pieces, RESPONSES[rng.choice(list(RESPONSES))]), pieces[len(pieces) // 2]
+        paths = self._neighbours(index, int(rng.integers(_MAX_RADIUS + 1)))
+        width, height = self._images.sizes[paths[0]]
+        top, left = crop_corner(bits, (height, width), crop)
+        # Copies, as views would keep the whole frames in memory.
+        crops = [self._images.read(path)[top : top + crop, left : left + crop].copy() for path in paths]
+        return average(crops, RESPONSES[rng.choice(list(RESPONSES))]), crops[len(crops) // 2]
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError where the frames are narrower or lower than `crop` pixels."""
-        self._pictures.check_crop(crop)
+        self._images.check_crop(crop)
 
-    def _around(self, index: int, reach: int) -> list[Path]:
-        """The frame at `index` and as many on either side of it, `reach` where the sequence has them."""
-        paths, place = self._places[index]
-        reach = min(reach, place, len(paths) - 1 - place)
-        return paths[place - reach : place + reach + 1]
+    def _neighbours(self, index: int, radius: int) -> list[Path]:
+        """Returns the frame at `index` with up to `radius` frames on either side, equally many on both."""
+        paths, position = self._positions[index]
+        radius = min(radius, position, len(paths) - 1 - position)
+        return paths[position - radius : position + radius + 1]
 
 
 def find_sequences(folder: Path) -> list[list[tuple[str, Path]]]:
-    """[(frame's name, file)] of each folder with frames, in the order of their numbers, which must have no gap."""
+    """Finds the frames in a folder and its subfolders.
+
+    Returns:
+      [(name, file)] of each folder with frames, in the order of the last numbers in their names.
+
+    Raises:
+      IcdpmError: the folder has no images, a name has no number, or numbers are missing.
+    """
     found = defaultdict(list)
     for name, path in find_images(folder).items():
         digits = re.findall(r"\d+", path.stem)
         if not digits:
-            raise IcdpmError(f"{path}: no number in its name, so its place in the sequence is unknown")
+            raise IcdpmError(f"{path} has no number in its name, so its position in the sequence is unknown. Rename it.")
         found[path.parent].append((int(digits[-1]), name, path))
     for frames in found.values():
         frames.sort()
         for (before, _, _), (after, _, path) in zip(frames, frames[1:]):
             if after != before + 1:
-                raise IcdpmError(f"{path}: follows number {before} in its folder; frames are averaged only without gaps")
+                raise IcdpmError(f"{path} follows frame number {before} in its folder. Frames must be numbered without gaps.")
     return [[(name, path) for _, name, path in frames] for frames in found.values()]
 
 
-def require_one_size(frames: Sequence[Path], sizes: Mapping[Path, Size]) -> None:
-    """Raises IcdpmError, naming two, where the files of frames that are to be averaged have different sizes."""
+def check_equal_sizes(frames: Sequence[Path], sizes: Mapping[Path, Size]) -> None:
+    """Raises IcdpmError, with two files, if frames that are averaged differ in size."""
     for path in frames:
         if sizes[path] != sizes[frames[0]]:
             (width, height), (other_width, other_height) = sizes[frames[0]], sizes[path]
             raise IcdpmError(
-                f"{frames[0]} is {width}×{height} px but {path} is {other_width}×{other_height} px; "
-                "the frames of a sequence have one size"
+                f"The frames of a sequence must have equal sizes. Received: {frames[0]} of {width}×{height} px and {path} of "
+                f"{other_width}×{other_height} px."
             )
 
 
 def average(frames: Iterable[np.ndarray], response: Response) -> np.ndarray:
-    """The picture of an exposure that lasts over all `frames`, uint8 [H, W, 3] each: their mean in light."""
-    light, count = 0.0, 0
+    """Averages frames, uint8 [H, W, 3], in light, as an exposure over all of them would."""
+    light: np.ndarray | float = 0.0
+    count = 0
     for frame in frames:
         light = light + response.decode(frame)
         count += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # TensorFlow's references to operations and graphs within an error message.
 _OPERATIONS = re.compile(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]")
@@ -22,3 +23,14 @@ def summarize_error(error: BaseException) -> str:
         return error.strerror
     lines = [" ".join(_OPERATIONS.sub("", line).split()) for line in str(error).splitlines()]
     return next((line for line in lines if line), type(error).__name__)
+
+
+def shorten_list(lines: Sequence[str], limit: int = 50) -> list[str]:
+    """Returns the first `limit` lines, and a line with the number of the others if there are more."""
+    more = len(lines) - limit
+    return [*lines[:limit], f"and {more} more"] if more > 0 else list(lines)
+
+
+def format_list(heading: str, lines: Sequence[str]) -> str:
+    """Returns a message with a list below its heading, shortened; it remains readable when it is joined to one line."""
+    return f"{heading}:\n  " + ";\n  ".join(shorten_list(lines))

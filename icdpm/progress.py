@@ -60,6 +60,11 @@ def print_above(message: str, file: TextIO | None = None) -> None:
     tqdm.tqdm.write(message, file=file or sys.stderr)
 
 
+def print_warning(message: str) -> None:
+    """Prints a warning in one line on stderr, above the current progress bar."""
+    print_above(f"warning: {message}")
+
+
 class _Bar(tqdm.tqdm):
     @property
     def format_dict(self):

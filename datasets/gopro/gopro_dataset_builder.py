@@ -4,5 +4,5 @@ from icdpm_datasets.published.builder import PairBuilder
 from icdpm_datasets.published.sets import GOPRO
 
 
-class Builder(PairBuilder, published=GOPRO):
-    """GoPro with its two readings of the blur as configs; name the one that was used in every result."""
+class Builder(PairBuilder, published=GOPRO):  # type: ignore[call-arg]
+    """Builder of GoPro, with a config for each kind of blur. Every result should name the config."""

@@ -1,4 +1,4 @@
-"""GOPRO_Large as published: {train,test}/GOPRxxxx_xx_xx/{blur,blur_gamma,sharp}/NNNNNN.png."""
+"""Layout of GOPRO_Large: {train,test}/GOPRxxxx_xx_xx/{blur,blur_gamma,sharp}/NNNNNN.png."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from icdpm_datasets.published.archives import Archive
-from icdpm_datasets.published.layout import Layout, Splits, folders, match
+from icdpm_datasets.published.layout import Layout, Pair, Splits, list_folders, match_pairs
 
 _SEQUENCE = re.compile(r"GOPR\d{4}_\d{2}_\d{2}")
 
-# Counted in the lists of frames that the field's code ships; they sum to the published 2103 and 1111.
+# From the lists of frames in published code; the sums are the published 2103 and 1111.
 _SEQUENCE_COUNTS = {
     "train": {
         "GOPR0372_07_00": 100,
@@ -53,16 +53,16 @@ _SEQUENCE_COUNTS = {
 
 
 class GoProLayout(Layout):
-    """One of GoPro's two sets of blurry pictures with the sharp ones; a pair's name is like GOPR0384_11_00/000001.
+    """Layout of GoPro with one of its two sets of blurry images. Names of pairs are like GOPR0384_11_00/000001.
 
     Args:
-      blurry_folder: "blur", frames averaged as they are (what recent papers use), or "blur_gamma", averaged after the
-        inverse of a gamma of 2.2 (what Nah et al. used).
+      blurry_folder: "blur", frames averaged as they are (as in recent papers), or "blur_gamma", averaged after the inverse of a
+        gamma of 2.2 (as in Nah et al.).
     """
 
     title = "GoPro"
     page = "https://seungjunnah.github.io/Datasets/gopro"
-    # A single source gives the checksum.
+    # Only one source gives the checksum.
     archives = (
         Archive("GOPRO_Large.zip", "24532c036712515cf33803704421311c91f6a080e76049d7e5e7fd22389f128e", confirmed=False),
     )
@@ -74,15 +74,15 @@ class GoProLayout(Layout):
         self.tree = f"{{train,test}}/GOPRxxxx_xx_xx/{{{blurry_folder},sharp}}/NNNNNN.png"
 
     def is_root(self, folder: Path) -> bool:
-        return any(_SEQUENCE.fullmatch(path.name) for split in self.counts for path in folders(folder / split))
+        return any(_SEQUENCE.fullmatch(path.name) for split in self.counts for path in list_folders(folder / split))
 
     def list_pairs(self, root: Path, problems: list[str]) -> Splits:
-        splits = {}
+        splits: dict[str, list[Pair]] = {}
         for split in self.counts:
             splits[split] = []
-            for sequence in folders(root / split):
+            for sequence in list_folders(root / split):
                 if not _SEQUENCE.fullmatch(sequence.name):
-                    problems.append(f"{sequence}: not named as a sequence, GOPRxxxx_xx_xx")
+                    problems.append(f"{sequence}: the name is not that of a sequence, GOPRxxxx_xx_xx")
                     continue
-                splits[split] += match(sequence.name, sequence / self._blurry_folder, sequence / "sharp", problems)
+                splits[split] += match_pairs(sequence.name, sequence / self._blurry_folder, sequence / "sharp", problems)
         return splits

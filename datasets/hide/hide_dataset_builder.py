@@ -4,5 +4,5 @@ from icdpm_datasets.published.builder import PairBuilder
 from icdpm_datasets.published.sets import HIDE
 
 
-class Builder(PairBuilder, published=HIDE):
-    """HIDE: people in motion, close up and far away."""
+class Builder(PairBuilder, published=HIDE):  # type: ignore[call-arg]
+    """Builder of HIDE: people in motion, in close-ups and long shots."""

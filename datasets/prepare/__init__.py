@@ -1,1 +1,1 @@
-"""Getting data ready for training and testing: published archives into records, one's own pictures into pairs."""
+"""Preparation of data: records of published data sets, and pairs from a user's own images."""

@@ -1,9 +1,10 @@
-"""A folder of pairs in the making: blur/NAME.png and sharp/NAME.png."""
+"""Folder to which pairs are written: blur/NAME.png and sharp/NAME.png."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,24 +16,28 @@ _RECORD = "made_by.json"
 
 
 class PairFolder:
-    """Pairs written one by one, each file under its name only when it is whole.
+    """Folder of pairs, whose files appear when they are complete.
+
+    An interrupted job continues, since existing pairs are kept.
 
     Args:
-      folder: made where it is missing.
-      settings: what the pairs are made from and how, for `made_by.json`.
+      folder: the folder, which is created if necessary.
+      settings: source and settings of the pairs, which `made_by.json` records.
 
-    A run that was interrupted continues: pairs that are there are kept. Raises IcdpmError where the folder holds
-    something else, or pairs made with other settings, as the two would mix.
+    Raises:
+      IcdpmError: the folder contains something else, or pairs that were made with other settings.
     """
 
-    def __init__(self, folder: Path, settings: dict):
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self._folder = folder
         record = folder / _RECORD
         if record.is_file():
             if json.loads(record.read_text(encoding="utf-8")) != settings:
-                raise IcdpmError(f"{folder}: made with other settings ({record}); remove it or choose another --output")
+                raise IcdpmError(
+                    f"The pairs in {folder} were made with other settings ({record}). Remove them or choose another --output."
+                )
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise IcdpmError(f"{folder}: is there already and not a folder of this command; choose another --output")
+            raise IcdpmError(f"{folder} exists and was not made by this command. Choose another --output.")
         else:
             with write_atomically(record) as part:
                 part.write_text(json.dumps(settings, indent=2), encoding="utf-8")
@@ -41,7 +46,7 @@ class PairFolder:
         return all(path.is_file() for path in self._paths(name))
 
     def write(self, name: str, blurry: np.ndarray, sharp: np.ndarray) -> None:
-        """Writes a pair, both uint8 [H, W, 3]; IcdpmError, naming the file, where the disk is full."""
+        """Writes a pair of uint8 [H, W, 3]. Raises IcdpmError if the disk is full."""
         for path, pixels in zip(self._paths(name), (blurry, sharp)):
             with write_atomically(path) as part:
                 Image.fromarray(pixels).save(part, "PNG")

@@ -1,91 +1,96 @@
-"""A published data set, from its archives or folders to verified records that TFDS reads."""
+"""Verification and recording of published data sets for TFDS."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from icdpm.errors import IcdpmError
 from icdpm.files import make_folder_atomically
-from icdpm.storage import RemotePath, is_remote, storage_path
+from icdpm.storage import RemotePath, is_remote
 from icdpm_datasets.published.recorded import MARKER, Prepared, find_prepared, prepared_set, remote_folder
 from icdpm_datasets.published.sets import tfds_name
 
 
-def prepare_published(name: str, source: str, data_dir: str | None, partial: bool = False) -> str:
-    """Verifies and records a published data set; returns a line that says what is there now.
+def prepare_published(name: str, source: str, data_dir: str | os.PathLike | None, partial: bool = False) -> str:
+    """Verifies and records a published data set.
+
+    The records appear when they are complete; existing records are kept. Records for remote storage are written to a temporary
+    local folder first.
 
     Args:
       name: as for `icdpm_datasets.published.sets.tfds_name`.
       source: an archive as published, a folder with the archives, or the unpacked tree.
-      data_dir: where TFDS keeps its data sets, perhaps a URL; None for TFDS's own default.
-      partial: accept a subset; the records then say that they are one.
+      data_dir: folder of TFDS' data sets, perhaps a URL; None for TFDS' default.
+      partial: accept a subset, which the records then state.
 
-    The records appear only when all of them are written. A set that is there already is left as it is. What goes to a URL is
-    recorded in a temporary folder of this computer first.
+    Returns:
+      A one-line summary.
 
-    Raises IcdpmError for whatever is wrong with the source, for a full disk, and where partial records stand in the way
-    of complete ones.
+    Raises:
+      IcdpmError: the source is not as published, the disk is full, or partial records exist in place of complete ones.
     """
     recorded = tfds_name(name)
-    there = find_prepared(recorded, data_dir)
-    if there:
-        if there.info.metadata["partial"] and not partial:
-            raise IcdpmError(f"{there.folder}: holds a partial {name}; remove it or choose another --data_dir")
-        return f"already there: {_summary(there)}"
-    source = Path(source).expanduser()
-    if is_remote(data_dir or ""):
-        return f"ready: {_summary(_record_remotely(recorded, source, storage_path(data_dir), partial))}"
-    made, unpacked = _record(recorded, source, data_dir and Path(data_dir).expanduser(), partial)
-    return f"ready: {_summary(made)}" + (f"; what was unpacked to {unpacked} can be removed" if unpacked else "")
+    existing = find_prepared(recorded, data_dir)
+    if existing:
+        if existing.info.metadata["partial"] and not partial:
+            raise IcdpmError(f"{existing.folder} has a partial {name}. Remove it or choose another --data_dir.")
+        return f"exists already: {_summary(existing)}"
+    local_source = Path(source).expanduser()
+    if data_dir is not None and is_remote(data_dir):
+        return f"ready: {_summary(_record_remotely(recorded, local_source, RemotePath(data_dir), partial))}"
+    prepared, unpacked = _record(recorded, local_source, Path(data_dir).expanduser() if data_dir else None, partial)
+    return f"ready: {_summary(prepared)}" + (f"; {unpacked} was unpacked and can be removed" if unpacked else "")
 
 
 def _record(recorded: str, source: Path, data_dir: Path | None, partial: bool) -> tuple[Prepared, Path | None]:
-    """Verifies and records on this computer; returns what is there then, and the folder that was unpacked to, if one was."""
+    """Verifies and records locally; returns the records and the folder of unpacked archives, if any."""
     builder = tfds.builder(recorded, data_dir=data_dir, partial=partial)
     folder = Path(builder.data_dir)
     root = builder.verify(source)
     _remove_leftovers(folder)
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     # TFDS prints that it is downloading.
-    with _write_errors_named(folder), contextlib.redirect_stdout(io.StringIO()):
+    with _write_errors(folder), contextlib.redirect_stdout(io.StringIO()):
         builder.download_and_prepare(download_config=config)
     return Prepared(folder, builder.info), root if builder.data_dir_root in root.parents else None
 
 
 def _record_remotely(recorded: str, source: Path, data_dir: RemotePath, partial: bool) -> Prepared:
-    """Verifies, records in a temporary folder, and copies that; what says that the records are complete comes last."""
+    """Verifies, records in a temporary folder, and copies the records; the marker of complete records comes last."""
     folder = remote_folder(recorded, data_dir)
     try:
         folder.mkdir()
         folder.check_writable()
         with tempfile.TemporaryDirectory() as local:
-            made, _ = _record(recorded, source, Path(local), partial)
-            if folder.exists():  # empty, or what a killed run left
+            prepared, _ = _record(recorded, source, Path(local), partial)
+            if folder.exists():  # empty, or left by a killed run
                 folder.rmtree()
             with make_folder_atomically(folder, MARKER) as copied:
-                for path in made.folder.iterdir():
+                for path in prepared.folder.iterdir():
                     path.rename(copied / path.name)
     except OSError as error:
         if error.filename is not None and not is_remote(error.filename):
-            raise  # about a file of this computer, and it says which
-        raise IcdpmError(f"{folder}: the records cannot be written ({error.strerror}); nothing there counts") from error
-    return Prepared(folder, made.info)
+            raise  # about a local file, which it names
+        raise IcdpmError(f"The records in {folder} cannot be written: {error.strerror}. They are incomplete.") from error
+    return Prepared(folder, prepared.info)
 
 
-def is_partial(data_dir: str | None, name: str) -> bool:
-    """Whether the records of a data set are a subset of it, so that no result from them is the benchmark's.
+def is_partial(data_dir: str | os.PathLike | None, name: str) -> bool:
+    """Returns whether the records of a data set are a subset, so that results on them are not the benchmark.
 
     Args:
-      data_dir: as for `prepare_published`.
-      name: likewise.
+      data_dir, name: as for `prepare_published`.
 
-    Raises IcdpmError where the data set has not been prepared there.
+    Raises:
+      IcdpmError: the data set has not been recorded there.
     """
     return prepared_set(name, data_dir).info.metadata["partial"]
 
@@ -98,20 +103,20 @@ def _summary(prepared: Prepared) -> str:
 
 
 def _remove_leftovers(data_dir: Path) -> None:
-    """Removes what a killed run left: TFDS writes to a folder with such a name and renames it when it is complete."""
+    """Removes folders that a killed run left, which TFDS renames when they are complete."""
     for leftover in data_dir.parent.glob(f"incomplete.*_{data_dir.name}"):
         shutil.rmtree(leftover)
 
 
 @contextlib.contextmanager
-def _write_errors_named(data_dir: Path):
-    import tensorflow as tf  # not at the top: the import takes seconds, and is_partial can do without
+def _write_errors(data_dir: Path) -> Iterator[None]:
+    import tensorflow as tf  # not at the top, since the import takes seconds and is_partial does not need it
 
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
         about = getattr(error, "filename", None)
         if about and data_dir.parent not in Path(about).parents:
-            raise  # about the source, and it says which file
+            raise  # about a file of the source, which it names
         reason = getattr(error, "strerror", None) or str(error).rpartition("; ")[2]
-        raise IcdpmError(f"{data_dir}: the records cannot be written ({reason}); nothing was kept") from error
+        raise IcdpmError(f"The records in {data_dir} cannot be written: {reason}. Nothing was kept.") from error

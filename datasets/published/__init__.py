@@ -1,1 +1,1 @@
-"""What the four published data sets have in common: a layout of pairs, and the builder that records them."""
+"""Published data sets: layouts, verification, TFDS builders, and fast access to their records."""

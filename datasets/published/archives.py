@@ -1,4 +1,4 @@
-"""The files that a data set is published as, and whether a download of one is whole."""
+"""Archives of published data sets: checksums, and unpacking of archives that may be damaged, malicious or half unpacked."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.progress import progress_bar
-from icdpm_datasets.console import warn
+from icdpm.progress import print_warning, progress_bar
 
 _BLOCK = 1 << 20  # bytes read at a time
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Archive:
     """A published archive.
 
     Attributes:
-      name: its file name.
-      sha256: its checksum in hex, or None where none is known.
-      confirmed: False where only one source gives the checksum: a mismatch is then a warning.
+      name: file name.
+      sha256: checksum in hexadecimal, or None if it is unknown.
+      confirmed: False if only one source gives the checksum. A mismatch is then a warning.
     """
 
     name: str
@@ -39,20 +39,26 @@ class Archive:
 
 
 def verify_checksum(path: Path, archive: Archive, page: str) -> None:
-    """Compares the file at `path` with the published checksum; says so where there is none to compare with.
+    """Compares a file with the published checksum. Prints a warning if the checksum is unknown or unconfirmed.
 
-    Raises IcdpmError, naming the official page to download it from again, where a confirmed checksum differs.
+    Args:
+      path: the file.
+      archive: the archive that it should be.
+      page: the official page, for messages.
+
+    Raises:
+      IcdpmError: the file differs from a confirmed checksum.
     """
     if archive.sha256 is None:
-        warn(f"{path}: no checksum is known for {archive.name}; its contents are checked instead")
+        print_warning(f"{path}: no checksum of {archive.name} is known. Only its contents are checked.")
         return
     found = _sha256(path)
     if found == archive.sha256:
         return
-    message = f"{path}: its sha256 is {found}, not {archive.sha256} as published"
+    message = f"{path}: the sha256 is {found}, but the published one is {archive.sha256}."
     if archive.confirmed:
-        raise IcdpmError(f"{message}; download it again from {page}")
-    warn(f"{message}, but a single source gives that one; its contents are checked instead")
+        raise IcdpmError(f"{message} Download it again from {page}")
+    print_warning(f"{message} Only one source gives that checksum, so the contents decide.")
 
 
 def _sha256(path: Path) -> str:
@@ -64,16 +70,15 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def require_room(folder: Path, size: int) -> None:
-    """Raises IcdpmError where the file system of `folder`, which need not exist yet, has less than `size` bytes free."""
+def require_disk_space(folder: Path, size: int) -> None:
+    """Raises IcdpmError if the disk of `folder`, which may not exist yet, has less than `size` bytes free."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if free < size:
-        needed, free = f"{size / 1e6:,.0f} MB", f"{free / 1e6:,.0f} MB"
-        raise IcdpmError(f"{folder}: {needed} are needed and {free} are free; make room or choose another disk")
-
-
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+        raise IcdpmError(
+            f"{folder} needs {size / 1e6:,.0f} MB, but its disk has {free / 1e6:,.0f} MB free. Free some space or choose "
+            "another disk."
+        )
 
 
 class _Member(NamedTuple):
@@ -85,19 +90,19 @@ class _Member(NamedTuple):
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpacks a zip or tar file (compressed or not) into the folder `target`, which is made where it is missing.
+    """Unpacks a zip or tar file, compressed or not, into a folder, which is created if necessary.
 
-    Nothing is written before every member's name has been checked. A file that is there already with the right size is
-    kept, so that an interrupted run continues; each file appears under its name only when it is whole.
+    The names of all members are checked before anything is written. A file that exists with the right size is kept, so that an
+    interrupted run continues. Each file gets its name when it is complete.
 
-    Raises IcdpmError, naming the archive and the member, for a path that would leave `target`, for a link or a device,
-    for a damaged or truncated archive, and for a full disk.
+    Raises:
+      IcdpmError: a member would leave the folder or is a link or a device, the archive is damaged, or the disk is full.
     """
-    with _damage_named(archive):
-        with _opened(archive) as (members, read):
-            missing = [member for member in members if not _is_there(target / member.name, member.size)]
+    with _damage_as_errors(archive):
+        with _open(archive) as (members, read):
+            missing = [member for member in members if not _exists(target / member.name, member.size)]
             size = sum(member.size for member in missing)
-            require_room(target, size)
+            require_disk_space(target, size)
             with progress_bar(f"unpacking {archive.name}", size, "B") as bar:
                 for member in missing:
                     with read(member.entry) as stream, write_atomically(target / member.name) as part:
@@ -107,47 +112,47 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _damage_named(archive: Path) -> Iterator[None]:
+def _damage_as_errors(archive: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise IcdpmError(f"{archive}: damaged or truncated ({error}); download it again") from error
-    except RuntimeError as error:  # zipfile's, for compression methods that it lacks and for passwords
-        raise IcdpmError(f"{archive}: cannot be unpacked here ({error}); unpack it and give the folder") from error
+        raise IcdpmError(f"{archive} is damaged or truncated ({error}). Download it again.") from error
+    except RuntimeError as error:  # by zipfile, for unsupported compression and for passwords
+        raise IcdpmError(f"{archive} cannot be unpacked here ({error}). Unpack it and give the folder.") from error
 
 
 @contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[tuple]:
-    """Gives the archive's members, checked, and a function that opens one for reading."""
+def _open(archive: Path) -> Iterator[tuple[list[_Member], Callable[..., Any]]]:
+    """Yields the checked members of an archive, and a function that opens one for reading."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             yield [_zip_member(archive, entry) for entry in file.infolist() if not entry.is_dir()], file.open
     elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as file:
-            yield [_tar_member(archive, entry) for entry in file.getmembers() if not entry.isdir()], file.extractfile
+        with tarfile.open(archive) as tar:
+            yield [_tar_member(archive, entry) for entry in tar.getmembers() if not entry.isdir()], tar.extractfile
     else:
-        raise IcdpmError(f"{archive}: neither a zip nor a tar file, or cut off; download it again")
+        raise IcdpmError(f"{archive} is neither a zip nor a tar file, or is truncated. Download it again.")
 
 
 def _zip_member(archive: Path, entry: zipfile.ZipInfo) -> _Member:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):  # 0: written on a system without such modes
-        raise IcdpmError(f"{archive}: refused, as its member {entry.filename!r} is a link or a device")
-    return _checked(archive, entry.filename, entry.file_size, entry)
+        raise IcdpmError(f"{archive} is refused: its member {entry.filename!r} is a link or a device.")
+    return _checked_member(archive, entry.filename, entry.file_size, entry)
 
 
 def _tar_member(archive: Path, entry: tarfile.TarInfo) -> _Member:
     if not entry.isreg():
-        raise IcdpmError(f"{archive}: refused, as its member {entry.name!r} is a link or a device")
-    return _checked(archive, entry.name, entry.size, entry)
+        raise IcdpmError(f"{archive} is refused: its member {entry.name!r} is a link or a device.")
+    return _checked_member(archive, entry.name, entry.size, entry)
 
 
-def _checked(archive: Path, name: str, size: int, entry) -> _Member:
+def _checked_member(archive: Path, name: str, size: int, entry: zipfile.ZipInfo | tarfile.TarInfo) -> _Member:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in name:
-        raise IcdpmError(f"{archive}: refused, as its member {name!r} would be written outside the target folder")
+        raise IcdpmError(f"{archive} is refused: its member {name!r} would be written outside the target folder.")
     return _Member(str(path), size, entry)
 
 
-def _is_there(path: Path, size: int) -> bool:
+def _exists(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size

@@ -1,4 +1,4 @@
-"""The TFDS builder that all published data sets share: a layout of pairs in, records in the published order out."""
+"""Base class for the TFDS builders of published data sets: from a layout of pairs to records in the published order."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ import contextlib
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
 from icdpm.progress import progress_bar
-from icdpm_datasets.published.archives import require_room
+from icdpm_datasets.published.archives import require_disk_space
 from icdpm_datasets.published.layout import Layout, Pair, find_tree
-from icdpm_datasets.published.records import INDEX, RecordedPair, index_text, place_of
+from icdpm_datasets.published.records import INDEX, RecordedPair, index_text, locate_pair
 from icdpm_datasets.published.sets import PublishedSet
 from icdpm_datasets.published.verify import verify_images
 
-# Small enough to shuffle and to share out among workers by file, large enough to be read in long runs.
+# Small enough to shuffle and distribute by file, large enough to be read sequentially.
 _SHARD_BYTES = 128 << 20
 
 
-class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Records the pairs of a published data set, whole pictures with their original bytes, in a fixed order.
+class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Base class for builders that record whole images with their published bytes, in a fixed order.
 
-    Features: `blurry` and `sharp`, uint8 [H, W, 3] of one size, stored as the PNG or JPEG file that was published; and
-    `name`, the pair's published name. `info.metadata` says whether the records are the complete published set:
-    `partial`, with `counts` and `published_counts` by split.
+    Features: `blurry` and `sharp`, uint8 [H, W, 3] of equal size, stored as the published PNG or JPEG file; and `name`, the
+    published name of the pair. `info.metadata` has `partial` (whether the records are a subset), `counts` and
+    `published_counts` by split.
 
     Args:
-      partial: accept a source that holds a subset, and say so in the metadata.
-      **kwargs: TFDS's own (`data_dir`, `config`, `version`).
+      partial: accept a subset, which the metadata then record.
+      **kwargs: arguments of TFDS (`data_dir`, `config`, `version`).
     """
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
 
-    def __init_subclass__(cls, published: PublishedSet, **kwargs):
-        """A builder of a set in the table, as in `class Builder(PairBuilder, published=GOPRO)`."""
+    def __init_subclass__(cls, published: PublishedSet, **kwargs: Any) -> None:
+        """Configures a subclass, as in `class Builder(PairBuilder, published=GOPRO)`."""
         cls.published = published
         cls.BUILDER_CONFIGS = [
             tfds.core.BuilderConfig(name=name, description=variant.description)
@@ -48,21 +49,21 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         cls.MANUAL_DOWNLOAD_INSTRUCTIONS = published.default_layout.instructions
         super().__init_subclass__(**kwargs)
 
-    def __init__(self, *, partial: bool = False, **kwargs):
+    def __init__(self, *, partial: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._partial = partial
-        self._splits = None
+        self._splits: Mapping[str, list[Pair]] = {}
 
     @property
     def layout(self) -> Layout:
-        """The layout of the chosen variant."""
+        """Layout of the chosen variant."""
         return self.published.variants[self.builder_config.name if self.builder_config else ""].layout
 
     def _info(self) -> tfds.core.DatasetInfo:
-        picture = functools.partial(tfds.features.Image, shape=(None, None, 3))
+        image = functools.partial(tfds.features.Image, shape=(None, None, 3))
         features = {
-            "blurry": picture(encoding_format=self.layout.blurry_format),
-            "sharp": picture(encoding_format="png"),
+            "blurry": image(encoding_format=self.layout.blurry_format),
+            "sharp": image(encoding_format="png"),
             "name": tfds.features.Text(),
         }
         return self.dataset_info_from_configs(
@@ -74,24 +75,28 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def verify(self, source: Path, downloads: Path | None = None) -> Path:
-        """Finds the pairs to record and checks everything about them; returns the folder in which their tree starts.
+        """Finds and checks the pairs to record.
 
         Args:
-          source: an archive, a folder with the archives, or the unpacked tree; as for `find_tree`.
-          downloads: archives are unpacked below it; TFDS's own folder for it in `data_dir` by default.
+          source: an archive, a folder with the archives, or the unpacked tree, as for `find_tree`.
+          downloads: folder below which archives are unpacked; TFDS' folder in `data_dir` by default.
 
-        Raises IcdpmError that names whatever is wrong; nothing has been recorded then.
+        Returns:
+          The folder where the tree starts.
+
+        Raises:
+          IcdpmError: the source is not as published; nothing has been recorded.
         """
         unpack_to = (downloads or Path(self.data_dir_root) / "downloads") / "extracted" / self.name
         root = find_tree(self.layout, source, unpack_to)
         splits = self.layout.find_pairs(root, self._partial)
         verify_images(splits)
-        require_room(Path(self.data_dir_root), sum(_stored_bytes(pairs) for pairs in splits.values()))
+        require_disk_space(Path(self.data_dir_root), sum(_stored_bytes(pairs) for pairs in splits.values()))
         self._splits = splits
         return root
 
     def _split_generators(self, dl_manager):
-        if self._splits is None:  # asked to prepare by TFDS itself, as in tfds.load
+        if not self._splits:  # called by TFDS itself, as in tfds.load
             self.verify(Path(dl_manager.manual_dir), Path(dl_manager.download_dir))
         self.info.metadata.update(
             partial=bool(self.layout.count_problems(self._splits)),
@@ -104,23 +109,23 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         with progress_bar(f"writing the {split} split", len(pairs), "pair") as bar:
             for pair in pairs:
                 bar.update()
-                # Paths, not arrays: TFDS then stores the bytes of the files as they are.
+                # Given paths and not arrays, TFDS stores the bytes of the files unchanged.
                 yield pair.name, {"blurry": str(pair.blurry), "sharp": str(pair.sharp), "name": pair.name}
 
     def _download_and_prepare(self, dl_manager, download_config):
-        """Writes the examples as they come, in place of TFDS's way to keep an order: a whole split in memory; and the index."""
-        places: list[RecordedPair] = []
+        """Writes examples in order, and the index. TFDS would keep a whole split in memory to preserve the order."""
+        recorded: list[RecordedPair] = []
         splits = []
         for split, examples in self._split_generators(dl_manager).items():
-            with contextlib.closing(examples):  # its progress bar, before the interpreter's end if writing fails
-                splits.append(self._write(split, examples, places))
+            with contextlib.closing(examples):  # ends its progress bar if writing fails
+                splits.append(self._write(split, examples, recorded))
         self.info.set_splits(tfds.core.SplitDict(splits))
-        (self.data_path / INDEX).write_text(index_text(places))
+        (self.data_path / INDEX).write_text(index_text(recorded))
 
     def _write(
-        self, split: str, examples: Iterator[tuple[str, dict]], places: list[RecordedPair]
+        self, split: str, examples: Iterator[tuple[str, dict]], recorded: list[RecordedPair]
     ) -> tfds.core.SplitInfo:
-        import tensorflow as tf  # not at the top: the import takes seconds, and only records need it
+        import tensorflow as tf  # not at the top, since the import takes seconds and only recording needs it
 
         features, lengths = self.info.features, _shard_lengths(self._splits[split])
         serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
@@ -134,14 +139,14 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 for _, example in itertools.islice(examples, length):
                     record = serializer.serialize_example(features.encode_example(example))
                     writer.write(record)
-                    places.append(place_of(path, record, end))
-                    end = places[-1].record[1]
+                    recorded.append(locate_pair(path, record, end))
+                    end = recorded[-1].record[1]
         size = sum(path.stat().length for path in paths)
         return tfds.core.SplitInfo(name=split, shard_lengths=lengths, num_bytes=size, filename_template=template)
 
 
 def _shard_lengths(pairs: list[Pair]) -> list[int]:
-    """How many pairs each file of records gets: as equal as can be, and about `_SHARD_BYTES`."""
+    """Returns the number of pairs of each file of records, as equal as possible, for files of about `_SHARD_BYTES`."""
     shards = min(len(pairs), math.ceil(_stored_bytes(pairs) / _SHARD_BYTES))
     cuts = [len(pairs) * k // shards for k in range(shards + 1)]
     return [end - start for start, end in zip(cuts, cuts[1:])]

@@ -1,4 +1,4 @@
-"""A data set as its authors lay it out in folders, and whether a copy of it is complete and well paired."""
+"""Folder layouts of published data sets, and checks that a copy is complete and correctly paired."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from icdpm.errors import IcdpmError
-from icdpm_datasets.console import listed, warn
+from icdpm.errors import IcdpmError, format_list
+from icdpm.progress import print_warning
 from icdpm_datasets.published.archives import Archive, unpack, verify_checksum
 
+_DEPTH = 2  # folders between the given one and the root, since archives and users add one or two
 _SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """One blurry picture and its sharp one.
+    """Files of a blurry image and its sharp one.
 
     Attributes:
-      name: the pair's published name, such as GOPR0384_11_00/000001; results are matched by it.
-      blurry: its file.
-      sharp: its file, of the same size.
+      name: published name of the pair, such as GOPR0384_11_00/000001, by which results are matched.
+      blurry: file of the blurry image.
+      sharp: file of the sharp image, of equal size.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Pair:
 
     @property
     def sequence(self) -> str:
-        """The part of the name before its last slash: a sequence, clip or scene; "" where names have no slash."""
+        """The part of the name before its last slash: a sequence, clip or scene; "" without a slash."""
         return self.name.rpartition("/")[0]
 
 
@@ -39,16 +40,16 @@ Splits = Mapping[str, list[Pair]]
 
 
 class Layout(abc.ABC):
-    """How a data set (one variant of it) lies in folders.
+    """Base class for the folder layout of a variant of a published data set.
 
     Attributes:
-      title: its name for people.
-      tree: what the folders look like, in one line for people.
-      page: the official page that offers the archives.
-      archives: the published files that together hold this variant.
+      title: name of the data set for messages.
+      tree: description of the folders in one line.
+      page: the official page with the archives.
+      archives: the published files that together contain this variant.
       counts: {split: number of pairs} as published.
-      sequence_counts: {split: {sequence: number of pairs}} where that is known.
-      blurry_format: of the blurry pictures' files, "png" or "jpeg"; the sharp ones are PNG everywhere.
+      sequence_counts: {split: {sequence: number of pairs}} if known.
+      blurry_format: format of the blurry images, "png" or "jpeg". Sharp images are always PNG.
     """
 
     title: str
@@ -61,48 +62,51 @@ class Layout(abc.ABC):
 
     @property
     def instructions(self) -> str:
-        """Where to get the data set, for people."""
+        """Instructions where to get the data set."""
         names = ", ".join(archive.name for archive in self.archives)
-        return f"{names} from the official page {self.page}, or the folders that they hold: {self.tree}"
+        return f"{names} from the official page {self.page}, or the folders in them: {self.tree}"
 
     @abc.abstractmethod
     def is_root(self, folder: Path) -> bool:
-        """Whether the published tree starts in this folder, however incomplete."""
+        """Returns whether the published tree starts in this folder, even if it is incomplete."""
 
     @abc.abstractmethod
     def list_pairs(self, root: Path, problems: list[str]) -> Splits:
-        """All pairs below `root` by split, in the fixed order of the data set.
+        """Lists all pairs by split, in the fixed order of the data set.
 
-        Appends a line to `problems` for whatever is not as published, such as a file without its partner.
+        Args:
+          root: folder where the tree starts.
+          problems: receives a line for each deviation from the published tree, such as a file without a partner.
         """
 
     def find_pairs(self, root: Path, partial: bool) -> Splits:
-        """As `list_pairs`, without empty splits, and checked.
+        """Lists and checks all pairs by split, without empty splits.
 
         Args:
-          root: where the tree starts.
-          partial: accept a subset; otherwise the counts must be those published, sequence by sequence where known.
+          root: folder where the tree starts.
+          partial: accept a subset. Otherwise the published counts are required, per sequence if known.
 
-        Raises IcdpmError that lists everything wrong: missing partners, duplicates, misplaced sequences, counts.
+        Raises:
+          IcdpmError: lists all problems: missing partners, duplicates, misplaced sequences, wrong counts.
         """
-        problems = []
+        problems: list[str] = []
         splits = self.list_pairs(root, problems)
         problems += _duplicates(splits) + self._misplaced(splits)
         if not partial:
             missing = self.count_problems(splits)
             if missing:
-                missing.append("with --partial a subset is accepted, but no result from it is the benchmark's")
+                missing.append("--partial accepts a subset, but results from it are not the benchmark")
             problems += missing
         splits = {split: pairs for split, pairs in splits.items() if pairs}
         if not splits and not problems:
-            problems.append(f"no pairs; expected {self.tree}")
+            problems.append(f"no pairs, expected {self.tree}")
         if problems:
-            raise IcdpmError(listed(f"{root}: not {self.title} as published ({self.page})", problems))
+            raise IcdpmError(format_list(f"{root} is not {self.title} as published ({self.page})", problems))
         self._warn_of_unknown_sequences(splits)
         return splits
 
     def count_problems(self, splits: Splits) -> list[str]:
-        """A line for each split, or sequence where those are known, whose number of pairs is not the published one."""
+        """Returns a line for each split, or sequence if known, whose number of pairs differs from the published one."""
         problems = []
         for split, expected in self.counts.items():
             pairs = splits.get(split, [])
@@ -117,45 +121,53 @@ class Layout(abc.ABC):
         return problems
 
     def _misplaced(self, splits: Splits) -> list[str]:
-        """A line for each sequence that lies in one split and belongs to another: training on it would be cheating."""
-        home = {sequence: split for split, sequences in self.sequence_counts.items() for sequence in sequences}
+        """Returns a line for each sequence in the wrong split, since training on it would invalidate results."""
+        expected = {sequence: split for split, sequences in self.sequence_counts.items() for sequence in sequences}
         found = {(split, pair.sequence) for split, pairs in splits.items() for pair in pairs}
         return [
-            f"{split}/{sequence}: belongs to the {home[sequence]} split"
+            f"{split}/{sequence}: belongs to the {expected[sequence]} split"
             for split, sequence in sorted(found)
-            if home.get(sequence, split) != split
+            if expected.get(sequence, split) != split
         ]
 
     def _warn_of_unknown_sequences(self, splits: Splits) -> None:
         for split, sequences in self.sequence_counts.items():
             found = {pair.sequence for pair in splits.get(split, [])}
             for sequence in sorted(found - sequences.keys()):
-                warn(f"{split}/{sequence}: {self.title} has no sequence of that name")
+                print_warning(f"{split}/{sequence}: {self.title} has no sequence of that name")
 
 
-def match(sequence: str, blurry_folder: Path, sharp_folder: Path, problems: list[str]) -> list[Pair]:
-    """Pairs the pictures of two folders by their names without suffix, sorted by name.
+def match_pairs(sequence: str, blurry_folder: Path, sharp_folder: Path, problems: list[str]) -> list[Pair]:
+    """Matches the images of two folders by their names without suffix, sorted by name.
 
     Args:
-      sequence: goes before each pair's name, with a slash; "" for none.
-      blurry_folder: of the blurry pictures.
-      sharp_folder: of the sharp pictures.
-      problems: gets a line for each missing folder, missing partner and duplicate.
+      sequence: precedes each pair's name, with a slash; "" for none.
+      blurry_folder: folder of the blurry images.
+      sharp_folder: folder of the sharp images.
+      problems: receives a line for each missing folder, missing partner and duplicate.
     """
     absent = [folder for folder in (blurry_folder, sharp_folder) if not folder.is_dir()]
     if absent:
         problems += [f"{folder}: missing folder" for folder in absent]
         return []
-    blurry, sharp = pictures(blurry_folder, problems), pictures(sharp_folder, problems)
-    problems += [f"{sharp[stem]}: no blurry picture {blurry_folder / stem}.*" for stem in sorted(sharp.keys() - blurry)]
-    problems += [f"{blurry[stem]}: no sharp picture {sharp_folder / stem}.*" for stem in sorted(blurry.keys() - sharp)]
+    blurry, sharp = list_images(blurry_folder, problems), list_images(sharp_folder, problems)
+    problems += [f"{sharp[stem]}: no blurry image {blurry_folder / stem}.*" for stem in sorted(sharp.keys() - blurry)]
+    problems += [f"{blurry[stem]}: no sharp image {sharp_folder / stem}.*" for stem in sorted(blurry.keys() - sharp)]
     prefix = f"{sequence}/" if sequence else ""
     return [Pair(prefix + stem, blurry[stem], sharp[stem]) for stem in sorted(blurry.keys() & sharp)]
 
 
-def pictures(folder: Path, problems: list[str]) -> dict[str, Path]:
-    """The PNG and JPEG files of a folder by name without suffix; hidden files are left out, duplicates are problems."""
-    found = {}
+def list_images(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """Lists the PNG and JPEG files of a folder.
+
+    Args:
+      folder: the folder. Hidden files are ignored.
+      problems: receives a line for each duplicate.
+
+    Returns:
+      {name without suffix: file}.
+    """
+    found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
             continue
@@ -165,8 +177,8 @@ def pictures(folder: Path, problems: list[str]) -> dict[str, Path]:
     return found
 
 
-def folders(folder: Path) -> list[Path]:
-    """The sub-folders of a folder, sorted, without hidden ones and what macOS puts into archives."""
+def list_folders(folder: Path) -> list[Path]:
+    """Lists the subfolders of a folder, sorted, without hidden ones and those that macOS adds to archives."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -175,7 +187,8 @@ def folders(folder: Path) -> list[Path]:
 
 
 def _duplicates(splits: Splits) -> list[str]:
-    first, problems = {}, []
+    first: dict[str, str] = {}
+    problems = []
     for split, pairs in splits.items():
         for pair in pairs:
             if pair.name in first:
@@ -184,26 +197,27 @@ def _duplicates(splits: Splits) -> list[str]:
     return problems
 
 
-_DEPTH = 2  # folders between the given one and the root, as archives and people put one or two around a tree
-
-
 def find_tree(layout: Layout, source: Path, unpack_to: Path) -> Path:
-    """Finds the root of a data set's tree, unpacking its archives first where there is no tree yet.
+    """Finds the root of a data set's tree, and unpacks its archives if there is no tree.
 
     Args:
-      layout: of the data set.
-      source: an archive, a folder that holds the archives, or a folder in which (or up to two below) the tree starts.
-      unpack_to: archives are unpacked in a folder of their own below it, which is kept: a later run continues.
+      layout: layout of the data set.
+      source: an archive, a folder with the archives, or a folder in which the tree starts, perhaps up to two levels below.
+      unpack_to: archives are unpacked to a folder of their own below it, which is kept, so that a later run continues.
 
-    Raises IcdpmError where there is neither tree nor archives, or an archive fails its checks.
+    Returns:
+      The folder where the tree starts.
+
+    Raises:
+      IcdpmError: neither tree nor archives are found, or an archive fails its checks.
     """
     if not source.exists():
-        raise IcdpmError(f"{source}: no such file or folder; needed: {layout.instructions}")
+        raise IcdpmError(f"{source} does not exist. Required: {layout.instructions}.")
     root = _find_root(layout, source) if source.is_dir() else None
     if root is not None:
         return root
     archives = _find_archives(layout, source)
-    # Named for what it comes from, so that files of another download never mix in.
+    # Named after its archives, so that files of another download never mix in.
     size = sum(path.stat().st_size for path, _ in archives)
     folder = unpack_to / f"{'+'.join(path.stem for path, _ in archives)}-{size}"
     for path, archive in archives:
@@ -211,7 +225,7 @@ def find_tree(layout: Layout, source: Path, unpack_to: Path) -> Path:
         unpack(path, folder)
     root = _find_root(layout, folder)
     if root is None:
-        raise IcdpmError(f"{source}: its contents are not {layout.title}'s; needed: {layout.instructions}")
+        raise IcdpmError(f"{source} does not contain {layout.title}. Required: {layout.instructions}.")
     return root
 
 
@@ -220,10 +234,10 @@ def _find_root(layout: Layout, folder: Path) -> Path | None:
     for _ in range(_DEPTH + 1):
         roots = [path for path in level if layout.is_root(path)]
         if len(roots) > 1:
-            raise IcdpmError(f"{folder}: {layout.title} is there twice, {roots[0]} and {roots[1]}; give one of them")
+            raise IcdpmError(f"{folder} contains {layout.title} twice, in {roots[0]} and {roots[1]}. Give one of them.")
         if roots:
             return roots[0]
-        level = [path for parent in level for path in folders(parent)]
+        level = [path for parent in level for path in list_folders(parent)]
     return None
 
 
@@ -234,6 +248,5 @@ def _find_archives(layout: Layout, source: Path) -> list[tuple[Path, Archive]]:
     found = [(source / archive.name, archive) for archive in layout.archives]
     absent = [path.name for path, _ in found if not path.is_file()]
     if absent:
-        missing = ", ".join(absent)
-        raise IcdpmError(f"{source}: {layout.title} is not there, {missing} missing; needed: {layout.instructions}")
+        raise IcdpmError(f"{source} lacks {', '.join(absent)} of {layout.title}. Required: {layout.instructions}.")
     return found

@@ -1,10 +1,10 @@
-"""Where in a file of TFDS records each picture lies, without reading the pictures.
+"""Byte positions of images in files of TFDS records, found without reading the images.
 
-A record is a length, its checksum, a serialized tf.train.Example and its checksum. An Example is nested protocol-buffer
-messages, all of whose fields carry their length, so a reader can hop over megabytes of picture to the next field.
+A record is a length, its checksum, a serialized tf.train.Example and its checksum. An Example consists of nested messages of
+protocol buffers whose fields all start with their length, so a reader can skip megabytes of image data to the next field.
 
-That takes some twenty short reads a pair: nothing on a disk, hours in a bucket. So the places also stand in an index, a file
-beside the records that is written with them.
+That takes about twenty short reads per pair: little on a disk, hours in remote storage. The positions are therefore also stored
+in an index file next to the records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from icdpm.errors import IcdpmError
-from icdpm.storage import RemotePath, is_remote
+from icdpm.storage import RemotePath
 
 Span = tuple[int, int]  # first byte and the one after the last, in the file
 INDEX = "record_index.json"
@@ -32,29 +32,40 @@ _BYTES_FIELD = 2  # the wire type of strings, bytes and messages
 
 
 class RecordedPair(NamedTuple):
-    """A pair in a file of records: its published name, its size in pixels and where its record and its pictures' bytes are."""
+    """Position of a pair in a file of records.
+
+    Attributes:
+      path: the file.
+      name: published name of the pair.
+      size: (height, width) in pixels.
+      record: span of the record, with its length and checksums.
+      blurry, sharp: spans of the encoded images.
+    """
 
     path: Path | RemotePath
     name: str
-    size: tuple[int, int]  # height, width
-    record: Span  # with its length and checksums
+    size: tuple[int, int]
+    record: Span
     blurry: Span
     sharp: Span
 
 
 def read_span(path: Path | RemotePath, span: Span) -> bytes:
-    """The bytes of a span. Raises OSError where the file cannot be read."""
-    if is_remote(path):
+    """Returns the bytes of a span. Raises OSError if the file cannot be read."""
+    if isinstance(path, RemotePath):
         return path.read_bytes(*span)
     with open(path, "rb", buffering=0) as file:
         return os.pread(file.fileno(), span[1] - span[0], span[0])
 
 
 def index_records(path: Path) -> tuple[list[RecordedPair], str]:
-    """The pairs in a file of records, in order, and a fingerprint of the file's contents.
+    """Locates the pairs in a file of records.
 
-    The fingerprint is made of the lengths and checksums that the records carry. Raises IcdpmError where the file cannot
-    be read or is not whole.
+    Returns:
+      (pairs in order, fingerprint of the contents, made of the lengths and checksums of the records).
+
+    Raises:
+      IcdpmError: the file cannot be read or is truncated.
     """
     pairs, digest = [], hashlib.blake2b(digest_size=16)
     try:
@@ -68,68 +79,74 @@ def index_records(path: Path) -> tuple[list[RecordedPair], str]:
                 if len(checksum) < _CHECKSUM_BYTES:
                     raise ValueError("it ends within a record")
                 digest.update(head + checksum)
-                pairs.append(_pair(path, lambda first, size: os.pread(fd, size, first), (start, start + length)))
+                pairs.append(_locate(path, lambda first, size: os.pread(fd, size, first), (start, start + length)))
                 start += length + _CHECKSUM_BYTES
     except OSError as error:
-        raise IcdpmError(f"{path}: cannot be read ({error.strerror})") from error
+        raise IcdpmError(f"{path} cannot be read: {error.strerror}.") from error
     except (struct.error, ValueError, KeyError, IndexError) as error:
-        raise IcdpmError(f"{path}: damaged ({error}); remove its folder and run icdpm-prepare again") from error
+        raise IcdpmError(f"{path} is damaged ({error}). Remove its folder and run icdpm-prepare again.") from error
     return pairs, digest.hexdigest()
 
 
-def place_of(path: Path, example: bytes, start: int) -> RecordedPair:
-    """The pair of a serialized Example whose record begins at byte `start` of a file."""
+def locate_pair(path: Path, example: bytes, start: int) -> RecordedPair:
+    """Locates the pair of a serialized Example whose record starts at byte `start` of a file."""
     first = start + _LENGTH.size
-    return _pair(path, lambda place, size: example[place - first : place - first + size], (first, first + len(example)))
+    return _locate(path, lambda begin, size: example[begin - first : begin - first + size], (first, first + len(example)))
 
 
 def index_text(pairs: Sequence[RecordedPair]) -> str:
-    """The content of the index of all pairs that are in some files of records, in order."""
-    files = {pair.path.name: [] for pair in pairs}
+    """Returns the content of the index file of pairs, in order."""
+    files: dict[str, list] = {pair.path.name: [] for pair in pairs}
     for pair in pairs:
         files[pair.path.name].append(pair[1:])
     return json.dumps(files)
 
 
 def read_index(folder: RemotePath, files: Sequence[str]) -> list[RecordedPair]:
-    """The pairs in some of a folder's files of records, in order, by its index.
+    """Locates the pairs in some files of records by the folder's index.
 
-    Raises IcdpmError where there is none, or it is not one, or cannot be read.
+    Args:
+      folder: folder of the records.
+      files: names of the files.
+
+    Raises:
+      IcdpmError: the index is missing, damaged or cannot be read.
     """
     try:
         index: Mapping = json.loads((folder / INDEX).read_text())
         return [
-            RecordedPair(folder / file, name, *map(tuple, places)) for file in files for name, *places in index[file]
+            RecordedPair(folder / file, name, *map(tuple, spans)) for file in files for name, *spans in index[file]
         ]
     except OSError as error:
-        raise IcdpmError(f"{folder / INDEX}: cannot be read ({error.strerror}); run icdpm-prepare again") from error
+        raise IcdpmError(f"{folder / INDEX} cannot be read ({error.strerror}). Run icdpm-prepare again.") from error
     except (ValueError, KeyError, TypeError) as error:
-        told = f"is no index of these records; remove {folder} and run icdpm-prepare again"
-        raise IcdpmError(f"{folder / INDEX}: {told}") from error
+        raise IcdpmError(
+            f"{folder / INDEX} is not an index of these records. Remove {folder} and run icdpm-prepare again."
+        ) from error
 
 
-def _pair(path: Path, read: Callable[[int, int], bytes], example: Span) -> RecordedPair:
-    """The pair of an Example at a place in a file, of which `read(start, size)` gives bytes."""
-    features = {}
+def _locate(path: Path, read: Callable[[int, int], bytes], example: Span) -> RecordedPair:
+    """Locates the pair of an Example at a span of a file, of which `read(start, size)` returns bytes."""
+    features: dict[str, Span] = {}
     for entry in _fields(read, _only(read, example)):  # Example.features
         key, value = _fields(read, entry)
         features[read(key[0], key[1] - key[0]).decode()] = _only(read, _only(read, value))  # BytesList.value
     name = read(features["name"][0], features["name"][1] - features["name"][0]).decode()
     signature, width, height = _PNG_HEADER.unpack(read(features["sharp"][0], _PNG_HEADER.size))
     if signature != _PNG_SIGNATURE:
-        raise ValueError(f"{name} has no PNG for its sharp picture")
+        raise ValueError(f"the sharp image of {name} is not a PNG file")
     record = example[0] - _LENGTH.size, example[1] + _CHECKSUM_BYTES
     return RecordedPair(path, name, (height, width), record, features["blurry"], features["sharp"])
 
 
 def _only(read: Callable[[int, int], bytes], message: Span) -> Span:
-    """The one field of a message."""
+    """Returns the only field of a message."""
     (field,) = _fields(read, message)
     return field
 
 
 def _fields(read: Callable[[int, int], bytes], message: Span) -> Iterator[Span]:
-    """The contents of each field of a protocol-buffer message whose fields are all strings, bytes or messages."""
+    """Yields the contents of each field of a protocol-buffer message with strings, bytes and messages only."""
     start, end = message
     while start < end:
         head = read(start, _LONGEST_FIELD_HEAD)

@@ -1,6 +1,6 @@
-"""The published data sets, an entry each: their names, where they come from, how they and results on them lie in folders.
+"""Table of the published data sets: names, variants, benchmarks, and folder layouts of the sets and of results on them.
 
-A new set is an entry here and a folder of its name, with its layout and its TFDS builder.
+A new set is an entry here and a folder of its name with its layout and TFDS builder.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from icdpm_datasets.reds.layout import RedsLayout
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """Pairs that a data set offers under one config of its TFDS builder.
+    """Variant of a data set, which is a config of its TFDS builder.
 
     Attributes:
-      description: one line for people.
-      layout: how they lie in folders; archives with their checksums, splits and how many pairs these have.
+      description: one line.
+      layout: its folder layout, archives and counts.
     """
 
     description: str
@@ -32,11 +32,11 @@ class Variant:
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """Pairs that methods are trained and compared on.
+    """Splits on which methods are trained and compared.
 
     Attributes:
-      title: of the test split, for people.
-      train, test: the variants that hold the training and the test split.
+      title: name of the test split in tables.
+      train, test: variants with the training and the test split.
     """
 
     title: str
@@ -49,14 +49,13 @@ class PublishedSet:
     """A published data set.
 
     Attributes:
-      name: of its folder in this package and of its TFDS builder.
-      variants: {config of the builder: Variant}, of which the first is meant where none is named. Where the builder has no
-        configs, there is one under "".
-      benchmarks: {name for people, as in --data=reds: Benchmark}.
-      pair_names: a regular expression for the paths without ending that a pair's pictures have, in the data set and in
-        folders of results, and what makes the pair's name of it.
-      blurry_folders, sharp_folders: what the folders of a sequence are called where it has the two sides in folders of
-        their own; methods are compared on the first of the blurry ones.
+      name: name of its folder in this package and of its TFDS builder.
+      variants: {config of the builder: variant}; the first is the default. A builder without configs has one variant "".
+      benchmarks: {name as in --data=reds: benchmark}.
+      pair_names: a regular expression for the paths (without suffix) of a pair's images, in the data set and in folders of
+        results, and the replacement that makes the pair's name.
+      blurry_folders, sharp_folders: names of a sequence's folders for the two sides, if it has such. Methods are compared on
+        the first of the blurry ones.
     """
 
     name: str
@@ -68,7 +67,7 @@ class PublishedSet:
 
     @property
     def default_layout(self) -> Layout:
-        """The layout of the first variant."""
+        """Layout of the default variant."""
         return next(iter(self.variants.values())).layout
 
 
@@ -119,7 +118,7 @@ REALBLUR = PublishedSet(
 _DEGRADATIONS = {"blur": "blur", "blur_jpeg": "blur and JPEG compression"}
 REDS = PublishedSet(
     name="reds",
-    # One for each published folder of blurry frames; REDS-val-300, on which methods are compared, comes first.
+    # One for each published folder of blurry frames; REDS-val-300, on which methods are compared, is the default.
     variants={
         f"{part}_{degradation}{'_300' if every_tenth else ''}": Variant(
             f"{'Frames 9, 19, ..., 99 (REDS-val-300)' if every_tenth else 'All frames'} of the clips in {part}_{degradation}: "
@@ -139,18 +138,19 @@ NAMES = tuple(name for each in PUBLISHED for name in each.benchmarks)
 
 
 def is_published(name: str) -> bool:
-    """Whether this is the name of a published data set or begins with one and a slash."""
+    """Returns whether `name` is a published data set, perhaps with a variant after a slash."""
     return name.partition("/")[0] in {*NAMES, *(each.name for each in PUBLISHED)}
 
 
 def tfds_name(name: str, split: str = "test") -> str:
-    """The name that TFDS has for what people call by one.
+    """Returns TFDS' name of a data set.
 
     Args:
-      name: of `NAMES`, such as realblur_j; or as TFDS has it, with or without a config, such as gopro/blur_gamma.
-      split: the one that is wanted: of REDS, 'train' and all others are in different configs.
+      name: one of `NAMES`, such as realblur_j; or TFDS' name with or without a config, such as gopro/blur_gamma.
+      split: the split that is needed; REDS has 'train' and the others in different configs.
 
-    Raises IcdpmError where there is no such data set or variant.
+    Raises:
+      IcdpmError: the data set or variant is unknown.
     """
     for each in PUBLISHED:
         if name in each.benchmarks:
@@ -161,14 +161,14 @@ def tfds_name(name: str, split: str = "test") -> str:
         else:
             continue
         if variant not in each.variants:
-            known = ", ".join(_joined(each.name, known) for known in each.variants)
-            raise IcdpmError(f"{name}: no such variant; there are {known}")
+            known = ", ".join(_joined(each.name, each_variant) for each_variant in each.variants)
+            raise IcdpmError(f"The variant must be one of {known}. Received: {name}.")
         return _joined(each.name, variant)
-    raise IcdpmError(f"{name}: no such data set; there are {', '.join(NAMES)}")
+    raise IcdpmError(f"The data set must be one of {', '.join(NAMES)}. Received: {name}.")
 
 
 def overview() -> str:
-    """A line for each set, for people: what it is called, where its archives come from, its variants."""
+    """Returns a line of text for each set with its names, official page and variants."""
     width = max(len(", ".join(each.benchmarks)) for each in PUBLISHED)
     lines = []
     for each in PUBLISHED:

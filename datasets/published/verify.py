@@ -1,4 +1,4 @@
-"""Opens every picture of a data set: whole, of its partner's size, and on the right side of the pair?"""
+"""Verification of every image of a data set: integrity, equal sizes in a pair, swapped sides and duplicates."""
 
 from __future__ import annotations
 
@@ -7,99 +7,104 @@ import hashlib
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from icdpm.errors import IcdpmError
-from icdpm.progress import progress_bar
-from icdpm_datasets.console import listed, shortened, warn
+from icdpm.errors import IcdpmError, format_list, shorten_list
+from icdpm.progress import print_warning, progress_bar
 from icdpm_datasets.published.layout import Pair, Splits
 
 
-class _Picture(NamedTuple):
+class _ImageReport(NamedTuple):
     size: tuple[int, int]  # width, height
     sharpness: float
     digest: bytes
 
 
-class _Report(NamedTuple):
+class _PairReport(NamedTuple):
     pair: Pair
-    blurry: _Picture | None
-    sharp: _Picture | None
-    problem: str | None
+    blurry: _ImageReport
+    sharp: _ImageReport
 
 
 def verify_images(splits: Splits) -> None:
-    """Decodes both pictures of every pair, on all cores.
+    """Decodes both images of every pair on all cores.
 
-    Raises IcdpmError that lists every picture that is damaged or truncated and every pair of two different sizes.
-    Warns of folders whose blurry pictures are sharper on average than their partners (swapped?), and of one picture
-    under two names.
+    Prints warnings about folders whose blurry images are sharper on average than their partners, which suggests that they are
+    swapped, and about identical files under several names.
+
+    Raises:
+      IcdpmError: lists all damaged images and all pairs of different sizes.
     """
     pairs = [pair for pairs in splits.values() for pair in pairs]
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        reports = list(progress_bar("opening every picture", len(pairs), "pair", iterable=pool.map(_inspect, pairs)))
+        reports = list(progress_bar("verifying images", len(pairs), "pair", iterable=pool.map(_inspect, pairs)))
     finally:
-        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for thousands of pictures
-    problems = [report.problem for report in reports if report.problem]
+        pool.shutdown(cancel_futures=True)  # an interrupt does not wait for thousands of images
+    problems = [report for report in reports if isinstance(report, str)]
     if problems:
-        raise IcdpmError(listed(f"{len(problems)} of {len(pairs)} pairs cannot be used", problems))
-    for message in shortened(_swapped(reports) + _repeated(reports)):
-        warn(message)
+        raise IcdpmError(format_list(f"{len(problems)} of {len(pairs)} pairs cannot be used", problems))
+    inspected = [report for report in reports if isinstance(report, _PairReport)]
+    for message in shorten_list(_find_swapped(inspected) + _find_duplicates(inspected)):
+        print_warning(message)
 
 
-def _inspect(pair: Pair) -> _Report:
+def _inspect(pair: Pair) -> _PairReport | str:
+    """Returns a report, or the problem of the pair."""
     try:
-        blurry, sharp = _open(pair.blurry), _open(pair.sharp)
+        blurry, sharp = _inspect_image(pair.blurry), _inspect_image(pair.sharp)
     except _Damaged as error:
-        return _Report(pair, None, None, str(error))
+        return str(error)
     if blurry.size != sharp.size:
         sizes = [f"{width}×{height} px" for width, height in (blurry.size, sharp.size)]
-        return _Report(pair, blurry, sharp, f"{pair.blurry} is {sizes[0]} and {pair.sharp} is {sizes[1]}")
-    return _Report(pair, blurry, sharp, None)
+        return f"{pair.blurry} is {sizes[0]} and {pair.sharp} is {sizes[1]}"
+    return _PairReport(pair, blurry, sharp)
 
 
 class _Damaged(Exception):
     pass
 
 
-def _open(path) -> _Picture:
+def _inspect_image(path: Path) -> _ImageReport:
     data = path.read_bytes()
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            picture.verify()  # the checksums of a PNG's chunks, which decoding alone does not look at
-        with Image.open(io.BytesIO(data)) as picture:
-            gray = np.asarray(picture.convert("L"), np.float32)
+        with Image.open(io.BytesIO(data)) as image:
+            image.verify()  # checks a PNG's checksums, which decoding ignores
+        with Image.open(io.BytesIO(data)) as image:
+            gray = np.asarray(image.convert("L"), np.float32)
     except (OSError, SyntaxError, ValueError) as error:
-        raise _Damaged(f"{path}: damaged or truncated ({error})") from error
-    return _Picture(gray.shape[::-1], _laplacian_variance(gray), hashlib.blake2b(data, digest_size=16).digest())
+        raise _Damaged(f"{path} is damaged or truncated ({error})") from error
+    height, width = gray.shape
+    return _ImageReport((width, height), _laplacian_variance(gray), hashlib.blake2b(data, digest_size=16).digest())
 
 
 def _laplacian_variance(gray: np.ndarray) -> float:
-    """The usual measure of focus: the variance of the 4-neighbour Laplacian of gray values [H, W]."""
+    """Returns the variance of the 4-neighbour Laplacian of gray values [H, W], a common measure of focus."""
     centre = gray[1:-1, 1:-1]
     return float(np.var(gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * centre))
 
 
-def _swapped(reports: list[_Report]) -> list[str]:
+def _find_swapped(reports: list[_PairReport]) -> list[str]:
     by_folder = collections.defaultdict(list)
     for report in reports:
         by_folder[report.pair.blurry.parent, report.pair.sharp.parent].append(report)
     return [
-        f"{blurry}: sharper on average than {sharp}; are blurry and sharp swapped?"
+        f"{blurry} is sharper on average than {sharp}. Check whether they are swapped."
         for (blurry, sharp), group in by_folder.items()
-        if sum(report.blurry.sharpness for report in group) > sum(report.sharp.sharpness for report in group)
+        if sum(each.blurry.sharpness for each in group) > sum(each.sharp.sharpness for each in group)
     ]
 
 
-def _repeated(reports: list[_Report]) -> list[str]:
-    seen, messages = {}, []
+def _find_duplicates(reports: list[_PairReport]) -> list[str]:
+    seen: dict[bytes, Path] = {}
+    messages = []
     for report in reports:
-        for path, picture in ((report.pair.blurry, report.blurry), (report.pair.sharp, report.sharp)):
-            if picture.digest in seen:
-                messages.append(f"{path}: the same file as {seen[picture.digest]}")
-            seen.setdefault(picture.digest, path)
+        for path, image in ((report.pair.blurry, report.blurry), (report.pair.sharp, report.sharp)):
+            if image.digest in seen:
+                messages.append(f"{path} is identical to {seen[image.digest]}")
+            seen.setdefault(image.digest, path)
     return messages

@@ -1,6 +1,6 @@
-"""RealBlur as published: sceneNNN/{blur/blur_K.png,gt/gt_K.png} below one folder for J and one for R, and list files.
+"""Layout of RealBlur: sceneNNN/{blur/blur_K.png,gt/gt_K.png} in one folder for J and one for R, and list files.
 
-A line of a list file is `gt_path blur_path`, relative to the folder of the list file. ("itensity" is their spelling.)
+A line of a list file is `gt_path blur_path`, relative to the folder of the list file. ("itensity" is the published spelling.)
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _FOLDERS = {
 
 
 class RealBlurLayout(Layout):
-    """RealBlur-J or -R; the pairs and their order are those of the list files, a name is like scene050/blur_1.
+    """Layout of RealBlur-J or -R. Pairs and order are those of the list files; names are like scene050/blur_1.
 
     Args:
-      camera: "J" for pictures that the camera developed, "R" for raw ones.
+      camera: "J" for JPEG images of the camera, "R" for developed raw images.
     """
 
     page = "http://cg.postech.ac.kr/research/RealBlur/"
@@ -29,7 +29,7 @@ class RealBlurLayout(Layout):
 
     def __init__(self, camera: str):
         self.title = f"RealBlur-{camera}"
-        self.tree = f"{_FOLDERS[camera]}/sceneNNN/{{blur,gt}}/ beside RealBlur_{camera}_{{train,test}}_list.txt"
+        self.tree = f"{_FOLDERS[camera]}/sceneNNN/{{blur,gt}}/ and RealBlur_{camera}_{{train,test}}_list.txt"
         self._folder = _FOLDERS[camera]
         self._lists = {split: f"RealBlur_{camera}_{split}_list.txt" for split in self.counts}
 
@@ -41,9 +41,9 @@ class RealBlurLayout(Layout):
 
 
 def _listed_pairs(root: Path, list_file: Path, problems: list[str]) -> list[Pair]:
-    """The pairs of a list file that are there, in its order; both files absent is not a problem but a smaller set."""
+    """Returns the existing pairs of a list file in its order. A pair without both files makes a smaller set, not a problem."""
     if not list_file.is_file():
-        problems.append(f"{list_file}: missing; the split cannot be known without it")
+        problems.append(f"{list_file}: missing, so the split is unknown")
         return []
     pairs = []
     for number, line in enumerate(list_file.read_text(encoding="utf-8").splitlines(), 1):
@@ -54,10 +54,10 @@ def _listed_pairs(root: Path, list_file: Path, problems: list[str]) -> list[Pair
             problems.append(f"{list_file}, line {number}: not two paths below {root}: {line!r}")
             continue
         sharp, blurry = (root / path for path in paths)
-        there = sharp.is_file(), blurry.is_file()
-        if all(there):
+        exist = sharp.is_file(), blurry.is_file()
+        if all(exist):
             pairs.append(Pair(f"{blurry.parent.parent.name}/{blurry.stem}", blurry, sharp))
-        elif any(there):
-            kind, absent = ("blurry", blurry) if there[0] else ("sharp", sharp)
-            problems.append(f"{sharp if there[0] else blurry}: no {kind} picture {absent}")
+        elif any(exist):
+            kind, absent = ("blurry", blurry) if exist[0] else ("sharp", sharp)
+            problems.append(f"{sharp if exist[0] else blurry}: no {kind} image {absent}")
     return pairs

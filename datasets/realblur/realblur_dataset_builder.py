@@ -4,5 +4,5 @@ from icdpm_datasets.published.builder import PairBuilder
 from icdpm_datasets.published.sets import REALBLUR
 
 
-class Builder(PairBuilder, published=REALBLUR):
-    """RealBlur: real camera shake, taken through a beam splitter by two cameras at once."""
+class Builder(PairBuilder, published=REALBLUR):  # type: ignore[call-arg]
+    """Builder of RealBlur: real camera shake, captured by two cameras behind a beam splitter."""

@@ -1,4 +1,4 @@
-"""REDS as published: {train,val}/{train,val}_{blur,blur_jpeg,sharp}/NNN/NNNNNNNN.png, 100 frames a clip."""
+"""Layout of REDS: {train,val}/{train,val}_{blur,blur_jpeg,sharp}/NNN/NNNNNNNN.png, 100 frames per clip."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from icdpm_datasets.published.archives import Archive
-from icdpm_datasets.published.layout import Layout, Splits, folders, match
+from icdpm_datasets.published.layout import Layout, Splits, list_folders, match_pairs
 
 _CLIP = re.compile(r"\d{3}")
 _CLIPS = {"train": 240, "val": 30}
@@ -21,12 +21,12 @@ _SHA256 = {
 
 
 class RedsLayout(Layout):
-    """One published folder of blurry frames with its sharp ones; a pair's name is like 000/00000009.
+    """Layout of a published folder of blurry frames with its sharp ones. Names of pairs are like 000/00000009.
 
     Args:
-      part: "train" or "val", the part of REDS that is public.
+      part: "train" or "val", the public parts of REDS.
       degradation: "blur", or "blur_jpeg" for blur and JPEG compression.
-      every_tenth: only frames 9, 19, ..., 99 of each clip: of `val`, that is REDS-val-300.
+      every_tenth: only frames 9, 19, ..., 99 of each clip, which is REDS-val-300 for `val`.
     """
 
     title = "REDS"
@@ -50,11 +50,11 @@ class RedsLayout(Layout):
     def list_pairs(self, root: Path, problems: list[str]) -> Splits:
         blurry, sharp = (root / below for below in self._folders)
         pairs = []
-        for clip in sorted({path.name for path in folders(blurry) + folders(sharp)}):
+        for clip in sorted({path.name for path in list_folders(blurry) + list_folders(sharp)}):
             if not _CLIP.fullmatch(clip):
-                problems.append(f"{blurry / clip}: not named as a clip, NNN")
+                problems.append(f"{blurry / clip}: the name is not that of a clip, NNN")
                 continue
-            pairs += match(clip, blurry / clip, sharp / clip, problems)
+            pairs += match_pairs(clip, blurry / clip, sharp / clip, problems)
         if self._every_tenth:
             pairs = [pair for pair in pairs if pair.name.endswith("9")]
         return {self._split: pairs}

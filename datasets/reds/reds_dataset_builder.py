@@ -4,5 +4,5 @@ from icdpm_datasets.published.builder import PairBuilder
 from icdpm_datasets.published.sets import REDS
 
 
-class Builder(PairBuilder, published=REDS):
-    """REDS, one config a published folder; name the one that was used in every result."""
+class Builder(PairBuilder, published=REDS):  # type: ignore[call-arg]
+    """Builder of REDS, with a config for each published folder. Every result should name the config."""

@@ -1,8 +1,10 @@
-"""Dead leaves: things of all sizes that hide one another.
+"""Dead-leaves scenes: shapes of all sizes that occlude each other.
 
-As in Lee, Mumford and Huang, "Occlusion Models for Natural Images", IJCV 2001: sizes follow r^-3, which gives pictures
-the statistics of nature, the same at any scale.
+Sizes follow r⁻³, which gives images the scale-invariant statistics of nature (Lee, Mumford and Huang, "Occlusion Models for
+Natural Images", IJCV 2001).
 """
+
+from __future__ import annotations
 
 import math
 
@@ -11,14 +13,14 @@ from PIL import Image, ImageDraw
 
 from icdpm_datasets.scenes.paint import TEXTURE_SIZE, gradient, outline, palette, shade, textured
 
-_TEXTURED_FROM = 22.0  # px of the canvas: smaller leaves are plain
-_COVER = 2.0  # painted area relative to the canvas: little of the ground is left to see
+_TEXTURED_FROM = 22.0  # px of the canvas; smaller leaves are plain
+_COVER = 2.0  # painted area relative to the canvas, so that little of the background is visible
 
 
 def leaf_radii(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Radii in canvas pixels (the canvas is later halved) with density ∝ r^-3, enough to cover `size`² canvas pixels.
+    """Returns radii with density ∝ r⁻³, enough to cover a canvas of `size`² pixels.
 
-    The smallest is 3 to 20 px, from fine foliage to a few bold things; the largest a sixth to four tenths of `size`.
+    The smallest is 3 to 20 px, the largest 0.17 to 0.4 of `size`. The canvas is halved later.
     """
     smallest, largest = 3.0 * math.exp(rng.uniform(0.0, 1.9)), rng.uniform(0.17, 0.4) * size
     mean_area = math.pi * 2 * math.log(largest / smallest) / (smallest**-2 - largest**-2)
@@ -28,25 +30,25 @@ def leaf_radii(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def paint_dead_leaves(rng: np.random.Generator, canvas: Image.Image) -> None:
-    """Covers an RGB canvas, at most TEXTURE_SIZE², with leaves; plain small ones, textured or shaded large ones."""
+    """Covers an RGB canvas, at most TEXTURE_SIZE², with leaves: small ones plain, large ones textured or shaded."""
     size = canvas.width
-    colours = palette(rng, int(rng.integers(4, 10)))
+    colors = palette(rng, int(rng.integers(4, 10)))
     contrast = rng.uniform(0.05, 0.35)
-    canvas.paste(textured(rng, canvas.size, colours, contrast))
+    canvas.paste(textured(rng, canvas.size, colors, contrast))
     draw = ImageDraw.Draw(canvas)
     radii = leaf_radii(rng, size)
     centres = rng.uniform(0, size, (len(radii), 2))
-    fills = shade(rng, colours, len(radii))
+    fills = shade(rng, colors, len(radii))
     for (x, y), radius, fill in zip(centres.tolist(), radii.tolist(), fills):
         if radius < _TEXTURED_FROM:
             points = outline(rng, x, y, radius) if radius > 8 else _small_leaf(x, y, radius, fill[0])
             draw.polygon(points, fill=fill)
         else:
-            _paste_leaf(rng, canvas, x, y, radius, colours, contrast)
+            _paste_leaf(rng, canvas, x, y, radius, colors, contrast)
 
 
 def _small_leaf(x: float, y: float, radius: float, turn: int) -> list[float]:
-    """A lozenge: at a few pixels nobody sees more."""
+    """Returns a lozenge, which suffices at a few pixels."""
     cos, sin = radius * math.cos(turn), radius * math.sin(turn)
     return [x + cos, y + sin, x - 0.7 * sin, y + 0.7 * cos, x - cos, y - sin, x + 0.7 * sin, y - 0.7 * cos]
 
@@ -57,16 +59,16 @@ def _paste_leaf(
     x: float,
     y: float,
     radius: float,
-    colours: np.ndarray,
+    colors: np.ndarray,
     contrast: float,
 ) -> None:
-    """One large leaf: textured, or with a gradient across it as round things have."""
-    reach = min(int(1.35 * radius) + 1, TEXTURE_SIZE // 2)
-    box = (2 * reach, 2 * reach)
+    """Paints a large leaf, textured or with a gradient as round objects have."""
+    half = min(int(1.35 * radius) + 1, TEXTURE_SIZE // 2)
+    box = (2 * half, 2 * half)
     mask = Image.new("L", box)
-    ImageDraw.Draw(mask).polygon(outline(rng, reach, reach, radius), fill=255)
+    ImageDraw.Draw(mask).polygon(outline(rng, half, half, radius), fill=255)
     if rng.random() < 0.6:
-        fill = textured(rng, box, colours, contrast * rng.uniform(0.5, 1.5))
+        fill = textured(rng, box, colors, contrast * rng.uniform(0.5, 1.5))
     else:
-        fill = gradient(box, *shade(rng, colours[[rng.integers(len(colours))]], 2), rng.uniform(0, 2 * np.pi))
-    canvas.paste(fill, (int(x) - reach, int(y) - reach), mask)
+        fill = gradient(box, *shade(rng, colors[[rng.integers(len(colors))]], 2), rng.uniform(0, 2 * np.pi))
+    canvas.paste(fill, (int(x) - half, int(y) - half), mask)

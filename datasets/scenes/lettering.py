@@ -1,11 +1,13 @@
-"""Lettering: signs, labels and printed pages, in the font that Pillow carries (no system font is needed)."""
+"""Lettering scenes: signs, labels and printed pages in the font that Pillow includes, without system fonts."""
+
+from __future__ import annotations
 
 import functools
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from icdpm_datasets.scenes.paint import Colour, contrasting, gradient, palette, shade, textured
+from icdpm_datasets.scenes.paint import Color, contrasting, gradient, palette, shade, textured
 
 _WORDS = (
     "the and light camera street open market station time water north river coffee stop hotel garden window bread "
@@ -17,12 +19,12 @@ _PAGE_SIZES = (17, 20, 24, 28, 34)
 
 
 @functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
 def _word(rng: np.random.Generator) -> str:
-    """A word, in one of three ways of writing it, or a number."""
+    """Returns a word, in one of three capitalizations, or a number."""
     word = _WORDS[rng.integers(len(_WORDS))]
     style = rng.integers(5)
     if style == 0:
@@ -35,7 +37,7 @@ def _word(rng: np.random.Generator) -> str:
 
 
 def paint_sign(rng: np.random.Generator, canvas: Image.Image) -> None:
-    """One sign anywhere on an RGB canvas: one to three lines, often on a panel of its own colour, turned a little."""
+    """Paints a sign of one to three lines on an RGB canvas, often on a panel of its own color and slightly rotated."""
     font = _font(int(rng.choice(_SIGN_SIZES)))
     text = "\n".join(" ".join(_word(rng) for _ in range(rng.integers(1, 3))) for _ in range(rng.integers(1, 4)))
     left, top, right, bottom = ImageDraw.Draw(canvas).multiline_textbbox((0, 0), text, font=font)
@@ -50,7 +52,7 @@ def paint_sign(rng: np.random.Generator, canvas: Image.Image) -> None:
         int(rng.uniform(-0.3, 0.9) * canvas.width - 0.2 * letters.width),
         int(rng.uniform(0.0, 0.95) * canvas.height - 0.5 * letters.height),
     )
-    ground = _mean_colour(canvas, place, letters.size)
+    ground = _mean_color(canvas, place, letters.size)
     if rng.random() < 0.7:
         ground = shade(rng, palette(rng, 1), 1)[0]
         panel = panel.rotate(angle, Image.Resampling.BICUBIC, expand=True)
@@ -58,8 +60,8 @@ def paint_sign(rng: np.random.Generator, canvas: Image.Image) -> None:
     canvas.paste(contrasting(rng, ground), place, letters)
 
 
-def _mean_colour(canvas: Image.Image, place: tuple[int, int], size: tuple[int, int]) -> Colour:
-    """The mean colour of the part of the canvas that a tile of `size` at `place` covers."""
+def _mean_color(canvas: Image.Image, place: tuple[int, int], size: tuple[int, int]) -> Color:
+    """Returns the mean color of the part of the canvas that a rectangle of `size` at `place` covers."""
     left, top = max(place[0], 0), max(place[1], 0)
     right = max(min(place[0] + size[0], canvas.width), left + 1)
     bottom = max(min(place[1] + size[1], canvas.height), top + 1)
@@ -67,7 +69,7 @@ def _mean_colour(canvas: Image.Image, place: tuple[int, int], size: tuple[int, i
 
 
 def paint_page(rng: np.random.Generator, canvas: Image.Image) -> None:
-    """Fills an RGB canvas with lines of small print on a plain or slightly uneven ground, with a headline at times."""
+    """Covers an RGB canvas with lines of small print and occasional headlines on a plain or slightly uneven background."""
     light, other = shade(rng, palette(rng, 2), 2)
     if rng.random() < 0.6:
         light = (245, 243, 236)
@@ -90,14 +92,14 @@ def paint_page(rng: np.random.Generator, canvas: Image.Image) -> None:
 
 
 def paint_lettering(rng: np.random.Generator, canvas: Image.Image) -> None:
-    """Covers an RGB canvas: a printed page, or several signs on a textured or graded wall."""
+    """Covers an RGB canvas with a printed page, or with several signs on a textured or graded wall."""
     if rng.random() < 0.4:
         paint_page(rng, canvas)
         return
-    colours = palette(rng, 4)
+    colors = palette(rng, 4)
     if rng.random() < 0.5:
-        canvas.paste(textured(rng, canvas.size, colours, rng.uniform(0.05, 0.3)))
+        canvas.paste(textured(rng, canvas.size, colors, rng.uniform(0.05, 0.3)))
     else:
-        canvas.paste(gradient(canvas.size, *shade(rng, colours, 2), rng.uniform(0, 2 * np.pi)))
+        canvas.paste(gradient(canvas.size, *shade(rng, colors, 2), rng.uniform(0, 2 * np.pi)))
     for _ in range(rng.integers(3, 7)):
         paint_sign(rng, canvas)

@@ -1,4 +1,4 @@
-"""Colours and surfaces that scenes are painted with."""
+"""Colors, surfaces and outlines for procedural scenes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import functools
 import numpy as np
 from PIL import Image, ImageDraw
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-# Skies, leaves, earth, stone, skin, brick, wood, sea, black and white, and a few signal colours: sRGB, 0 to 255.
+# Skies, leaves, earth, stone, skin, brick, wood, sea, black and white, and a few signal colors: sRGB, 0 to 255.
 _NATURAL = np.array(
     [
         (135, 180, 222), (92, 140, 196), (190, 208, 222), (226, 232, 236), (58, 84, 120), (34, 48, 74),
@@ -24,33 +24,34 @@ _NATURAL = np.array(
 
 TEXTURE_SIZE = 640  # px: the largest canvas
 _TEXTURES = 24
-_TEXTURE_SEED = 20221201  # the textures are the same in every scene of every split, as grass and plaster are
+_TEXTURE_SEED = 20221201  # the textures are the same in all scenes of all splits
 
 
-def palette(rng: np.random.Generator, colours: int) -> np.ndarray:
-    """A scene's colours, float64 [colours, 3] in [0, 255]: natural ones, varied a little in lightness and hue."""
-    chosen = _NATURAL[rng.integers(len(_NATURAL), size=colours)]
-    lightness = rng.uniform(0.75, 1.2, (colours, 1))
-    return np.clip(chosen * lightness + rng.normal(0, 7, (colours, 3)), 0, 255)
+def palette(rng: np.random.Generator, colors: int) -> np.ndarray:
+    """Returns a scene's colors, float64 [colors, 3] in [0, 255]: natural ones, slightly varied in lightness and hue."""
+    chosen = _NATURAL[rng.integers(len(_NATURAL), size=colors)]
+    lightness = rng.uniform(0.75, 1.2, (colors, 1))
+    return np.clip(chosen * lightness + rng.normal(0, 7, (colors, 3)), 0, 255)
 
 
-def shade(rng: np.random.Generator, colours: np.ndarray, count: int) -> list[Colour]:
-    """`count` colours near those of a palette, as ints for Pillow: objects of one kind are never quite the same."""
-    picked = colours[rng.integers(len(colours), size=count)]
+def shade(rng: np.random.Generator, colors: np.ndarray, count: int) -> list[Color]:
+    """Returns `count` colors near those of a palette, as integers for Pillow."""
+    picked = colors[rng.integers(len(colors), size=count)]
     varied = np.clip(picked * rng.uniform(0.8, 1.15, (count, 1)) + rng.normal(0, 5, (count, 3)), 0, 255)
-    return [tuple(colour) for colour in varied.astype(int).tolist()]
+    return [tuple(color) for color in varied.astype(int).tolist()]
 
 
-def contrasting(rng: np.random.Generator, ground: Colour) -> Colour:
-    """A colour that can be read on `ground`: at least 70 levels lighter or darker (Rec. 601 luma)."""
+def contrasting(rng: np.random.Generator, ground: Color) -> Color:
+    """Returns a color that is readable on `ground`: at least 70 levels lighter or darker (Rec. 601 luma)."""
     luma = np.array([0.299, 0.587, 0.114])
     candidates = _NATURAL[rng.permutation(len(_NATURAL))]
     readable = candidates[np.abs(candidates @ luma - np.dot(luma, ground)) > 70]
-    return tuple(int(value) for value in readable[0])
+    red, green, blue = map(int, readable[0])
+    return red, green, blue
 
 
-def gradient(size: tuple[int, int], start: Colour, end: Colour, angle: float) -> Image.Image:
-    """A linear gradient, RGB, between two colours, in the direction `angle` (radians); size is (width, height)."""
+def gradient(size: tuple[int, int], start: Color, end: Color, angle: float) -> Image.Image:
+    """Returns a linear RGB gradient between two colors in the direction `angle` (radians); size is (width, height)."""
     width, height = size
     x = np.linspace(-0.5, 0.5, width) * np.cos(angle)
     y = np.linspace(-0.5, 0.5, height) * np.sin(angle)
@@ -58,22 +59,26 @@ def gradient(size: tuple[int, int], start: Colour, end: Colour, angle: float) ->
     return two_tone(Image.fromarray((255 * position).astype(np.uint8)), start, end)
 
 
-def two_tone(gray: Image.Image, dark: Colour, light: Colour) -> Image.Image:
-    """Colours a gray picture: black becomes `dark`, white `light`, the values between are mixed."""
+def two_tone(gray: Image.Image, dark: Color, light: Color) -> Image.Image:
+    """Colors a gray image: black becomes `dark`, white `light`, and values between are interpolated."""
     level = np.arange(256) / 255.0
     return Image.merge("RGB", [gray.point((a + (b - a) * level).astype(int).tolist()) for a, b in zip(dark, light)])
 
 
-def textured(rng: np.random.Generator, size: tuple[int, int], colours: np.ndarray, contrast: float) -> Image.Image:
-    """A surface of RGB `size` (width, height) ≤ TEXTURE_SIZE: a piece of a random texture between two near colours.
+def textured(rng: np.random.Generator, size: tuple[int, int], colors: np.ndarray, contrast: float) -> Image.Image:
+    """Returns a textured RGB surface between two similar colors.
 
-    `contrast` is the spread between its darkest and lightest tone, relative to full scale.
+    Args:
+      rng: source of randomness.
+      size: (width, height), each at most TEXTURE_SIZE.
+      colors: a palette.
+      contrast: difference between the darkest and lightest tone, relative to full scale.
     """
     width, height = size
     texture = _textures()[rng.integers(_TEXTURES)]
     x, y = rng.integers(TEXTURE_SIZE - width + 1), rng.integers(TEXTURE_SIZE - height + 1)
     piece = texture.crop((x, y, x + width, y + height))
-    base = np.array(shade(rng, colours, 1)[0])
+    base = np.array(shade(rng, colors, 1)[0])
     tint = rng.normal(0, 8, 3)
     half = 127 * contrast
     dark, light = np.clip(base - half - tint, 0, 255), np.clip(base + half + tint, 0, 255)
@@ -81,7 +86,7 @@ def textured(rng: np.random.Generator, size: tuple[int, int], colours: np.ndarra
 
 
 def light_falloff(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
-    """Uneven illumination over a whole scene, uint8 [S, S, 3] to the same: a slope and an exposure, both mild."""
+    """Applies mild uneven illumination, a slope and an exposure, to a scene, uint8 [S, S, 3]."""
     size = len(pixels)
     ramp = np.linspace(-1.0, 1.0, size, dtype=np.float32)
     slope = rng.uniform(-0.25, 0.25, 2).astype(np.float32)
@@ -91,7 +96,7 @@ def light_falloff(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _textures() -> list[Image.Image]:
-    """Gray textures ("L", TEXTURE_SIZE²): clouds, grain, stripes, weave, speckle. Made once, always the same."""
+    """Returns gray textures (mode L, TEXTURE_SIZE²): clouds, grain, stripes, weave, speckle. They are always the same."""
     rng = np.random.default_rng(_TEXTURE_SEED)
     makers = (_clouds, _clouds, _grain, _stripes, _weave, _speckle)
     return [Image.fromarray(_to_bytes(makers[k % len(makers)](rng))) for k in range(_TEXTURES)]
@@ -103,7 +108,7 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _fractal(rng: np.random.Generator, exponent: float, stretch: float = 1.0) -> np.ndarray:
-    """Noise whose amplitude falls as frequency^-exponent (1 is the spectrum of natural scenes), drawn out along x."""
+    """Returns noise whose amplitude falls as frequency^−exponent (1 as in natural scenes), stretched along x."""
     fy = np.fft.fftfreq(TEXTURE_SIZE)[:, None]
     fx = np.fft.rfftfreq(TEXTURE_SIZE)[None, :] * stretch
     frequency = np.hypot(fy, fx)
@@ -117,13 +122,13 @@ def _clouds(rng: np.random.Generator) -> np.ndarray:
 
 
 def _grain(rng: np.random.Generator) -> np.ndarray:
-    """Wood, brushed metal, hair: noise drawn out in one direction."""
+    """Returns noise stretched in one direction, like wood, brushed metal or hair."""
     values = _fractal(rng, rng.uniform(0.7, 1.1), stretch=rng.uniform(6, 14))
     return values if rng.random() < 0.5 else values.T
 
 
 def _stripes(rng: np.random.Generator) -> np.ndarray:
-    """Boards, corrugated sheet, striped cloth, at any angle."""
+    """Returns stripes at any angle, like boards, corrugated sheet or striped cloth."""
     y, x = np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE]
     angle, period = rng.uniform(0, np.pi), rng.uniform(8, 36)
     bent = _fractal(rng, 1.5)
@@ -132,7 +137,7 @@ def _stripes(rng: np.random.Generator) -> np.ndarray:
 
 
 def _weave(rng: np.random.Generator) -> np.ndarray:
-    """Two crossed sets of stripes: cloth, tiles, nets."""
+    """Returns two crossed sets of stripes, like cloth, tiles or nets."""
     y, x = np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE]
     angle, period = rng.uniform(0, np.pi), rng.uniform(8, 28)
     u = x * np.cos(angle) + y * np.sin(angle)
@@ -142,7 +147,7 @@ def _weave(rng: np.random.Generator) -> np.ndarray:
 
 
 def _speckle(rng: np.random.Generator) -> np.ndarray:
-    """Pebbles, foliage from afar, granite: many small blobs."""
+    """Returns many small blobs, like pebbles, distant foliage or granite."""
     image = Image.new("L", (TEXTURE_SIZE, TEXTURE_SIZE), 128)
     draw = ImageDraw.Draw(image)
     count = 6000
@@ -155,9 +160,17 @@ def _speckle(rng: np.random.Generator) -> np.ndarray:
 
 
 def outline(rng: np.random.Generator, x: float, y: float, radius: float) -> list[float]:
-    """A closed outline around (x, y), flat [x0, y0, x1, y1, …]: an ellipse, a polygon with corners, or a smooth blob.
+    """Returns a random closed outline: an ellipse, a polygon with corners, or a smooth blob.
 
-    Its points are at most about 1.3 `radius` from the centre; elongation and orientation are random.
+    Elongation and orientation are random.
+
+    Args:
+      rng: source of randomness.
+      x, y: center.
+      radius: points are at most about 1.3 times as far from the center.
+
+    Returns:
+      Coordinates [x0, y0, x1, y1, …] for Pillow.
     """
     kind = rng.integers(4)
     if kind <= 1:  # a disc or an ellipse

@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from icdpm.progress import progress_bar
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.photos import PHOTOS, photo_crop, recolour
-from icdpm_datasets.scenes import KINDS, LARGEST, scene
+from icdpm_datasets.photos import PHOTOS, random_photo_crop, recolor
+from icdpm_datasets.scenes import KINDS, MAX_SIZE, paint_scene
 
 SEQUENCE = "train/GOPR0372_07_00"
 WIDTH, HEIGHT = 1280, 720
-_TILE = LARGEST, HEIGHT // 3  # width, height: a frame consists of 4 × 3 tiles
+_TILE = MAX_SIZE, HEIGHT // 3  # width, height: a frame consists of 4 × 3 tiles
 _TILES = 60
 _NOISE = 1.5  # standard deviation in 8-bit levels: it makes PNG files as large as those of GoPro and REDS
 
@@ -41,7 +41,7 @@ def make_frames(tree, count):
 
 def _make_tile(rng, photo, kind):
     width, height = _TILE
-    tile = recolour(rng, photo_crop(rng, photo, width)) if rng.random() < 0.5 else scene(rng, width, kind)
+    tile = recolor(rng, random_photo_crop(rng, photo, width)) if rng.random() < 0.5 else paint_scene(rng, width, kind)
     return tile[:height]
 
 

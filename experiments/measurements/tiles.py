@@ -199,10 +199,10 @@ def _describe_receptive_field(model, rows):
 def _load_photo():
     """Returns the photo, uint8 [HEIGHT, WIDTH, 3]."""
     from icdpm.images.reading import read_rgb
-    from icdpm_datasets.photos import photo
+    from icdpm_datasets.photos import load_photo
 
     if FLAGS.photo is None:
-        enlarged = PIL.Image.fromarray(photo("coffee")).resize((WIDTH, WIDTH * 2 // 3), PIL.Image.Resampling.BICUBIC)
+        enlarged = PIL.Image.fromarray(load_photo("coffee")).resize((WIDTH, WIDTH * 2 // 3), PIL.Image.Resampling.BICUBIC)
         values = np.asarray(enlarged, np.float64)[:HEIGHT]
         blurred = np.mean([np.roll(values, shift, axis=1) for shift in range(-5, 6)], axis=0)
         return np.round(blurred).astype(np.uint8)

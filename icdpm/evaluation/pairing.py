@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, format_list
 from icdpm.evaluation.lazy_images import FileImage, LoadedOnce, SourceImage, difference
 from icdpm.images.formats import SUFFIXES
-from icdpm_datasets.console import listed
 from icdpm_datasets.published.sets import PUBLISHED
 
 BLURRY = "blurry"
@@ -211,7 +210,7 @@ def _require_same_names(method, restored, sharp, title, side="sharp"):
     lines = [f"{name} has no {side} picture" for name in sorted(restored.keys() - sharp.keys())]
     lines += [f"{name} has no {method} picture" for name in sorted(sharp.keys() - restored.keys())]
     if lines:
-        raise IcdpmError(listed(f"the pictures of {method} and of {title} do not match by name", lines))
+        raise IcdpmError(format_list(f"the pictures of {method} and of {title} do not match by name", lines))
 
 
 def _require_alike(pictures, partners):
@@ -221,7 +220,7 @@ def _require_alike(pictures, partners):
         if reason := difference(picture, partners[name]):
             lines.append(f"{picture} {reason}")
     if lines:
-        raise IcdpmError(listed("pictures differ from their partners", lines))
+        raise IcdpmError(format_list("pictures differ from their partners", lines))
 
 
 _PATTERNS = [(re.compile(rf"(?:^|(?<=/)){forms}$"), name) for forms, name in (each.pair_names for each in PUBLISHED)]

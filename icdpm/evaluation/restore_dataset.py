@@ -8,11 +8,10 @@ import json
 from pathlib import Path
 
 from icdpm.batch.processing import process_images
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, format_list
 from icdpm.files import write_atomically
 from icdpm.images.writing import write_image
 from icdpm.restoration.restore import restore
-from icdpm_datasets.console import listed
 
 _SETTINGS = "settings.json"
 
@@ -51,7 +50,7 @@ def restore_dataset(model, source, settings, seed, folder):
 
     failures = process_images(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
     if failures:
-        raise IcdpmError(listed(f"{len(failures)} of {len(source)} pictures could not be restored", failures))
+        raise IcdpmError(format_list(f"{len(failures)} of {len(source)} pictures could not be restored", failures))
     return ", ".join(f"{key} {value}" for key, value in making.items() if key != "data")
 
 

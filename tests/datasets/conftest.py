@@ -10,9 +10,9 @@ from scipy import ndimage
 SIZE = (32, 24)  # width, height
 
 
-def write_picture(path, pixels, **how):
+def save_image(path, pixels, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **how)
+    Image.fromarray(pixels).save(path, **options)
 
 
 class Published:
@@ -23,8 +23,8 @@ class Published:
 
     def pair(self, blurry, sharp, size=SIZE):
         noise = self._rng.uniform(0, 255, (size[1], size[0], 3))
-        write_picture(Path(sharp), noise.astype(np.uint8))
-        write_picture(Path(blurry), ndimage.uniform_filter(noise, (3, 3, 1)).astype(np.uint8))
+        save_image(Path(sharp), noise.astype(np.uint8))
+        save_image(Path(blurry), ndimage.uniform_filter(noise, (3, 3, 1)).astype(np.uint8))
 
     def gopro(self, root, sequences, frames=3):
         """`sequences`: such as test/GOPR0384_11_00."""
@@ -32,7 +32,7 @@ class Published:
             for frame in range(1, frames + 1):
                 folder, name = root / sequence, f"{frame:06d}.png"
                 self.pair(folder / "blur" / name, folder / "sharp" / name)
-                write_picture(folder / "blur_gamma" / name, np.full((SIZE[1], SIZE[0], 3), 9 * frame % 256, np.uint8))
+                save_image(folder / "blur_gamma" / name, np.full((SIZE[1], SIZE[0], 3), 9 * frame % 256, np.uint8))
         return root
 
     def hide(self, root, names):
@@ -72,5 +72,6 @@ def published():
 
 
 @pytest.fixture(scope="session")
-def picture():
-    return write_picture
+def write_image():
+    """Function (path, pixels, **options of Pillow) that writes an image, and its folder."""
+    return save_image

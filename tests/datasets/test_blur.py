@@ -17,7 +17,7 @@ from icdpm_datasets.blur import (
     shake_scene,
 )
 from icdpm_datasets.motion import shake_kernel
-from icdpm_datasets.scenes import object_mask, scene
+from icdpm_datasets.scenes import paint_object_mask, paint_scene
 
 SIZE = 64
 WHOLE = SIZE + 2 * MARGIN
@@ -34,22 +34,22 @@ def pairs_of_every_kind(rng, whole, extent):
     yield shake_scene(rng, whole, extent)
     yield blur_pair(rng, whole[MARGIN:-MARGIN, MARGIN:-MARGIN], extent)
     yield move_objects(rng, whole, [], extent)
-    objects = [(whole[::-1], object_mask(rng, len(whole))) for _ in range(2)]
+    objects = [(whole[::-1], paint_object_mask(rng, len(whole))) for _ in range(2)]
     yield move_objects(rng, whole, objects, extent)
 
 
-def test_a_constant_picture_stays_constant(perfect_sensor):
+def test_a_constant_image_stays_constant(perfect_sensor):
     flat = np.full((WHOLE, WHOLE, 3), (40, 130, 220), np.uint8)
     for seed in range(5):
-        for pictures in pairs_of_every_kind(np.random.default_rng(seed), flat, 15.0):
-            for picture in pictures:
-                assert picture.shape == (SIZE, SIZE, 3)
-                assert picture.dtype == np.uint8
-                np.testing.assert_array_equal(picture, flat[:SIZE, :SIZE])
+        for images in pairs_of_every_kind(np.random.default_rng(seed), flat, 15.0):
+            for image in images:
+                assert image.shape == (SIZE, SIZE, 3)
+                assert image.dtype == np.uint8
+                np.testing.assert_array_equal(image, flat[:SIZE, :SIZE])
 
 
 def test_a_point_of_light_draws_the_kernel_in_linear_light(perfect_sensor):
-    """The blurry picture of a lone white pixel is the kernel's own light, not that of the encoded values."""
+    """The blurry image of a lone white pixel is the kernel's own light, not that of the encoded values."""
     whole = np.zeros((WHOLE, WHOLE, 3), np.uint8)
     whole[WHOLE // 2, WHOLE // 2] = 255
     blurry, _ = shake_scene(np.random.default_rng(7), whole, 8.0)
@@ -60,7 +60,7 @@ def test_a_point_of_light_draws_the_kernel_in_linear_light(perfect_sensor):
     expected = np.zeros((SIZE, SIZE))
     expected[middle - radius : middle + radius + 1, middle - radius : middle + radius + 1] = kernel
     np.testing.assert_allclose(blurry[..., 1].astype(int), to_srgb(expected), atol=1)
-    # No light is lost: in linear values the sum over the picture is that of the point.
+    # No light is lost: in linear values the sum over the image is that of the point.
     assert to_linear(blurry[..., 1]).sum() == pytest.approx(1, rel=0.02)
 
 
@@ -73,27 +73,27 @@ def test_convolution_is_that_of_scipys_direct_one():
     np.testing.assert_allclose(result, direct, rtol=1e-4)
 
 
-def test_no_extent_leaves_the_picture_as_it_is(perfect_sensor):
-    whole = scene(np.random.default_rng(0), WHOLE, "deadleaves")
+def test_no_extent_leaves_the_image_as_it_is(perfect_sensor):
+    whole = paint_scene(np.random.default_rng(0), WHOLE, "deadleaves")
     for blurry, sharp in (
         shake_scene(np.random.default_rng(1), whole, 0.0),
-        move_objects(np.random.default_rng(1), whole, [(whole, object_mask(np.random.default_rng(2), WHOLE))], 0.0),
+        move_objects(np.random.default_rng(1), whole, [(whole, paint_object_mask(np.random.default_rng(2), WHOLE))], 0.0),
     ):
         np.testing.assert_allclose(blurry.astype(int), sharp, atol=1)
     _, sharp = shake_scene(np.random.default_rng(1), whole, 5.0)
     np.testing.assert_array_equal(sharp, whole[MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
-def test_the_sharp_picture_is_the_scene_itself_however_it_moves(perfect_sensor):
+def test_the_sharp_image_is_the_scene_itself_however_it_moves(perfect_sensor):
     """The middle instant lies on whole pixels: no interpolation may soften what a model is to learn."""
-    whole = scene(np.random.default_rng(0), WHOLE, "deadleaves")
+    whole = paint_scene(np.random.default_rng(0), WHOLE, "deadleaves")
     for seed in range(6):
         _, sharp = move_objects(np.random.default_rng(seed), whole, [], 14.0)
         np.testing.assert_array_equal(sharp, whole[MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
 def test_more_extent_is_more_blur(perfect_sensor):
-    whole = scene(np.random.default_rng(0), WHOLE, "deadleaves")
+    whole = paint_scene(np.random.default_rng(0), WHOLE, "deadleaves")
 
     def difference(extent):
         pairs = [shake_scene(np.random.default_rng(seed), whole, extent) for seed in range(4)]
@@ -105,8 +105,8 @@ def test_more_extent_is_more_blur(perfect_sensor):
 
 
 def shift_between(blurry, sharp):
-    """Where the cross-correlation of the two pictures peaks, in whole pixels (dy, dx)."""
-    a, b = (to_linear(picture).mean(-1) for picture in (blurry, sharp))
+    """Where the cross-correlation of the two images peaks, in whole pixels (dy, dx)."""
+    a, b = (to_linear(image).mean(-1) for image in (blurry, sharp))
     window = np.hanning(len(a))[:, None] * np.hanning(len(a))[None]
     a, b = ((x - x.mean()) * window for x in (a, b))
     correlation = np.fft.irfft2(np.fft.rfft2(a) * np.conj(np.fft.rfft2(b)), s=a.shape)
@@ -118,8 +118,8 @@ def test_blurry_and_sharp_are_aligned():
     shifts = []
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        whole = scene(rng, WHOLE, "deadleaves")
-        shifts += [shift_between(*pictures) for pictures in pairs_of_every_kind(rng, whole, 9.0)]
+        whole = paint_scene(rng, WHOLE, "deadleaves")
+        shifts += [shift_between(*images) for images in pairs_of_every_kind(rng, whole, 9.0)]
     assert np.linalg.norm(np.mean(shifts, axis=0)) < 0.7
     assert np.mean(np.linalg.norm(shifts, axis=-1)) < 1.5
 
@@ -176,9 +176,9 @@ def test_every_motion_stays_inside_the_margin(monkeypatch, perfect_sensor):
         rng = np.random.default_rng(seed)
         for extent in (MAX_EXTENT - 4, MAX_EXTENT):
             objects = [(flat, np.full((WHOLE, WHOLE), 255 * (seed % 2), np.uint8))]
-            for pictures in (shake_scene(rng, flat, extent), move_objects(rng, flat, objects, extent)):
-                for picture in pictures:
-                    np.testing.assert_array_equal(picture, flat[:SIZE, :SIZE])
+            for images in (shake_scene(rng, flat, extent), move_objects(rng, flat, objects, extent)):
+                for image in images:
+                    np.testing.assert_array_equal(image, flat[:SIZE, :SIZE])
 
 
 def test_saturated_lights_leave_streaks_that_clipped_ones_cannot(monkeypatch):
@@ -194,12 +194,12 @@ def test_saturated_lights_leave_streaks_that_clipped_ones_cannot(monkeypatch):
     assert light[1.0] > 1.8 * light[0.0]
 
 
-def test_only_the_blurry_picture_is_noisy(monkeypatch):
+def test_only_the_blurry_image_is_noisy(monkeypatch):
     monkeypatch.setattr(blur, "_SATURATED", 0.0)
     flat = np.full((WHOLE, WHOLE, 3), 120, np.uint8)
-    for pictures in pairs_of_every_kind(np.random.default_rng(1), flat, 10.0):
-        assert pictures[0].std() > 0
-        np.testing.assert_array_equal(pictures[1], flat[:SIZE, :SIZE])
+    for images in pairs_of_every_kind(np.random.default_rng(1), flat, 10.0):
+        assert images[0].std() > 0
+        np.testing.assert_array_equal(images[1], flat[:SIZE, :SIZE])
 
 
 @pytest.mark.parametrize("shape", [(50, 81), (23, 300)])

@@ -1,11 +1,11 @@
-"""Arrays kept on disk."""
+"""Cache of arrays on disk."""
 
 import pathlib
 
 import numpy as np
 import pytest
 
-from icdpm_datasets.cache import cache_folder, kept
+from icdpm_datasets.cache import cache_folder, cached_arrays
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def folder(tmp_path, monkeypatch):
 
 
 class Maker:
-    """Counts how often it is asked."""
+    """Counts its calls."""
 
     def __init__(self):
         self.calls = 0
@@ -30,20 +30,20 @@ def check(arrays):
     assert arrays["names"].tolist() == ["a", "bc"]
 
 
-def test_made_once_and_read_afterwards(folder):
+def test_arrays_are_made_once(folder):
     make = Maker()
-    check(kept("thing", make))
-    check(kept("thing", make))
+    check(cached_arrays("thing", make))
+    check(cached_arrays("thing", make))
     assert make.calls == 1
     assert [file.name for file in folder.iterdir()] == ["thing.npz"]
-    check(kept("other", make))
+    check(cached_arrays("other", make))
     assert make.calls == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"not an archive", "half", "flipped"])
 def test_a_damaged_file_is_made_anew(folder, capsys, damage):
     make = Maker()
-    kept("thing", make)
+    cached_arrays("thing", make)
     file = folder / "thing.npz"
     whole = file.read_bytes()
     if damage == "half":
@@ -52,32 +52,32 @@ def test_a_damaged_file_is_made_anew(folder, capsys, damage):
         file.write_bytes(whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:])
     else:
         file.write_bytes(damage)
-    check(kept("thing", make))
+    check(cached_arrays("thing", make))
     assert make.calls == 2
     assert f"{file} cannot be read" in capsys.readouterr().err
     assert file.read_bytes() == whole
 
 
-def test_a_cache_that_cannot_be_written_costs_one_line(folder, capsys):
+def test_a_cache_that_cannot_be_written_prints_a_warning(folder, capsys):
     folder.parent.parent.mkdir(exist_ok=True)
     folder.parent.write_text("a file where the folder should be")
     make = Maker()
-    check(kept("thing", make))
-    check(kept("thing", make))
+    check(cached_arrays("thing", make))
+    check(cached_arrays("thing", make))
     assert make.calls == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert all("cannot write" in line and line.endswith("the pictures will be made again next time") for line in lines)
+    assert all("cannot write" in line and line.endswith("(the images will be made again next time)") for line in lines)
 
 
-def test_an_interrupted_making_leaves_nothing(folder, monkeypatch):
+def test_an_interruption_leaves_nothing(folder, monkeypatch):
     def interrupted(file, **arrays):
         file.write_bytes(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(np, "savez", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        kept("thing", Maker())
+        cached_arrays("thing", Maker())
     assert list(folder.iterdir()) == []
 
 

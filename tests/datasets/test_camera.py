@@ -1,5 +1,4 @@
-"""Camera responses."""
-# MERGED DOC of test_camera.py: Saturation and noise.
+"""Camera responses, saturation and noise."""
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ from icdpm_datasets.camera import RESPONSES, add_noise, brighten_highlights
 
 
 @pytest.mark.parametrize("response", RESPONSES)
-def test_responses_are_exactly_undone(response):
+def test_encode_inverts_decode(response):
     levels = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(RESPONSES[response].encode(RESPONSES[response].decode(levels)), levels)
 

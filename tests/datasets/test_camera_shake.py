@@ -1,4 +1,4 @@
-"""Sharp photos that are blurred as they are read."""
+"""Sharp images that are blurred by camera shake as they are read."""
 
 import itertools
 
@@ -15,10 +15,10 @@ from icdpm_datasets.prepare.shake import prepare_shake
 
 
 @pytest.fixture
-def photos(tmp_path, picture):
+def photos(tmp_path, write_image):
     rng = np.random.default_rng(0)
     for name, size in (("b.png", (60, 70)), ("a.png", (90, 64)), ("trip/c.png", (64, 64))):
-        picture(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
+        write_image(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
     return tmp_path / "photos"
 
 
@@ -26,29 +26,29 @@ def take(dataset, count):
     return list(itertools.islice(dataset.as_numpy_iterator(), count))
 
 
-def test_whole_pairs_are_those_that_icdpm_prepare_makes(photos, tmp_path):
+def test_whole_pairs_equal_those_of_icdpm_prepare(photos, tmp_path):
     prepare_shake(photos, tmp_path / "pairs", (3.0, 21.0))
-    made, shaken = FolderPairs(tmp_path / "pairs"), load_pairs(f"shake:{photos}", "test")
-    assert shaken.names == made.names == ["a", "b", "trip-c"]
+    prepared, shaken = FolderPairs(tmp_path / "pairs"), load_pairs(f"shake:{photos}", "test")
+    assert shaken.names == prepared.names == ["a", "b", "trip-c"]
     for index in range(3):
-        np.testing.assert_array_equal(shaken.load(index), made.load(index))
+        np.testing.assert_array_equal(shaken.load(index), prepared.load(index))
 
 
-def test_a_training_crop_is_blurred_as_the_whole_photo_would_be(photos, monkeypatch):
+def test_a_crop_is_blurred_as_the_whole_image_would_be(photos, monkeypatch):
     monkeypatch.setattr(blur, "_SATURATED", 0.0)
     monkeypatch.setattr(blur, "add_noise", lambda rng, light: light)
     shaken = CameraShakeImages(photos)
     for index, seed in itertools.product(range(3), range(8)):
         bits = np.random.default_rng(seed).integers(0, 2**31, 3)
         blurry, sharp = shaken.load_crop(index, 32, bits)
-        photo = shaken._photo(shaken.names[index])
+        photo = shaken.sharp(index)
         top, left = (int(bit) % (size - 31) for bit, size in zip(bits[:2], photo.shape))
         np.testing.assert_array_equal(sharp, photo[top : top + 32, left : left + 32])
         whole, _ = blur.blur_pair(rng := np.random.default_rng(bits), photo, rng.uniform(3.0, 21.0))
         assert np.abs(blurry.astype(int) - whole[top : top + 32, left : left + 32]).max() <= 1
 
 
-def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
+def test_every_example_has_its_own_blur_determined_by_its_number(photos):
     settings = dict(batch=6, crop=32, seed=4)
     whole = take(training_dataset(load_pairs(f"shake:{photos}", "train"), **settings), 5)
     late = take(training_dataset(load_pairs(f"shake:{photos}", "train"), start_step=3, **settings), 2)
@@ -69,14 +69,14 @@ def test_a_folder_with_splits(photos, tmp_path):
     assert len(load_pairs(f"shake:{tmp_path / 'both'}", "train")) == 3
 
 
-def test_what_cannot_be_used_is_named(photos, tmp_path, picture):
+def test_errors_name_the_image(photos, tmp_path, write_image):
     with pytest.raises(IcdpmError, match="b.png is 70×60 px, too small for crops of 61 px"):
         training_dataset(CameraShakeImages(photos), batch=2, crop=61, seed=0)
     with pytest.raises(IcdpmError, match="none is neither a known data set"):
         load_pairs(f"shake:{tmp_path / 'none'}", "train")
-    picture(photos / "small.png", np.zeros((4, 4, 3), np.uint8))
+    write_image(photos / "small.png", np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(IcdpmError, match="small.png: .*too small for a kernel"):
         CameraShakeImages(photos).load(2)
-    (photos / "small.png").write_bytes(b"no picture")
+    (photos / "small.png").write_bytes(b"no image")
     with pytest.raises(IcdpmError, match="small.png cannot be read"):
         CameraShakeImages(photos)

@@ -12,7 +12,7 @@ from icdpm.errors import IcdpmError
 from icdpm_datasets import degradations
 from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import corner_of, load_crop
+from icdpm_datasets.pairs import crop_corner, load_crop
 from icdpm_datasets.pipeline import training_dataset
 
 KINDS = {"noise": NoisyImages, "jpeg": CompressedImages, "downscale": DownscaledImages}
@@ -21,12 +21,12 @@ SMOOTH_FILTERS = (Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
 
 @pytest.fixture
-def photos(tmp_path, picture):
+def photos(tmp_path, write_image):
     """Two photos of soft noise, whose sides are no multiples of a JPEG block."""
     rng = np.random.default_rng(0)
     for name, size in (("b.png", (45, 51)), ("trip/a.png", (120, 141))):
         noise = ndimage.gaussian_filter(rng.uniform(0, 255, (*size, 3)), (1, 1, 0))
-        picture(tmp_path / "photos" / name, np.clip(3 * (noise - 128) + 128, 0, 255).astype(np.uint8))
+        write_image(tmp_path / "photos" / name, np.clip(3 * (noise - 128) + 128, 0, 255).astype(np.uint8))
     return tmp_path / "photos"
 
 
@@ -47,18 +47,18 @@ def test_a_crop_is_degraded_as_the_whole_image_would_be(photos, monkeypatch, alw
     for index, seed in itertools.product(range(2), range(12)):
         bits = bits_of(seed)
         degraded, clean = source.load_crop(index, 32, bits)
-        photo = source._photo(source.names[index])
-        top, left = corner_of(bits, photo.shape[:2], 32)
+        photo = source.sharp(index)
+        top, left = crop_corner(bits, photo.shape[:2], 32)
         rng = np.random.default_rng(bits)
         rng.random()  # decides whether the crop stays clean
-        whole = source._degrade(rng, photo, (0, 0), photo.shape[:2])
+        whole = source.degrade(rng, photo, (0, 0), photo.shape[:2])
         np.testing.assert_array_equal(clean, photo[top : top + 32, left : left + 32])
         assert degraded.shape == (32, 32, 3) and degraded.dtype == np.uint8
         assert np.abs(degraded.astype(int) - whole[top : top + 32, left : left + 32]).max() <= tolerance
 
 
-def test_noise_is_gaussian_of_all_strengths_and_independent_of_the_image(tmp_path, picture, always):
-    picture(tmp_path / "gray.png", np.full((64, 64, 3), 128, np.uint8))
+def test_noise_is_gaussian_of_all_strengths_and_independent_of_the_image(tmp_path, write_image, always):
+    write_image(tmp_path / "gray.png", np.full((64, 64, 3), 128, np.uint8))
     source = NoisyImages(tmp_path)
     residuals = [load_crop(source, 0, 64, bits_of(seed))[0].astype(float) - 128 for seed in range(300)]
     deviations = np.array([residual.std() for residual in residuals])
@@ -94,7 +94,7 @@ def test_qualities_and_factors_are_those_of_their_ranges(photos, monkeypatch, al
     qualities = []
     save = Image.Image.save
     monkeypatch.setattr(
-        Image.Image, "save", lambda *given, **how: (qualities.append(how["quality"]), save(*given, **how))[1]
+        Image.Image, "save", lambda *given, **options: (qualities.append(options["quality"]), save(*given, **options))[1]
     )
     for seed in range(400):
         load_crop(CompressedImages(photos), 0, 8, bits_of(seed))
@@ -112,7 +112,7 @@ def test_downscaling_is_a_resize_there_and_back(photos, monkeypatch, always, res
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_example_has_a_degradation_of_its_own_that_its_number_determines(photos, kind):
+def test_every_example_has_its_own_degradation_determined_by_its_number(photos, kind):
     source = load_pairs(f"{kind}:{photos}", "train")
     assert type(source) is KINDS[kind] and "2 photos" in source.description and "degraded by" in source.description
     settings = dict(batch=6, crop=32, seed=4)
@@ -154,7 +154,7 @@ def test_a_mixture_has_all_of_them(photos):
         np.testing.assert_array_equal(mixture.load(2 * index + 1)[0], kind(photos).load(1)[0])
 
 
-def test_what_cannot_be_used_is_named(photos, tmp_path):
+def test_errors_name_the_image(photos, tmp_path):
     with pytest.raises(IcdpmError, match="b.png is 51×45 px, too small for crops of 48 px"):
         training_dataset(NoisyImages(photos), batch=2, crop=48, seed=0)
     with pytest.raises(IcdpmError, match="none is neither a known data set .* noise:FOLDER, jpeg:FOLDER, downscale:FOLDER"):

@@ -49,7 +49,7 @@ def test_most_of_the_test_split_is_blurred_and_some_is_not(test_split):
 
 
 def test_training_pairs_are_of_every_kind(monkeypatch):
-    """The fractions of subject, exposure and extent, without drawing a single picture."""
+    """Fractions of subjects, exposures and extents, without painting an image."""
     drawn = []
     monkeypatch.setattr(embedded, "_pair", lambda rng, *what: drawn.append(what))
     for index in range(1200):
@@ -69,24 +69,24 @@ def test_training_pairs_are_of_every_kind(monkeypatch):
 
 
 def test_the_splits_share_no_photo(monkeypatch):
-    """Every photo that a pair asks for, as its ground or on its objects, belongs to its split."""
-    asked = {"train": set(), "test": set()}
+    """Every photo in a pair, as background or on objects, belongs to its split."""
+    used = {"train": set(), "test": set()}
     split = None
-    crop = embedded.photo_crop
+    crop = embedded.random_photo_crop
 
-    def listening(rng, name, size):
-        asked[split].add(name)
+    def recording(rng, name, size):
+        used[split].add(name)
         return crop(rng, name, size)
 
-    monkeypatch.setattr(embedded, "photo_crop", listening)
-    monkeypatch.setattr(embedded, "scene", lambda rng, size, kind: np.zeros((size, size, 3), np.uint8))
+    monkeypatch.setattr(embedded, "random_photo_crop", recording)
+    monkeypatch.setattr(embedded, "paint_scene", lambda rng, size, kind: np.zeros((size, size, 3), np.uint8))
     monkeypatch.setattr(embedded, "shake_scene", lambda *_: None)
     monkeypatch.setattr(embedded, "move_objects", lambda *_: None)
     for split, count in (("train", 150), ("test", 24)):
         for index in range(count):
             embedded._PAIR_MAKERS[split](index)
-    for split in asked:
-        assert asked[split] == {photo.name for photo in PHOTOS if photo.split == split}
+    for split in used:
+        assert used[split] == {photo.name for photo in PHOTOS if photo.split == split}
 
 
 def test_the_splits_share_no_random_stream():
@@ -135,10 +135,10 @@ def test_a_changed_generator_never_reads_an_old_cache(monkeypatch):
         assert embedded._generator_hash() != before
 
 
-def test_wrong_requests_say_what_there_is():
-    with pytest.raises(IcdpmError, match="no split 'validation': the splits are train, test"):
+def test_invalid_arguments_list_the_valid_ones():
+    with pytest.raises(IcdpmError, match="must be one of train, test. Received: 'validation'"):
         EmbeddedPairs("validation")
-    with pytest.raises(IcdpmError, match="test split has 24 pairs: 25 cannot be had"):
+    with pytest.raises(IcdpmError, match="test split has 24 pairs. Received: pairs=25"):
         EmbeddedPairs("test", 25)
-    with pytest.raises(IcdpmError, match="crops of 161 px do not fit"):
+    with pytest.raises(IcdpmError, match="too small for crops of 161 px"):
         EmbeddedPairs("train", 1).check_crop(161)

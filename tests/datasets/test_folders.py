@@ -1,4 +1,4 @@
-"""One's own pairs in folders."""
+"""Pairs in folders."""
 
 import io
 
@@ -11,7 +11,7 @@ from icdpm_datasets import image_files
 from icdpm_datasets.folders import FolderPairs
 
 
-def picture(seed, height=20, width=30):
+def random_image(seed, height=20, width=30):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -24,13 +24,13 @@ def save(path, pixels, **options):
 def folder(tmp_path):
     """Three pairs, of which the sorted order differs from side to side by their endings."""
     for index, name in enumerate(("a", "b.1", "c")):
-        save(tmp_path / "blur" / f"{name}.png", picture(index))
-        save(tmp_path / "sharp" / f"{name}{('.png', '.bmp', '.PNG')[index]}", picture(10 + index))
+        save(tmp_path / "blur" / f"{name}.png", random_image(index))
+        save(tmp_path / "sharp" / f"{name}{('.png', '.bmp', '.PNG')[index]}", random_image(10 + index))
     return tmp_path
 
 
 def test_pairs_are_matched_by_name(folder):
-    (folder / "blur" / "notes.txt").write_text("not a picture")
+    (folder / "blur" / "notes.txt").write_text("not an image")
     (folder / "sharp" / ".hidden.png").write_bytes(b"left behind by some tool")
     pairs = FolderPairs(folder)
     assert pairs.names == ["a", "b.1", "c"]
@@ -38,14 +38,14 @@ def test_pairs_are_matched_by_name(folder):
     assert pairs.description == f"3 pairs in {folder}"
     for index in (2, 0, 1, 2):
         blurry, sharp = pairs.load(index)
-        np.testing.assert_array_equal(blurry, picture(index))
-        np.testing.assert_array_equal(sharp, picture(10 + index))
+        np.testing.assert_array_equal(blurry, random_image(index))
+        np.testing.assert_array_equal(sharp, random_image(10 + index))
     assert FolderPairs(str(folder)).names == pairs.names
 
 
 @pytest.mark.parametrize("ending", ["png", "bmp", "tif", "tiff", "webp", "jpg", "jpeg", "JPG"])
 def test_every_format(folder, ending):
-    smooth = np.repeat(np.repeat(picture(0, 4, 6), 5, 0), 5, 1)
+    smooth = np.repeat(np.repeat(random_image(0, 4, 6), 5, 0), 5, 1)
     (folder / "blur" / "a.png").unlink()
     save(
         folder / "blur" / f"a.{ending}",
@@ -59,7 +59,7 @@ def test_every_format(folder, ending):
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "1", "CMYK"])
 def test_other_modes_become_rgb(folder, mode):
-    image = Image.fromarray(picture(0)).convert(mode)
+    image = Image.fromarray(random_image(0)).convert(mode)
     image.save(folder / "blur" / "a.tif")
     (folder / "blur" / "a.png").unlink()
     blurry, _ = FolderPairs(folder).load(0)
@@ -67,38 +67,38 @@ def test_other_modes_become_rgb(folder, mode):
 
 
 def test_transparency_is_dropped_and_not_blended(folder):
-    save(folder / "blur" / "a.png", np.dstack([picture(0), np.zeros((20, 30), np.uint8)]))
-    np.testing.assert_array_equal(FolderPairs(folder).load(0)[0], picture(0))
+    save(folder / "blur" / "a.png", np.dstack([random_image(0), np.zeros((20, 30), np.uint8)]))
+    np.testing.assert_array_equal(FolderPairs(folder).load(0)[0], random_image(0))
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
 def test_exif_orientation_is_applied(folder, ending):
-    smooth = np.repeat(np.repeat(picture(5, 3, 2), 10, 0), 10, 1)  # 30×20, upright
+    smooth = np.repeat(np.repeat(random_image(5, 3, 2), 10, 0), 10, 1)  # 30×20, upright
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90° clockwise
     (folder / "blur" / "a.png").unlink()
     Image.fromarray(np.rot90(smooth).copy()).save(folder / "blur" / f"a.{ending}", exif=exif, quality=98)
-    save(folder / "sharp" / "a.png", picture(10, 30, 20))
+    save(folder / "sharp" / "a.png", random_image(10, 30, 20))
     blurry, sharp = FolderPairs(folder).load(0)
     assert blurry.shape == sharp.shape == (30, 20, 3)
     assert np.abs(blurry.astype(int) - smooth).mean() < 6
 
 
 def test_names_without_partners_are_listed(folder):
-    save(folder / "blur" / "lonely.png", picture(0))
+    save(folder / "blur" / "lonely.png", random_image(0))
     for index in range(12):
-        save(folder / "sharp" / f"extra_{index:02d}.png", picture(0))
+        save(folder / "sharp" / f"extra_{index:02d}.png", random_image(0))
     with pytest.raises(IcdpmError) as caught:
         FolderPairs(folder)
     message = str(caught.value)
     assert "blur/lonely, sharp/extra_00, " in message
-    assert "sharp/extra_08 and 3 more" in message
+    assert "sharp/extra_08, and 3 more" in message
     assert "extra_09" not in message
 
 
 def test_one_name_twice(folder):
-    save(folder / "blur" / "a.jpg", picture(0))
-    with pytest.raises(IcdpmError, match="blur has pictures of one name.*: a.jpg and a.png"):
+    save(folder / "blur" / "a.jpg", random_image(0))
+    with pytest.raises(IcdpmError, match="blur has several images of one name: a.jpg and a.png"):
         FolderPairs(folder)
 
 
@@ -107,7 +107,7 @@ def test_missing_and_empty_folders(folder, tmp_path):
         FolderPairs(tmp_path / "nowhere")
     for file in (folder / "sharp").iterdir():
         file.unlink()
-    with pytest.raises(IcdpmError, match="sharp has no pictures"):
+    with pytest.raises(IcdpmError, match="sharp has no images"):
         FolderPairs(folder)
     (folder / "sharp").rmdir()
     with pytest.raises(IcdpmError, match="sharp is missing"):
@@ -115,42 +115,42 @@ def test_missing_and_empty_folders(folder, tmp_path):
 
 
 def test_two_sizes(folder):
-    save(folder / "sharp" / "a.png", picture(0, 20, 31))
-    with pytest.raises(IcdpmError, match="blur/a.png is 30×20 px but .*sharp/a.png is 31×20 px"):
+    save(folder / "sharp" / "a.png", random_image(0, 20, 31))
+    with pytest.raises(IcdpmError, match="blur/a.png of 30×20 px and .*sharp/a.png of 31×20 px"):
         FolderPairs(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"this is no picture"])
-def test_a_file_that_is_no_picture(folder, content):
+@pytest.mark.parametrize("content", [b"", b"this is no image"])
+def test_a_file_that_is_no_image(folder, content):
     (folder / "blur" / "c.png").write_bytes(content)
-    with pytest.raises(IcdpmError, match="blur/c.png cannot be read as a picture"):
+    with pytest.raises(IcdpmError, match="blur/c.png cannot be read as an image"):
         FolderPairs(folder)
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp"])
-def test_a_truncated_picture_is_named_when_it_is_read(folder, ending):
+def test_a_truncated_image_is_named_when_it_is_read(folder, ending):
     stream = io.BytesIO()
-    Image.fromarray(picture(3, 200, 300)).save(stream, {"jpg": "jpeg"}.get(ending, ending))
+    Image.fromarray(random_image(3, 200, 300)).save(stream, {"jpg": "jpeg"}.get(ending, ending))
     (folder / "blur" / "c.png").unlink()
     (folder / "blur" / f"c.{ending}").write_bytes(stream.getvalue()[: len(stream.getvalue()) // 2])
     (folder / "sharp" / "c.PNG").unlink()
-    save(folder / "sharp" / "c.png", picture(3, 200, 300))
+    save(folder / "sharp" / "c.png", random_image(3, 200, 300))
     pairs = FolderPairs(folder)
     pairs.load(0)
-    with pytest.raises(IcdpmError, match=f"blur/c.{ending} cannot be read as a picture"):
+    with pytest.raises(IcdpmError, match=f"blur/c.{ending} cannot be read as an image"):
         pairs.load(2)
 
 
 def test_sixteen_bits_are_refused(folder):
     Image.fromarray(np.zeros((20, 30), np.uint16)).save(folder / "blur" / "a.png")
-    with pytest.raises(IcdpmError, match="blur/a.png does not have 8 bits a channel"):
+    with pytest.raises(IcdpmError, match="blur/a.png does not have 8 bits per channel"):
         FolderPairs(folder)
 
 
 def test_a_file_that_shrinks_after_the_check_is_named(folder):
     pairs = FolderPairs(folder)
-    save(folder / "blur" / "a.png", picture(0, 10, 10))
-    with pytest.raises(IcdpmError, match="blur/a.png is 10×10 px and was 30×20 px when the folder was opened"):
+    save(folder / "blur" / "a.png", random_image(0, 10, 10))
+    with pytest.raises(IcdpmError, match="blur/a.png is 10×10 px, but was 30×20 px when the folder was opened"):
         pairs.load(0)
 
 
@@ -162,7 +162,7 @@ def test_too_small_for_the_crop(folder):
 
 
 def test_memory_is_bounded(folder, monkeypatch):
-    monkeypatch.setattr(image_files, "_ROOM", 2 * 2 * 20 * 30 * 3)
+    monkeypatch.setattr(image_files, "CACHE_BYTES", 2 * 2 * 20 * 30 * 3)
     pairs = FolderPairs(folder)
     first = [pairs.load(index)[0] for index in range(3)]
     again = [pairs.load(index)[0] for index in range(3)]

@@ -84,9 +84,9 @@ def test_accepts_what_is_complete(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("side, other", [("blur", "sharp"), ("sharp", "blur")])
-def test_names_a_picture_without_its_partner(tree, side, other):
+def test_names_a_image_without_its_partner(tree, side, other):
     (tree / TEST / side / "000002.png").unlink()
-    with pytest.raises(IcdpmError, match=f"{TEST}/{other}/000002.png: no .* picture .*{TEST}/{side}/000002"):
+    with pytest.raises(IcdpmError, match=f"{TEST}/{other}/000002.png: no .* image .*{TEST}/{side}/000002"):
         GoProLayout("blur").find_pairs(tree, partial=True)
 
 
@@ -102,12 +102,12 @@ def test_refuses_a_training_sequence_in_the_test_split(published, tmp_path):
         GoProLayout("blur").find_pairs(tmp_path, partial=True)
 
 
-def test_refuses_other_folders_and_two_pictures_of_one_name(tree, picture):
+def test_refuses_other_folders_and_two_images_of_one_name(tree, write_image):
     (tree / "test" / "input").mkdir()
-    picture(tree / TEST / "blur" / "000001.jpg", np.zeros((24, 32, 3), np.uint8))
+    write_image(tree / TEST / "blur" / "000001.jpg", np.zeros((24, 32, 3), np.uint8))
     with pytest.raises(IcdpmError) as error:
         GoProLayout("blur").find_pairs(tree, partial=True)
-    assert "test/input: not named as a sequence" in str(error.value)
+    assert "test/input: the name is not that of a sequence" in str(error.value)
     assert "blur/000001.png: duplicates 000001.jpg" in str(error.value)
 
 

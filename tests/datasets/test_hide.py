@@ -42,17 +42,17 @@ def test_names_what_has_no_partner(published, tmp_path):
     (tmp_path / "train/2fromGOPR0833.png").unlink()
     with pytest.raises(IcdpmError) as error:
         HideLayout().find_pairs(tmp_path, partial=True)
-    assert "train/1fromGOPR0833.png: no sharp picture" in str(error.value)
-    assert "GT/2fromGOPR0833.png: no blurry picture" in str(error.value)
+    assert "train/1fromGOPR0833.png: no sharp image" in str(error.value)
+    assert "GT/2fromGOPR0833.png: no blurry image" in str(error.value)
 
 
-def test_refuses_one_picture_in_both_splits(published, tmp_path):
+def test_refuses_one_image_in_both_splits(published, tmp_path):
     published.hide(tmp_path, [*NAMES, "test/test-close-ups/1fromGOPR0833"])
     with pytest.raises(IcdpmError, match="test/1fromGOPR0833: duplicates train/1fromGOPR0833"):
         HideLayout().find_pairs(tmp_path, partial=True)
 
 
-def test_the_test_split_alone_is_a_subset_although_its_sharp_pictures_are_complete(published, tmp_path):
+def test_the_test_split_alone_is_a_subset_although_its_sharp_images_are_complete(published, tmp_path):
     published.hide(tmp_path, NAMES)
     (tmp_path / "train").rename(tmp_path / ".elsewhere")
     assert [*HideLayout().find_pairs(tmp_path, partial=True)] == ["test"]

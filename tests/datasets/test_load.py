@@ -1,4 +1,4 @@
-"""How data are named."""
+"""Loading of data by name."""
 
 import numpy as np
 import pytest
@@ -38,6 +38,6 @@ def test_a_folder_with_splits(tmp_path):
     assert load_pairs(str(tmp_path), "test").names == ["two"]
 
 
-def test_anything_else_says_what_is_known(tmp_path):
+def test_unknown_data_list_the_known_names(tmp_path):
     with pytest.raises(IcdpmError, match=r"embeded is neither a known data set \(embedded.*\) nor a folder"):
         load_pairs("embeded", "train")

@@ -1,4 +1,4 @@
-"""Sharp pictures that are blurred by a moving camera and moving objects as they are read."""
+"""Sharp images that are blurred by a moving camera and moving objects as they are read."""
 
 import itertools
 
@@ -10,16 +10,16 @@ from icdpm_datasets import blur, motion_blur
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.motion_blur import MotionBlurredImages, convolve, expose_two, smooth_mask
-from icdpm_datasets.pairs import corner_of, load_crop
+from icdpm_datasets.pairs import crop_corner, load_crop
 from icdpm_datasets.pipeline import training_dataset
 
 
 @pytest.fixture
-def photos(tmp_path, picture):
+def photos(tmp_path, write_image):
     """Two photos, one of them smaller than the longest blur."""
     rng = np.random.default_rng(0)
     for name, size in (("b.png", (40, 36)), ("trip/a.png", (90, 64))):
-        picture(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
+        write_image(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
     return tmp_path / "photos"
 
 
@@ -58,14 +58,14 @@ def test_two_layers_are_exposed_as_instant_by_instant(still):
 
 def test_the_longest_path_has_the_extent_and_all_are_measured_from_the_middle_instant():
     for seed in range(20):
-        paths = motion_blur._draw_paths(np.random.default_rng(seed), 12.0, 2)
+        paths = motion_blur._random_paths(np.random.default_rng(seed), 12.0, 2)
         lengths = [np.linalg.norm(path[:, None] - path[None], axis=-1).max() for path in paths]
         assert max(lengths) == pytest.approx(12.0)
         assert all(len(path) % 2 == 1 and not path[len(path) // 2].any() for path in paths)
 
 
 def test_some_pairs_are_sharp_and_some_hardly_blurred():
-    extents = np.array([motion_blur._draw_extent(np.random.default_rng(seed)) for seed in range(2000)])
+    extents = np.array([motion_blur._random_extent(np.random.default_rng(seed)) for seed in range(2000)])
     assert (extents == 0).mean() == pytest.approx(motion_blur._STILL, abs=0.02)
     assert ((extents > 0) & (extents < motion_blur._MILD_EXTENT)).mean() == pytest.approx(motion_blur._MILD, abs=0.03)
     assert 20.0 < extents.max() <= motion_blur._EXTENT
@@ -79,12 +79,12 @@ def test_an_unblurred_pair_is_the_photo_twice(photos, monkeypatch):
     for index, seed in itertools.product(range(2), range(4)):
         blurry, sharp = load_crop(source, index, 32, bits_of(seed))
         np.testing.assert_array_equal(blurry, sharp)
-        photo = source._photo(source.names[index])
-        top, left = corner_of(bits_of(seed), photo.shape[:2], 32)
+        photo = source.sharp(index)
+        top, left = crop_corner(bits_of(seed), photo.shape[:2], 32)
         np.testing.assert_array_equal(sharp, photo[top : top + 32, left : left + 32])
 
 
-def test_a_soft_lens_softens_the_sharp_picture_too(photos, monkeypatch):
+def test_a_soft_lens_softens_the_sharp_image_too(photos, monkeypatch):
     source = MotionBlurredImages(photos)
     monkeypatch.setattr(motion_blur, "_STILL", 1.0)
     monkeypatch.setattr(motion_blur, "_NOISY", 0.0)
@@ -97,7 +97,7 @@ def test_a_soft_lens_softens_the_sharp_picture_too(photos, monkeypatch):
     assert details[1] < 0.9 * details[0]
 
 
-def test_every_example_has_a_blur_of_its_own_that_its_number_decides(photos):
+def test_every_example_has_its_own_blur_determined_by_its_number(photos):
     source = load_pairs(f"motion:{photos}", "train")
     settings = dict(batch=6, crop=32, seed=4)
     whole = list(training_dataset(source, steps=4, **settings).as_numpy_iterator())

@@ -14,7 +14,7 @@ from icdpm_datasets.pipeline import training_dataset, validation_dataset
 
 
 class Flat:
-    """Pairs of one colour, which tells who they are; sharp is one more than blurry."""
+    """Pairs of one color, which identifies them; sharp is one more than blurry."""
 
     def __init__(self, name, first, count, size=20):
         self.names = [f"{name}_{k}" for k in range(count)]
@@ -38,7 +38,7 @@ def mixture():
 
 
 def shown(batches):
-    """Which pair each example shows, by its colour."""
+    """Returns the pair that each example shows, by its color."""
     return np.concatenate([np.rint((batch["blurry"][:, 0, 0, 0] + 1) * 127.5).astype(int) for batch in batches])
 
 
@@ -46,14 +46,14 @@ def take(dataset, count):
     return list(itertools.islice(dataset.as_numpy_iterator(), count))
 
 
-def test_it_is_a_source_of_all_pairs(mixture):
+def test_a_mixture_contains_all_pairs(mixture):
     assert len(mixture) == 60
     assert mixture.names[:4] == ["a/a_0", "a/a_1", "a/a_2", "b/b_0"] and mixture.names[-1] == "c/c_49"
     assert [int(mixture.load(index)[0][0, 0, 0]) for index in (0, 2, 3, 9, 10, 59)] == [0, 2, 100, 106, 200, 249]
     assert mixture.description == "50.0% 3 of a; 30.0% 7 of b; 20.0% 50 of c"
 
 
-def test_every_stretch_of_examples_has_the_weights(mixture):
+def test_any_consecutive_examples_have_the_proportions(mixture):
     colours = shown(take(training_dataset(mixture, batch=50, crop=8, seed=3), 20))
     for start in range(0, 1000, 37):
         parts = np.bincount(colours[start : start + 100] // 100, minlength=3)
@@ -62,7 +62,7 @@ def test_every_stretch_of_examples_has_the_weights(mixture):
     np.testing.assert_array_equal(np.bincount(colours // 100), [500, 300, 200])
 
 
-def test_each_set_is_shuffled_by_epochs_of_its_own(mixture):
+def test_each_source_has_its_own_epochs(mixture):
     colours = shown(take(training_dataset(mixture, batch=50, crop=8, seed=3), 20))
     for first, count in ((0, 3), (100, 7), (200, 50)):
         own = colours[colours // 100 == first // 100] - first
@@ -71,7 +71,7 @@ def test_each_set_is_shuffled_by_epochs_of_its_own(mixture):
         assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
-def test_resumed_and_shared_out_it_is_the_same(mixture):
+def test_resumed_and_sharded_mixtures_are_equal(mixture):
     settings = dict(batch=20, crop=8, seed=9)
     whole = take(training_dataset(mixture, **settings), 6)
     late = take(training_dataset(mixture, start_step=4, **settings), 2)
@@ -101,21 +101,21 @@ def test_crops_must_fit_every_set():
         training_dataset(mixture, batch=4, crop=16, seed=0)
 
 
-def test_named_on_the_command_line(tmp_path, picture):
+def test_a_mixture_is_loaded_by_name(tmp_path, write_image):
     for name, count in (("one", 2), ("two", 3)):
         for number, side in itertools.product(range(count), ("blur", "sharp")):
-            picture(tmp_path / name / side / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
+            write_image(tmp_path / name / side / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
     mixture = load_pairs(f"{tmp_path}/one:0.75, {tmp_path}/two:.25", "train")
     assert mixture.counts == [2, 3] and mixture.weights == (750, 250)
 
 
 @pytest.mark.parametrize("data", ["a,b", "a:0.5,b", "a:0.5,b:0", "a:0.5,b:-1", "a:nan,b:1", "a:inf,b:1"])
-def test_every_weight_is_asked_for(data, tmp_path, monkeypatch):
-    monkeypatch.setattr("icdpm_datasets.load._open_one", lambda *_: Flat("x", 0, 1))
+def test_every_set_needs_a_weight(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("icdpm_datasets.load._load_one", lambda *_: Flat("x", 0, 1))
     with pytest.raises(IcdpmError, match="needs a weight"):
         load_pairs(data, "train")
 
 
-def test_a_set_is_named_once():
-    with pytest.raises(IcdpmError, match="named twice"):
+def test_a_set_cannot_occur_twice():
+    with pytest.raises(IcdpmError, match="occurs twice"):
         load_pairs("embedded:1,embedded:2", "test")

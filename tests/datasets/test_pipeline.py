@@ -19,7 +19,7 @@ PAIRS, SIZE = 11, 24
 
 
 class Coded:
-    """In-memory pairs that tell who they are: channel 0 the pair, 1 the row, 2 the column; sharp is 100 more in 0."""
+    """In-memory pairs whose channels identify them: 0 the pair, 1 the row, 2 the column; sharp is 100 more in 0."""
 
     description = "coded pairs"
     names = [f"pair_{index}" for index in range(PAIRS)]
@@ -38,11 +38,11 @@ class Coded:
 
     def check_crop(self, crop):
         if crop > SIZE:
-            raise IcdpmError(f"coded pictures are {SIZE} px: too small for {crop}")
+            raise IcdpmError(f"coded images are {SIZE} px: too small for {crop}")
 
 
 class Loaded(Coded):
-    """The same pairs, to be read one by one."""
+    """The same pairs, loaded one by one."""
 
     def __init__(self):
         super().__init__()
@@ -60,8 +60,8 @@ def joined(batches):
     return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
 
 
-def bytes_of(pictures):
-    return np.rint((pictures + 1) * 127.5).astype(int)
+def bytes_of(images):
+    return np.rint((images + 1) * 127.5).astype(int)
 
 
 def assert_equal(one, other):
@@ -109,16 +109,16 @@ def test_other_seeds_give_other_orders_crops_and_turns():
 
 
 @pytest.mark.parametrize("augment", [True, False])
-def test_both_pictures_of_a_pair_are_cut_and_turned_alike(augment):
+def test_both_images_of_a_pair_are_cut_and_turned_alike(augment):
     examples = joined(take(training_dataset(Coded(), batch=8, crop=10, seed=3, augment=augment), 25))
     blurry, sharp = bytes_of(examples["blurry"]), bytes_of(examples["sharp"])
     np.testing.assert_array_equal(sharp - blurry, np.broadcast_to([100, 0, 0], sharp.shape))
-    # Where the rows and columns of the picture went: all eight turns, or none; and many crops.
+    # Where the rows and columns of the image went: all eight turns, or none; and many crops.
     turns, corners = set(), set()
-    for picture in blurry:
-        assert (picture[..., 0] == picture[0, 0, 0]).all()
-        turns.add(tuple(picture[0, 1, 1:] - picture[0, 0, 1:]) + tuple(picture[1, 0, 1:] - picture[0, 0, 1:]))
-        corners.add(tuple(picture[..., 1:].reshape(-1, 2).min(0)))
+    for image in blurry:
+        assert (image[..., 0] == image[0, 0, 0]).all()
+        turns.add(tuple(image[0, 1, 1:] - image[0, 0, 1:]) + tuple(image[1, 0, 1:] - image[0, 0, 1:]))
+        corners.add(tuple(image[..., 1:].reshape(-1, 2).min(0)))
     assert len(turns) == (8 if augment else 1)
     assert len(corners) > 100
     assert np.min(list(corners)) == 0 and np.max(list(corners)) == SIZE - 10
@@ -127,7 +127,7 @@ def test_both_pictures_of_a_pair_are_cut_and_turned_alike(augment):
 def test_a_pair_is_cut_anew_every_epoch():
     examples = joined(take(training_dataset(Coded(), batch=PAIRS, crop=8, seed=3, augment=False), 8))
     blurry = bytes_of(examples["blurry"])
-    crops = {tuple(picture[0, 0]) for picture in blurry if picture[0, 0, 0] == 4}
+    crops = {tuple(image[0, 0]) for image in blurry if image[0, 0, 0] == 4}
     assert len(crops) >= 7
 
 
@@ -192,17 +192,17 @@ def test_each_crop_is_repeated_and_nearly_as_many_are_new_at_every_step():
 
 def test_a_repeated_crop_is_made_once_and_turned_anew():
     class Made(Loaded):
-        asked = []
+        loaded = []
 
         def load(self, index):
-            self.asked.append(index)
+            self.loaded.append(index)
             return super().load(index)
 
     examples = joined(take(training_dataset(Made(), batch=6, crop=9, seed=2, repeat=4), 128))
-    turned = {picture.tobytes() for picture in bytes_of(examples["blurry"])}
-    crops = {(picture[0, 0, 0], *picture[..., 1:].reshape(-1, 2).min(0)) for picture in bytes_of(examples["blurry"])}
+    turned = {image.tobytes() for image in bytes_of(examples["blurry"])}
+    crops = {(image[0, 0, 0], *image[..., 1:].reshape(-1, 2).min(0)) for image in bytes_of(examples["blurry"])}
     assert len(crops) < 6 * 128 / 3 < 2 * len(turned) and len(turned) > 2 * len(crops)
-    assert len(Made.asked) < 6 * 128 / 2.5  # some are asked for ahead
+    assert len(Made.loaded) < 6 * 128 / 2.5  # some are loaded ahead
 
 
 def test_in_memory_and_loaded_pairs_give_the_same():
@@ -212,7 +212,7 @@ def test_in_memory_and_loaded_pairs_give_the_same():
     assert_equal(*(joined(take(validation_dataset(source(), **settings), 9)) for source in (Coded, Loaded)))
 
 
-def test_pictures_of_several_sizes(tmp_path):
+def test_images_of_several_sizes(tmp_path):
     rng = np.random.default_rng(0)
     for index, (height, width) in enumerate([(20, 30), (31, 17), (16, 16)]):
         pixels = rng.integers(0, 200, (height, width, 3), np.uint8)
@@ -226,17 +226,17 @@ def test_pictures_of_several_sizes(tmp_path):
 
 @pytest.fixture
 def damaged(tmp_path):
-    """A pair whose sharp picture is cut off; where it lies and what is to be said of it."""
+    """(a pair whose sharp image is truncated, the expected error)."""
     for side in ("blur", "sharp"):
         (tmp_path / side).mkdir()
         pixels = np.random.default_rng(0).integers(0, 200, (90, 90, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / side / "a.png")
     file = tmp_path / "sharp" / "a.png"
     file.write_bytes(file.read_bytes()[:9000])
-    return FolderPairs(tmp_path), f"^{file} cannot be read as a picture \\(.*\\): replace or remove it$"
+    return FolderPairs(tmp_path), f"^{file} cannot be read as an image \\(.*\\). Replace or remove it.$"
 
 
-def test_a_damaged_picture_is_told_without_tensorflows_words(damaged):
+def test_a_damaged_image_raises_the_original_error(damaged):
     source, message = damaged
     for dataset in (
         training_dataset(source, batch=2, crop=16, seed=0),
@@ -247,7 +247,7 @@ def test_a_damaged_picture_is_told_without_tensorflows_words(damaged):
             take(dataset, 1)
 
 
-def test_a_damaged_picture_is_told_without_tensorflows_words_in_the_middle_of_a_fit(damaged):
+def test_a_damaged_image_raises_the_original_error_in_the_middle_of_a_fit(damaged):
     source, message = damaged
     dataset = training_dataset(source, batch=2, crop=16, seed=0).map(lambda batch: (batch["blurry"], batch["sharp"]))
     model = keras.Sequential([keras.layers.Conv2D(3, 1)])
@@ -267,7 +267,7 @@ def test_validation_takes_the_centres_of_evenly_spaced_pairs():
     np.testing.assert_array_equal(sharp[..., 0] - blurry[..., 0], 100)
 
 
-def test_validation_of_more_than_there_are():
+def test_validation_of_more_pairs_than_exist():
     examples = joined(take(validation_dataset(Coded(), count=100, crop=10, batch=4), 99))
     np.testing.assert_array_equal(examples["index"], np.arange(PAIRS))
 
@@ -292,12 +292,12 @@ def test_crops_that_do_not_fit_are_refused_at_once():
     ],
 )
 def test_batches_that_do_not_divide_are_refused(wrong):
-    with pytest.raises(ValueError, match="batch 8 cannot be divided among"):
+    with pytest.raises(ValueError, match="must be divisible among .*batch=8"):
         training_dataset(Coded(), batch=8, crop=8, seed=0, **wrong)
 
 
 def test_a_shard_that_does_not_exist_is_refused():
-    with pytest.raises(ValueError, match="no shard 2 of 2"):
+    with pytest.raises(ValueError, match="`shard_index` must be in .*Received: 2"):
         training_dataset(Coded(), batch=8, crop=8, seed=0, num_shards=2, shard_index=2)
 
 

@@ -40,7 +40,7 @@ def test_a_subset_of_the_lists_is_enough_when_partial_but_not_half_a_pair(publis
     published.realblur(tmp_path, "J", SPLITS)
     (pair,) = [pair for pair in RealBlurLayout("J").find_pairs(tmp_path, partial=True)["test"] if "244" in pair.name]
     pair.blurry.unlink()
-    with pytest.raises(IcdpmError, match="gt_1.png: no blurry picture .*scene244_reflect/blur/blur_1.png"):
+    with pytest.raises(IcdpmError, match="gt_1.png: no blurry image .*scene244_reflect/blur/blur_1.png"):
         RealBlurLayout("J").find_pairs(tmp_path, partial=True)
     pair.sharp.unlink()
     assert len(RealBlurLayout("J").find_pairs(tmp_path, partial=True)["test"]) == 2

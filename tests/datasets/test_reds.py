@@ -12,7 +12,7 @@ def example_tree(request, published, tmp_path_factory):
     root = tmp_path_factory.mktemp("reds")
     for part in ("train", "val"):
         published.reds(root, part, clips=["000"])
-        for frame in range(11):  # the same pictures again, as JPEG
+        for frame in range(11):  # the same images again, as JPEG
             png = root / part / f"{part}_blur/000/{frame:08d}.png"
             jpeg = root / part / f"{part}_blur_jpeg/000/{frame:08d}.jpg"
             request.getfixturevalue("recompress")(png, jpeg)
@@ -20,11 +20,11 @@ def example_tree(request, published, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def recompress(picture):
+def recompress(write_image):
     import numpy as np
     from PIL import Image
 
-    return lambda source, target: picture(target, np.asarray(Image.open(source)))
+    return lambda source, target: write_image(target, np.asarray(Image.open(source)))
 
 
 class _RedsTestCase(tfds.testing.DatasetBuilderTestCase):

@@ -1,4 +1,4 @@
-"""Python called from tf.data."""
+"""Errors and shutdown of Python functions that tf.data calls."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ print("done")
 
 @pytest.mark.slow
 def test_a_program_ends_while_tf_data_still_reads_ahead():
-    # Without care it hangs, now and then, in taking down the interpreter.
+    # Without the shutdown code, it occasionally hangs while the interpreter shuts down.
     for _ in range(2):
         ended = subprocess.run(
             [sys.executable, "-c", PROGRAM],
@@ -43,7 +43,7 @@ def test_a_program_ends_while_tf_data_still_reads_ahead():
 
 
 def failing(error):
-    """A dataset whose every element raises `error`."""
+    """Returns a dataset whose every element raises `error`."""
 
     def fail(number):
         raise error
@@ -53,7 +53,7 @@ def failing(error):
 
 
 @pytest.mark.parametrize("error", [IcdpmError("30×20 px is:\n  too {{small}};\n  use more"), KeyError("bug")])
-def test_what_a_call_raises_comes_back_as_it_was(error):
+def test_the_original_exception_is_raised(error):
     with pytest.raises(tf.errors.OpError, match="{{function_node"):
         list(failing(error))
     with pytest.raises(type(error)) as caught, original_errors():
@@ -61,6 +61,6 @@ def test_what_a_call_raises_comes_back_as_it_was(error):
     assert caught.value is error
 
 
-def test_other_errors_of_tensorflow_stay_what_they_are():
+def test_other_errors_of_tensorflow_are_unchanged():
     with pytest.raises(tf.errors.InvalidArgumentError, match="no call"), original_errors():
         tf.debugging.assert_equal(1, 2, "no call")

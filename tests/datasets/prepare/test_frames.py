@@ -10,7 +10,7 @@ from icdpm.errors import IcdpmError
 from icdpm_datasets.camera import RESPONSES
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.image_files import read_image
-from icdpm_datasets.prepare.frames import frames_between, prepare_frames
+from icdpm_datasets.prepare.frames import interpolate_frames, prepare_frames
 from icdpm_datasets.video import average
 
 GOPRO_SAMPLES = os.environ.get("ICDPM_GOPRO_SAMPLES")
@@ -21,10 +21,10 @@ def psnr(one, other):
 
 
 @pytest.fixture
-def frames(tmp_path, picture):
+def frames(tmp_path, write_image):
     """Ten flat frames of levels 0, 20, ..., 180, numbered from 95, which the numbers' third digit starts in."""
     for k in range(10):
-        picture(tmp_path / f"video/frame_{95 + k}.png", np.full((6, 8, 3), 20 * k, np.uint8))
+        write_image(tmp_path / f"video/frame_{95 + k}.png", np.full((6, 8, 3), 20 * k, np.uint8))
     return tmp_path / "video"
 
 
@@ -54,14 +54,14 @@ def test_folders_are_sequences_of_their_own_and_can_be_trained_on(frames, tmp_pa
 
 def test_names_a_gap_between_frames(frames, tmp_path):
     (frames / "frame_99.png").unlink()
-    with pytest.raises(IcdpmError, match="frame_100.png: follows number 98 in its folder"):
+    with pytest.raises(IcdpmError, match="frame_100.png follows frame number 98 in its folder"):
         prepare_frames(frames, tmp_path / "pairs", window=3, stride=1)
     assert not (tmp_path / "pairs").exists()
 
 
-def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, picture):
-    picture(frames / "frame_97.png", np.zeros((6, 9, 3), np.uint8))
-    with pytest.raises(IcdpmError, match="frame_95.png is 8×6 px but .*frame_97.png is 9×6 px"):
+def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, write_image):
+    write_image(frames / "frame_97.png", np.zeros((6, 9, 3), np.uint8))
+    with pytest.raises(IcdpmError, match="frame_95.png of 8×6 px and .*frame_97.png of 9×6 px"):
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
     (frames / "frame_97.png").write_bytes((frames / "frame_96.png").read_bytes()[:-30])
     with pytest.raises(IcdpmError, match="frame_97.png cannot be read"):
@@ -69,9 +69,9 @@ def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, picture):
 
 
 def test_says_when_there_are_too_few_frames(frames, tmp_path):
-    with pytest.raises(IcdpmError, match="no sequence has the 11 frames of one pair"):
+    with pytest.raises(IcdpmError, match="No sequence in .* has the 11 frames of a pair"):
         prepare_frames(frames, tmp_path / "pairs", window=11, stride=1)
-    with pytest.raises(IcdpmError, match="nowhere: no such folder"):
+    with pytest.raises(IcdpmError, match="nowhere does not exist"):
         prepare_frames(tmp_path / "nowhere", tmp_path / "pairs", window=11, stride=1)
 
 
@@ -83,9 +83,9 @@ def test_continues_with_the_same_settings_and_refuses_others(frames, tmp_path):
     prepare_frames(frames, pairs, window=4, stride=3)
     assert level(pairs / "blur/frame_100.png") == 90
     assert (pairs / "blur/frame_97.png").stat().st_mtime_ns == kept
-    with pytest.raises(IcdpmError, match="pairs: made with other settings"):
+    with pytest.raises(IcdpmError, match="pairs were made with other settings"):
         prepare_frames(frames, pairs, window=5, stride=3)
-    with pytest.raises(IcdpmError, match="video: is there already and not a folder of this command"):
+    with pytest.raises(IcdpmError, match="video exists and was not made by this command"):
         prepare_frames(frames, frames, window=5, stride=3)
 
 
@@ -97,15 +97,15 @@ def moving_texture(shift):
 
 def test_frames_in_between_follow_the_motion():
     first, middle, last = (moving_texture(shift) for shift in (0, 2, 4))
-    (between,) = frames_between(first, last, 1)
+    (between,) = interpolate_frames(first, last, 1)
     inner = np.s_[10:-10, 10:-10]
     blended = (first[inner].astype(np.float32) + last[inner]) / 2
     assert psnr(between[inner], middle[inner]) > psnr(blended, middle[inner]) + 10
 
 
-def test_interpolated_frames_count_in_the_mean(tmp_path, picture):
+def test_interpolated_frames_count_in_the_mean(tmp_path, write_image):
     for k in range(3):
-        picture(tmp_path / f"video/{k}.png", moving_texture(4 * k))
+        write_image(tmp_path / f"video/{k}.png", moving_texture(4 * k))
     prepare_frames(tmp_path / "video", tmp_path / "plain", window=3, stride=1)
     prepare_frames(tmp_path / "video", tmp_path / "smooth", window=3, stride=1, interpolate=3)
     truth = average([moving_texture(shift) for shift in range(9)], RESPONSES["linear"])[10:-10, 10:-10]

@@ -5,16 +5,16 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.image_files import find_images, read_image
-from icdpm_datasets.prepare.shake import prepare_shake, read_kernel, through_jpeg
+from icdpm_datasets.prepare.shake import compress_jpeg, prepare_shake, read_kernel
 
 EXTENT = (3.0, 9.0)
 
 
 @pytest.fixture
-def photos(tmp_path, picture):
+def photos(tmp_path, write_image):
     rng = np.random.default_rng(0)
     for name in ("b.png", "a.jpg", "trip/a.png"):
-        picture(tmp_path / "photos" / name, rng.integers(0, 255, (40, 48, 3), np.uint8))
+        write_image(tmp_path / "photos" / name, rng.integers(0, 255, (40, 48, 3), np.uint8))
     return tmp_path / "photos"
 
 
@@ -59,20 +59,20 @@ def test_continues_after_an_interrupt_as_if_there_had_been_none(photos, tmp_path
     assert files[0] == files[1]
 
 
-def test_given_kernels_are_convolved_and_centred(photos, tmp_path, picture):
+def test_given_kernels_are_convolved_and_centred(photos, tmp_path, write_image):
     kernel = np.zeros((5, 9), np.uint8)
     kernel[1, 2] = 255  # one bright point, away from the middle: no blur and no shift
-    picture(tmp_path / "kernels/k.png", kernel)
+    write_image(tmp_path / "kernels/k.png", kernel)
     np.testing.assert_array_equal(read_kernel(tmp_path / "kernels/k.png").nonzero(), [[6], [6]])
     prepare_shake(photos, tmp_path / "pairs", EXTENT, kernels=tmp_path / "kernels")
     blurry, sharp = FolderPairs(tmp_path / "pairs").load(0)
     assert np.abs(blurry.astype(int) - sharp).mean() < 3  # noise alone
 
 
-def test_kernels_keep_their_orientation(tmp_path, picture):
+def test_kernels_keep_their_orientation(tmp_path, write_image):
     stroke = np.zeros((7, 7), np.uint8)
     stroke[3, 1:6] = [50, 50, 100, 200, 200]
-    picture(tmp_path / "k.png", stroke)
+    write_image(tmp_path / "k.png", stroke)
     kernel = read_kernel(tmp_path / "k.png")
     assert kernel.sum() == pytest.approx(1) and kernel.dtype == np.float32
     bright = np.argwhere(kernel > 0.3)
@@ -81,26 +81,26 @@ def test_kernels_keep_their_orientation(tmp_path, picture):
 
 def test_jpeg_is_of_the_quality_asked_for(photos):
     photo = read_image(photos / "b.png")
-    error = [np.abs(through_jpeg(photo, quality).astype(int) - photo).mean() for quality in (20, 90)]
+    error = [np.abs(compress_jpeg(photo, quality).astype(int) - photo).mean() for quality in (20, 90)]
     assert error[0] > error[1] + 5 > 5
 
 
-def test_names_what_cannot_be_used(photos, tmp_path, picture):
-    picture(tmp_path / "black/k.png", np.zeros((5, 5), np.uint8))
-    with pytest.raises(IcdpmError, match="k.png: black all over"):
+def test_errors_name_the_file(photos, tmp_path, write_image):
+    write_image(tmp_path / "black/k.png", np.zeros((5, 5), np.uint8))
+    with pytest.raises(IcdpmError, match="k.png is black"):
         prepare_shake(photos, tmp_path / "pairs", EXTENT, kernels=tmp_path / "black")
-    picture(photos / "small.png", np.zeros((6, 6, 3), np.uint8))
+    write_image(photos / "small.png", np.zeros((6, 6, 3), np.uint8))
     with pytest.raises(IcdpmError, match="small.png: .*too small"):
         prepare_shake(photos, tmp_path / "pairs", (9.0, 9.0))
-    (photos / "small.png").write_bytes(b"not a picture")
+    (photos / "small.png").write_bytes(b"not an image")
     with pytest.raises(IcdpmError, match="small.png cannot be read"):
         prepare_shake(photos, tmp_path / "other", EXTENT)
-    picture(photos / "b.jpg", np.zeros((6, 6, 3), np.uint8))
-    with pytest.raises(IcdpmError, match="b.png: would have the same name as .*b.jpg"):
+    write_image(photos / "b.jpg", np.zeros((6, 6, 3), np.uint8))
+    with pytest.raises(IcdpmError, match="b.png and .*b.jpg have the same name"):
         find_images(photos)
 
 
-def test_deep_pictures_are_not_silently_cut_to_8_bits(tmp_path, picture):
-    picture(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
-    with pytest.raises(IcdpmError, match="deep.png does not have 8 bits a channel"):
+def test_deep_images_are_not_silently_cut_to_8_bits(tmp_path, write_image):
+    write_image(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
+    with pytest.raises(IcdpmError, match="deep.png does not have 8 bits per channel"):
         read_image(tmp_path / "deep.png")

@@ -1,5 +1,4 @@
-"""Published data sets as sources to train and test on."""
-# MERGED DOC of test_crop_file.py: Pairs as strips.
+"""Recorded data sets as sources, and the cache of their training crops."""
 
 import errno
 import fcntl
@@ -28,7 +27,7 @@ TRAINING, TEST = ("train/GOPR0372_07_00", "train/GOPR0384_11_01"), ("test/GOPR03
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory, published):
-    """GoPro with 80 training pairs in several files of records, and where its tree is."""
+    """Folder with records of GoPro with 80 training pairs in several files, and its tree."""
     root = tmp_path_factory.mktemp("gopro")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(builder_module, "_SHARD_BYTES", 60_000)
@@ -40,7 +39,7 @@ def recorded(tmp_path_factory, published):
 
 @pytest.fixture
 def data_dir(recorded, tmp_path):
-    """A copy of the records, without strips, to do things to."""
+    """A copy of the records, without strips, to modify."""
     shutil.copytree(recorded / "records", tmp_path / "records", ignore=shutil.ignore_patterns("strips", "downloads"))
     return tmp_path / "records"
 
@@ -58,7 +57,7 @@ def crops(source, seed=0, crop=16):
     return np.stack([np.stack(load_crop(source, index, crop, bits[index])) for index in range(len(source))])
 
 
-def test_the_test_split_is_whole_pictures_in_the_published_order_by_name(recorded):
+def test_the_test_split_is_whole_images_in_the_published_order_by_name(recorded):
     pairs = load_pairs("gopro", "test", recorded / "records")
     assert pairs.names == [f"GOPR0384_11_00/{number:06d}" for number in (1, 2, 3)]
     for name, index in zip(pairs.names, range(3)):
@@ -68,7 +67,7 @@ def test_the_test_split_is_whole_pictures_in_the_published_order_by_name(recorde
             np.testing.assert_array_equal(pixels, np.asarray(Image.open(file)))
 
 
-def test_a_subset_says_so_and_the_variant_is_named(recorded):
+def test_the_description_has_variant_and_subset(recorded):
     description = load_pairs("gopro/blur", "test", recorded / "records").description
     assert "3 test pairs of gopro/blur (partial: not the benchmark)" in description
 
@@ -88,7 +87,7 @@ def test_crops_from_strips_are_those_from_records(recorded):
 def test_a_batch_shows_as_many_different_frames_as_there_are(recorded):
     pairs = load_pairs("gopro", "train", recorded / "records")
     shown = {}
-    for index in range(len(pairs)):  # noise: any piece of it is found in one picture only
+    for index in range(len(pairs)):  # noise: any piece of it is found in one image only
         sharp = pairs.load(index)[1]
         for top, left in np.ndindex(sharp.shape[0] - 7, sharp.shape[1] - 7):
             shown[sharp[top : top + 8, left : left + 8].tobytes()] = index
@@ -131,7 +130,7 @@ def test_a_damaged_file_is_made_again(data_dir, damage, capsys):
     file.write_bytes(damage(file.read_bytes()))
     capsys.readouterr()
     pairs = CropCache("gopro", "train", data_dir)
-    assert f"{file}: damaged" in capsys.readouterr().err
+    assert f"{file} is damaged" in capsys.readouterr().err
     changed = {name for name, state in written(data_dir).items() if state != before[name]}
     assert changed == {file.name}
     np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
@@ -141,7 +140,7 @@ def test_strips_of_other_records_are_made_again(data_dir, tmp_path, published, m
     monkeypatch.setattr(builder_module, "_SHARD_BYTES", 60_000)
     CropCache("gopro", "train", data_dir)
     before = written(data_dir)
-    # The same names and counts, but other pictures.
+    # The same names and counts, but other images.
     published.gopro(tmp_path / "tree", TRAINING, frames=40)
     records = data_dir / "gopro/blur/1.0.0"
     for path in records.glob("*.*"):
@@ -155,10 +154,10 @@ def test_strips_of_other_records_are_made_again(data_dir, tmp_path, published, m
     assert not set(before.items()) & set(written(data_dir).items())
 
 
-def test_a_full_disk_is_told_beforehand(data_dir, monkeypatch):
+def test_disk_space_is_checked_beforehand(data_dir, monkeypatch):
     usage = shutil.disk_usage(data_dir)._replace(free=1000)
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(IcdpmError, match="strips: .* are needed and 0 MB are free"):
+    with pytest.raises(IcdpmError, match="strips needs .* MB, but its disk has 0 MB free"):
         CropCache("gopro", "train", data_dir)
     assert strip_files(data_dir) == []
 
@@ -173,7 +172,7 @@ def test_a_disk_that_fills_up_leaves_nothing_that_looks_complete(data_dir, monke
     assert strip_files(data_dir) == []
 
 
-def test_what_a_killed_layout_left_is_removed(data_dir):
+def test_leftovers_of_a_killed_process_are_removed(data_dir):
     folder = data_dir / "gopro/blur/1.0.0/strips"
     folder.mkdir()
     (folder / ".0123456789abcdef-gopro-train.tfrecord-00000.strips").write_bytes(b"half")
@@ -181,7 +180,7 @@ def test_what_a_killed_layout_left_is_removed(data_dir):
     assert {path.name for path in folder.iterdir()} == {*written(data_dir), ".lock"}
 
 
-def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
+def test_waits_for_another_process(data_dir, capsys):
     folder = data_dir / "gopro/blur/1.0.0/strips"
     folder.mkdir()
     with open(folder / ".lock", "w") as lock:
@@ -192,23 +191,23 @@ def test_waits_for_another_process_that_does_the_same(data_dir, capsys):
         assert strip_files(data_dir) == []
     opened.join(20)
     assert strip_files(data_dir)
-    assert "another process is laying out pairs there" in capsys.readouterr().err
+    assert "waiting for another process" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written_is_named(data_dir):
     (data_dir / "gopro/blur/1.0.0/strips").write_text("in the way")
-    with pytest.raises(IcdpmError, match="strips: cannot be written"):
+    with pytest.raises(IcdpmError, match="strips cannot be written"):
         CropCache("gopro", "train", data_dir)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_what_is_not_there_says_what_to_run(tmp_path, split):
+def test_missing_records_name_the_command(tmp_path, split):
     with pytest.raises(IcdpmError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
         load_pairs("hide", split, tmp_path)
 
 
 def test_a_variant_that_does_not_exist(tmp_path):
-    with pytest.raises(IcdpmError, match="gopro/sharp: no such variant"):
+    with pytest.raises(IcdpmError, match="must be one of gopro/blur, gopro/blur_gamma. Received: gopro/sharp"):
         load_pairs("gopro/sharp", "train", tmp_path)
 
 
@@ -223,7 +222,7 @@ def test_reds_trains_and_tests_on_its_own_parts(tmp_path, published):
         load_pairs("reds/train_blur", "test", tmp_path / "records")
 
 
-def test_pictures_of_several_sizes(tmp_path, published):
+def test_images_of_several_sizes(tmp_path, published):
     names = [f"scene{k:03d}/{k}" for k in range(6)]
     published.realblur(tmp_path / "tree", "J", {"train": names, "test": ["scene100/1"]})
     prepare_published("realblur_j", tmp_path / "tree", tmp_path / "records", partial=True)
@@ -250,11 +249,11 @@ def test_mixed_with_others(recorded):
 def test_records_that_are_cut_off_are_named(data_dir):
     file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
     file.write_bytes(file.read_bytes()[:-3])
-    with pytest.raises(IcdpmError, match=f"{file}: damaged .*; remove its folder and run icdpm-prepare again"):
+    with pytest.raises(IcdpmError, match=f"{file} is damaged .*Remove its folder and run icdpm-prepare again"):
         load_pairs("gopro", "train", data_dir)
 
 
-def test_a_damaged_picture_in_the_records_is_named(data_dir):
+def test_a_damaged_image_in_the_records_is_named(data_dir):
     file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
     pair = index_records(file)[0][0]
     data = bytearray(file.read_bytes())
@@ -280,7 +279,7 @@ def path(tmp_path, pairs):
     return tmp_path / "a.strips"
 
 
-def test_every_crop_is_that_of_the_pictures(path, pairs):
+def test_every_crop_is_that_of_the_images(path, pairs):
     file = CropFile(path)
     assert file.fingerprint == "made from this" and file.sizes == SIZES
     rng = np.random.default_rng(1)
@@ -343,8 +342,8 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, pairs, monkeypatch):
 def test_a_file_that_shrinks_or_goes_while_it_is_read_is_named(path):
     file = CropFile(path)
     path.write_bytes(b"")
-    with pytest.raises(IcdpmError, match="a.strips: cut off"):
+    with pytest.raises(IcdpmError, match="a.strips was truncated"):
         file.read_crop(0, 0, 0, 16)
     path.unlink()
-    with pytest.raises(IcdpmError, match="a.strips: cannot be read .No such file"):
+    with pytest.raises(IcdpmError, match="a.strips cannot be read .No such file"):
         file.read_crop(0, 0, 0, 16)

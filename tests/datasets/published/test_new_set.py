@@ -1,4 +1,4 @@
-"""A data set that the project has never heard of, added by an entry in the table, a layout and a builder."""
+"""A new data set, added by an entry in the table, a layout and a builder."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 BUILDER = '''
 from icdpm_datasets.published import sets
 from icdpm_datasets.published.builder import PairBuilder
-from icdpm_datasets.published.layout import Layout, match
+from icdpm_datasets.published.layout import Layout, match_pairs
 
 
 class StreetLayout(Layout):
@@ -22,7 +22,7 @@ class StreetLayout(Layout):
         return (folder / "dull").is_dir()
 
     def list_pairs(self, root, problems):
-        return {"test": match("", root / "dull", root / "crisp", problems)}
+        return {"test": match_pairs("", root / "dull", root / "crisp", problems)}
 
 
 STREET = sets.PublishedSet(
@@ -58,10 +58,10 @@ assert "street" in sets.overview() and "https://example.org/street" in sets.over
 '''
 
 
-def test_it_is_prepared_opened_and_paired(tmp_path, published, picture):
+def test_it_is_prepared_loaded_and_paired(tmp_path, published, write_image):
     for name in ("CAM_1", "CAM_2"):
         published.pair(tmp_path / f"tree/dull/{name}.png", tmp_path / f"tree/crisp/{name}.png")
-        picture(tmp_path / f"results/{name}_restored.png", np.zeros((24, 32, 3), np.uint8))
+        write_image(tmp_path / f"results/{name}_restored.png", np.zeros((24, 32, 3), np.uint8))
     arguments = [str(tmp_path / name) for name in ("tree", "records", "results")]
     (tmp_path / "street").mkdir()
     (tmp_path / "street/street_dataset_builder.py").write_text(BUILDER)

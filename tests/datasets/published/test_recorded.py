@@ -1,4 +1,4 @@
-"""Published sets whose records are in another storage, tried on TensorFlow's own ram://."""
+"""Records in remote storage, tested on TensorFlow's ram://."""
 
 import errno
 import json
@@ -74,7 +74,7 @@ def replace(path, content):
 def test_the_records_and_their_description_are_those_of_a_disk(bucket, prepare, tmp_path):
     folder = bucket / "gopro/blur/1.0.0"
     assert prepare(bucket) == f"ready: gopro/blur/1.0.0, 30 train, 3 test pairs (partial: not the benchmark), in {folder}"
-    assert prepare(bucket).startswith("already there: gopro/blur/1.0.0, 30 train")
+    assert prepare(bucket).startswith("exists already: gopro/blur/1.0.0, 30 train")
     assert is_partial(str(bucket), "gopro")
     prepare(tmp_path)
     local = tmp_path / "gopro/blur/1.0.0"
@@ -140,12 +140,12 @@ def test_sets_are_mixed_in_their_proportions(recorded):
         for fetched, loaded in zip(source.fetch(tf.constant(index, tf.int64)), source.load(index)):
             np.testing.assert_array_equal(fetched, loaded)
     assert batches(source, 2)[1]["sharp"].shape == (BATCH, CROP, CROP, 3)
-    with pytest.raises(IcdpmError, match="^gopro:1,embedded:1: recorded sets in ram://.* are mixed with one another only"):
+    with pytest.raises(IcdpmError, match="^gopro:1,embedded:1: sets in remote storage .* only with each other"):
         load_pairs("gopro:1,embedded:1", "train", str(recorded))
 
 
 def test_crops_are_not_repeated(pairs):
-    with pytest.raises(IcdpmError, match="^data.repeat 2: .* set it to 1$"):
+    with pytest.raises(IcdpmError, match="^`data.repeat` must be 1 for records in remote storage. Received: 2.$"):
         batches(pairs, 1, repeat=2)
 
 
@@ -155,25 +155,25 @@ def test_records_that_are_damaged_or_gone_are_told_with_their_folder(recorded, p
         path.unlink()
         if content is not None:
             path.write_bytes(content)
-    with pytest.raises(IcdpmError, match=r"^ram://.*/records/gopro/blur/1.0.0: cannot be read \(.*\)$"):
+    with pytest.raises(IcdpmError, match=r"^ram://.*/records/gopro/blur/1.0.0 cannot be read: .*$"):
         batches(pairs, 1)
 
 
 def test_what_is_no_prepared_set_is_one_sentence(recorded):
-    with pytest.raises(IcdpmError, match=r"^ram://.*/nothing: gopro is not there; make it with icdpm-prepare gopro --source="):
+    with pytest.raises(IcdpmError, match=r"^ram://.*/nothing has no records of gopro. Make them with icdpm-prepare gopro --"):
         load_pairs("gopro", "train", f"{recorded}/nothing")
     folder = recorded / "gopro/blur/1.0.0"
     index = json.loads((folder / "record_index.json").read_text())
     for content in (b"", b"[]", json.dumps(dict.fromkeys(index, [[1]])).encode()):
         replace(folder / "record_index.json", content)
-        with pytest.raises(IcdpmError, match="record_index.json: is no index of these records; remove .* and run"):
+        with pytest.raises(IcdpmError, match="record_index.json is not an index of these records. Remove .* and run"):
             load_pairs("gopro", "train", str(recorded))
     (folder / "record_index.json").unlink()
-    with pytest.raises(IcdpmError, match=r"record_index.json: cannot be read \(.*\); run icdpm-prepare again"):
+    with pytest.raises(IcdpmError, match=r"record_index.json cannot be read \(.*\). Run icdpm-prepare again"):
         load_pairs("gopro", "train", str(recorded))
     for content in (b"{", b"[]", b"{}"):
         replace(folder / "dataset_info.json", content)
-        with pytest.raises(IcdpmError, match="^ram://.*: what describes gopro/blur there is damaged; remove it and run"):
+        with pytest.raises(IcdpmError, match="^ram://.*: the description of gopro/blur is damaged. Remove its folder and run"):
             load_pairs("gopro", "train", str(recorded))
 
 
@@ -199,7 +199,7 @@ def test_a_set_counts_when_it_is_there_as_a_whole(bucket, prepare, monkeypatch, 
         patch.setattr(RemotePath, "upload", upload_or_fail)
         with pytest.raises(IcdpmError if told else KeyboardInterrupt, match=told and f"^cannot write ram://.*: {told}$"):
             prepare(bucket)
-    with pytest.raises(IcdpmError, match="gopro is not there; make it with"):
+    with pytest.raises(IcdpmError, match="has no records of gopro. Make them with"):
         load_pairs("gopro", "train", str(bucket))
     assert prepare(bucket).startswith("ready")
     assert len(load_pairs("gopro", "train", str(bucket))) == 30
@@ -211,7 +211,7 @@ def test_a_bucket_that_nobody_may_write_is_told_before_the_work(bucket, prepare,
 
     monkeypatch.setattr(RemotePath, "check_writable", refuse)
     monkeypatch.setattr(builder_module.PairBuilder, "verify", lambda *_: pytest.fail("too late"))
-    with pytest.raises(IcdpmError, match=r"^ram://.*: the records cannot be written \(nobody may write\); nothing"):
+    with pytest.raises(IcdpmError, match=r"^The records in ram://.* cannot be written: nobody may write."):
         prepare(bucket)
 
 

@@ -4,52 +4,52 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icdpm_datasets.scenes import KINDS, LARGEST, object_mask, scene
+from icdpm_datasets.scenes import KINDS, MAX_SIZE, paint_object_mask, paint_scene
 from icdpm_datasets.scenes.dead_leaves import leaf_radii
 from icdpm_datasets.scenes.paint import contrasting, gradient, outline, two_tone
 
 
-def sharpness(picture):
-    """The mean absolute difference of neighbours."""
-    picture = picture.astype(float)
-    return np.abs(np.diff(picture, axis=0)).mean() + np.abs(np.diff(picture, axis=1)).mean()
+def sharpness(image):
+    """Returns the mean absolute difference of neighbours."""
+    image = image.astype(float)
+    return np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_scenes_are_coloured_sharp_and_each_another(kind):
-    pictures = [scene(np.random.default_rng(seed), 96, kind) for seed in range(6)]
-    for picture in pictures:
-        assert picture.shape == (96, 96, 3)
-        assert picture.dtype == np.uint8
-    assert len({picture.tobytes() for picture in pictures}) == 6
-    assert np.mean([sharpness(picture) for picture in pictures]) > 4
-    assert np.mean([picture.std() for picture in pictures]) > 12
-    assert max(np.ptp(picture.astype(int), axis=-1).mean() for picture in pictures) > 10
+    images = [paint_scene(np.random.default_rng(seed), 96, kind) for seed in range(6)]
+    for image in images:
+        assert image.shape == (96, 96, 3)
+        assert image.dtype == np.uint8
+    assert len({image.tobytes() for image in images}) == 6
+    assert np.mean([sharpness(image) for image in images]) > 4
+    assert np.mean([image.std() for image in images]) > 12
+    assert max(np.ptp(image.astype(int), axis=-1).mean() for image in images) > 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_scene_is_decided_by_its_seed(kind):
-    one, same = (scene(np.random.default_rng(3), 80, kind) for _ in range(2))
+    one, same = (paint_scene(np.random.default_rng(3), 80, kind) for _ in range(2))
     np.testing.assert_array_equal(one, same)
 
 
 def test_edges_are_antialiased():
-    mask = object_mask(np.random.default_rng(0), 100)
+    mask = paint_object_mask(np.random.default_rng(0), 100)
     border = (mask > 0) & (mask < 255)
     assert 20 < border.sum() < 1500
 
 
 def test_an_object_covers_part_of_the_scene():
-    covers = [object_mask(np.random.default_rng(seed), 120).mean() / 255 for seed in range(30)]
+    covers = [paint_object_mask(np.random.default_rng(seed), 120).mean() / 255 for seed in range(30)]
     assert min(covers) > 0.002
     assert max(covers) < 0.6
 
 
 def test_unknown_kinds_and_sizes_are_refused():
-    with pytest.raises(ValueError, match="unknown kind of scene 'sea': known are deadleaves, text"):
-        scene(np.random.default_rng(0), 64, "sea")
-    with pytest.raises(ValueError, match="too large"):
-        scene(np.random.default_rng(0), LARGEST + 1, "text")
+    with pytest.raises(ValueError, match="must be one of deadleaves, text.* Received: 'sea'"):
+        paint_scene(np.random.default_rng(0), 64, "sea")
+    with pytest.raises(ValueError, match="must be at most"):
+        paint_scene(np.random.default_rng(0), MAX_SIZE + 1, "text")
 
 
 def test_leaves_follow_the_power_law():
@@ -78,13 +78,13 @@ def test_lettering_can_be_read_on_its_ground():
 
 
 def test_gradients_run_from_one_colour_to_the_other():
-    picture = np.asarray(gradient((40, 30), (0, 10, 20), (200, 110, 20), 0.0))
-    assert picture.shape == (30, 40, 3)
-    np.testing.assert_allclose(picture[0, 0], (0, 10, 20), atol=1)
-    np.testing.assert_allclose(picture[29, 39], (200, 110, 20), atol=1)
+    image = np.asarray(gradient((40, 30), (0, 10, 20), (200, 110, 20), 0.0))
+    assert image.shape == (30, 40, 3)
+    np.testing.assert_allclose(image[0, 0], (0, 10, 20), atol=1)
+    np.testing.assert_allclose(image[29, 39], (200, 110, 20), atol=1)
 
 
 def test_two_tones_mix_linearly():
     gray = Image.fromarray(np.uint8([[0, 127, 255]]))
-    picture = np.asarray(two_tone(gray, (10, 200, 0), (110, 100, 0)))[0]
-    np.testing.assert_allclose(picture, [(10, 200, 0), (60, 150, 0), (110, 100, 0)], atol=1)
+    image = np.asarray(two_tone(gray, (10, 200, 0), (110, 100, 0)))[0]
+    np.testing.assert_allclose(image, [(10, 200, 0), (60, 150, 0), (110, 100, 0)], atol=1)
