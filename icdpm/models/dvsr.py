@@ -9,15 +9,8 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.models import unets
 from icdpm.models.diffusion_model import DiffusionModel
-from icdpm.models.unets import (
-    check_unet,
-    make_unet,
-    unet_constraints,
-    unet_fields,
-    unet_size_multiple,
-    unet_tile_overlap,
-)
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
@@ -36,32 +29,32 @@ class DvSR(DiffusionModel):
         "An initial predictor, and a diffusion model that samples the difference between its prediction and the sharp image "
         "(*Deblurring via Stochastic Refinement*, Whang et al., CVPR 2022)."
     )
-    constraints = {**DiffusionModel.constraints, **unet_constraints("unet"), **unet_constraints("predictor")}
+    constraints = {**DiffusionModel.constraints, **unets.section_constraints("unet"), **unets.section_constraints("predictor")}
     loss_names = ("noise",)
 
     @classmethod
     def add_fields(cls, config: ml_collections.ConfigDict) -> None:
         super().add_fields(config)
         config.diffusion.parametrisation = "residual_noise"
-        config.unet = unet_fields(channels=32)  # the denoiser, evaluated at every step
-        config.predictor = unet_fields(channels=64)  # evaluated once for each image
+        config.unet = unets.default_section(channels=32)  # the denoiser, evaluated at every step
+        config.predictor = unets.default_section(channels=64)  # evaluated once for each image
         config.predictor.residual = True  # the predictor predicts sharp − blurry (assumed)
 
     @classmethod
     def check(cls, config: ml_collections.ConfigDict) -> None:
         super().check(config)
-        check_unet(config, "unet")
-        check_unet(config, "predictor")
+        unets.check_section(config, "unet")
+        unets.check_section(config, "predictor")
 
     @classmethod
     def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:
-        return max(unet_size_multiple(config.unet), unet_size_multiple(config.predictor))
+        return max(unets.size_multiple(config.unet), unets.size_multiple(config.predictor))
 
     def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
         config = self.config
-        self.predictor = make_unet(config.predictor, config.precision, embedded=False, name="predictor")
-        self.unet = make_unet(config.unet, config.precision)
+        self.predictor = unets.make_network(config.predictor, config.precision, embedded=False, name="predictor")
+        self.unet = unets.make_network(config.unet, config.precision)
 
     @property
     def receptive_field_radius(self) -> int:
@@ -71,7 +64,7 @@ class DvSR(DiffusionModel):
     def tile_overlap(self) -> int:
         networks = ((self.config.unet, self.unet), (self.config.predictor, self.predictor))
         return max(
-            unet_tile_overlap(fields, network.receptive_field_radius, self.size_multiple) for fields, network in networks
+            unets.tile_overlap(fields, network.receptive_field_radius, self.size_multiple) for fields, network in networks
         )
 
     @property

@@ -12,18 +12,11 @@ from icdpm.diffusion import random
 from icdpm.diffusion.tiling import LazyImage, RowStrips, Tiling, make_tiling, split_rows
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras
+from icdpm.models import unets
 from icdpm.models.constraints import COUNT_OR_ZERO, NON_NEGATIVE, FieldConstraints, wrong_value
 from icdpm.models.diffusion_model import FIRST_FREE_RANDOM_USE, DiffusionModel
 from icdpm.models.keras_model import images_spec
 from icdpm.models.schedules import linear_ramp
-from icdpm.models.unets import (
-    check_unet,
-    make_unet,
-    unet_constraints,
-    unet_fields,
-    unet_size_multiple,
-    unet_tile_overlap,
-)
 from icdpm.networks.guidance import Discriminator, GuidanceNetwork
 from icdpm.networks.naf import NAFGuidanceNetwork
 from icdpm.networks.operations import average_pool, repeat_pixels
@@ -49,7 +42,7 @@ class ICDPM(DiffusionModel):
     )
     constraints: Mapping[str, FieldConstraints] = {
         **DiffusionModel.constraints,
-        **unet_constraints("unet"),
+        **unets.section_constraints("unet"),
         "guidance.middle_blocks": COUNT_OR_ZERO,
         "guidance.color": FieldConstraints(choices=("gray", "rgb")),
         "guidance.route": FieldConstraints(choices=("latent", "input", "both")),
@@ -63,7 +56,7 @@ class ICDPM(DiffusionModel):
     def add_fields(cls, config: ml_collections.ConfigDict) -> None:
         super().add_fields(config)
         # The denoising UNet (Fig. 10; its layout is recovered from Table 11).
-        config.unet = unet_fields()
+        config.unet = unets.default_section()
         config.unet.concat_blurry = True  # False: Table 9, "w/o input concatenation"
 
         # The guidance networks (§3.2).
@@ -86,7 +79,7 @@ class ICDPM(DiffusionModel):
     @classmethod
     def check(cls, config: ml_collections.ConfigDict) -> None:
         super().check(config)
-        check_unet(config, "unet")
+        unets.check_section(config, "unet")
         guidance, levels = config.guidance, len(config.unet.multipliers)
         if len(set(guidance.scales)) < len(guidance.scales):
             raise wrong_value("guidance.scales", guidance.scales, "different numbers")
@@ -100,7 +93,7 @@ class ICDPM(DiffusionModel):
 
     @classmethod
     def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:
-        return max([unet_size_multiple(config.unet), *(2**k for k in config.guidance.scales)])
+        return max([unets.size_multiple(config.unet), *(2**k for k in config.guidance.scales)])
 
     def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
@@ -108,7 +101,7 @@ class ICDPM(DiffusionModel):
         self.guidance_networks = {str(k): self._guidance_network(f"guidance_{k}") for k in guidance.scales}
         guided = [guided_level(config, k) for k in guidance.scales] if guidance.route != "input" else ()
         shared = guidance.projection == "scale"
-        self.unet = make_unet(config.unet, config.precision, guided_levels=guided, shared_projection=shared)
+        self.unet = unets.make_network(config.unet, config.precision, guided_levels=guided, shared_projection=shared)
 
     def _guidance_network(self, name):
         """Returns a guidance network with the UNet's type of block."""
@@ -132,7 +125,7 @@ class ICDPM(DiffusionModel):
 
     @property
     def tile_overlap(self) -> int:
-        return unet_tile_overlap(self.config.unet, self.receptive_field_radius, self.size_multiple)
+        return unets.tile_overlap(self.config.unet, self.receptive_field_radius, self.size_multiple)
 
     @property
     def bytes_per_pixel(self) -> float:

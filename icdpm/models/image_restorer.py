@@ -128,7 +128,7 @@ class ImageRestorer(PairModel):
 
     @property
     def sampling_presets(self) -> dict[str, Preset]:
-        """{name: Preset}: the presets of the class, replaced by those that were measured for this model."""
+        """Presets by name: those of the class, replaced by those that were measured for this model."""
         return {**self.default_presets(self.config), **self.measured_presets}
 
     # Size.

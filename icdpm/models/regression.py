@@ -9,16 +9,9 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.keras import keras
+from icdpm.models import unets
 from icdpm.models.constraints import FieldConstraints
 from icdpm.models.image_restorer import ImageRestorer
-from icdpm.models.unets import (
-    check_unet,
-    make_unet,
-    unet_constraints,
-    unet_fields,
-    unet_size_multiple,
-    unet_tile_overlap,
-)
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
@@ -29,27 +22,27 @@ class Regression(ImageRestorer):
 
     title = "a regression"
     description = "A UNet that regresses the sharp image from the blurry one in one evaluation."
-    constraints = {**unet_constraints("unet"), "regression.loss": FieldConstraints(choices=tuple(_DISTANCES))}
+    constraints = {**unets.section_constraints("unet"), "regression.loss": FieldConstraints(choices=tuple(_DISTANCES))}
     loss_names = ("regression",)
 
     @classmethod
     def add_fields(cls, config: ml_collections.ConfigDict) -> None:
-        config.unet = unet_fields()
+        config.unet = unets.default_section()
         config.regression = ml_collections.ConfigDict()
         config.regression.loss = "l1"  # l1 (assumed) or l2
         config.regression.residual = True  # the network predicts sharp − blurry (assumed)
 
     @classmethod
     def check(cls, config: ml_collections.ConfigDict) -> None:
-        check_unet(config, "unet")
+        unets.check_section(config, "unet")
 
     @classmethod
     def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:
-        return unet_size_multiple(config.unet)
+        return unets.size_multiple(config.unet)
 
     def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
-        self.unet = make_unet(self.config.unet, self.config.precision, embedded=False)
+        self.unet = unets.make_network(self.config.unet, self.config.precision, embedded=False)
 
     @property
     def receptive_field_radius(self) -> int:
@@ -57,7 +50,7 @@ class Regression(ImageRestorer):
 
     @property
     def tile_overlap(self) -> int:
-        return unet_tile_overlap(self.config.unet, self.receptive_field_radius, self.size_multiple)
+        return unets.tile_overlap(self.config.unet, self.receptive_field_radius, self.size_multiple)
 
     @property
     def bytes_per_pixel(self) -> float:

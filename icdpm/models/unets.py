@@ -1,4 +1,7 @@
-"""UNets as sections of a config: their fields, constraints and checks, and the networks that they describe."""
+"""UNets as sections of a config: their fields, constraints and checks, and the networks that they describe.
+
+Use it as a module: `unets.make_network(config.unet, …)`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from icdpm.networks.naf import NAFUNet
 from icdpm.networks.unet import UNet
 
 
-def unet_fields(channels: int = 32) -> ml_collections.ConfigDict:
+def default_section(channels: int = 32) -> ml_collections.ConfigDict:
     """Returns a section with the defaults of the paper's small network (Fig. 10; its layout is recovered from Table 11)."""
     fields = ml_collections.ConfigDict()
     fields.channels = channels
@@ -30,7 +33,7 @@ def unet_fields(channels: int = 32) -> ml_collections.ConfigDict:
     return fields
 
 
-def unet_constraints(section: str) -> dict[str, FieldConstraints]:
+def section_constraints(section: str) -> dict[str, FieldConstraints]:
     """Returns the constraints of the fields of a section with this name."""
     return {
         f"{section}.block": FieldConstraints(choices=("residual", "naf")),
@@ -39,7 +42,7 @@ def unet_constraints(section: str) -> dict[str, FieldConstraints]:
     }
 
 
-def check_unet(config: ml_collections.ConfigDict, section: str) -> None:
+def check_section(config: ml_collections.ConfigDict, section: str) -> None:
     """Raises IcdpmError if the fields of a section contradict each other."""
     fields = config[section]
     if not fields.multipliers:
@@ -57,12 +60,12 @@ def check_unet(config: ml_collections.ConfigDict, section: str) -> None:
         raise wrong_value(f"{section}.channels", fields.channels, "even")
 
 
-def unet_size_multiple(fields: ml_collections.ConfigDict) -> int:
+def size_multiple(fields: ml_collections.ConfigDict) -> int:
     """Returns the number by which the height and width of the network's input must be divisible."""
     return fields.patch * 2 ** (len(fields.multipliers) - 1)
 
 
-def make_unet(fields: ml_collections.ConfigDict, precision: str, **options: Any) -> UNet | NAFUNet:
+def make_network(fields: ml_collections.ConfigDict, precision: str, **options: Any) -> UNet | NAFUNet:
     """Returns the network of a section.
 
     Args:
@@ -83,7 +86,7 @@ def make_unet(fields: ml_collections.ConfigDict, precision: str, **options: Any)
     return UNet(fields.channels, dtype=precision, **counts, **options)
 
 
-def unet_tile_overlap(fields: ml_collections.ConfigDict, radius: int, size_multiple: int) -> int:
+def tile_overlap(fields: ml_collections.ConfigDict, radius: int, multiple: int) -> int:
     """Returns an overlap of tiles, in pixels, that covers the effective receptive field of a network.
 
     Pixels farther away have little influence: tiles then differ from the whole image by a few hundredths of an 8-bit step on
@@ -94,7 +97,7 @@ def unet_tile_overlap(fields: ml_collections.ConfigDict, radius: int, size_multi
     Args:
       fields: the section.
       radius: receptive-field radius in pixels.
-      size_multiple: the overlap is rounded up to a multiple of this number.
+      multiple: the overlap is rounded up to a multiple of this number.
     """
     share = Fraction(2, 3) if fields.block == "naf" else Fraction(1, 5)
-    return math.ceil(share * radius / size_multiple) * size_multiple
+    return math.ceil(share * radius / multiple) * multiple
