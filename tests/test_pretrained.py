@@ -55,7 +55,7 @@ def test_its_presets_are_its_own(restorer):
     chosen = {name: restorer.settings(name) for name in ("fast", "balanced")}
     assert chosen["balanced"].evaluations == 1  # more do not pay: results/presets.md
     assert set(restorer.measured_presets) == set(chosen)
-    assert "not for this model" in (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
+    assert "not suitable for this model" in (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
 
 
 def test_it_gains_on_scenes_that_it_has_not_seen(restorer):
