@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 
 from icdpm.batch.jobs import plan_jobs
-from icdpm.batch.restoring import work_through
+from icdpm.batch.restoring import restore_images
 from icdpm.batch.selection import select_images
 from icdpm.errors import IcdpmError
 from icdpm.files import make_folder_atomically, mirrored_folder, remove_folder, write_atomically
@@ -111,25 +111,25 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
     for name in ("a.png", "deep/b.jpg"):
         with write_atomically(bucket / name) as temporary:
             PIL.Image.fromarray(pixels).save(temporary)
-    selection = select_images([str(bucket)], leave_out=str(bucket / "out"))
-    assert [str(photo.place) for photo in selection.photos] == ["a.png", "deep/b.jpg"] and selection.ignored == 1
-    assert [photo.place.name for photo in select_images([f"{bucket}/*.png", f"{bucket}/a.png"]).photos] == ["a.png"]
+    selection = select_images([str(bucket)], exclude=str(bucket / "out"))
+    assert [str(photo.relative_path) for photo in selection.images] == ["a.png", "deep/b.jpg"] and selection.ignored == 1
+    assert [photo.relative_path.name for photo in select_images([f"{bucket}/*.png", f"{bucket}/a.png"]).images] == ["a.png"]
     with pytest.raises(IcdpmError, match="matches nothing"):
         select_images([f"{bucket}/*.tif"])
 
-    jobs, failures = plan_jobs(selection.photos, str(bucket / "out"), compare=True)
+    jobs, failures = plan_jobs(selection.images, str(bucket / "out"), compare=True)
     assert not failures
 
-    def restore(photo, job, on_step):
-        return Restored(photo.pixels + 1, None, None)
+    def restore(pixels, **options):
+        return Restored(pixels + 1, None, None)
 
-    assert work_through(jobs, restore) == ([], [])
+    assert restore_images(jobs, restore) == ([], [])
     assert names(bucket / "out") == ["a.compare.png", "a.png", "c.png", "deep/b.compare.png", "deep/b.jpg"]
     assert (read_rgb(bucket / "out/a.png") == 91).all() and measure_drift(pixels, read_rgb(bucket / "out/a.png"))
-    again, _ = plan_jobs(selection.photos, str(bucket / "out"), compare=True, skip_existing=True)
+    again, _ = plan_jobs(selection.images, str(bucket / "out"), compare=True, skip_existing=True)
     assert again == []
     with pytest.raises(IcdpmError, match="would be replaced"):
-        plan_jobs(selection.photos, str(bucket))
+        plan_jobs(selection.images, str(bucket))
     with pytest.raises(IcdpmError, match=r"ram://.*no.png does not exist"):
         read_rgb(bucket / "no.png")
 

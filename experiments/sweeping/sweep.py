@@ -91,7 +91,7 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
         if is_measured(each, image):
             mark_measured(each, image)
     missing = [(each, index) for each in remaining for index, image in enumerate(images) if not is_measured(each, image)]
-    failures = process_images(
+    _, failures = process_images(
         missing,
         measure_one,
         name=lambda item: f"{item[0]}, {pairs.names[item[1]]}",

@@ -1,1 +1,1 @@
-"""Many photos: which are meant, where each goes, what is written beside it, and the work through them."""
+"""Restoration of many files: selection, output paths, extra outputs, shards and progress. No TensorFlow."""

@@ -1,4 +1,6 @@
-"""Where a model is guessing: the spread of its samples as files, a picture and an array."""
+"""Contents of the extra outputs: the comparison with the input, and the spread of the samples."""
+
+from __future__ import annotations
 
 import dataclasses
 import io
@@ -8,50 +10,52 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 
+from icdpm.images.formats import Image
 
-def encode_spread(spread):
-    """The spread of samples as a gray PNG: black where all samples agree.
 
-    White is the first whole number of steps, from 1, that 99 % of the pixels stay below. The file says which, under
+def make_comparison(image: Image, pixels: np.ndarray) -> Image:
+    """Returns an image of before | after, separated by a thin white line.
+
+    Args:
+      image: The blurry image.
+      pixels: Its restored pixels.
+    """
+    before = dataclasses.replace(image, exif=b"", notices=())
+    alpha = None if image.alpha is None else _join(image.alpha, image.alpha)
+    return dataclasses.replace(before, pixels=_join(image.pixels, pixels), alpha=alpha)
+
+
+def _join(left, right):
+    line = np.full_like(left[:, : max(1, left.shape[1] // 200)], np.iinfo(left.dtype).max)
+    return np.concatenate([left, line, right], axis=1)
+
+
+def encode_spread(spread: np.ndarray) -> tuple[bytes, str]:
+    """Encodes the spread of samples as a gray PNG file, black where all samples are equal.
+
+    White is the smallest integer number of steps, at least 1, that 99 % of the pixels do not exceed. The file states it under
     "Description".
 
     Args:
-      spread: float32 [height, width, channels] or [height, width], standard deviations in 8-bit steps. Over the channels
-        the root of the mean square is shown.
+      spread: float32 [height, width, channels] or [height, width], standard deviations in 8-bit steps. Channels are combined by
+        the root of their mean square.
 
     Returns:
-      (the bytes of the file, a clause that says what white is).
+      (the bytes of the file, a clause that states the value of white).
     """
-    shown = spread if spread.ndim == 2 else np.sqrt(np.einsum("hwc,hwc->hw", spread, spread) / spread.shape[-1])
-    white = max(1, math.ceil(np.quantile(shown, 0.99)))
+    gray = spread if spread.ndim == 2 else np.sqrt(np.einsum("hwc,hwc->hw", spread, spread) / spread.shape[-1])
+    white = max(1, math.ceil(np.quantile(gray, 0.99)))
     scale = f"white is a standard deviation of {white} 8-bit step{'s' * (white > 1)} or more"
-    described = PIL.PngImagePlugin.PngInfo()
-    described.add_text("Description", f"Spread of the samples: {scale}, black is 0")
+    metadata = PIL.PngImagePlugin.PngInfo()
+    metadata.add_text("Description", f"Spread of the samples: {scale}, black is 0")
     file = io.BytesIO()
-    gray = np.clip(np.round(shown * (255 / white)), 0, 255).astype(np.uint8)
-    PIL.Image.fromarray(gray).save(file, "PNG", pnginfo=described)
+    levels = np.clip(np.round(gray * (255 / white)), 0, 255).astype(np.uint8)
+    PIL.Image.fromarray(levels).save(file, "PNG", pnginfo=metadata)
     return file.getvalue(), scale
 
 
-def encode_array(array):
-    """The bytes of a .npy file. They are a copy: written from its BytesIO's buffer, they crash Python 3.12.1."""
+def encode_array(array: np.ndarray) -> bytes:
+    """Encodes an array as a .npy file. (Written from the buffer of its BytesIO, the bytes crash Python 3.12.1.)"""
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
-
-
-def before_and_after(photo, pixels):
-    """A Photo of both, side by side, with a thin white line between them.
-
-    Args:
-      photo: a Photo.
-      pixels: its restored pixels.
-    """
-    before = dataclasses.replace(photo, exif=b"", notices=())
-    alpha = None if photo.alpha is None else _side_by_side(photo.alpha, photo.alpha)
-    return dataclasses.replace(before, pixels=_side_by_side(photo.pixels, pixels), alpha=alpha)
-
-
-def _side_by_side(left, right):
-    line = np.full_like(left[:, : max(1, left.shape[1] // 200)], np.iinfo(left.dtype).max)
-    return np.concatenate([left, line, right], axis=1)

@@ -1,124 +1,143 @@
-"""Where each restored photo goes."""
+"""Plans the output paths of restored images and of their extra outputs."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import typing
+from collections.abc import Sequence
 from pathlib import Path
 
-from icdpm.batch.selection import STANDARD_STREAM
+from icdpm.batch.selection import STANDARD_STREAM, SelectedImage, Shard
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS, SUFFIXES, Format, format_for_path
-from icdpm.storage import is_remote, storage_path
+from icdpm.storage import RemotePath, is_remote, storage_path
 
 
 @dataclasses.dataclass(frozen=True)
 class ExtraOutputs:
-    """Paths of files beside a restored photo; None, or none, where they are not wanted.
+    """Paths of further files that are written with a restored image; `None` or empty if they are not requested.
 
     Attributes:
-      comparison: a picture of before | after.
-      spread: pictures of the spread of the samples: (the gray picture, the array).
-      samples: pictures of each sample.
+      comparison: Image of before | after.
+      spread: Standard deviation of the samples: (a gray image, a NumPy array).
+      samples: Images of the samples.
     """
 
-    comparison: Path | None = None
-    spread: tuple[Path, Path] | None = None
-    samples: tuple[Path, ...] = ()
+    comparison: Path | RemotePath | None = None
+    spread: tuple[Path | RemotePath, Path | RemotePath] | None = None
+    samples: tuple[Path | RemotePath, ...] = ()
 
     @property
-    def paths(self):
-        """All of them."""
+    def paths(self) -> list[Path | RemotePath]:
+        """All paths."""
         return [*([self.comparison] if self.comparison else []), *(self.spread or ()), *self.samples]
-
-
-def extra_outputs(target, *, compare=False, spread=False, kept_samples=0):
-    """The ExtraOutputs of a restored photo at `target`: for photo.jpg these are photo.compare.png, photo.spread.png and
-    photo.spread.npy, and photo.sample-1.jpg … of `kept_samples`.
-    """
-
-    def beside(ending):
-        return target.with_name(target.stem + ending)
-
-    return ExtraOutputs(
-        comparison=beside(".compare.png") if compare else None,
-        spread=(beside(".spread.png"), beside(".spread.npy")) if spread else None,
-        samples=tuple(beside(f".sample-{number}{target.suffix}") for number in range(1, kept_samples + 1)),
-    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A photo and where its restoration goes.
+    """An image and the outputs of its restoration.
 
     Attributes:
-      source: path of the photo, or None for standard input.
-      target: path of the restored photo, or None for standard output.
-      format: what it is written as, or None for the format that the photo has.
-      beside: what else is written.
+      source: Path of the image; `None` for standard input.
+      target: Path of the restored image; `None` for standard output.
+      format: Format to write; `None` for the format of the image.
+      extra_outputs: Further files to write.
     """
 
-    source: Path | None
-    target: Path | None
+    source: Path | RemotePath | None
+    target: Path | RemotePath | None
     format: Format | None
-    beside: ExtraOutputs = ExtraOutputs()
+    extra_outputs: ExtraOutputs = ExtraOutputs()
 
     @property
-    def name(self):
-        """What people call the photo."""
+    def name(self) -> str:
+        """Name of the image in messages."""
         return "standard input" if self.source is None else str(self.source)
 
 
-def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=False, shard=None, **beside):
-    """Decides where each restored photo goes, before anything is made.
+def make_extra_outputs(
+    target: Path | RemotePath, *, compare: bool = False, spread: bool = False, kept_samples: int = 0
+) -> ExtraOutputs:
+    """Names the extra outputs of a restored image.
+
+    For photo.jpg these are photo.compare.png, photo.spread.png and photo.spread.npy, photo.sample-1.jpg, photo.sample-2.jpg, …
 
     Args:
-      photos: of `select_images`.
-      output: a folder, in which photos keep their names and the folders that they were found in; or, for one photo
-        given by its own name, a name that ends as a picture does; or `-` for standard output.
-      format_name: a key of `FORMATS` that all photos are written in, or None: as their names end.
-      overwrite: whether files that are already there may be replaced.
-      skip_existing: whether photos that are there already, with all that is wanted beside them, are left out without a
-        word, as what an interrupted run has done; what is there of others is replaced.
-      shard: a Shard, to plan its photos only, or None. What is wrong with all of them together is wrong for each shard.
-      **beside: what else is wanted (`extra_outputs`); standard output takes nothing else.
+      target: Path of the restored image.
+      compare: Whether to write an image of before | after.
+      spread: Whether to write the standard deviation of the samples.
+      kept_samples: Number of samples to write.
+    """
+
+    def path(ending):
+        return target.with_name(target.stem + ending)
+
+    return ExtraOutputs(
+        comparison=path(".compare.png") if compare else None,
+        spread=(path(".spread.png"), path(".spread.npy")) if spread else None,
+        samples=tuple(path(f".sample-{number}{target.suffix}") for number in range(1, kept_samples + 1)),
+    )
+
+
+def plan_jobs(
+    images: Sequence[SelectedImage],
+    output: str,
+    format_name: str | None = None,
+    overwrite: bool = False,
+    skip_existing: bool = False,
+    shard: Shard | None = None,
+    **extra: typing.Any,
+) -> tuple[list[Job], list[str]]:
+    """Plans the outputs of all images before anything is written.
+
+    Args:
+      images: Images of `select_images`.
+      output: A folder, in which images keep their relative paths; a file name with a suffix, if there is one image given by its
+        own name; or '-' for standard output.
+      format_name: Key of `FORMATS` for all outputs. By default the suffix of each name decides.
+      overwrite: Whether existing files may be replaced.
+      skip_existing: Whether to skip images whose outputs all exist, as after an interrupted run. Of other images existing
+        outputs are replaced.
+      shard: Shard to plan; `None` for all images. Errors that concern all images are raised for every shard.
+      **extra: Arguments of `make_extra_outputs`; ignored for standard output.
 
     Returns:
-      ([Job], one sentence for each photo that cannot be restored to where it would go).
+      (the jobs, a sentence for each image that cannot be restored to its output).
 
     Raises:
-      IcdpmError: `output` does not fit the photos, cannot be written, or is where a photo lies; or two photos would go
-        to one file, or one to what is written beside another.
+      IcdpmError: `output` does not fit the images, cannot be written, or would replace an image; or two outputs have the same
+        path.
     """
     chosen = FORMATS[format_name] if format_name else None
     if output == STANDARD_STREAM:
-        if len(photos) > 1:
-            raise IcdpmError(f"standard output takes one photo, not {len(photos)}; choose a folder as --output")
-        return [Job(photos[0].source, None, chosen)], []
-    if _is_name_of_one(output, photos):
+        if len(images) > 1:
+            raise IcdpmError(f"standard output takes one image, not {len(images)}; choose a folder as --output")
+        return [Job(images[0].source, None, chosen)], []
+    if _is_file_name(output, images):
         target = storage_path(output)
         if chosen not in (None, format_for_path(target)):
-            raise IcdpmError(f"{target} is not how a file of --format={format_name} is named; choose one of the two")
-        targets = {photos[0]: target}
-    elif any(photo.source is None for photo in photos):
-        raise IcdpmError(f"the photo from standard input has no name to keep in {output}; choose a file name or -")
+            raise IcdpmError(f"{target} does not have a suffix of --format={format_name}; change one of the two")
+        targets = {images[0]: target}
+    elif any(image.source is None for image in images):
+        raise IcdpmError(f"the image from standard input has no name for a file in {output}; choose a file name or -")
     else:
-        targets = {photo: storage_path(output) / _renamed(photo.place, chosen) for photo in photos}
-    _check_apart({photo: [target, *extra_outputs(target, **beside).paths] for photo, target in targets.items()})
+        targets = {image: storage_path(output) / _with_suffix(image.relative_path, chosen) for image in images}
+    _check_distinct({image: [target, *make_extra_outputs(target, **extra).paths] for image, target in targets.items()})
     jobs, failures = [], []
-    for photo, target in targets.items():
-        if shard and not shard.holds(photo.place):
+    for image, target in targets.items():
+        if shard and not shard.contains(image.relative_path):
             continue
         if target.suffix.lower() not in SUFFIXES:
-            failures.append(f"{photo.source} is not named as a picture that can be written; choose a --format")
+            failures.append(f"{image.source} does not have the suffix of a format that can be written; choose a --format")
             continue
-        job = Job(photo.source, target, format_for_path(target), extra_outputs(target, **beside))
-        wanted = [target, *job.beside.paths]
-        there = [path for path in wanted if (path.exists() if is_remote(path) else os.path.exists(path))]
-        if skip_existing and there == wanted:
+        job = Job(image.source, target, format_for_path(target), make_extra_outputs(target, **extra))
+        paths = [target, *job.extra_outputs.paths]
+        existing = [path for path in paths if (path.exists() if is_remote(path) else os.path.exists(path))]
+        if skip_existing and existing == paths:
             continue
-        if there and not (overwrite or skip_existing):
-            failures.append(f"{there[0]} is there already; choose another --output, or add --overwrite or --skip_existing")
+        if existing and not (overwrite or skip_existing):
+            failures.append(f"{existing[0]} already exists; choose another --output, or add --overwrite or --skip_existing")
         else:
             jobs.append(job)
     for folder in {job.target.parent for job in jobs}:
@@ -126,41 +145,41 @@ def plan_jobs(photos, output, format_name=None, overwrite=False, skip_existing=F
     return jobs, failures
 
 
-def _is_name_of_one(output, photos):
-    if len(photos) > 1 or not photos[0].alone:
+def _is_file_name(output, images):
+    if len(images) > 1 or not images[0].is_explicit:
         return False
     path = storage_path(output)
     is_folder = path.is_dir() if is_remote(path) else os.path.isdir(path)
     return bool(path.suffix) and not output.endswith((os.sep, "/")) and not is_folder
 
 
-def _renamed(place, chosen):
-    if chosen is None or place.suffix.lower() in chosen.suffixes:
-        return place
-    stem = place.stem if place.suffix.lower() in SUFFIXES else place.name
-    return place.with_name(stem + chosen.suffixes[0])
+def _with_suffix(path, chosen):
+    if chosen is None or path.suffix.lower() in chosen.suffixes:
+        return path
+    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return path.with_name(stem + chosen.suffixes[0])
 
 
-def _check_apart(planned):
-    """Raises IcdpmError where two photos would be written to one file, or one over a photo that is read."""
-    sources = {_real(photo.source): photo.source for photo in planned if photo.source is not None}
+def _check_distinct(planned):
+    """Raises IcdpmError if two images have an output in common, or an output would replace an image that is read."""
+    sources = {_real_path(image.source): image.source for image in planned if image.source is not None}
     taken = {}
-    for photo, paths in planned.items():
+    for image, paths in planned.items():
         for path in paths:
-            other = taken.setdefault(path, photo)
-            if other is not photo:
-                raise IcdpmError(f"{other.source} and {photo.source} would both be restored to {path}; restore them apart")
-            if (source := sources.get(_real(path))) is not None:
-                raise IcdpmError(f"{source} would be replaced by a restoration; choose another --output")
+            other = taken.setdefault(path, image)
+            if other is not image:
+                raise IcdpmError(f"{other.source} and {image.source} would both be restored to {path}; restore them separately")
+            if (source := sources.get(_real_path(path))) is not None:
+                raise IcdpmError(f"{source} would be replaced by a restored image; choose another --output")
 
 
-def _real(path):
-    # Path.resolve would raise where links lead in a circle.
+def _real_path(path):
+    # Path.resolve raises an error for circular links.
     return os.fspath(path) if is_remote(path) else os.path.realpath(path)
 
 
 def _check_writable(folder):
-    """Raises IcdpmError where nothing can be written in a folder: better known before hours of work than after."""
+    """Raises IcdpmError if a folder is not writable, before hours of work."""
     if is_remote(folder):
         try:
             folder.check_writable()

@@ -1,89 +1,104 @@
-"""Long work on many pictures, one by one, or as many at a time as there are devices."""
+"""Processes many images one after the other, or one per device at a time, with a progress bar."""
+
+from __future__ import annotations
 
 import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import PurePath
+from typing import Any
 
 from icdpm.errors import IcdpmError
 from icdpm.progress import progress_bar
 
-_LOOK = 0.1  # seconds
+_POLL_SECONDS = 0.1
 
 
-def process_images(items, work, *, name=str, steps=1, unit="picture", at_once=False):
-    """Does something to each of many items, with one progress bar. An item that fails does not stop the rest.
-
-    Ctrl-C ends it after the step at hand, for `work` may be in TensorFlow, where an exception out of the blue gets lost.
+def process_images(
+    items: Sequence[Any],
+    process: Callable[..., Any] | Sequence[Callable[..., Any]],
+    *,
+    name: Callable[[Any], str] = str,
+    steps: Callable[[Any], float] | float = 1,
+    weight: Callable[[Any], float] = lambda item: 1.0,
+    unit: str = "image",
+    defer_interrupts: bool = True,
+) -> tuple[list[Any], list[str]]:
+    """Calls a function for each item, with one progress bar. A failure of an item does not stop the others.
 
     Args:
-      items: a sequence.
-      work: function (item, on_step). It may call `on_step` with how many of the item's steps, or what fraction of one, it
-        has done since. Or several such functions, one for each device: each takes the next item when it is free.
-      name: function of an item: what people call it, perhaps with its folders.
-      steps: function of an item, or a number: how many it takes.
-      unit: what a step is.
-      at_once: whether Ctrl-C ends the step at hand as well, as is right where all it does is wait.
+      items: Images in any representation.
+      process: Function (item, on_step). It may call `on_step` with the number of steps of the item that it has completed since
+        the last call, which may be fractional. Several functions, one per device, run in threads; each takes the next item.
+      name: Function of an item that returns its name, which may include folders.
+      steps: Number of steps of an item, or a function of the item that returns it.
+      weight: Function of an item that returns the length of its steps on the progress bar.
+      unit: Singular name of a step.
+      defer_interrupts: Whether Ctrl-C takes effect only after the current step (`deferred_interrupts`), which is needed if
+        `process` calls TensorFlow.
 
     Returns:
-      One sentence for each item whose work raised IcdpmError or MemoryError, in the items' order.
+      (the results in the order of the items, `None` for failed ones; a sentence for each item that raised IcdpmError or
+      MemoryError).
     """
-    takes = steps if callable(steps) else lambda _: steps
-    works = [work] if callable(work) else work
+    processes = [process] if callable(process) else process
+    lengths = [(steps(item) if callable(steps) else steps) * weight(item) for item in items]
+    results: list[Any] = [None] * len(items)
     failures, lock = {}, threading.Lock()
     with contextlib.ExitStack() as stack:
-        check = (lambda: None) if at_once else stack.enter_context(deferred_interrupts())
-        bar = stack.enter_context(progress_bar("", sum(map(takes, items)), unit))
+        check = stack.enter_context(deferred_interrupts()) if defer_interrupts else lambda: None
+        bar = stack.enter_context(progress_bar("", sum(lengths), unit))
 
-        def do(work, number, item):
-            told = 0
+        def run(process, index, item):
+            done = 0.0
 
             def on_step(count):
-                nonlocal told
-                told += count
+                nonlocal done
+                length = count * weight(item)
+                done += length
                 with lock:
-                    bar.update(count)
+                    bar.update(length)
                 check()
 
             with lock:
-                bar.set_description(f"{number}/{len(items)} {PurePath(name(item)).name}")
+                bar.set_description(f"{index + 1}/{len(items)} {PurePath(name(item)).name}")
             try:
-                work(item, on_step)
+                results[index] = process(item, on_step)
             except IcdpmError as error:
-                failures[number] = str(error)
+                failures[index] = str(error)
             except MemoryError:
-                failures[number] = f"{name(item)} needs more memory than there is; restore a smaller copy"
+                failures[index] = f"{name(item)} needs more memory than is available; restore a smaller copy"
             with lock:
-                bar.update(takes(item) - told)
+                bar.update(lengths[index] - done)
             check()
 
-        numbered = enumerate(items, 1)
-        if len(works) == 1:
-            for number, item in numbered:
-                do(*works, number, item)
+        if len(processes) == 1:
+            for index, item in enumerate(items):
+                run(processes[0], index, item)
         else:
-            _side_by_side(works, do, numbered, lock, check)
-    return [failures[number] for number in sorted(failures)]
+            _run_in_threads(processes, run, enumerate(items), lock, check)
+    return results, [failures[index] for index in sorted(failures)]
 
 
-def _side_by_side(works, do, numbered, lock, check):
-    """Calls do(work, number, item) for each item, with each of the works in a thread of its own."""
+def _run_in_threads(processes, run, numbered_items, lock, check):
+    """Calls run(process, index, item) for all items, with a thread for each of the processes."""
     stopped = threading.Event()
 
-    def serve(work):
+    def work(process):
         while not stopped.is_set():
             with lock:
-                following = next(numbered, None)
+                following = next(numbered_items, None)
             if following is None:
                 return
-            do(work, *following)
+            run(process, *following)
 
-    with ThreadPoolExecutor(len(works)) as pool:
+    with ThreadPoolExecutor(len(processes)) as pool:
         try:
-            running = [pool.submit(serve, work) for work in works]
-            # Signals come to this thread only between two looks.
-            while wait(running, _LOOK, return_when=FIRST_EXCEPTION).not_done:
+            running = [pool.submit(work, process) for process in processes]
+            # Python handles signals in this thread, between two waits.
+            while wait(running, _POLL_SECONDS, return_when=FIRST_EXCEPTION).not_done:
                 check()
                 for each in running:
                     if each.done():
@@ -95,15 +110,15 @@ def _side_by_side(works, do, numbered, lock, check):
 
 
 @contextlib.contextmanager
-def deferred_interrupts():
-    """Holds Ctrl-C back, and gives a function to call between steps that raises KeyboardInterrupt if it was pressed.
+def deferred_interrupts() -> Iterator[Callable[[], None]]:
+    """Defers SIGINT to safe points: yields a function that raises KeyboardInterrupt if Ctrl-C was pressed.
 
-    Raised in the midst of TensorFlow's work, which runs Python code of its own while it traces a graph, it may come out
-    as another exception, or be swallowed. A second Ctrl-C is not held back.
+    TensorFlow runs Python code while it traces a graph. A KeyboardInterrupt in that code may turn into another exception or be
+    swallowed. A second Ctrl-C takes effect at once.
 
         with deferred_interrupts() as check:
-            for photo in photos:
-                restore(photo)
+            for image in images:
+                restore(image)
                 check()
     """
     pressed = []
@@ -112,16 +127,16 @@ def deferred_interrupts():
         if pressed:
             raise KeyboardInterrupt
 
-    def note(*_):
+    def record(*_):
         pressed.append(True)
         signal.signal(signal.SIGINT, previous)
 
-    # Another handler than one that raises is somebody's wish, and only the main thread may set one.
+    # A handler that is not a function ignores the signal on purpose; and only the main thread can set a handler.
     previous = signal.getsignal(signal.SIGINT)
     if not callable(previous) or threading.current_thread() is not threading.main_thread():
         yield check
         return
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, record)
     try:
         yield check
         check()

@@ -1,150 +1,160 @@
-"""An album: photo files read, restored by whatever restores them, and written with what is wanted beside them."""
+"""Restores many image files with one or several restoration functions, and writes them with their extra outputs."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
 import functools
 import sys
+from collections.abc import Callable, Sequence
 
-from icdpm.batch.extra_outputs import before_and_after, encode_array, encode_spread
+from icdpm.batch.extra_outputs import encode_array, encode_spread, make_comparison
+from icdpm.batch.jobs import Job
 from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.images.color_drift import measure_drift
-from icdpm.images.formats import FORMATS, format_by_name
+from icdpm.images.formats import FORMATS, Format, Image, format_by_name
 from icdpm.images.reading import read_file, read_header, read_image, read_image_stream
 from icdpm.images.writing import check_fits, encode_image
+from icdpm.restoration.result import Restored
 from icdpm.storage import is_remote
 
 
-def restore_album(jobs, restore, *, evaluations, match_color=False, verbose=False):
-    """Restores photos with a progress bar over steps. A photo that fails does not stop the rest.
+def restore_images(
+    jobs: Sequence[Job],
+    restore: Callable[..., Restored] | Sequence[Callable[..., Restored]],
+    *,
+    evaluations: int | None = None,
+    match_color: bool = False,
+    verbose: bool = False,
+    defer_interrupts: bool = True,
+) -> tuple[list[str], list[str]]:
+    """Restores image files with a progress bar. A failure of an image does not stop the others.
 
-    A step of the bar is an evaluation for a photo of the mean size; a larger photo's counts for as many more as it has pixels.
-
-    Ctrl-C ends it after the step at hand, and leaves whole photos only.
+    An interrupt leaves only complete files.
 
     Args:
-      jobs: of `plan_jobs`; they say whether samples are kept and their spread is wanted.
-      restore: function (pixels, *, keep_samples, spread, on_step) -> Restored: `icdpm.restoration.restore.restore` with its
-        other arguments given. Or several, which each work on a photo of their own at the same time.
-      evaluations: how many evaluations of the network a photo takes.
-      match_color, verbose: as of `work_through`.
+      jobs: Jobs of `plan_jobs`.
+      restore: Function as in `process_image`, or several, one per device, that restore different images at the same time.
+      evaluations: Evaluations of the network per image, which the progress bar counts. An evaluation for a larger image takes
+        up more of the bar in proportion to its pixels. `None`: the bar counts images.
+      match_color: Whether to remove colour drift (`icdpm.images.color_drift`).
+      verbose: Whether to report the colour drift of each image.
+      defer_interrupts: As in `process_images`.
 
     Returns:
-      As `work_through`.
+      (notices about properties that were not kept, a sentence for each image that failed).
     """
-
-    shares = _shares(jobs)
-
-    def restore_photo(restore, photo, job, on_step):
-        try:
-            return restore(
-                photo.pixels,
-                keep_samples=bool(job.beside.samples),
-                spread=job.beside.spread is not None,
-                on_step=lambda count: on_step(count * shares[job]),
-            )
-        except IcdpmError as error:
-            raise IcdpmError(f"{job.name}: {error}") from error
-
-    def steps(job):
-        return evaluations * shares[job]
-
-    each = [functools.partial(restore_photo, one) for one in ([restore] if callable(restore) else restore)]
-    return work_through(jobs, each, steps=steps, unit="step", match_color=match_color, verbose=verbose)
+    restore_functions = [restore] if callable(restore) else restore
+    processes = [
+        functools.partial(process_image, restore=each, match_color=match_color, verbose=verbose) for each in restore_functions
+    ]
+    weights = _relative_sizes(jobs) if evaluations else dict.fromkeys(jobs, 1.0)
+    results, failures = process_images(
+        jobs,
+        processes,
+        name=lambda job: job.name,
+        steps=evaluations or 1,
+        weight=weights.__getitem__,
+        unit="step" if evaluations else "image",
+        defer_interrupts=defer_interrupts,
+    )
+    return [notice for notices in results for notice in notices or ()], failures
 
 
-def _shares(jobs):
-    """{job: the pixels of its photo, in photos of the mean size}; one that cannot be read, and fails at once, has none."""
+def process_image(
+    job: Job,
+    on_step: Callable[[float], object] | None = None,
+    *,
+    restore: Callable[..., Restored],
+    match_color: bool = False,
+    verbose: bool = False,
+) -> list[str]:
+    """Reads, restores and writes one image.
+
+    Args:
+      job: Job of `plan_jobs`.
+      on_step: Function that `restore` calls after each evaluation of the network.
+      restore: Function (pixels, *, keep_samples, spread, on_step) -> Restored, such as `icdpm.restoration.restore.restore` with
+        its other arguments bound.
+      match_color: Whether to remove colour drift.
+      verbose: Whether to report the colour drift.
+
+    Returns:
+      Notices about properties that were not kept.
+
+    Raises:
+      IcdpmError: The image cannot be read, restored or written. The message names it.
+    """
+    image = read_image_stream(sys.stdin.buffer, job.name) if job.source is None else read_image(job.source)
+    file_format = job.format or format_by_name(image.format)
+    # Before the restoration, so that an image that does not fit the format fails early.
+    notices = [*image.notices, *check_fits(image, job.name, file_format)]
+    extra = job.extra_outputs
+    try:
+        restored = restore(
+            image.pixels, keep_samples=bool(extra.samples), spread=extra.spread is not None, on_step=on_step
+        )
+    except IcdpmError as error:
+        raise IcdpmError(f"{job.name}: {error}") from error
+    if match_color:
+        restored = restored.match_color(image.pixels)
+    notices += [f"{job.name}: {notice}" for notice in restored.notices]
+    if verbose:
+        notices.append(f"{job.name}: {measure_drift(image.pixels, restored.pixels)}")
+    if job.target is None:
+        _write_standard_output(encode_image(dataclasses.replace(image, pixels=restored.pixels), file_format))
+    else:
+        notices += _write_outputs(job, image, restored, file_format)
+    return notices
+
+
+def _write_outputs(job: Job, image: Image, restored: Restored, file_format: Format) -> list[str]:
+    """Writes a restored image and its extra outputs: all of them or, after an error, none."""
+    extra, notices = job.extra_outputs, []
+    # The files appear in reverse order: once the restored image exists, so do its extra outputs.
+    with contextlib.ExitStack() as files:
+
+        def write(path, content):
+            files.enter_context(write_atomically(path)).write_bytes(content)
+
+        write(job.target, encode_image(dataclasses.replace(image, pixels=restored.pixels), file_format))
+        for path, sample in zip(extra.samples, restored.samples or ()):
+            write(path, encode_image(dataclasses.replace(image, pixels=sample), file_format))
+        if extra.comparison:
+            write(extra.comparison, encode_image(make_comparison(image, restored.pixels), FORMATS["png"]))
+        if extra.spread:
+            image_path, array_path = extra.spread
+            content, scale = encode_spread(restored.spread)
+            write(image_path, content)
+            write(array_path, encode_array(restored.spread))
+            notices.append(f"in {image_path} {scale}")
+    return notices
+
+
+def _write_standard_output(content: bytes) -> None:
+    try:
+        # Not through sys.stdout, which repeats a failed write when the program ends.
+        with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+            output.write(content)
+    except OSError as error:
+        raise IcdpmError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _relative_sizes(jobs: Sequence[Job]) -> dict[Job, float]:
+    """Returns {job: the pixels of its image, relative to the mean}; 0 for an unreadable image, which fails at once."""
     if any(job.source is None or is_remote(job.source) for job in jobs):
-        return dict.fromkeys(jobs, 1.0)  # to know the sizes, all photos would have to be fetched once more
-    pixels = {job: _pixels(job) for job in jobs}
-    mean = sum(pixels.values()) / len(jobs)
-    return {job: each / mean if mean else 1.0 for job, each in pixels.items()}
+        return dict.fromkeys(jobs, 1.0)  # the sizes of remote images would take a second download
+    pixels = {job: _count_pixels(job) for job in jobs}
+    mean = sum(pixels.values()) / max(1, len(jobs))
+    return {job: count / mean if mean else 1.0 for job, count in pixels.items()}
 
 
-def _pixels(job):
+def _count_pixels(job):
     try:
         header = read_header(read_file(job.source), job.name)
         header.check_size(job.name)
     except IcdpmError:
         return 0
     return header.pixels
-
-
-def work_through(jobs, restore_photo, *, steps=1, unit="photo", at_once=False, match_color=False, verbose=False):
-    """Reads, restores and writes photos, one by one.
-
-    Args:
-      jobs: of `plan_jobs`.
-      restore_photo: function (photo, job, on_step) -> Restored, as the `work` of `process_images`, or several; its errors
-        name the photo.
-      steps, unit, at_once: see `process_images`.
-      match_color: whether drift of colour is taken out (`icdpm.images.color_drift`).
-      verbose: whether it is told how the colours of each photo drifted.
-
-    Returns:
-      (sentences that tell what of photos was not kept and how others are to be read, one sentence for each photo that
-      failed).
-    """
-    notices = {}
-
-    def work(restore_photo, job, on_step):
-        def restored_of(photo):
-            restored = restore_photo(photo, job, on_step)
-            return restored.match_color(photo.pixels) if match_color else restored
-
-        notices[job] = _do(job, restored_of, verbose)
-
-    works = [functools.partial(work, one) for one in ([restore_photo] if callable(restore_photo) else restore_photo)]
-    failures = process_images(jobs, works, name=lambda job: job.name, steps=steps, unit=unit, at_once=at_once)
-    return [notice for job in jobs for notice in notices.get(job, ())], failures
-
-
-def _do(job, restored_of, verbose):
-    """Restores one photo by restored_of(photo). Returns notices. Raises IcdpmError where it fails."""
-    photo = read_image_stream(sys.stdin.buffer, job.name) if job.source is None else read_image(job.source)
-    file_format = job.format or format_by_name(photo.format)
-    # Before the work: what does not fit the format fails now.
-    notices = [*photo.notices, *check_fits(photo, job.name, file_format)]
-    restored = restored_of(photo)
-    notices += [f"{job.name}: {notice}" for notice in restored.notices]
-    if verbose:
-        notices.append(f"{job.name}: {measure_drift(photo.pixels, restored.pixels)}")
-    if job.target is None:
-        _write_standard_output(encode_image(dataclasses.replace(photo, pixels=restored.pixels), file_format))
-    else:
-        notices += _write_files(job, photo, restored, file_format)
-    return notices
-
-
-def _write_files(job, photo, restored, file_format):
-    """Writes a restored photo and what is wanted beside it: all of it or, where something fails, nothing."""
-    notices = []
-    # The last one written takes its name first: when the photo is there, everything is.
-    with contextlib.ExitStack() as files:
-
-        def write(path, content):
-            files.enter_context(write_atomically(path)).write_bytes(content)
-
-        write(job.target, encode_image(dataclasses.replace(photo, pixels=restored.pixels), file_format))
-        for path, sample in zip(job.beside.samples, restored.samples or ()):
-            write(path, encode_image(dataclasses.replace(photo, pixels=sample), file_format))
-        if job.beside.comparison:
-            write(job.beside.comparison, encode_image(before_and_after(photo, restored.pixels), FORMATS["png"]))
-        if job.beside.spread:
-            picture, array = job.beside.spread
-            content, scale = encode_spread(restored.spread)
-            write(picture, content)
-            write(array, encode_array(restored.spread))
-            notices.append(f"in {picture} {scale}")
-    return notices
-
-
-def _write_standard_output(content):
-    try:
-        # Not sys.stdout, which would try again, and complain, when the program ends.
-        with open(sys.stdout.fileno(), "wb", closefd=False) as output:
-            output.write(content)
-    except OSError as error:
-        raise IcdpmError(f"cannot write to standard output: {error.strerror}") from error

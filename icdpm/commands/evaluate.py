@@ -132,7 +132,7 @@ def _pairs(output):
     name, workdir = folders.popitem()
     folders[name] = output / name
     system = load(workdir, FLAGS.checkpoint)
-    settings = settings_flags.chosen_settings(system)
+    settings = settings_flags.settings_from_flags(system)
     making = restore_dataset(system, source, settings, FLAGS.seed, folders[name])
     return pair_with_source(folders, source, f"{name} restores with {making}")
 

@@ -41,7 +41,7 @@ flags.mark_flags_as_required(["output"])
 def main(argv: Sequence[str]) -> None:
     """Exports the model and prints its folder."""
     reject_arguments(argv)
-    changes = settings_flags.given_changes()
+    changes = settings_flags.changes_from_flags()
     import_tensorflow()
     from icdpm import pretrained
     from icdpm.serving.export import export

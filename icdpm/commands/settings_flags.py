@@ -1,57 +1,62 @@
-"""The flags that say how a photo is restored, of all commands that have to know."""
+"""Flags of the sampling settings, for all commands that restore photos."""
+
+from __future__ import annotations
 
 import dataclasses
 import sys
+import typing
 
 from absl import app, flags
 
 from icdpm.errors import IcdpmError
 from icdpm.models.sampling_presets import SAMPLING_PRESETS
-from icdpm.models.settings import SamplingSettings
+from icdpm.models.settings import SamplingSettings, Settings
+
+if typing.TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
 
 FLAGS = flags.FLAGS
-_SAMPLING = "Of models that draw samples: "
+_DIFFUSION = "Diffusion models: "
 flags.DEFINE_string(
     "preset",
     None,
-    "Settings by a name, of models that have any; what is given besides goes first. A model may have its own (presets.json in "
-    "its workdir; the packaged one has). "
-    + _SAMPLING
+    "Name of sampling settings; other flags override single ones. A model may define presets of its own (presets.json in its "
+    "workdir), as the packaged model does. "
+    + _DIFFUSION
     + "; ".join(f"{name}, {preset.purpose}: {preset.as_flags}" for name, preset in SAMPLING_PRESETS.items())
     + ".",
 )
 
 
-def _define(field):
-    """The flag of a setting: what it may hold is said there."""
+def _define_flag(field: dataclasses.Field) -> None:
     constraints = field.metadata["constraints"]
-    text = f"{_SAMPLING}{field.metadata['help']}. Default: what the model's config says."
+    text = f"{_DIFFUSION}{field.metadata['help']}. Default: the value in the model's config."
     if constraints.choices:
         flags.DEFINE_enum(field.name, None, list(constraints.choices), text)
     else:
-        define = {"int": flags.DEFINE_integer, "float": flags.DEFINE_float}[field.type]
+        define = {"int": flags.DEFINE_integer, "float": flags.DEFINE_float}[str(field.type)]
         define(field.name, None, text, constraints.minimum, constraints.maximum)
 
 
-# Systems that answer at once have none.
 SETTINGS = tuple(field.name for field in dataclasses.fields(SamplingSettings))
 for _field in dataclasses.fields(SamplingSettings):
-    _define(_field)
-flags.DEFINE_integer("seed", 0, "Seed of the samples: the same one gives the same result.", 0, 2**63 - 1)
+    _define_flag(_field)
+flags.DEFINE_integer("seed", 0, "Seed of the samples. The same seed gives the same result.", 0, 2**63 - 1)
 
 
-def given_changes():
-    """What the flags change of a model's settings, as `icdpm.models.image_restorer.ImageRestorer.settings` takes it."""
+def changes_from_flags() -> dict[str, typing.Any]:
+    """Returns the values of the flags as arguments of `ImageRestorer.settings`; `None` if a flag is not set."""
     return {name: FLAGS[name].value for name in ("preset", *SETTINGS)}
 
 
-def chosen_settings(model):
-    """The settings of a model that the flags choose; warns of a preset that is not for it.
+def settings_from_flags(model: ImageRestorer) -> Settings:
+    """Returns the sampling settings that the flags select, and prints the warning of a preset that does not fit the model.
 
-    Raises app.UsageError where the model does not have them.
+    Raises:
+      app.UsageError: The model does not support the settings.
     """
     try:
-        settings = model.settings(**given_changes())
+        settings = model.settings(**changes_from_flags())
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
     if FLAGS.preset and (warning := model.sampling_presets[FLAGS.preset].warning):

@@ -120,7 +120,7 @@ def fit_niqe(folder, output):
     Raises:
       IcdpmError: no photos, one that cannot be read, or too little texture in them.
     """
-    photos = select_images([str(folder)]).photos
+    photos = select_images([str(folder)]).images
     with progress_bar("fitting", len(photos), "photo") as bar:
 
         def pictures():

@@ -48,7 +48,7 @@ def restore_dataset(model, source, settings, seed, folder):
             raise IcdpmError(f"{name}: {error}") from error
         write_image(folder / f"{name}.png", restored.pixels)
 
-    failures = process_images(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
+    _, failures = process_images(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
     if failures:
         raise IcdpmError(format_list(f"{len(failures)} of {len(source)} pictures could not be restored", failures))
     return ", ".join(f"{key} {value}" for key, value in making.items() if key != "data")

@@ -10,18 +10,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from icdpm.batch.jobs import Job
-from icdpm.batch.restoring import work_through
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS, Image
 from icdpm.images.reading import decode_image
 from icdpm.images.writing import encode_image
-from icdpm.restoration.result import Restored
 
 # HTTP statuses of a server that is busy or not ready yet.
 _RETRIED_STATUSES = (429, 502, 503, 504)
@@ -113,27 +108,6 @@ class ServingClient:
             if attempt < self.retries:
                 time.sleep(wait)
         raise IcdpmError(f"{name} was not restored: {problem}; gave up after {self.retries + 1} attempts")
-
-
-def restore_jobs_remotely(client: ServingClient, jobs: Sequence[Job], **options: Any) -> tuple[list[str], list[str]]:
-    """Restores files with a server, as `icdpm.batch.restoring.restore_album` does with a model.
-
-    Only pixels are sent. Alpha, EXIF data and colour profile are added to the result locally.
-
-    Args:
-      client: client of the server.
-      jobs: see `icdpm.batch.jobs.plan_jobs`, without samples and spread.
-      **options: match_color and verbose, see `icdpm.batch.restoring.work_through`.
-
-    Returns:
-      (notices, failures), see `icdpm.batch.restoring.work_through`.
-    """
-
-    def restore_image(image, job, _):
-        return Restored(client.restore(image.pixels, job.name))
-
-    # Ctrl-C may interrupt the wait for a response at any time.
-    return work_through(jobs, restore_image, at_once=True, **options)
 
 
 def _error_message(error) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from icdpm.batch.extra_outputs import before_and_after, encode_array, encode_spread
+from icdpm.batch.extra_outputs import encode_array, encode_spread, make_comparison
 from icdpm.images.formats import Image
 
 
@@ -45,7 +45,7 @@ def test_both_stand_side_by_side(shape, dtype, transparent):
     most, width = np.iinfo(dtype).max, shape[1]
     alpha = np.full(shape[:2], 7, dtype) if transparent else None
     photo = Image(np.full(shape, 10, dtype), alpha, exif=b"Exif\0\0", icc_profile=b"profile")
-    made = before_and_after(photo, np.full(shape, 20, dtype))
+    made = make_comparison(photo, np.full(shape, 20, dtype))
     line = max(1, width // 200)
     assert made.pixels.dtype == dtype and made.pixels.shape[:2] == (shape[0], 2 * width + line)
     assert (made.pixels[:, :width] == 10).all() and (made.pixels[:, width + line :] == 20).all()

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from icdpm.batch.jobs import Job, plan_jobs
-from icdpm.batch.selection import Selected, Shard
+from icdpm.batch.selection import SelectedImage, Shard
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS
 
 
 def named(path):
-    return Selected(Path(path), Path(Path(path).name), alone=True)
+    return SelectedImage(Path(path), Path(Path(path).name), is_explicit=True)
 
 
 def targets(photos, output, **options):
@@ -23,7 +23,7 @@ def targets(photos, output, **options):
 
 def test_where_restored_photos_go(tmp_path):
     photo, other = named("a/photo.jpg"), named("b/other.TIF")
-    found = Selected(Path("album/trip/photo.jpg"), Path("trip/photo.jpg"), alone=False)
+    found = SelectedImage(Path("album/trip/photo.jpg"), Path("trip/photo.jpg"), is_explicit=False)
     out = tmp_path / "out"
     assert targets([photo], out) == [out / "photo.jpg"]
     assert targets([photo], tmp_path / "new.png") == [tmp_path / "new.png"]
@@ -36,7 +36,7 @@ def test_where_restored_photos_go(tmp_path):
         out / "trip/photo.tif",
         out / "scan.tif",
     ]
-    stdin = Selected(None, Path(), alone=True)
+    stdin = SelectedImage(None, Path(), is_explicit=True)
     assert plan_jobs([stdin], "-") == ([Job(None, None, None)], [])
     assert plan_jobs([photo], "-", "webp") == ([Job(Path("a/photo.jpg"), None, FORMATS["webp"])], [])
     assert targets([stdin], tmp_path / "new.png") == [tmp_path / "new.png"]
@@ -45,7 +45,7 @@ def test_where_restored_photos_go(tmp_path):
 
 def test_plans_that_cannot_be_are_refused_before_anything_is_made(tmp_path):
     photo, namesake = named(tmp_path / "a/photo.jpg"), named(tmp_path / "b/photo.jpg")
-    stdin = Selected(None, Path(), alone=True)
+    stdin = SelectedImage(None, Path(), is_explicit=True)
     (tmp_path / "file").touch()
     for photos, output, options, said in [
         ([photo, namesake], tmp_path / "out", {}, "would both be restored"),
@@ -56,7 +56,7 @@ def test_plans_that_cannot_be_are_refused_before_anything_is_made(tmp_path):
         ([photo], tmp_path / "file", {}, "file is not a folder"),
         ([photo], tmp_path / "file/deeper", {}, "file is not a folder"),
         ([photo], tmp_path / "file/new.png", {}, "file is not a folder"),
-        ([photo, namesake], "-", {}, "takes one photo, not 2"),
+        ([photo, namesake], "-", {}, "takes one image, not 2"),
         ([stdin], tmp_path / "out", {}, "has no name to keep"),
     ]:
         with pytest.raises(IcdpmError, match=said):
@@ -87,7 +87,7 @@ def test_what_is_there_stays_unless_asked_otherwise(tmp_path):
     jobs, failures = plan_jobs(photos, str(tmp_path))
     assert [job.target.name for job in jobs] == ["two.jpg"]
     there, unknown = failures
-    assert "one.jpg is there already" in there and "--overwrite" in there
+    assert "one.jpg already exists" in there and "--overwrite" in there
     assert "raw.dng" in unknown and "--format" in unknown
     jobs, failures = plan_jobs(photos, str(tmp_path), overwrite=True)
     assert [job.target.name for job in jobs] == ["one.jpg", "two.jpg"] and failures == [unknown]
@@ -97,16 +97,16 @@ def test_what_is_written_beside_a_photo(tmp_path):
     photos, out = [named("a/photo.jpg"), named("a/v1.2.png")], tmp_path / "out"
     (job, other), _ = plan_jobs(photos, str(out), compare=True, spread=True, kept_samples=2)
     names = ["compare.png", "spread.png", "spread.npy"]
-    assert job.beside.paths == [
+    assert job.extra_outputs.paths == [
         *(out / f"photo.{name}" for name in names),
         out / "photo.sample-1.jpg",
         out / "photo.sample-2.jpg",
     ]
-    assert other.beside.comparison == out / "v1.2.compare.png"
+    assert other.extra_outputs.comparison == out / "v1.2.compare.png"
     (job,), _ = plan_jobs(photos[:1], str(out), "tiff", kept_samples=1)
-    assert job.beside.paths == [out / "photo.sample-1.tif"]
+    assert job.extra_outputs.paths == [out / "photo.sample-1.tif"]
     (job,), _ = plan_jobs(photos[:1], str(out))
-    assert job.beside.paths == []
+    assert job.extra_outputs.paths == []
 
 
 def test_what_is_beside_a_photo_replaces_nothing(tmp_path):
@@ -122,7 +122,7 @@ def test_what_is_beside_a_photo_replaces_nothing(tmp_path):
             plan_jobs([comparison], str(tmp_path / target), overwrite=True, **options)
     (tmp_path / "photo.spread.npy").touch()
     jobs, failures = plan_jobs([photo], str(tmp_path), spread=True)
-    assert jobs == [] and len(failures) == 1 and "photo.spread.npy is there already" in failures[0]
+    assert jobs == [] and len(failures) == 1 and "photo.spread.npy already exists" in failures[0]
     for options in ({}, {"compare": True}, {"spread": True, "overwrite": True}):
         assert plan_jobs([photo], str(tmp_path), **options)[1] == []
 

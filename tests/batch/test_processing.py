@@ -26,15 +26,14 @@ def test_failures_do_not_stop_the_rest():
         if item == "c":
             raise MemoryError
         done.append(item)
+        return f"{item}!"
 
-    assert process_images("abcd", work, name=lambda item: f"photo {item}") == [
-        "b is broken",
-        "photo c needs more memory than there is; restore a smaller copy",
-    ]
-    assert done == ["a", "d"]
+    results, failures = process_images("abcd", work, name=lambda item: f"photo {item}")
+    assert failures == ["b is broken", "photo c needs more memory than is available; restore a smaller copy"]
+    assert done == ["a", "d"] and results == ["a!", None, None, "d!"]
     with pytest.raises(ZeroDivisionError):
         process_images("ab", lambda item, on_step: 1 / 0)
-    assert process_images([], work) == []
+    assert process_images([], work) == ([], [])
 
 
 def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
@@ -52,8 +51,8 @@ def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
     assert "2/2 silent: 100%|" in shown[-1] and "| 4.5/4.5 steps [" in shown[-1]
 
 
-@pytest.mark.parametrize("at_once, reached", [(False, ["a", "a: step"]), (True, ["a"])])
-def test_an_interrupt_waits_for_the_end_of_a_step_where_it_should(at_once, reached):
+@pytest.mark.parametrize("deferred, reached", [(True, ["a", "a: step"]), (False, ["a"])])
+def test_an_interrupt_waits_for_the_end_of_a_step_where_it_should(deferred, reached):
     seen = []
 
     def work(item, on_step):
@@ -64,7 +63,7 @@ def test_an_interrupt_waits_for_the_end_of_a_step_where_it_should(at_once, reach
         seen.append("too late")
 
     with pytest.raises(KeyboardInterrupt):
-        process_images("ab", work, at_once=at_once)
+        process_images("ab", work, defer_interrupts=deferred)
     assert seen == reached
 
 
@@ -79,7 +78,7 @@ def test_several_work_at_the_same_time_and_what_stops_one_stops_all():
         on_step(1)
         done.append(item)
 
-    assert process_images("abcd", [work, work]) == ["c is broken"] and sorted(done) == ["a", "b", "d"]
+    assert process_images("abcd", [work, work])[1] == ["c is broken"] and sorted(done) == ["a", "b", "d"]
 
     def fail(item, on_step):
         raise ZeroDivisionError

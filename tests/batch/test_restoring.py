@@ -12,8 +12,8 @@ import PIL.Image
 import pytest
 
 from icdpm.batch.jobs import plan_jobs
-from icdpm.batch.restoring import restore_album
-from icdpm.batch.selection import Selected, select_images
+from icdpm.batch.restoring import restore_images
+from icdpm.batch.selection import SelectedImage, select_images
 from icdpm.images.formats import FORMATS
 from icdpm.images.reading import read_image, read_rgb
 from icdpm.images.writing import write_image
@@ -39,7 +39,7 @@ def instant(pixels, *, on_step, keep_samples=False, spread=False):
 
 
 def restore_all(jobs, restore=instant, **options):
-    return restore_album(jobs, restore, evaluations=STEPS * SAMPLES, **options)
+    return restore_images(jobs, restore, evaluations=STEPS * SAMPLES, **options)
 
 
 def gradient(height=20, width=30):
@@ -47,7 +47,7 @@ def gradient(height=20, width=30):
 
 
 def plan(folder, out, **options):
-    photos = [Selected(path, path.relative_to(folder), alone=False) for path in sorted(folder.rglob("*.*"))]
+    photos = [SelectedImage(path, path.relative_to(folder), is_explicit=False) for path in sorted(folder.rglob("*.*"))]
     return plan_jobs(photos, str(out), **options)[0]
 
 
@@ -58,7 +58,7 @@ def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos
     write_image(folder / "ｚ/zuletzt ü.png", gradient())
     bad = [path for path in bad_photos if path.suffix != ".gif"]
     paths = [folder / "0 gut.png", *bad, folder / "ｚ/zuletzt ü.png"]
-    photos = [Selected(path, path.relative_to(folder), alone=False) for path in paths]
+    photos = [SelectedImage(path, path.relative_to(folder), is_explicit=False) for path in paths]
     out = tmp_path / "neuer Ordner" / "out"
     jobs, planned_failures = plan_jobs(photos, str(out))
     notices, failures = restore_all(jobs)
@@ -91,7 +91,7 @@ def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):
     (folder / "2.png").symlink_to("2.png")
     (folder / "3.png").symlink_to("1.png")
     (folder / "4.png").symlink_to("none.png")
-    jobs, _ = plan_jobs(select_images([str(folder)]).photos, str(out))
+    jobs, _ = plan_jobs(select_images([str(folder)]).images, str(out))
     _, failures = restore_all(jobs)
     assert failures == [f"{folder / name} is a broken link" for name in ("2.png", "4.png")]
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
@@ -169,7 +169,7 @@ def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path):
         return instant(pixels, **options)
 
     _, failures = restore_all(plan(folder, out), limited)
-    assert failures == [f"{folder / '2.png'} needs more memory than there is; restore a smaller copy"]
+    assert failures == [f"{folder / '2.png'} needs more memory than is available; restore a smaller copy"]
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
 
 

@@ -80,7 +80,7 @@ def test_an_album_with_all_kinds_of_photos(tmp_path, workdir, deblur_each):
     assert said.endswith(
         f"icdpm-deblur: note: {album}/print.jpg was converted from CMYK, without a profile, to RGB: its colours are "
         f"approximate\nicdpm-deblur: error: {album}/text.png is not an image in a known format: PNG, JPEG, WebP, TIFF or "
-        "BMP\nicdpm-deblur: 8 restored, 1 failed, 1 ignored that is not named as pictures are"
+        "BMP\nicdpm-deblur: 8 restored, 1 failed, 1 ignored (not named as an image)"
     )
     restored = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     names = ["deep.png", "ein Foto ü.png", "gray.tif", "one pixel.png", "print.jpg", "tall/30000.png", "tall/5000.jpg"]
@@ -93,7 +93,7 @@ def test_an_album_with_all_kinds_of_photos(tmp_path, workdir, deblur_each):
     assert PIL.Image.open(out / "gray.tif").mode == "L"
 
     # What is there stays, with a sentence for each; or is made again, and is the same.
-    assert again[0] == 1 and "0 restored, 9 failed" in again[1] and again[1].count("is there already") == 8
+    assert again[0] == 1 and "0 restored, 9 failed" in again[1] and again[1].count("already exists") == 8
     assert overwritten[0] == 1 and "8 restored, 1 failed" in overwritten[1]
     assert alone == (0, alone[1]) and alone[1].endswith("icdpm-deblur: 1 restored, 0 failed")
     assert single.read_bytes() == (out / "ein Foto ü.png").read_bytes()
@@ -115,7 +115,7 @@ def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path,
     )
     assert alone[0] == among[0] == 0 and "4 restored, 0 failed" in among[1]
     said = [line.rsplit("\r", 1)[-1] for line in alone[1].splitlines()]
-    assert said[0].startswith("icdpm-deblur: --preset=fast stands for --sampler=") and "--samples=1" in said[0]
+    assert said[0].startswith("icdpm-deblur: --preset=fast: --sampler=") and "--samples=1" in said[0]
     drift, scale = (line for line in said if line.startswith("icdpm-deblur: note: "))
     assert f"{album}/2.jpg: mean error red " in drift and f"in {one}/2.spread.png white is" in scale
     beside = ["compare.png", "sample-1.jpg", "sample-2.jpg", "sample-3.jpg", "spread.npy", "spread.png"]
@@ -123,7 +123,7 @@ def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path,
     assert len(list(all_of_it.iterdir())) == 28
     for path in one.iterdir():
         assert path.read_bytes() == (all_of_it / path.name).read_bytes(), path.name
-    assert again[0] == 1 and "2.jpg is there already" in again[1]
+    assert again[0] == 1 and "2.jpg already exists" in again[1]
     for (status, said), words in ((tiled, "a tile's side must be a multiple of"), (cramped, "an image of 50×8 pixels needs")):
         assert status == 1 and f"icdpm-deblur: error: {album}/2.jpg: {words}" in said
 
@@ -143,7 +143,7 @@ def test_bad_arguments_are_one_sentence(tmp_path, workdir, deblur_each):
         ([photo, f"--workdir={untrained}", to_folder], 1, "no checkpoint yet"),
         ([photo, f"--workdir={workdir}", f"--output={in_the_way / 'o'}"], 1, "file is not a folder"),
         ([photo, f"--workdir={workdir}", to_folder, "--checkpoint=5"], 1, "no checkpoint of step 5"),
-        ([empty, f"--workdir={workdir}", to_folder], 1, "no picture was found"),
+        ([empty, f"--workdir={workdir}", to_folder], 1, "no image was found"),
         ([tmp_path / "*.jpg", f"--workdir={workdir}", to_folder], 1, "matches nothing"),
         (["-", f"--workdir={workdir}", to_folder], 1, "standard input has no name"),
         ([photo, f"--workdir={workdir}", to_folder, "--steps=0"], 2, "steps"),
@@ -214,7 +214,7 @@ def test_a_folder_with_links_and_bombs(tmp_path, workdir, bombs, deblur_each):
         [[album, f"--workdir={workdir}", f"--output={out}"], ["", f"--workdir={workdir}", f"--output={out}"]]
     )
     assert status == 1 and sorted(path.name for path in out.iterdir()) == ["again.png", "photo.png"]
-    assert f"note: {album}/up is a link to a folder and left out" in said
+    assert f"note: {album}/up is a link to a folder and was skipped" in said
     assert f"error: {album}/circle.png is a broken link" in said
     assert f"error: {album}/bomb.tif takes 5.04 GiB when it is decoded" in said
     assert said.endswith("icdpm-deblur: 2 restored, 2 failed")

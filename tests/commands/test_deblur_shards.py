@@ -30,9 +30,9 @@ def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_wo
     assert said == [
         "icdpm-deblur: 6 restored, 0 failed",
         f"icdpm-deblur: {first} restored, 0 failed",
-        f"icdpm-deblur: 0 restored, 0 failed, {first} skipped, there already",
+        f"icdpm-deblur: 0 restored, 0 failed, {first} skipped (already restored)",
         f"icdpm-deblur: {6 - first} restored, 0 failed",
-        "icdpm-deblur: 0 restored, 0 failed, 6 skipped, there already",
+        "icdpm-deblur: 0 restored, 0 failed, 6 skipped (already restored)",
     ]
     made = {path.relative_to(whole): path.read_bytes() for path in whole.rglob("*.png")}
     assert made == {path.relative_to(shared): path.read_bytes() for path in shared.rglob("*.png")} and len(made) == 6

@@ -104,7 +104,7 @@ def test_invalid_flags_and_inputs(data, tmp_path, evaluate_each):
         [[f"--restored={one}", sharp, output], 1, "1 has no one picture; 2 has no one picture"],
         [[others, "--restored=x/others", sharp, output], 1, "are both called others; name them: NAME=DIR"],
         [[others, "--dataset=nowhere", output], 1, "nowhere is neither a known data set"],
-        [["fit-niqe", f"--photos={tmp_path / 'photos'}", output], 1, "photos: no picture was found"],
+        [["fit-niqe", f"--photos={tmp_path / 'photos'}", output], 1, "photos: no image was found"],
         [["preference-table"], 1, "no answers were given"],
         [["preference", "--method=a=x", output], 1, "between two methods or more"],
     ]

@@ -35,6 +35,6 @@ def test_photos_that_make_no_model(write, tmp_path, noise):
     with pytest.raises(IcdpmError, match="photos: a pristine model needs 37 sharp blocks"):
         fit_niqe(write("photos", {"a.png": noise(0)}), tmp_path / "model.npz")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IcdpmError, match="no picture was found"):
+    with pytest.raises(IcdpmError, match="no image was found"):
         fit_niqe(tmp_path / "empty", tmp_path / "model.npz")
     assert not (tmp_path / "model.npz").exists()

@@ -10,7 +10,7 @@ import functools, sys, threading
 import numpy as np, PIL.Image, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from icdpm.batch.restoring import restore_album
+from icdpm.batch.restoring import restore_images
 from icdpm.batch.jobs import plan_jobs
 from icdpm.batch.selection import select_images
 from icdpm.restoration.restore import load_on_devices, load_on_gpus
@@ -22,8 +22,8 @@ for name, (model, each) in {"one": load_on_gpus(workdir), "two": load_on_devices
         used.add((threading.current_thread().name, restore))
         return restore(*arguments, **options, settings=settings)
     restores = [functools.partial(noted, restore) for restore in each]
-    jobs, failures = plan_jobs(select_images([photos]).photos, f"{photos}/../{name}")
-    assert restore_album(jobs, restores, evaluations=settings.evaluations) == ([], []) and not failures
+    jobs, failures = plan_jobs(select_images([photos]).images, f"{photos}/../{name}")
+    assert restore_images(jobs, restores, evaluations=settings.evaluations) == ([], []) and not failures
     assert len(used) == len(each) == {"one": 1, "two": 2}[name], used
 assert {v.device[-5:] for v in model.variables} == {"CPU:0"} and each[1].args[1].variables[0].device.endswith("CPU:1")
 """

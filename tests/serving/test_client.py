@@ -156,7 +156,7 @@ def test_deblur_with_a_server(tmp_path, fake_server, micro_workdir):
     fake_server.faults.append((503, "1"))
     status, log = deblur(inputs, f"--server={fake_server.url}", f"--output={out}", "--compare")
     assert status == 1 and "3 restored, 2 failed" in log
-    assert "large.png was rejected by" in log and "the image has 200 x 300 pixels" in log
+    assert "large.png: the image was rejected by" in log and "the image has 200 x 300 pixels" in log
     assert "broken.png is not an image" in log
     written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     names = ["alpha.compare.png", "alpha.png", "deep.compare.png", "deep.png", "trip/turned.compare.png", "trip/turned.jpg"]
@@ -178,7 +178,7 @@ def test_invalid_flags_with_a_server(tmp_path, fake_server):
     server, output = f"--server={fake_server.url}", f"--output={other}"
     for arguments, status, expected in [
         ([photo, output, "--timeout=3"], 2, "--timeout is for --server"),
-        ([photo, server, output, "--workdir=run"], 2, "name the model by either --workdir or --server"),
+        ([photo, server, output, "--workdir=run"], 2, "--workdir and --server exclude each other"),
         ([photo, server, output, "--steps=3"], 2, "--steps is not for --server"),
         ([photo, server, output, "--overwrite", "--skip_existing"], 2, "exclude each other"),
         ([photo, server, output, "--shard=2/2"], 2, "NUMBER/COUNT"),
