@@ -85,8 +85,13 @@ def _extrapolated(weights, gammas):
 
 _WEIGHTS = {name: globals()[name] for name in SAMPLERS}
 
-# Of systems that answer at once: one evaluation, whose answer x̂ is the result, whatever x was.
-SINGLE_EVALUATION = SamplingSchedule(tf.constant([1.0, 0.0], tf.float64), tf.constant([[0.0, 1.0, 0.0, 0.0]], tf.float64))
+
+def single_evaluation():
+    """Returns the schedule of a model without a diffusion process: the output of one evaluation is the result.
+
+    It is not a constant of the module, because a tensor initializes TensorFlow's devices, which must not happen at import.
+    """
+    return SamplingSchedule(tf.constant([1.0, 0.0], tf.float64), tf.constant([[0.0, 1.0, 0.0, 0.0]], tf.float64))
 
 
 def make_sampling_schedule(sampler, steps, max_noise_variance, schedule="linear_beta", eta=0.0):

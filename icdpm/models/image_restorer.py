@@ -19,7 +19,7 @@ import ml_collections
 import numpy as np
 import tensorflow as tf
 
-from icdpm.diffusion.samplers import SINGLE_EVALUATION, SamplingSchedule
+from icdpm.diffusion.samplers import SamplingSchedule, single_evaluation
 from icdpm.errors import IcdpmError
 from icdpm.keras import tf_variable
 from icdpm.models import sampling
@@ -240,7 +240,7 @@ class ImageRestorer(PairModel):
 
     def sampling_schedule(self, settings: Settings) -> SamplingSchedule:
         """Returns the schedule of network evaluations for settings."""
-        return SINGLE_EVALUATION
+        return single_evaluation()
 
     def encode_condition(self, blurry: tf.Tensor) -> Any:
         """Computes the condition that all sampling steps share, once per image.

@@ -57,7 +57,7 @@ def test_plans_that_cannot_be_are_refused_before_anything_is_made(tmp_path):
         ([photo], tmp_path / "file/deeper", {}, "file is not a folder"),
         ([photo], tmp_path / "file/new.png", {}, "file is not a folder"),
         ([photo, namesake], "-", {}, "takes one image, not 2"),
-        ([stdin], tmp_path / "out", {}, "has no name to keep"),
+        ([stdin], tmp_path / "out", {}, "has no name for a file"),
     ]:
         with pytest.raises(IcdpmError, match=said):
             plan_jobs(photos, str(output), **options)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.diffusion import tiling
-from icdpm.diffusion.samplers import SINGLE_EVALUATION
+from icdpm.diffusion.samplers import single_evaluation
 from icdpm.diffusion.sampling_loops import run_sampling_loop_in_tiles
 from icdpm.diffusion.tiling import RowStrips, Window, blend_parts, make_tiling, make_windows, split_rows
 
@@ -56,7 +56,7 @@ def test_equal_tiles_give_the_whole_image_and_unequal_ones_no_seam(height, width
         def denoise(x, rows, columns, gamma):
             return output(rows, columns)[:, rows.core_with_blend(tiles.blend)][:, :, columns.core_with_blend(tiles.blend)]
 
-        x = run_sampling_loop_in_tiles(denoise, lambda rows: tf.zeros_like(whole[:, rows]), None, SINGLE_EVALUATION, tiles, 8)
+        x = run_sampling_loop_in_tiles(denoise, lambda rows: tf.zeros_like(whole[:, rows]), None, single_evaluation(), tiles, 8)
         return x.whole().numpy()
 
     np.testing.assert_allclose(restored(lambda rows, columns: whole), whole, atol=1e-6)
