@@ -7,6 +7,7 @@ import tensorflow as tf
 from icdpm.configs import load_config
 from icdpm.diffusion.parametrisations import ResidualNoisePrediction, diffuse
 from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.keras import variable_name
 from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
 from icdpm.networks.cost import count_convolution_flops
@@ -37,8 +38,8 @@ def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
         losses = model.compute_losses(batch, example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"]), training=True)
     assert list(losses) == ["noise"]
     for variable, gradient in zip(model.trainable_variables, tape.gradient(losses["noise"], model.trainable_variables)):
-        assert gradient is not None and np.abs(gradient).max() > 0, variable.name
-    names = {variable.name.split("/")[0] for variable in model.trainable_variables}
+        assert gradient is not None and np.abs(gradient).max() > 0, variable_name(variable)
+    names = {variable_name(variable).split("/")[0] for variable in model.trainable_variables}
     assert names == {"predictor", "unet"}
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.keras import variable_name
 from icdpm.networks.blocks import NoiseLevelEmbedding, ResidualBlock
 from icdpm.networks.cost import count_convolution_flops
 from icdpm.networks.guidance import GuidanceNetwork
@@ -89,9 +90,9 @@ def test_a_shared_projection_is_one_for_all_blocks_of_a_level():
     shared, own = (UNet(8, shared_projection=sharing, **options) for sharing in (True, False))
     inputs = tf.constant(normal(2, 16, 24, 6)), tf.constant([0.3, 0.3]), {1: tf.constant(normal(2, 8, 12, 5))}
     result, _ = shared(*inputs), own(*inputs)
-    named = {variable.name: variable for variable in shared.variables}
+    named = {variable_name(variable): variable for variable in shared.variables}
     for variable in own.variables:
-        variable.assign(named[re.sub(r"encoder_1_\d/guidance/", "guidance_1/", variable.name)])
+        variable.assign(named[re.sub(r"encoder_1_\d/guidance/", "guidance_1/", variable_name(variable))])
     assert sum("guidance" in name for name in named) == 2
     np.testing.assert_allclose(own(*inputs), result, atol=1e-5)
 
@@ -144,7 +145,7 @@ def test_weights_do_not_depend_on_image_size():
     unet = small_unet()
     for height, width in [(8, 8), (16, 40)]:
         assert unet(normal(1, height, width, 6), tf.constant([0.5])).shape == (1, height, width, 3)
-    assert len({variable.name for variable in unet.trainable_variables}) == len(unet.trainable_variables)
+    assert len({variable_name(variable) for variable in unet.trainable_variables}) == len(unet.trainable_variables)
 
 
 def test_guidance_network_keeps_the_resolution():

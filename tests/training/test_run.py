@@ -12,6 +12,7 @@ import pytest
 from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
+from icdpm.keras import variable_name
 from icdpm.models.workdir import checkpoint_steps, config_file, load, read_data
 from icdpm.training.run_metadata import changed_data, record_data, save_config
 
@@ -253,9 +254,9 @@ def test_checkpoints_need_only_the_workdir(trained, tmp_path):
     workdir = shutil.copytree(trained, tmp_path / "run")
     model = load(workdir)
     saved = weights(tmp_path, "run", 2)
-    assert {v.name.split(":")[0] for v in model.trainable_variables} == set(saved)
+    assert {variable_name(v) for v in model.trainable_variables} == set(saved)
     for variable in model.trainable_variables:
-        np.testing.assert_array_equal(variable, saved[variable.name.split(":")[0]])
+        np.testing.assert_array_equal(variable, saved[variable_name(variable)])
     for checkpoint, expected in [("7", "no checkpoint of step 7"), ("first", "latest, best or a step")]:
         with pytest.raises(IcdpmError, match=expected):
             load(workdir, checkpoint)
