@@ -10,6 +10,7 @@ from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.keras import variable_name
 from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
+from icdpm.models.weights import named_variables
 from icdpm.networks.cost import count_convolution_flops
 from icdpm.networks.layers import zero_weights
 from icdpm.restoration.restore import restore
@@ -39,7 +40,7 @@ def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
     assert list(losses) == ["noise"]
     for variable, gradient in zip(model.trainable_variables, tape.gradient(losses["noise"], model.trainable_variables)):
         assert gradient is not None and np.abs(gradient).max() > 0, variable_name(variable)
-    names = {variable_name(variable).split("/")[0] for variable in model.trainable_variables}
+    names = {name.split("/")[0] for name in named_variables(model)}
     assert names == {"predictor", "unet"}
 
 

@@ -272,7 +272,7 @@ def networks_with_gradient(model, batch, name):
         seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
         loss = model.compute_losses(batch, seeds, training=True)[name]
     found = tape.gradient(loss, model.trainable_variables)
-    return {v.name.split("/")[0] for v, g in zip(model.trainable_variables, found) if g is not None and np.abs(g).max() > 0}
+    return {each.split("/")[0] for each, g in zip(named_variables(model), found) if g is not None and np.abs(g).max() > 0}
 
 
 @pytest.mark.slow
