@@ -14,7 +14,7 @@ from scipy import stats
 
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
-from icdpm.metrics.luma import matlab_gray
+from icdpm.metrics.inputs import matlab_gray
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs

@@ -16,7 +16,7 @@ from icdpm.images.reading import read_rgb
 from icdpm.metrics.inception_features import inception_features
 from icdpm.metrics.psnr import PROTOCOL, psnr
 from icdpm.metrics.registry import SET_METRICS
-from icdpm.metrics.unavailable import MetricUnavailable
+from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import center_crop

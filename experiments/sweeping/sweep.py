@@ -15,7 +15,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.measure import measure_image
 from icdpm.evaluation.metric_selection import ImageMetric, select_metrics
 from icdpm.files import write_atomically
-from icdpm.metrics.as_uint8 import as_uint8_pair
+from icdpm.metrics.inputs import as_uint8_pair
 from icdpm.progress import print_above
 from icdpm.restoration.restore import restore
 from icdpm_experiments.results import abbreviate_home

@@ -91,7 +91,7 @@ def main(argv):
 
         print(prepare_hidiff(load_config(job.partition("/")[2]), FLAGS.source, FLAGS.output))
     elif job.partition("/")[0] == "weights":
-        from icdpm.metrics.weights.prepare import prepare_weights
+        from icdpm.metrics.weights import prepare_weights
 
         print(prepare_weights(job.partition("/")[2] or None, FLAGS.source))
     else:

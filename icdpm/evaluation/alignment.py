@@ -13,8 +13,8 @@ import dataclasses
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.metrics.as_uint8 import as_uint8_pair
-from icdpm.metrics.structural_similarity import mean_similarity
+from icdpm.metrics.inputs import as_uint8_pair
+from icdpm.metrics.ssim import mean_similarity
 
 ALIGNMENT = (
     "after RealBlur's alignment: restored values scaled by the least-squares factor, then warped (bicubic) by the homography "

@@ -23,7 +23,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
 from icdpm.evaluation.metric_selection import MetricSelection
 from icdpm.evaluation.results import ImageResults
-from icdpm.metrics.unavailable import MetricUnavailable
+from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
 
 _MOST_WORKERS = 16

@@ -12,8 +12,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation import alignment
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.metrics.inception_features import inception_features
-from icdpm.metrics.niqe import niqe
-from icdpm.metrics.pristine_model import fit_pristine_model, load_pristine_model, save_pristine_model
+from icdpm.metrics.niqe import fit_pristine_model, load_pristine_model, niqe, save_pristine_model
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS, Metric
 from icdpm.progress import progress_bar
 

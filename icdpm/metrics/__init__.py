@@ -1,5 +1,6 @@
-"""Measures of a restored picture: arrays in, numbers out, one file a metric.
+"""Image-quality metrics: arrays in, numbers out.
 
-Each file names in `PROTOCOL` what exactly it computes, as the field has several readings of most names. Pictures are
-RGB, [height, width, 3], either uint8 or float in [0, 1]; floats are rounded to uint8 first, as a saved picture is.
+Every metric has a protocol string that states exactly what it computes, because most names have several definitions in the
+literature. Images are RGB, [height, width, 3], either uint8 or float in [0, 1]; floats are first rounded to uint8, as a saved
+image is. Only `icdpm.metrics.networks` imports TensorFlow.
 """

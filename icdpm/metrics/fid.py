@@ -1,17 +1,20 @@
-"""Fréchet Inception distance between two sets of pictures (Heusel et al., "GANs Trained by a Two Time-Scale Update
-Rule Converge to a Local Nash Equilibrium").
-"""
+"""Fréchet Inception distance (FID; Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge…", 2017)."""
+
+from __future__ import annotations
 
 import numpy as np
 
 from icdpm.metrics import inception_features
-from icdpm.metrics.feature_sets import batches, require
+from icdpm.metrics.inception_features import FeatureSet, check_count, feature_batches
 
 PROTOCOL = f"FID over {inception_features.PROTOCOL}; it falls with the number of pictures, so compare equal numbers"
 
 
-def fid(restored, sharp):
-    """FID between the features of two sets, each [n, features] or an iterable of such arrays, which is streamed.
+def fid(restored: FeatureSet, sharp: FeatureSet) -> float:
+    """Returns the FID between two sets of features, which are read once, array by array.
+
+    Args:
+      restored, sharp: see `FeatureSet`.
 
     Raises:
       ValueError: a set has fewer than two features, too few for a covariance.
@@ -19,21 +22,22 @@ def fid(restored, sharp):
     return frechet_distance(*moments(restored, "restored"), *moments(sharp, "sharp"))
 
 
-def moments(features, name="given"):
-    """Mean and covariance of a set of features, in float64 whatever their number."""
-    count, origin, total, products = 0, None, 0, 0
-    for batch in batches(features, name):
-        if origin is None:
-            origin = batch.mean(axis=0)  # of the sums: near the mean, so that little is lost between large numbers
+def moments(features: FeatureSet, name: str = "given") -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean [features] and the covariance [features, features] of a set in float64."""
+    count = 0
+    origin = total = products = np.zeros([])
+    for batch in feature_batches(features, name):
+        if not count:
+            origin = batch.mean(axis=0)  # sums are taken around a value near the mean, so that few digits are lost
         batch = batch - origin
         count, total, products = count + len(batch), total + batch.sum(axis=0), products + batch.T @ batch
-    require(count, 2, "FID", name)
+    check_count(count, "FID", name)
     mean = total / count
     return origin + mean, (products - count * np.outer(mean, mean)) / (count - 1)
 
 
-def frechet_distance(mean, covariance, other_mean, other_covariance):
-    """The squared Fréchet (Wasserstein-2) distance of two Gaussians: |m − n|² + tr(A + B − 2 (A B)^½)."""
+def frechet_distance(mean: np.ndarray, covariance: np.ndarray, other_mean: np.ndarray, other_covariance: np.ndarray) -> float:
+    """Returns the squared Fréchet (Wasserstein-2) distance of two Gaussians: |m − n|² + tr(A + B − 2 (A B)^½)."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(_above_rounding(values)) @ vectors.T
     # A B has the eigenvalues of the symmetric A^½ B A^½.
@@ -43,6 +47,6 @@ def frechet_distance(mean, covariance, other_mean, other_covariance):
 
 
 def _above_rounding(eigenvalues):
-    """Zero for those that are zero but for rounding, whose roots would add up: there are many for few pictures."""
+    """Replaces eigenvalues that are zero up to rounding by zero: with few images there are many, and their roots add up."""
     threshold = len(eigenvalues) * np.finfo(np.float64).eps * eigenvalues.max()
     return np.where(eigenvalues > threshold, eigenvalues, 0)

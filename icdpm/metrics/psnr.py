@@ -1,16 +1,29 @@
-"""Peak signal-to-noise ratio."""
+"""Peak signal-to-noise ratio (PSNR), of RGB and of luma."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
 
-from icdpm.metrics.as_uint8 import as_uint8_pair
+from icdpm.metrics.inputs import as_uint8_pair, studio_y
 
 PROTOCOL = "PSNR in dB over the RGB values of uint8 pictures, peak 255"
+PROTOCOL_Y = "PSNR in dB over Y (BT.601, studio range, not rounded) of uint8 RGB pictures, peak 255"
 
 
-def psnr(restored, sharp):
-    """PSNR in dB of one picture; infinite where the two are equal. A data set's PSNR is the mean over its pictures."""
+def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
+    """Returns the PSNR of an image in dB, infinite if the images are equal. That of a data set is the mean over its images."""
     restored, sharp = as_uint8_pair(restored, sharp)
-    mean_square = np.mean(np.square(restored.astype(np.float64) - sharp))
+    return _psnr(restored.astype(np.float64) - sharp)
+
+
+def psnr_y(restored: np.ndarray, sharp: np.ndarray) -> float:
+    """Returns the PSNR of an image's luma Y in dB, infinite if the lumas are equal."""
+    restored, sharp = as_uint8_pair(restored, sharp)
+    return _psnr(studio_y(restored) - studio_y(sharp))
+
+
+def _psnr(difference):
+    mean_square = np.mean(np.square(difference))
     return math.inf if mean_square == 0 else float(10 * np.log10(255**2 / mean_square))

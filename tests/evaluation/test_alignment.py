@@ -69,7 +69,7 @@ def test_pictures_that_cannot_be_aligned(noise):
     for restored, words in [(255 - noise(0), "do they show the same scene"), (np.zeros_like(noise(0)), "is black")]:
         with pytest.raises(IcdpmError, match=words):
             align(restored, noise(0))
-    with pytest.raises(ValueError, match="SSIM needs pictures of 11×11 or more, not 9×8"):
+    with pytest.raises(ValueError, match="SSIM needs images of at least 11×11 pixels. Received: 9×8"):
         ssim_ecc(align(waves(8, 9), waves(8, 9)))
 
 

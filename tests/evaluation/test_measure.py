@@ -17,7 +17,7 @@ from icdpm.metrics.fid import fid
 from icdpm.metrics.psnr import psnr
 from icdpm.metrics.registry import SET_METRICS, Metric
 from icdpm.metrics.ssim import ssim
-from icdpm.metrics.unavailable import MetricUnavailable
+from icdpm.metrics.weights import MetricUnavailable
 
 PSNR_AND_SSIM = select_metrics(["psnr", "ssim"])
 
@@ -145,8 +145,8 @@ def test_a_damaged_picture_is_named_and_keeps_what_was_measured(paired, folders,
 def test_pictures_that_a_metric_cannot_take(write, noise, tmp_path):
     small = write("small", {"a.png": noise(0, 9, 12)})
     for metric, words in [
-        ("ssim", "SSIM needs pictures of 11×11 or more, not 12×9"),
-        ("ms_ssim", "MS-SSIM needs pictures of 176×176 or more, not 12×9"),
+        ("ssim", "SSIM needs images of at least 11×11 pixels. Received: 12×9"),
+        ("ms_ssim", "MS-SSIM needs images of at least 176×176 pixels. Received: 12×9"),
     ]:
         with pytest.raises(IcdpmError, match=f"small/a.png: {metric} cannot be measured: {words}"):
             measure(pair_folders({"small": small}, small), select_metrics([metric]), tmp_path / "out", workers=2)
@@ -195,7 +195,7 @@ def test_metrics_of_sets(paired, write, noise, tmp_path):
 
     one = write("one", {"a.png": noise(0)})
     alone = MetricSelection({}, {"fid": SET_METRICS["fid"]}, lambda pixels: features(pixels)[:1])
-    with pytest.raises(IcdpmError, match="fid cannot be measured: FID needs 2 pictures or patches in each set; the"):
+    with pytest.raises(IcdpmError, match="fid cannot be measured: FID needs at least 2 images or patches in each set."):
         measure(pair_folders({"one": one}, one), alone, tmp_path, workers=1)
 
     def refuse(pixels):

@@ -1,4 +1,4 @@
-"""Pictures, the published values' folder where it is at hand, and random weights in the shapes of the published ones."""
+"""Test images, the folder of published values if there is one, and random weights in the shapes of the published ones."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PARITY = os.environ.get("ICDPM_PARITY_DATA")
 
 @pytest.fixture(scope="session")
 def ramp():
-    """Makes a picture that differs in its rows, columns and channels, and a noisy copy of it: (noisy, sharp)."""
+    """Returns a function that makes a noisy and a sharp image; rows, columns and channels of the sharp one differ."""
 
     def pair(height, width):
         y, x, channel = np.mgrid[:height, :width, :3]
@@ -25,21 +25,21 @@ def ramp():
 
 @pytest.fixture(scope="session")
 def parity_folder():
-    """The folder of the pictures that values are published of."""
+    """Returns the folder of the images for which values are published."""
     if not PARITY:
-        pytest.skip("set ICDPM_PARITY_DATA to the folder with parity/ (pictures of published values), niqe/ and lpips/")
+        pytest.skip("set ICDPM_PARITY_DATA to the folder with parity/ (images of published values), niqe/ and lpips/")
     return Path(PARITY)
 
 
 @pytest.fixture
 def parity(parity_folder):
-    """Reads one of those pictures as RGB."""
+    """Returns a function that reads one of those images as RGB."""
     return lambda name: np.asarray(Image.open(parity_folder / "parity" / name).convert("RGB"))
 
 
 @pytest.fixture
 def iqa_pytorch(parity):
-    """Reads one of IQA-PyTorch's calibration pairs: [distorted, reference]."""
+    """Returns a function that reads one of IQA-PyTorch's calibration pairs: [distorted, reference]."""
     return lambda name: [parity(f"iqa_pytorch/{folder}/{name}.bmp") for folder in ("dist_dir", "ref_dir")]
 
 
@@ -58,7 +58,7 @@ def vgg16_tensors():
 
 @pytest.fixture(scope="session")
 def linear_tensors():
-    """Makes LPIPS's linear layers for features of these widths."""
+    """Returns a function that makes LPIPS' linear layers for features of these widths."""
     return lambda *widths: _random({f"lin{n}.model.1.weight": (1, width, 1, 1) for n, width in enumerate(widths)})
 
 
@@ -72,21 +72,21 @@ def inception_tensors():
 
 
 def _random(shapes):
-    """Weights that keep activations of order 1, the same on every machine."""
+    """Returns weights that keep activations of order 1, the same on every machine."""
     rng = np.random.RandomState(0)
     tensors = {}
     for name, shape in shapes.items():
         if len(shape) == 4 and shape[0] > 1:
             high = np.sqrt(6 / np.prod(shape[1:]))
             low = -high
-        else:  # the deviations that are divided by, the scales and LPIPS's linear layers are positive
+        else:  # variances, scales and LPIPS' linear layers are positive
             low, high = (-0.2, 0.2) if name.endswith(("bias", "mean")) else (0.5, 1.5)
         tensors[name] = rng.uniform(low, high, shape).astype(np.float32)
     return tensors
 
 
 def _convolutions(sizes):
-    """Shapes as torchvision's networks name them, of {place: (out, in, side)}."""
+    """Returns shapes by torchvision's names, of {place: (out, in, side)}."""
     shapes = {}
     for n, (outs, ins, side) in sizes.items():
         shapes |= {f"features.{n}.weight": (outs, ins, side, side), f"features.{n}.bias": (outs,)}
@@ -94,7 +94,7 @@ def _convolutions(sizes):
 
 
 def _inception_layers():
-    """{name: (in, out, height, width)} of every convolution of Inception v3."""
+    """Returns {name: (in, out, height, width)} of every convolution of Inception v3."""
     layers = {
         "Conv2d_1a_3x3": (3, 32, 3, 3),
         "Conv2d_2a_3x3": (32, 32, 3, 3),

@@ -1,3 +1,5 @@
+"""FID against its definition and other implementations."""
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
@@ -30,7 +32,7 @@ def test_pinned_value(features):
     assert fid(*features) == pytest.approx(12.588605863682119, rel=1e-6)
 
 
-def test_is_exact_with_fewer_pictures_than_features(features):
+def test_is_exact_with_fewer_images_than_features(features):
     x, y = features[0][:20], features[1][:30]
     # Then tr (A B)^½ is the sum of the singular values of the centred sets' product.
     centred = (x - x.mean(0, np.float64)) @ (y - y.mean(0, np.float64)).T
@@ -63,12 +65,12 @@ def test_sums_keep_their_digits(features):
 @pytest.mark.parametrize(
     "restored, message",
     [
-        (np.zeros([1, 64]), "FID needs 2 pictures or patches in each set; the restored set has 1"),
-        ([], "FID needs 2 pictures or patches in each set; the restored set has 0"),
-        (np.zeros([64]), r"the restored features are not \[pictures, features\]: their shape is \[64\]"),
-        (np.full([3, 64], np.nan), "the restored features hold values that are NaN or infinite"),
+        (np.zeros([1, 64]), "FID needs at least 2 images or patches in each set. Received: 1 in the restored set"),
+        ([], "FID needs at least 2 images or patches in each set. Received: 0 in the restored set"),
+        (np.zeros([64]), r"The restored features must be \[images, features\]. Received: shape \[64\]"),
+        (np.full([3, 64], np.nan), "The restored features must be finite. Received: NaN"),
     ],
 )
-def test_what_has_no_fid_is_refused(restored, message, features):
+def test_invalid_features_raise(restored, message, features):
     with pytest.raises(ValueError, match=message):
         fid(restored, features[1])

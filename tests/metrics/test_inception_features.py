@@ -1,33 +1,33 @@
+"""Inception features against other implementations, and patches."""
+
 import numpy as np
 import pytest
 
 from icdpm.metrics import inception_features as module
 from icdpm.metrics.fid import fid
 from icdpm.metrics.inception_features import inception_features
-from icdpm.metrics.unavailable import MetricUnavailable
-from icdpm.metrics.weights.catalog import INCEPTION
+from icdpm.metrics.weights import INCEPTION, MetricUnavailable
 
-# torch-fidelity's network in float64, with the random weights of these tests: the means of a noisy and a sharp picture's
+# torch-fidelity's network in float64, with the random weights of these tests: the means of a noisy and a sharp image's
 # features, and some of the noisy one's.
 PINNED_MEANS = (4.107361776376796, 4.0472263688156955)
 PINNED = {0: 0.0, 511: 0.01414155063157418, 1023: 22.290694266561015, 1535: 0.0, 2047: 9.162121465328884}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def forgotten_afterwards():
+def network_is_released():
     yield
     module._network.cache_clear()
 
 
 @pytest.fixture
 def with_random_weights(inception_tensors, monkeypatch):
-    """As if the published file held random weights."""
-    monkeypatch.setattr(module, "kept", {INCEPTION: "the file"}.get)
-    monkeypatch.setattr(module, "read_tensors", {"the file": inception_tensors}.get)
+    """Replaces the published weights by random ones."""
+    monkeypatch.setattr(module, "load_weights", {INCEPTION: inception_tensors}.get)
 
 
 def test_pinned_values(with_random_weights, ramp):
-    noisy, sharp = (inception_features(picture)[0] for picture in ramp(299, 299))
+    noisy, sharp = (inception_features(image)[0] for image in ramp(299, 299))
     assert noisy.shape == (2048,) and noisy.dtype == np.float32
     assert [noisy.mean(), sharp.mean()] == pytest.approx(PINNED_MEANS, rel=1e-5)
     assert {n: noisy[n] for n in PINNED} == pytest.approx(PINNED, abs=1e-5 * float(noisy.max()))
@@ -35,11 +35,11 @@ def test_pinned_values(with_random_weights, ramp):
 
 def test_equals_pytorch(inception_tensors, with_random_weights, ramp):
     torch = pytest.importorskip("torch", reason="needs PyTorch, which `pip install .[bench]` brings")
-    picture = ramp(140, 400)[0]
-    x = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+    image = ramp(140, 400)[0]
+    x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     x = 2 * torch.nn.functional.interpolate(x, (299, 299), mode="bilinear", align_corners=False) - 1
     expected = reference(torch, inception_tensors)(x).numpy()
-    np.testing.assert_allclose(inception_features(picture), expected, rtol=0, atol=1e-5 * expected.max())
+    np.testing.assert_allclose(inception_features(image), expected, rtol=0, atol=1e-5 * expected.max())
 
 
 def reference(torch, tensors):
@@ -95,33 +95,33 @@ def reference(torch, tensors):
 
 
 @pytest.fixture
-def patches_seen(monkeypatch):
-    """In place of the network: the mean colours of what it would see."""
-    monkeypatch.setattr(module, "_network", lambda: lambda pictures: pictures.mean(axis=(1, 2)))
+def mean_colors(monkeypatch):
+    """Replaces the network by the mean colors of its inputs."""
+    monkeypatch.setattr(module, "_network", lambda: lambda images: images.mean(axis=(1, 2)))
 
 
-def test_patches_lie_side_by_side_from_the_top_left(patches_seen):
+def test_patches_are_adjacent_from_the_top_left(mean_colors):
     tiles = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-    picture = np.pad(np.kron(tiles, np.ones([20, 20, 1], np.uint8)), [(0, 19), (0, 7), (0, 0)], constant_values=255)
-    np.testing.assert_array_equal(inception_features(picture, 20), tiles.reshape(6, 3))
+    image = np.pad(np.kron(tiles, np.ones([20, 20, 1], np.uint8)), [(0, 19), (0, 7), (0, 0)], constant_values=255)
+    np.testing.assert_array_equal(inception_features(image, 20), tiles.reshape(6, 3))
     many = np.pad(np.full([100, 400, 3], 9, np.uint8), [(0, 3), (0, 3), (0, 0)])
     np.testing.assert_array_equal(inception_features(many, 20), np.full([100, 3], 9))
 
 
-def test_a_whole_picture_is_one(patches_seen, ramp):
-    picture = ramp(30, 50)[1]
-    np.testing.assert_allclose(inception_features(picture), [picture.mean(axis=(0, 1))], rtol=1e-5)
-    np.testing.assert_array_equal(inception_features(picture / 255), inception_features(picture))
+def test_a_whole_image_is_one_patch(mean_colors, ramp):
+    image = ramp(30, 50)[1]
+    np.testing.assert_allclose(inception_features(image), [image.mean(axis=(0, 1))], rtol=1e-5)
+    np.testing.assert_array_equal(inception_features(image / 255), inception_features(image))
 
 
-def test_what_has_no_features_is_refused(patches_seen, ramp):
-    with pytest.raises(ValueError, match="patches of 64×64 do not fit into a picture of 100×60"):
+def test_invalid_images_raise(mean_colors, ramp):
+    with pytest.raises(ValueError, match="must hold a patch of 64×64 pixels. Received: 100×60"):
         inception_features(ramp(60, 100)[0], 64)
-    with pytest.raises(ValueError, match="the picture holds values that are NaN"):
+    with pytest.raises(ValueError, match="The image must be finite. Received: NaN"):
         inception_features(np.full([60, 60, 3], np.nan))
 
 
-def test_missing_weights_are_told(tmp_path, monkeypatch, ramp):
+def test_missing_weights_raise(tmp_path, monkeypatch, ramp):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
     module._network.cache_clear()
     with pytest.raises(MetricUnavailable, match="pt_inception-2015-12-05-6726825d.pth are not in"):
@@ -129,10 +129,10 @@ def test_missing_weights_are_told(tmp_path, monkeypatch, ramp):
 
 
 def test_published_value_of_iqa_pytorch(iqa_pytorch):
-    # Its mode legacy_pytorch, of five pictures against five.
+    # Its mode legacy_pytorch, of five images against five.
     module._network.cache_clear()
     try:
-        pairs = [[inception_features(picture) for picture in iqa_pytorch(name)] for name in ("I03", "I04", "I06", "I08", "I19")]
+        pairs = [[inception_features(image) for image in iqa_pytorch(name)] for name in ("I03", "I04", "I06", "I08", "I19")]
     except MetricUnavailable as error:
         pytest.skip(str(error))
     assert fid(*map(np.concatenate, zip(*pairs))) == pytest.approx(225.3678, abs=0.01)

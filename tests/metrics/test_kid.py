@@ -1,3 +1,5 @@
+"""KID against its definition and other implementations."""
+
 import numpy as np
 import pytest
 
@@ -36,8 +38,8 @@ def test_pinned_value(features):
 def test_is_the_mean_over_random_subsets(features):
     x, y = features
     rng = np.random.default_rng(7)
-    draws = [(rng.choice(60, 20, replace=False), rng.choice(50, 20, replace=False)) for _ in range(5)]
-    expected = np.mean([written_out(x[some], y[others]) for some, others in draws])
+    choices = [(rng.choice(60, 20, replace=False), rng.choice(50, 20, replace=False)) for _ in range(5)]
+    expected = np.mean([written_out(x[some], y[others]) for some, others in choices])
     assert kid(x, y, subsets=5, subset_size=20, seed=7) == pytest.approx(expected, rel=1e-9)
     assert kid(x, y, subsets=5, subset_size=20, seed=8) != pytest.approx(expected, rel=1e-3)
 
@@ -57,6 +59,8 @@ def test_features_stream_and_sets_are_summed_in_parts(features):
 
 
 @pytest.mark.parametrize("restored, count", [(np.zeros([1, 32]), 1), ([], 0)])
-def test_sets_that_are_too_small_are_refused(restored, count, features):
-    with pytest.raises(ValueError, match=f"KID needs 2 pictures or patches in each set; the restored set has {count}"):
+def test_sets_that_are_too_small_raise(restored, count, features):
+    with pytest.raises(
+        ValueError, match=f"KID needs at least 2 images or patches in each set. Received: {count} in the restored set"
+    ):
         kid(restored, features[1])

@@ -1,3 +1,5 @@
+"""Registry of metrics."""
+
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ import pytest
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS
 
 
-def test_every_metric_is_there_with_its_protocol():
+def test_every_metric_is_registered_with_its_protocol():
     pairs = ["psnr", "psnr_y", "ssim", "ssim_matlab_rgb", "ssim_y", "ms_ssim", "lpips_alex", "lpips_vgg"]
     assert [list(each) for each in (PAIR_METRICS, SINGLE_METRICS, SET_METRICS)] == [pairs, ["niqe"], ["fid", "kid"]]
     every = {**PAIR_METRICS, **SINGLE_METRICS, **SET_METRICS}

@@ -1,11 +1,13 @@
+"""SSIM and MS-SSIM against their definitions and published values."""
+
 import numpy as np
 import pytest
 
-from icdpm.metrics.luma import matlab_gray
-from icdpm.metrics.ssim import ssim
-from icdpm.metrics.ssim_matlab_rgb import ssim_matlab_rgb
-from icdpm.metrics.ssim_y import ssim_y
+from icdpm.metrics.inputs import matlab_gray
+from icdpm.metrics.ssim import MS_WEIGHTS, ms_ssim, scale_similarities, ssim, ssim_matlab_rgb, ssim_y
 
+# Published values of pairs of images, computed by Wang's MATLAB code with `wtd_sum` on rgb2gray.
+MS_WEIGHTED_SUMS = [("I03", 0.6733), ("I04", 0.9996), ("I06", 0.9998), ("I08", 0.9566), ("I19", 0.8462)]
 DISTANCE = np.arange(11) - 5
 WEIGHT = np.exp(-(DISTANCE**2) / (2 * 1.5**2))
 WEIGHT /= WEIGHT.sum()
@@ -63,28 +65,60 @@ def test_pinned_values(ramp):
     assert ssim_y(*pair) == pytest.approx(0.876635946, abs=1e-8)
 
 
-def test_published_values_of_a_plain_picture():
+def test_published_values_of_a_uniform_image():
     # mmagic, tests/test_evaluation/test_metrics/test_ssim.py
     plain = np.ones([32, 32, 3], np.uint8)
     assert ssim(2 * plain, plain) == pytest.approx(0.9130623, abs=1e-7)
     assert ssim_y(2 * plain, plain) == pytest.approx(0.9987801, abs=1e-7)
 
 
-@pytest.mark.parametrize("reading", [ssim, ssim_y, ssim_matlab_rgb])
-def test_every_reading(reading, ramp):
+@pytest.mark.parametrize("metric", [ssim, ssim_y, ssim_matlab_rgb])
+def test_every_definition(metric, ramp):
     restored, sharp = ramp(20, 20)
-    assert reading(sharp, sharp) == pytest.approx(1, abs=1e-12)
-    assert reading(restored.astype(np.float32) / 255, sharp / 255) == reading(restored, sharp)
-    with pytest.raises(ValueError, match="needs pictures of 11×11 or more, not 30×10"):
-        reading(*ramp(10, 30))
-    with pytest.raises(ValueError, match="differ in size"):
-        reading(restored, ramp(20, 21)[1])
+    assert metric(sharp, sharp) == pytest.approx(1, abs=1e-12)
+    assert metric(restored.astype(np.float32) / 255, sharp / 255) == metric(restored, sharp)
+    with pytest.raises(ValueError, match="needs images of at least 11×11 pixels. Received: 30×10"):
+        metric(*ramp(10, 30))
+    with pytest.raises(ValueError, match="must have the same size"):
+        metric(restored, ramp(20, 21)[1])
 
 
 @pytest.mark.parametrize(
     "name, published", [("I03", 0.6993), ("I04", 0.9978), ("I06", 0.9989), ("I08", 0.9669), ("I19", 0.6519)]
 )
 def test_published_values_of_iqa_pytorch(iqa_pytorch, name, published):
-    # Published on MATLAB's rgb2gray; a gray picture has three equal channels.
+    # Published on MATLAB's rgb2gray; a gray image has three equal channels.
     gray = (np.repeat(matlab_gray(p).astype(np.uint8)[..., None], 3, axis=-1) for p in iqa_pytorch(name))
     assert ssim(*gray) == pytest.approx(published, abs=1e-4)
+
+
+def test_ms_ssim_pinned_value(ramp):
+    noisy, sharp = ramp(177, 190)
+    assert ms_ssim(noisy, sharp) == pytest.approx(0.988911081, abs=1e-8)
+    assert ms_ssim(sharp, sharp) == pytest.approx(1, abs=1e-12)
+
+
+def test_ms_ssim_is_the_product_of_its_scales(ramp):
+    pair = ramp(176, 176)
+    assert ms_ssim(*pair) == pytest.approx(np.prod(np.array(scale_similarities(*pair)) ** MS_WEIGHTS), abs=1e-12)
+
+
+def test_ms_ssim_of_an_inverted_image_is_zero(ramp):
+    _, sharp = ramp(176, 176)
+    assert min(scale_similarities(255 - sharp, sharp)) < 0 and ms_ssim(255 - sharp, sharp) == 0
+
+
+def test_ms_ssim_of_small_images_raises(ramp):
+    with pytest.raises(ValueError, match="MS-SSIM needs images of at least 176×176 pixels. Received: 300×175"):
+        ms_ssim(*ramp(175, 300))
+
+
+@pytest.mark.parametrize("name, published", MS_WEIGHTED_SUMS)
+def test_ms_ssim_published_values_of_iqa_pytorch(iqa_pytorch, name, published):
+    weighted = np.average(scale_similarities(*iqa_pytorch(name)), weights=MS_WEIGHTS)
+    assert weighted == pytest.approx(published, abs=1e-4)
+
+
+@pytest.mark.parametrize("name, published", [("I04", 0.9996), ("I06", 0.9998), ("I08", 0.9566)])
+def test_ms_ssim_agrees_where_scales_hardly_differ(iqa_pytorch, name, published):
+    assert ms_ssim(*iqa_pytorch(name)) == pytest.approx(published, abs=1e-4)

@@ -8,8 +8,7 @@ from paper_stand_ins import read_results, rows_of
 from icdpm.errors import IcdpmError
 from icdpm.images.pixels import pad_to_multiple, to_values
 from icdpm.images.writing import write_image
-from icdpm.metrics.ssim import ssim
-from icdpm.metrics.ssim_matlab_rgb import ssim_matlab_rgb
+from icdpm.metrics.ssim import ssim, ssim_matlab_rgb
 from icdpm.models.config import check_config, default_config
 from icdpm.models.registry import build_model
 from icdpm_experiments.paper import hidiff

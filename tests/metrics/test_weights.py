@@ -1,3 +1,5 @@
+"""Cache and download of published weights, from a server of this test."""
+
 import hashlib
 import http.server
 import threading
@@ -5,11 +7,8 @@ import threading
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.metrics.unavailable import MetricUnavailable
-from icdpm.metrics.weights import catalog
-from icdpm.metrics.weights.cache import kept, weights_folder
-from icdpm.metrics.weights.catalog import WeightsFile
-from icdpm.metrics.weights.prepare import prepare_weights
+from icdpm.metrics import weights
+from icdpm.metrics.weights import MetricUnavailable, WeightsFile, cached_weights, prepare_weights, weights_folder
 
 CONTENTS = {"small.npz": b"a few numbers", "large.pth": bytes(range(256)) * 5000}
 
@@ -44,7 +43,7 @@ def server():
 
 @pytest.fixture
 def files(server, tmp_path, monkeypatch):
-    """A catalog of two files: `niqe` needs the small one, `fid` both."""
+    """Replaces the catalog by two files: `niqe` needs the small one, `fid` both."""
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
@@ -53,12 +52,12 @@ def files(server, tmp_path, monkeypatch):
             WeightsFile(name, f"{server}{folder}/{name}", len(contents), hashlib.sha256(contents).hexdigest())
             for name, contents in CONTENTS.items()
         )
-        monkeypatch.setitem(catalog.NEEDED, "niqe", [small])
-        monkeypatch.setitem(catalog.NEEDED, "fid", [small, large])
+        monkeypatch.setitem(weights.WEIGHTS, "niqe", [small])
+        monkeypatch.setitem(weights.WEIGHTS, "fid", [small, large])
         return small, large
 
-    for metric in list(catalog.NEEDED):
-        monkeypatch.delitem(catalog.NEEDED, metric)
+    for metric in list(weights.WEIGHTS):
+        monkeypatch.delitem(weights.WEIGHTS, metric)
     return catalogued
 
 
@@ -67,46 +66,46 @@ def stored():
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_downloads_what_is_missing(files, capfd):
+def test_missing_files_are_downloaded(files, capfd):
     small, large = files()
     assert prepare_weights("niqe") == f"ready: small.npz in {weights_folder()}"
     assert stored() == ["small.npz"]
-    before = kept(small).stat().st_mtime_ns
+    before = cached_weights(small).stat().st_mtime_ns
     assert prepare_weights() == f"ready: small.npz, large.pth in {weights_folder()}"
-    assert kept(large).read_bytes() == CONTENTS["large.pth"]
-    assert kept(small).stat().st_mtime_ns == before
+    assert cached_weights(large).read_bytes() == CONTENTS["large.pth"]
+    assert cached_weights(small).stat().st_mtime_ns == before
     assert "large.pth" in capfd.readouterr().err  # the progress bar
 
 
-def test_a_damaged_file_is_refused_and_replaced(files):
+def test_a_damaged_file_raises_and_is_replaced(files):
     small, _ = files()
     prepare_weights("niqe")
     (weights_folder() / "small.npz").write_bytes(b"some different")
-    with pytest.raises(IcdpmError, match="small.npz: it has 14 bytes, not 13 as published; run icdpm-prepare weights/niqe"):
-        kept(small)
+    with pytest.raises(IcdpmError, match="small.npz has 14 bytes, not 13 as published; run icdpm-prepare weights/niqe"):
+        cached_weights(small)
     (weights_folder() / "small.npz").write_bytes(b"other numbers")
-    with pytest.raises(IcdpmError, match="small.npz: its sha256 is .*, not .* as published") as refused:
-        kept(small)
-    assert not isinstance(refused.value, MetricUnavailable)
+    with pytest.raises(IcdpmError, match="small.npz has the sha256 .*, not .* as published") as error:
+        cached_weights(small)
+    assert not isinstance(error.value, MetricUnavailable)
     prepare_weights("niqe")
-    assert kept(small).read_bytes() == CONTENTS["small.npz"]
+    assert cached_weights(small).read_bytes() == CONTENTS["small.npz"]
 
 
-def test_missing_weights_say_how_to_get_them(files, server):
+def test_the_error_of_missing_weights_names_the_command(files, server):
     small, large = files()
-    with pytest.raises(MetricUnavailable, match="small.npz are not in .*: run icdpm-prepare weights/niqe") as told:
-        kept(small)
-    assert "--source=FILE" in str(told.value) and server in str(told.value)
+    with pytest.raises(MetricUnavailable, match="small.npz are not in .*: run icdpm-prepare weights/niqe") as error:
+        cached_weights(small)
+    assert "--source=FILE" in str(error.value) and server in str(error.value)
     with pytest.raises(MetricUnavailable, match="icdpm-prepare weights/fid"):
-        kept(large)
+        cached_weights(large)
 
 
 @pytest.mark.parametrize(
     "folder, message",
     [
-        ("/absent", r"cannot download http.*/absent/large.pth \(HTTP Error 404: Not Found\): .*--source=FILE"),
-        ("/cut", "what was downloaded is not what was published, it has 1,000 bytes"),
-        ("/changed", "what was downloaded is not what was published, its sha256 is"),
+        ("/absent", r"cannot download http.*/absent/large.pth \(HTTP Error 404: Not Found\); .*--source=FILE"),
+        ("/cut", "the download of http.*/cut/large.pth has 1,000 bytes"),
+        ("/changed", "the download of http.*/changed/large.pth has the sha256"),
     ],
 )
 def test_a_failed_download_leaves_nothing(files, folder, message):
@@ -118,15 +117,15 @@ def test_a_failed_download_leaves_nothing(files, folder, message):
     assert stored() == ["small.npz"]
 
 
-def test_no_network_is_one_sentence(files, monkeypatch):
+def test_a_missing_network_is_a_one_line_error(files, monkeypatch):
     small, _ = files()
-    monkeypatch.setitem(catalog.NEEDED, "niqe", [small._replace(address="http://nowhere.invalid/small.npz")])
-    with pytest.raises(IcdpmError, match=r"cannot download http://nowhere.invalid/small.npz \(.+\): try again later") as told:
+    monkeypatch.setitem(weights.WEIGHTS, "niqe", [small._replace(address="http://nowhere.invalid/small.npz")])
+    with pytest.raises(IcdpmError, match=r"cannot download http://nowhere.invalid/small.npz \(.+\); try again later") as error:
         prepare_weights("niqe")
-    assert "\n" not in str(told.value) and stored() == []
+    assert "\n" not in str(error.value) and stored() == []
 
 
-def test_takes_files_by_their_contents(files, tmp_path):
+def test_files_are_identified_by_their_contents(files, tmp_path):
     files()
     downloads = tmp_path / "downloads" / "old"
     downloads.mkdir(parents=True)
@@ -140,19 +139,19 @@ def test_takes_files_by_their_contents(files, tmp_path):
     assert prepare_weights(source=downloads).startswith("ready: small.npz, large.pth")
 
 
-def test_a_source_without_them_is_told(files, tmp_path):
+def test_a_source_without_the_files_raises(files, tmp_path):
     files()
     (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(IcdpmError, match=r"notes.txt: none of the missing weights is in it.*small.npz \(sha256 "):
+    with pytest.raises(IcdpmError, match=r"notes.txt has none of the missing weights as published.*small.npz \(sha256 "):
         prepare_weights("niqe", tmp_path / "notes.txt")
-    with pytest.raises(IcdpmError, match="nowhere: there is no such file or folder"):
+    with pytest.raises(IcdpmError, match="nowhere does not exist"):
         prepare_weights("niqe", tmp_path / "nowhere")
-    with pytest.raises(IcdpmError, match="weights/psnr: the metrics that need weights are niqe, fid"):
+    with pytest.raises(IcdpmError, match="metrics that need weights are niqe, fid. Received: weights/psnr"):
         prepare_weights("psnr")
 
 
 def test_the_catalog_is_well_formed():
-    every = {file for files in catalog.NEEDED.values() for file in files}
+    every = {file for files in weights.WEIGHTS.values() for file in files}
     assert len({file.name for file in every}) == len(every) == 6
     for file in every:
         assert file.address.startswith("https://") and len(bytes.fromhex(file.sha256)) == 32
@@ -164,9 +163,9 @@ def test_the_catalog_is_well_formed():
 
 def test_the_published_files_have_their_checksums(parity_folder):
     for file, place in (
-        (catalog.NIQE, "niqe/niqe_pris_params.npz"),
-        (catalog.LPIPS_ALEX, "lpips/v0.1/alex.pth"),
-        (catalog.LPIPS_VGG, "lpips/v0.1/vgg.pth"),
+        (weights.NIQE, "niqe/niqe_pris_params.npz"),
+        (weights.LPIPS_ALEX, "lpips/v0.1/alex.pth"),
+        (weights.LPIPS_VGG, "lpips/v0.1/vgg.pth"),
     ):
         contents = (parity_folder / place).read_bytes()
         assert (len(contents), hashlib.sha256(contents).hexdigest()) == (file.size, file.sha256)

@@ -1,0 +1,64 @@
+"""Checks and color conversions of the images that metrics compare."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# The first row of MATLAB's rgb2gray: the inverse of its NTSC matrix, with the digits that decide how a value is rounded.
+_GRAY = np.linalg.inv([[1.0, 0.956, 0.621], [1.0, -0.272, -0.647], [1.0, -1.106, 1.703]])[0]
+# ITU-R BT.601, 8 bits, studio range.
+_Y = np.array([65.481, 128.553, 24.966]) / 255
+
+
+def as_uint8_pair(restored: np.ndarray, sharp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns two images of equal size as uint8 arrays.
+
+    Raises:
+      ValueError: an image is invalid (see `as_uint8`), or the sizes differ.
+    """
+    restored, sharp = as_uint8(restored, "restored image"), as_uint8(sharp, "sharp image")
+    if restored.shape != sharp.shape:
+        sizes = "a restored image of {1}×{0} and a sharp one of {3}×{2}".format(*restored.shape[:2], *sharp.shape[:2])
+        raise ValueError(f"Both images must have the same size. Received: {sizes} pixels.")
+    return restored, sharp
+
+
+def as_uint8(image: np.ndarray, name: str = "image") -> np.ndarray:
+    """Returns an image as a uint8 array.
+
+    Args:
+      image: RGB, [height, width, 3], uint8 or float in [0, 1].
+      name: for error messages.
+
+    Raises:
+      ValueError: the image has another shape, type or range.
+    """
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[-1] != 3 or image.size == 0:
+        raise ValueError(f"The {name} must be RGB, [height, width, 3]. Received: shape {list(image.shape)}.")
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype.kind != "f":
+        raise ValueError(f"The {name} must be uint8 or float. Received: {image.dtype}.")
+    if not np.isfinite(image).all():
+        raise ValueError(f"The {name} must be finite. Received: NaN or infinite values.")
+    if image.min() < 0 or image.max() > 1:
+        raise ValueError(f"The {name} must have values in [0, 1] if it is float. Received: {image.min():g} to {image.max():g}.")
+    return np.round(image.astype(np.float64) * 255).astype(np.uint8)
+
+
+def check_size(shape: tuple[int, ...], smallest: int, metric: str) -> None:
+    """Raises a ValueError if an image of a shape [height, width, …] has a side shorter than `smallest` pixels."""
+    height, width = shape[:2]
+    if min(height, width) < smallest:
+        raise ValueError(f"{metric} needs images of at least {smallest}×{smallest} pixels. Received: {width}×{height}.")
+
+
+def matlab_gray(image: np.ndarray) -> np.ndarray:
+    """Returns MATLAB's `rgb2gray` of a uint8 image: float64 [height, width], integers in 0…255, halves rounded up."""
+    return np.floor(image @ _GRAY + 0.5)
+
+
+def studio_y(image: np.ndarray) -> np.ndarray:
+    """Returns the luma Y of BT.601 of a uint8 image: float64 [height, width] in 16…235, not rounded."""
+    return image @ _Y + 16
