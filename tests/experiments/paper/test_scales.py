@@ -117,7 +117,7 @@ def test_the_small_scale_measures_held_out_images_and_pairs_of_other_origin(pict
 
 
 def test_the_small_scale_needs_a_folder(tmp_path):
-    with pytest.raises(IcdpmError, match="there is no folder '' of pictures to train on"):
+    with pytest.raises(IcdpmError, match="The folder '' of training images does not exist"):
         make_scale("small")
 
 
