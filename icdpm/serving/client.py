@@ -45,7 +45,7 @@ class ServingClient:
     def __init__(self, url: str, preset: str | None = None, timeout: float = 600.0, retries: int = 4) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise IcdpmError(f"{url} is not the URL of a server; an example is http://localhost:8501")
+            raise IcdpmError(f"{url} is not the URL of a server, such as http://localhost:8501.")
         path = parts.path.rstrip("/") or "/v1/models/icdpm"
         self.url = f"{parts.scheme}://{parts.netloc}{path}:predict"
         self.signature = f"serving_{preset}" if preset else "serving_default"
@@ -76,12 +76,12 @@ class ServingClient:
             error, encoded = prediction["error"], prediction["image_bytes"]["b64"]
             content = base64.b64decode(encoded, validate=True)
         except (ValueError, KeyError, IndexError, TypeError) as invalid:
-            raise IcdpmError(f"{self.url} does not respond like a model of icdpm-export; check --server") from invalid
+            raise IcdpmError(f"{self.url} does not respond like a model of icdpm-export. Check --server.") from invalid
         if error:
-            raise IcdpmError(f"{name} was rejected by {self.url}: {error}")
+            raise IcdpmError(f"{name} was rejected by {self.url}: {error}.")
         restored = decode_image(content, f"the response of {self.url}").pixels
         if restored.shape != pixels.shape or restored.dtype != pixels.dtype:
-            raise IcdpmError(f"{self.url} returned an image of a different size or type; check --server")
+            raise IcdpmError(f"{self.url} returned an image of a different size or type. Check --server.")
         return restored
 
     def _post(self, body, name) -> bytes:
@@ -95,19 +95,19 @@ class ServingClient:
             except urllib.error.HTTPError as error:
                 problem = f"{self.url} responded with status {error.code} ({_error_message(error)})"
                 if error.code not in _RETRIED_STATUSES:
-                    raise IcdpmError(f"{name} was not restored: {problem}") from error
+                    raise IcdpmError(f"{name} was not restored: {problem}.") from error
                 wait = _requested_wait(error, wait)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 if isinstance(reason, socket.timeout):  # an alias of TimeoutError from Python 3.10 on
                     raise IcdpmError(
-                        f"{name} was not restored: {self.url} did not respond within {self.timeout:g} s; increase --timeout "
-                        "or send smaller images"
+                        f"{name} was not restored: {self.url} did not respond within {self.timeout:g} s. Increase --timeout "
+                        "or send smaller images."
                     ) from error
                 problem = f"{self.url} is unreachable ({getattr(reason, 'strerror', None) or reason})"
             if attempt < self.retries:
                 time.sleep(wait)
-        raise IcdpmError(f"{name} was not restored: {problem}; gave up after {self.retries + 1} attempts")
+        raise IcdpmError(f"{name} was not restored: {problem}. Gave up after {self.retries + 1} attempts.")
 
 
 def _error_message(error) -> str:

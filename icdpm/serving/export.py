@@ -77,7 +77,7 @@ def export(
             _write_warmup_requests(folder / WARMUP_FILE, signatures, extra)
         except tf.errors.OpError as error:
             reason = summarize_error(error).rpartition("; ")[2]  # without the names of temporary files
-            raise IcdpmError(f"cannot write {output}: {reason}") from error
+            raise IcdpmError(f"Cannot write {output}: {reason}.") from error
         (folder / "config.json").write_text(config_to_json(model.config))
         descriptions = {name: str(preset) for name, preset in model.sampling_presets.items()}
         (folder / PRESETS_FILE).write_text(json.dumps(descriptions, indent=2) + "\n")
@@ -111,8 +111,8 @@ def _import_serving_api():
     except ImportError as error:
         version = tf.__version__.rpartition(".")[0]
         raise IcdpmError(
-            "an export writes warm-up requests, which need a package that is not installed: "
-            f"pip install --no-deps 'tensorflow-serving-api=={version}.*'"
+            "An export needs a package for its warm-up requests that is not installed. Run pip install --no-deps "
+            f"'tensorflow-serving-api=={version}.*'."
         ) from error
     return predict_pb2, prediction_log_pb2
 

@@ -94,14 +94,14 @@ class ExportedModel:
 
     def __init__(self, folder: str | os.PathLike) -> None:
         if not (Path(folder) / "saved_model.pb").is_file():
-            raise IcdpmError(f"{folder} is not an exported model: it has no saved_model.pb; icdpm-export writes one")
+            raise IcdpmError(f"{folder} is not an exported model: it has no saved_model.pb. Export one with icdpm-export.")
         try:
             self._model = tf.saved_model.load(str(folder))
         except (OSError, ValueError, tf.errors.OpError) as error:
-            raise IcdpmError(f"the model in {folder} is damaged; export it again") from error
+            raise IcdpmError(f"The model in {folder} is damaged. Export it again.") from error
         self._signatures = self._model.signatures
         if "serving_default" not in self._signatures or "error" not in self._signatures["serving_default"].structured_outputs:
-            raise IcdpmError(f"{folder} is not a model of icdpm-export: its signature serving_default is missing or different")
+            raise IcdpmError(f"{folder} is not a model of icdpm-export: its signature serving_default is missing or different.")
         self.presets = {DEFAULT_PRESET: "the settings that the model was exported with"}
         self.presets |= _read_presets(Path(folder) / PRESETS_FILE)
 
@@ -141,7 +141,7 @@ def _read_presets(path) -> dict[str, str]:
     try:
         return {str(name): str(description) for name, description in json.loads(path.read_text()).items()}
     except (ValueError, AttributeError) as error:
-        raise IcdpmError(f"{path} is damaged; export the model again") from error
+        raise IcdpmError(f"{path} is damaged. Export the model again.") from error
 
 
 def _run_cancelable(signature, on_progress, **inputs) -> dict[str, Any]:

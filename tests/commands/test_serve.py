@@ -24,7 +24,7 @@ def test_invalid_flags_and_missing_gradio(run_each, start):
     assert both == ("give either --workdir or --model (see icdpm-serve --help)", 2)
     assert more == ("unexpected argument 'more' (see icdpm-serve --help)", 2)
     assert missing == (
-        "the page needs Gradio, which is not installed: pip install 'icdpm[serve]', with Python 3.10 or later",
+        "The page needs Gradio, which is not installed. Run pip install 'icdpm[serve]' with Python 3.10 or later.",
         1,
     )
 
@@ -47,10 +47,10 @@ def test_errors_are_one_line(micro_workdir, tmp_path, run_each):
         ]
         errors = map(error_of, run_each("serve", cases))
     assert list(errors) == [
-        (f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port or --host", 1),
-        ("unknown address 'no.such.host.invalid'; choose another --host", 1),
+        (f"Cannot listen on 127.0.0.1:{port}: Address already in use. Choose another --port or --host.", 1),
+        ("Unknown address 'no.such.host.invalid'. Choose another --host.", 1),
         (f"{tmp_path}/empty has no checkpoint yet. Training writes the first one after 2 steps.", 1),
-        (f"{tmp_path} is not an exported model: it has no saved_model.pb; icdpm-export writes one", 1),
+        (f"{tmp_path} is not an exported model: it has no saved_model.pb. Export one with icdpm-export.", 1),
         (
             "--host=0.0.0.0 lets other computers open the page; choose who may use it: --password_file=FILE or "
             "--allow_everyone (see icdpm-serve --help)",

@@ -56,7 +56,7 @@ def test_requests_to_a_busy_server_are_repeated(fake_server, waits):
     assert ServingClient(fake_server.url).restore(random_image(), "photo").shape == (12, 18, 3)
     assert waits == [1, 7, 4] and len(fake_server.requests) == 4
     fake_server.faults += [503] * 3
-    with pytest.raises(IcdpmError, match=r"photo was not restored: .* status 503 \(the queue is full\); gave up after 3"):
+    with pytest.raises(IcdpmError, match=r"photo was not restored: .* status 503 \(the queue is full\)\. Gave up after 3"):
         ServingClient(fake_server.url, retries=2).restore(random_image(), "photo")
 
 
@@ -71,7 +71,7 @@ def test_requests_are_not_repeated_after_permanent_errors(fake_server, waits):
 
 def test_the_timeout(fake_server, waits):
     fake_server.faults.append(1.0)
-    with pytest.raises(IcdpmError, match="did not respond within 0.2 s; increase --timeout"):
+    with pytest.raises(IcdpmError, match="did not respond within 0.2 s. Increase --timeout"):
         ServingClient(fake_server.url, timeout=0.2).restore(random_image(), "photo")
     assert waits == []
 
@@ -80,7 +80,7 @@ def test_an_unreachable_server(waits):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    with pytest.raises(IcdpmError, match=r"is unreachable \(Connection refused\); gave up after 3 attempts"):
+    with pytest.raises(IcdpmError, match=r"is unreachable \(Connection refused\)\. Gave up after 3 attempts"):
         ServingClient(url, retries=2).restore(random_image(), "photo")
     assert waits == [1, 2]
 
@@ -88,8 +88,8 @@ def test_an_unreachable_server(waits):
 @pytest.mark.parametrize(
     "body, message",
     [
-        (b"<html>welcome</html>", "does not respond like a model of icdpm-export does"),
-        (b'{"predictions": [0.5]}', "does not respond like a model of icdpm-export does"),
+        (b"<html>welcome</html>", "does not respond like a model of icdpm-export"),
+        (b'{"predictions": [0.5]}', "does not respond like a model of icdpm-export"),
         (b'{"predictions": [{"error": "", "image_bytes": {"b64": "!"}}]}', "does not respond like a model"),
         (b'{"predictions": [{"error": "", "image_bytes": {"b64": "aGFsbG8="}}]}', "is not an image"),
     ],

@@ -142,7 +142,7 @@ def test_a_failed_export_is_an_error_and_leaves_nothing(exported, micro_workdir,
     for workdir, message in [
         (tmp_path / "none", "is not the workdir of a training run"),
         (untrained, "has no checkpoint yet"),
-        (without_average, r"which holds the averaged \(EMA\) weights; copy all of the checkpoint"),
+        (without_average, r"the file of the averaged \(EMA\) weights, does not exist"),
     ]:
         with pytest.raises(IcdpmError, match=message):
             export(workdir, tmp_path / "models" / "1")

@@ -56,9 +56,9 @@ def test_a_running_graph_can_be_stopped(exported_model):
         raise Stop
 
     start = time.perf_counter()
-    with pytest.raises(Stop):  # 4000 evaluations of the network
+    with pytest.raises(Stop):  # 4000 evaluations of the network, which take minutes
         exported_model.restore(np.zeros((190, 200, 3), np.uint8), "paper", stop)
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20
 
 
 def test_invalid_images_and_folders_are_errors(exported_model, tmp_path):

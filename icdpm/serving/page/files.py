@@ -109,7 +109,7 @@ class Storage:
         with self._lock:
             used, entries = self._measure()
             if used + self._reserved + size > self._max_bytes or entries >= self._max_entries:
-                raise IcdpmError("the storage of this page is full; try again later, when older photos have been deleted")
+                raise IcdpmError("The storage of this page is full. Try again later, when older photos have been deleted.")
             self._reserved += size
         try:
             yield

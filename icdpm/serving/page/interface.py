@@ -87,7 +87,7 @@ def build_page(
                     new_folder.mkdir(parents=True)
                     files = write_results(new_folder, Path(path).name, outcome.image, outcome.restored)
             except IcdpmError as error:
-                return _message(f"{error}.", is_error=True)
+                return _message(_as_sentence(str(error)), is_error=True)
             except Cancelled:
                 return _message("Cancelled.")
             return _results(files, Path(path).name, outcome.notices)
@@ -130,6 +130,10 @@ def _introduction(max_pixels, file_age) -> str:
     )
 
 
+def _as_sentence(text) -> str:
+    return text if text.endswith(".") else f"{text}."
+
+
 def _message(message, is_error=False) -> list[Any]:
     """Returns values of the outputs that show only a message."""
     attributes = ' class="error" role="alert"' if is_error else ' role="status"'
@@ -144,7 +148,7 @@ def _results(files: ResultFiles, name: str, notices: list[str]) -> list[Any]:
         path, scale = files.spread
         spread = gr.update(visible=True, value=str(path), label=f"Uncertainty: {scale}")
     return [
-        "".join(f"<p>{html.escape(sentence)}.</p>" for sentence in sentences),
+        "".join(f"<p>{html.escape(_as_sentence(sentence))}</p>" for sentence in sentences),
         gr.update(visible=True),
         gr.update(value=str(files.download), label=f"Download {files.download.name}"),
         (str(files.before), str(files.after)),

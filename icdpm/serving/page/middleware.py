@@ -146,12 +146,12 @@ class UploadLimits:
             # Browsers read the response only after they have sent the whole request.
             while (await receive()).get("more_body"):
                 pass
-            await _reject(scope, receive, send, f"{error}.", 503)
+            await _reject(scope, receive, send, str(error), 503)
 
     @contextlib.contextmanager
     def _count_upload(self):
         if self._running == _MAX_UPLOADS:
-            raise IcdpmError(f"{_MAX_UPLOADS} photos are already being uploaded, which is the limit; try again later")
+            raise IcdpmError(f"{_MAX_UPLOADS} photos are already being uploaded, which is the limit. Try again later.")
         self._running += 1
         try:
             yield

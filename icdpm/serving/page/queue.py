@@ -163,7 +163,7 @@ class RestorationQueue:
                     restored = self.model.restore(image.pixels, preset, lambda *done: report(*_describe_progress(*done)))
                 except (MemoryError, tf.errors.ResourceExhaustedError) as error:
                     # The full message is about settings of the server, which a client cannot change.
-                    raise IcdpmError(f"{Path(path).name} needs more memory than is available; use a smaller copy") from error
+                    raise IcdpmError(f"{Path(path).name} needs more memory than is available. Use a smaller copy.") from error
             return Outcome(image, restored, [*notices, *(f"{Path(path).name}: {notice}" for notice in restored.notices)])
 
     def cancel(self, client: str) -> None:
@@ -202,7 +202,7 @@ class RestorationQueue:
         """Waits until all earlier requests have ended; later ones wait while the block runs."""
         with self._changed:
             if len(self._queue) > MAX_WAITING:
-                raise IcdpmError(f"{MAX_WAITING} photos are already waiting, which is the limit; try again later")
+                raise IcdpmError(f"{MAX_WAITING} photos are already waiting, which is the limit. Try again later.")
             self._queue.append(request)
         try:
             while position := self._wait_for_change(request):
@@ -234,18 +234,18 @@ class RestorationQueue:
         """
         name = Path(path).name
         if not Path(path).exists():
-            raise IcdpmError(f"{name} has been deleted on the server in the meantime; choose it again")
+            raise IcdpmError(f"{name} has been deleted on the server in the meantime. Choose it again.")
         content = read_file(path, name)
         header = read_header(content, name)
         if header.pixels > self.max_pixels:
             raise IcdpmError(
                 f"{name} has {header.width}×{header.height} pixels ({header.pixels / 1e6:.3g} million); "
-                f"the limit of this page is {self.max_pixels / 1e6:g} million: use a smaller copy"
+                f"the limit of this page is {self.max_pixels / 1e6:g} million. Use a smaller copy."
             )
         if header.decoded_bytes > self.max_bytes:
             raise IcdpmError(
                 f"{name} takes {header.decoded_bytes / 1e6:.3g} MB when it is decoded; "
-                f"the limit of this page is {self.max_bytes / 1e6:g} MB: use a smaller copy, in gray or RGB"
+                f"the limit of this page is {self.max_bytes / 1e6:g} MB. Use a smaller copy, in gray or RGB."
             )
         return content, name
 

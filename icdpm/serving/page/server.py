@@ -60,7 +60,9 @@ class Limits:
 def check_gradio() -> None:
     """Raises IcdpmError if Gradio is not installed."""
     if importlib.util.find_spec("gradio") is None:
-        raise IcdpmError("the page needs Gradio, which is not installed: pip install 'icdpm[serve]', with Python 3.10 or later")
+        raise IcdpmError(
+            "The page needs Gradio, which is not installed. Run pip install 'icdpm[serve]' with Python 3.10 or later."
+        )
 
 
 def check_address(host: str, port: int) -> None:
@@ -71,7 +73,7 @@ def check_address(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise IcdpmError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port or --host") from error
+        raise IcdpmError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port or --host.") from error
 
 
 def is_public(host: str) -> bool:
@@ -111,9 +113,9 @@ def read_password_check(path: Path) -> Callable[[str, str], bool]:
     try:
         password = path.read_text().rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise IcdpmError(f"{path} is not a text file; it must hold the password in one line") from error
+        raise IcdpmError(f"{path} is not a text file. It must hold the password in one line.") from error
     if len(password) < _MIN_PASSWORD_LENGTH or "\n" in password:
-        raise IcdpmError(f"{path} must hold one line, a password of at least {_MIN_PASSWORD_LENGTH} characters")
+        raise IcdpmError(f"{path} must hold one line, a password of at least {_MIN_PASSWORD_LENGTH} characters.")
     return lambda _, given: hmac.compare_digest(given.encode(), password.encode())
 
 
@@ -206,7 +208,7 @@ def _resolve(host, port):
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise IcdpmError(f"unknown address {host!r}; choose another --host") from error
+        raise IcdpmError(f"Unknown address {host!r}. Choose another --host.") from error
 
 
 def _is_ip_address(name) -> bool:

@@ -302,7 +302,7 @@ def test_slow_uploads_do_not_block_others(client, content):
         head = f"POST {UPLOAD} HTTP/1.1\r\nHost: {client.own}\r\nContent-Type: {form(b'')[1]}\r\nContent-Length: 1000\r\n\r\n-"
         slow[-1].sendall(head.encode())
     rejected = wait_until(lambda: (response := client.upload(content))[0] != 200 and response)
-    assert rejected == (503, "8 photos are already being uploaded, which is the limit; try again later.")
+    assert rejected == (503, "8 photos are already being uploaded, which is the limit. Try again later.")
     for each in slow:
         each.settimeout(10)
         assert each.recv(100).startswith(b"HTTP/1.1 408 ")
@@ -316,7 +316,7 @@ def test_the_disk_is_not_filled(client, folder, content):
 
     responses = [client.upload(os.urandom(12 * MIB)) for _ in range(4)]
     assert [status for status, _ in responses] == [200, 200, 503, 503] and used() < 32 * MIB
-    assert responses[-1][1] == "the storage of this page is full; try again later, when older photos have been deleted."
+    assert responses[-1][1] == "The storage of this page is full. Try again later, when older photos have been deleted."
     for path in (folder / "temporary").rglob("photo.png"):
         path.unlink()
     assert client.upload(content)[0] == 200

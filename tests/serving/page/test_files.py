@@ -38,7 +38,7 @@ def test_stored_and_reserved_bytes_are_limited(tmp_path):
     storage = Storage(tmp_path, 10_000 + sum(path.stat().st_size for path in tmp_path.iterdir()), 10)
     (tmp_path / "a/photo").write_bytes(bytes(6000))
     with storage.reserve(3000):
-        with pytest.raises(IcdpmError, match="the storage of this page is full"), storage.reserve(2000):
+        with pytest.raises(IcdpmError, match="The storage of this page is full"), storage.reserve(2000):
             raise AssertionError("the limit was exceeded")
     with storage.reserve(4000):
         pass

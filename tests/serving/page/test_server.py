@@ -13,7 +13,7 @@ def test_an_address_in_use_is_an_error():
         used.bind(("127.0.0.1", 0))
         port = used.getsockname()[1]
         used.listen()
-        with pytest.raises(IcdpmError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another"):
+        with pytest.raises(IcdpmError, match=f"Cannot listen on 127.0.0.1:{port}: Address already in use. Choose another"):
             check_address("127.0.0.1", port)
     check_address("127.0.0.1", port)
 
@@ -21,7 +21,7 @@ def test_an_address_in_use_is_an_error():
 def test_loopback_addresses_are_not_public():
     assert not any(is_public(host) for host in ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
     assert all(is_public(host) for host in ["0.0.0.0", "::", "192.168.1.7"])
-    with pytest.raises(IcdpmError, match="unknown address 'no.such.host.invalid'"):
+    with pytest.raises(IcdpmError, match="Unknown address 'no.such.host.invalid'"):
         is_public("no.such.host.invalid")
 
 
@@ -43,7 +43,7 @@ def test_the_password_is_checked(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\n", b"too short\n", b"one password\nanother password\n"])
 def test_an_invalid_password_file_is_an_error(tmp_path, content):
     (tmp_path / "password").write_bytes(content)
-    with pytest.raises(IcdpmError, match="password must hold one line, a password of at least 12 characters$"):
+    with pytest.raises(IcdpmError, match="password must hold one line, a password of at least 12 characters.$"):
         read_password_check(tmp_path / "password")
     (tmp_path / "password").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(IcdpmError, match="is not a text file"):
