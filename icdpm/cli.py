@@ -24,7 +24,6 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from absl import app, flags, logging
 
@@ -47,7 +46,7 @@ def reject_arguments(argv: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
 
 
-def run_command(main: Callable[[list[str]], int | None]) -> NoReturn:
+def run_command(main: Callable[[list[str]], int | None]) -> None:
     """Runs `main(argv)` with parsed flags and exits.
 
     The exit status is what `main` returns (`None` is 0), 1 after an error that the user can correct, 2 after invalid flags, and
@@ -157,6 +156,7 @@ def _filtered_stderr() -> Iterator[None]:
     # In a session of its own, as Ctrl-C is for the command and not for the filter of its messages.
     command = [sys.executable, "-I", "-S", "-c", _FILTER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=original, start_new_session=True) as process:
+        assert process.stdin is not None
         os.dup2(process.stdin.fileno(), 2)
         try:
             yield

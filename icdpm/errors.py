@@ -19,7 +19,7 @@ class MemoryLimitError(IcdpmError, MemoryError):
 
 def summarize_error(error: BaseException) -> str:
     """Returns the message of a library's exception in one line, without the names of TensorFlow operations."""
-    if getattr(error, "strerror", None):
+    if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [" ".join(_OPERATIONS.sub("", line).split()) for line in str(error).splitlines()]
     return next((line for line in lines if line), type(error).__name__)

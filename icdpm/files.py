@@ -104,10 +104,10 @@ def mirrored_folder(path: str | os.PathLike) -> Iterator[Path]:
     Raises:
       IcdpmError: The remote folder cannot be read or written.
     """
-    if not is_remote(path):
-        yield Path(path)
-        return
     remote = storage_path(path)
+    if not isinstance(remote, RemotePath):
+        yield remote
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         known = {}

@@ -58,7 +58,8 @@ class RemotePath(os.PathLike):
     """
 
     def __init__(self, url: str | os.PathLike) -> None:
-        self.scheme, _, path = os.fspath(url).partition("://")
+        scheme, _, path = os.fspath(url).partition("://")
+        self.scheme: str = scheme
         self._path = PurePosixPath(path)
 
     def __fspath__(self) -> str:

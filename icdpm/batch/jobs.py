@@ -140,7 +140,7 @@ def plan_jobs(
             failures.append(f"{existing[0]} already exists; choose another --output, or add --overwrite or --skip_existing")
         else:
             jobs.append(job)
-    for folder in {job.target.parent for job in jobs}:
+    for folder in {job.target.parent for job in jobs if job.target is not None}:
         _check_writable(folder)
     return jobs, failures
 

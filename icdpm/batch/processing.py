@@ -121,7 +121,7 @@ def deferred_interrupts() -> Iterator[Callable[[], None]]:
                 restore(image)
                 check()
     """
-    pressed = []
+    pressed: list[bool] = []
 
     def check():
         if pressed:

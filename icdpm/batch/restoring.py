@@ -124,7 +124,7 @@ def _write_outputs(job: Job, image: Image, restored: Restored, file_format: Form
             write(path, encode_image(dataclasses.replace(image, pixels=sample), file_format))
         if extra.comparison:
             write(extra.comparison, encode_image(make_comparison(image, restored.pixels), FORMATS["png"]))
-        if extra.spread:
+        if extra.spread and restored.spread is not None:
             image_path, array_path = extra.spread
             content, scale = encode_spread(restored.spread)
             write(image_path, content)

@@ -34,7 +34,7 @@ def _define_flag(field: dataclasses.Field) -> None:
     if constraints.choices:
         flags.DEFINE_enum(field.name, None, list(constraints.choices), text)
     else:
-        define = {"int": flags.DEFINE_integer, "float": flags.DEFINE_float}[str(field.type)]
+        define: typing.Any = {"int": flags.DEFINE_integer, "float": flags.DEFINE_float}[str(field.type)]
         define(field.name, None, text, constraints.minimum, constraints.maximum)
 
 

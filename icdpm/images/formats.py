@@ -82,6 +82,6 @@ def format_for_path(path: str | os.PathLike) -> Format:
     raise IcdpmError(f"{path}: images are written as {', '.join(SUFFIXES)}; choose one of these suffixes")
 
 
-def format_by_name(name: str) -> Format | None:
-    """Returns the `Format` with a name of Pillow's, or `None`."""
-    return next((each for each in FORMATS.values() if each.name == name), None)
+def format_by_name(name: str) -> Format:
+    """Returns the `Format` that Pillow calls `name`. Raises KeyError for any other name."""
+    return {each.name: each for each in FORMATS.values()}[name]

@@ -15,7 +15,7 @@ from icdpm.images.codecs import is_png16, is_tiff, read_tiff_layout
 
 # GIF is opened only for a better error message.
 _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-_MAX_PIXELS = 2 * PIL.Image.MAX_IMAGE_PIXELS  # Pillow's own limit
+_MAX_PIXELS = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit
 # The same number of pixels with three channels of 16 bits.
 _MAX_BYTES = 2**30
 
@@ -72,4 +72,4 @@ def parse_header(content: bytes) -> Header:
         # A palette's entries may be transparent.
         channels = 4 if image.mode == "P" else len(image.getbands())
         bits = 16 if image.format == "PNG" and is_png16(content) else 8
-        return Header(image.format, *image.size, bits, image.width * image.height * channels * bits // 8)
+        return Header(str(image.format), *image.size, bits, image.width * image.height * channels * bits // 8)

@@ -215,6 +215,7 @@ def cmyk_to_srgb(image: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
         )
     except (OSError, PIL.ImageCms.PyCMSError):
         return image.convert("RGB"), "was converted from CMYK to RGB without its damaged profile"
+    assert converted is not None  # it is only for a conversion in place
     return converted, "was converted from CMYK to sRGB through its colour profile"
 
 

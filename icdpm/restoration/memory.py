@@ -100,7 +100,7 @@ def held_memory(
     """Returns the bytes that a restoration holds independently of its tiles. Args as in `choose_tiling`."""
     height, width = image.shape[:2]
     images = image.nbytes * (3 + (samples if keep_samples else 0))  # input, padded input, result; samples
-    state = _PIXEL_BYTES * at_once * (2 if np.any(schedule.weights[:, 2] != 0) else 1)
+    state: float = _PIXEL_BYTES * at_once * (2 if np.any(schedule.weights[:, 2] != 0) else 1)
     moments = image.size // (height * width) * ((8 + 4 * bool(spread)) if samples > 1 else 0)
     state += moments + model.condition_bytes_per_pixel
     weights = sum(math.prod(variable.shape) for variable in model.variables)

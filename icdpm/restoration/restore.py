@@ -93,7 +93,11 @@ def restore(
     samples = settings.samples
     if spread and samples < 2:
         raise IcdpmError("one sample has no spread; use two or more, as in samples=8")
-    report = on_step or (lambda _: None)
+
+    def report(count: float) -> None:
+        if on_step is not None:
+            on_step(count)
+
     height, width = image.shape[:2]
     schedule = model.sampling_schedule(settings)
     padded = LazyImage(pad_to_multiple(image, model.size_multiple))
@@ -115,7 +119,7 @@ def restore(
         _check_tile(model, tile, overlap)
         blends = model.receptive_field_radius is None
         tiling = make_tiling(padded.height, padded.width, tile, overlap, model.size_multiple, blends)
-    notices = ()
+    notices: tuple[str, ...] = ()
     if tiling.count > 1:
         at_once = 1
         if model.receptive_field_radius is None:
@@ -132,7 +136,7 @@ def restore(
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     moments = RunningMoments(image.shape, spread) if samples > 1 else None
-    kept = [np.empty_like(image) for _ in range(samples)] if keep_samples or samples == 1 else None
+    kept = [np.empty_like(image) for _ in range(samples)] if keep_samples or samples == 1 else []
     for first in range(0, samples, at_once):
         chunk = seeds[first : first + at_once]
         share = len(chunk) / tiling.count
@@ -152,7 +156,7 @@ def restore(
     mean = np.empty_like(image)
     for rows in split_rows(slice(0, height), width):
         mean[rows] = to_levels(moments.mean(samples, rows), image.dtype)
-    return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept, outputs, notices)
+    return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept or None, outputs, notices)
 
 
 def _describe_blending(model: ImageRestorer, tiling: Tiling) -> str:

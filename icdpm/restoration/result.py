@@ -82,5 +82,6 @@ class RunningMoments:
     def deviation(self, count: int, unit: float) -> np.ndarray:
         """Returns the unbiased standard deviation of `count` samples times `unit`, float32. Can be called once."""
         squares, self._squares = self._squares, None
+        assert squares is not None
         squares *= unit**2 / (count - 1)
         return np.sqrt(squares, out=squares)

@@ -218,4 +218,4 @@ def test_a_folder_with_links_and_bombs(tmp_path, workdir, bombs, deblur_each):
     assert f"error: {album}/circle.png is a broken link" in said
     assert f"error: {album}/bomb.tif takes 5.04 GiB when it is decoded" in said
     assert said.endswith("icdpm-deblur: 2 restored, 2 failed")
-    assert empty[0] == 1 and "the name of a photo is empty" in empty[1]
+    assert empty[0] == 1 and "the name of an image is empty" in empty[1]
