@@ -111,7 +111,7 @@ weights: $(READY)  ## train and package the packaged model (FOLDER=DIR of images
 bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; WORKDIR=DIR of another model)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
-bench-peers: $(READY)  ## the packaged model beside MAXIM's published weights (MAXIM=folder of model.json, PAIRS='NAME=FOLDER …')
+bench-peers: $(READY)  ## the packaged model compared with MAXIM's published weights (MAXIM=DIR of its model.json, PAIRS='NAME=FOLDER …')
 	@$(PYTHON) -m icdpm_experiments.measurements.peers --maxim='$(MAXIM)' $(foreach each,$(PAIRS),--pairs='$(each)')
 
 bench-guided: $(READY)  ## guided against unguided with equal compute, three seeds each (FOLDER=DIR, PAIRS='NAME=FOLDER …'; or GUIDED=DIR UNGUIDED=DIR)
