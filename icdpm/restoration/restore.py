@@ -26,7 +26,7 @@ from icdpm.restoration.result import Restored, RunningMoments, to_intermediate_o
 
 if typing.TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
-    from icdpm.models.settings import SamplingSettings
+    from icdpm.models.settings import Settings
 
 # Samples of an image run together up to this number of pixels; more together is no faster.
 PIXELS_AT_ONCE = 512 * 512
@@ -48,7 +48,7 @@ def _memory_errors():
 def restore(
     model: ImageRestorer,
     image: np.ndarray,
-    settings: SamplingSettings,
+    settings: Settings,
     *,
     seed: int = 0,
     tile: int | None = None,

@@ -54,6 +54,7 @@ def write_results(folder: Path, name: str, image: Image, restored: Restored) -> 
         return encode_image(Image(pixels, icc_profile=image.icc_profile), FORMATS["jpeg"])
 
     file_format = format_by_name(image.format)
+    assert file_format is not None, image.format  # the queue rejects other formats
     suffix = Path(name).suffix or file_format.suffixes[0]
     spread = None
     if restored.spread is not None:
