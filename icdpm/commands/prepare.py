@@ -1,4 +1,4 @@
-"""icdpm-prepare: verifies and records a published data set, makes pairs from your own pictures, or fetches weights.
+"""icdpm-prepare: records a published data set, makes pairs from your own images, or downloads weights.
 
 Examples:
   icdpm-prepare gopro --source=GOPRO_Large.zip --data_dir=~/data
@@ -7,20 +7,24 @@ Examples:
   icdpm-prepare weights
   icdpm-prepare weights/hidiff_gopro --source=HI_Diff_GoPro --output=my_hidiff
 
-Published data sets, with where their archives come from; --source is an archive, a folder that holds the archives, or
-the folder they unpack to. A variant follows after a slash, as in gopro/blur_gamma.
+Published data sets are verified and recorded for TFDS. --source is an archive from the official page, a folder of archives, or
+the folder of unpacked archives. A variant follows after a slash, for example gopro/blur_gamma.
 
 {published}
 
-frames averages consecutive frames of video, as GoPro and REDS were made; shake blurs sharp photos. Both write
-blur/NAME.png and sharp/NAME.png below --output. Interrupted, every job continues when it is started again.
+frames averages consecutive frames of video, as GoPro and REDS were made; shake blurs sharp photos. Both write blur/NAME.png and
+sharp/NAME.png to --output. After an interruption, the same command continues.
 
-weights downloads what some metrics need, 893 MB, into ~/.cache/icdpm (ICDPM_CACHE names another folder) and verifies
-it; weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights/kid what one of them needs. With
---source it takes the files that one has, known by their contents, from a file or a folder.
+weights downloads and verifies the weights that some metrics need (893 MB) to ~/.cache/icdpm, or to the folder in the
+environment variable ICDPM_CACHE. weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights/kid download
+those of one metric. With --source, files are taken from a file or folder, and recognized by their contents.
 
-weights/hidiff_gopro and weights/hidiff_realblur turn the .pth files that HI-Diff's authors publish into a workdir.
+weights/hidiff_gopro and weights/hidiff_realblur convert the .pth files of HI-Diff's authors to a workdir.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 from absl import app, flags
 
@@ -30,36 +34,36 @@ from icdpm_datasets.published.sets import NAMES, overview
 __doc__ = __doc__.format(published=overview())  # --help prints it
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("source", None, "What to read: an archive, a folder or a file. Only weights goes without.")
+flags.DEFINE_string("source", None, "Archive, folder or file to read. Optional for weights only.")
 flags.DEFINE_string(
     "data_dir",
     None,
-    "Published data sets: the folder for TFDS's records, here or in a bucket (gs://…); ~/tensorflow_datasets where not given.",
+    "Published data sets: folder for the records, on this computer or in a bucket (gs://…). Default: ~/tensorflow_datasets.",
 )
 flags.DEFINE_bool(
-    "partial", False, "Published data sets: accept a subset, and record that it is one and not the benchmark."
+    "partial", False, "Published data sets: accept a subset. The records then state that they are not the benchmark."
 )
-flags.DEFINE_string("output", None, "frames, shake: the folder for the pairs; weights/hidiff_…: the workdir that is made.")
-flags.DEFINE_integer("window", 8, "frames: how many are averaged to a pair.", lower_bound=2)
-flags.DEFINE_integer("stride", 8, "frames: how far apart the pairs start, in frames.", lower_bound=1)
+flags.DEFINE_string("output", None, "frames, shake: folder for the pairs; weights/hidiff_…: workdir to create.")
+flags.DEFINE_integer("window", 8, "frames: number of frames that are averaged to a pair.", lower_bound=2)
+flags.DEFINE_integer("stride", 8, "frames: number of frames between the starts of consecutive pairs.", lower_bound=1)
 flags.DEFINE_enum(
-    "response", "linear", ["linear", "gamma2.2", "srgb"], "frames: the camera's response, undone while averaging."
+    "response", "linear", ["linear", "gamma2.2", "srgb"], "frames: the camera's response. Frames are averaged in linear light."
 )
-flags.DEFINE_integer("interpolate", 0, "frames: how many to put between every two, by optical flow; slow.", 0)
-flags.DEFINE_float("min_extent", 3.0, "shake: the shortest shake in pixels.", 0.0, 21.0)
-flags.DEFINE_float("max_extent", 21.0, "shake: the longest shake in pixels.", 0.0, 21.0)
-flags.DEFINE_string("kernels", None, "shake: a folder of kernels as gray pictures, instead of random shake.")
-flags.DEFINE_integer("jpeg", None, "shake: compress the blurry pictures by JPEG of this quality.", 1, 95)
-flags.DEFINE_integer("seed", 0, "shake: of the random numbers.", lower_bound=0)
+flags.DEFINE_integer("interpolate", 0, "frames: number of frames to interpolate between every two, by optical flow (slow).", 0)
+flags.DEFINE_float("min_extent", 3.0, "shake: shortest shake in pixels.", 0.0, 21.0)
+flags.DEFINE_float("max_extent", 21.0, "shake: longest shake in pixels.", 0.0, 21.0)
+flags.DEFINE_string("kernels", None, "shake: folder of kernels as gray images, instead of random shake.")
+flags.DEFINE_integer("jpeg", None, "shake: JPEG quality of the blurry images. Default: no compression.", 1, 95)
+flags.DEFINE_integer("seed", 0, "shake: seed of the random numbers.", lower_bound=0)
 flags.register_multi_flags_validator(
     ["min_extent", "max_extent"],
     lambda extents: extents["min_extent"] <= extents["max_extent"],
     "--min_extent is larger than --max_extent",
 )
 
-# What a job looks at besides --source.
-_OF_PUBLISHED = {"data_dir", "partial"}
-_OF_OTHERS = {
+# Flags of each job in addition to --source.
+_PUBLISHED_FLAGS = {"data_dir", "partial"}
+_OTHER_FLAGS: dict[str, set[str]] = {
     "weights": set(),
     "weights/hidiff_gopro": {"output"},
     "weights/hidiff_realblur": {"output"},
@@ -68,10 +72,10 @@ _OF_OTHERS = {
 }
 
 
-def main(argv):
-    """Parses, does one job, says what is there now."""
+def main(argv: Sequence[str]) -> None:
+    """Runs one job and prints a summary."""
     if len(argv) != 2:
-        raise app.UsageError(f"name one job: {', '.join(NAMES)}, frames, shake or weights")
+        raise app.UsageError(f"give one job: {', '.join(NAMES)}, frames, shake or weights")
     job = argv[1]
     _check_flags(job)
     if job == "frames":
@@ -101,19 +105,19 @@ def main(argv):
         print(prepare_published(job, FLAGS.source, FLAGS.data_dir, FLAGS.partial))
 
 
-def _check_flags(job):
-    """A flag that the job would not look at is a mistake to be told, not passed over."""
+def _check_flags(job: str) -> None:
+    """Raises UsageError if a flag is missing, or does not belong to the job."""
     kind = job.partition("/")[0]
-    own = _OF_OTHERS.get(job, _OF_OTHERS.get(kind, _OF_PUBLISHED))
-    for name in sorted(_OF_PUBLISHED.union(*_OF_OTHERS.values()) - own):
+    own = _OTHER_FLAGS.get(job, _OTHER_FLAGS.get(kind, _PUBLISHED_FLAGS))
+    for name in sorted(_PUBLISHED_FLAGS.union(*_OTHER_FLAGS.values()) - own):
         if FLAGS[name].present:
-            raise app.UsageError(f"--{name} is not for {job}")
+            raise app.UsageError(f"--{name} is not a flag of {job}")
     if (kind != "weights" or "output" in own) and not FLAGS.source:
         raise app.UsageError("--source is missing")
     if "output" in own and not FLAGS.output:
         raise app.UsageError("--output is missing")
 
 
-def run():
-    """The console script."""
+def run() -> None:
+    """Runs the console script."""
     run_command(main)

@@ -25,11 +25,11 @@ def test_frames_become_pairs(frames, tmp_path, prepare):
     assert (tmp_path / "pairs/blur/2.png").is_file()
 
 
-def test_a_published_set_that_is_not_there_is_one_clear_sentence(frames, tmp_path, prepare):
+def test_missing_archives_are_a_one_line_error(frames, tmp_path, prepare):
     ran = prepare("gopro", f"--source={frames}", f"--data_dir={tmp_path / 'data'}")
     assert ran.returncode == 1 and ran.stdout == ""
     (line,) = ran.stderr.splitlines()
-    assert line.startswith(f"icdpm-prepare: error: {frames}: GoPro is not there, GOPRO_Large.zip missing")
+    assert line.startswith(f"icdpm-prepare: error: {frames} lacks GOPRO_Large.zip of GoPro")
     assert "https://seungjunnah.github.io/Datasets/gopro" in line
 
 
@@ -41,21 +41,21 @@ def test_help_names_every_published_set(prepare):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "name one job"),
+        ([], "give one job"),
         (["frames"], "--output is missing"),
-        (["frames", "--output=x", "--partial"], "--partial is not for frames"),
-        (["gopro", "--window=5"], "--window is not for gopro"),
-        (["weights/niqe", "--output=x"], "--output is not for weights/niqe"),
+        (["frames", "--output=x", "--partial"], "--partial is not a flag of frames"),
+        (["gopro", "--window=5"], "--window is not a flag of gopro"),
+        (["weights/niqe", "--output=x"], "--output is not a flag of weights/niqe"),
         (["weights/hidiff_gopro"], "--output is missing"),
         (["shake", "--output=x", "--min_extent=9", "--max_extent=3"], "--min_extent is larger than --max_extent"),
     ],
 )
-def test_wrong_flags_are_told(arguments, message, prepare):
+def test_wrong_flags_are_usage_errors(arguments, message, prepare):
     ran = prepare(*arguments, "--source=x")
     assert ran.returncode == 2 and message in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_weights_are_taken_or_one_clear_sentence(tmp_path, monkeypatch, prepare):
+def test_a_file_without_weights_is_a_one_line_error(tmp_path, monkeypatch, prepare):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     (tmp_path / "notes.txt").write_text("not weights")
     ran = prepare("weights/niqe", f"--source={tmp_path / 'notes.txt'}")
@@ -64,6 +64,6 @@ def test_weights_are_taken_or_one_clear_sentence(tmp_path, monkeypatch, prepare)
     assert line.startswith(f"icdpm-prepare: error: {tmp_path / 'notes.txt'}: none of the missing weights is in it")
 
 
-def test_only_weights_go_without_a_source(prepare):
+def test_other_jobs_than_weights_need_a_source(prepare):
     ran = prepare("gopro")
     assert ran.returncode == 2 and "--source is missing" in ran.stderr
