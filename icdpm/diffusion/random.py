@@ -1,9 +1,11 @@
-"""Random numbers that are a pure function of a seed and come out the same compiled or not.
+"""Random numbers that are a pure function of a seed, equal with and without XLA.
 
-TensorFlow's and XLA's stateless floats differ although their Philox bits agree, so uniform and normal numbers are made
-from the bits here. Each example of a batch has a seed of its own: its numbers depend neither on the batch it is in nor on
-the replica that computes it, so one device and many take the same training step.
+The stateless floats of TensorFlow and XLA differ although their Philox bits are equal, so uniform and normal numbers are
+computed from the bits here. Each example of a batch has its own seed: its numbers depend neither on the rest of the batch
+nor on the replica, so that one device and many compute the same training step.
 """
+
+from __future__ import annotations
 
 import enum
 import math
@@ -13,9 +15,10 @@ from tensorflow.python.ops import random_ops_util
 
 
 class RandomDomain(enum.IntEnum):
-    """Purposes of random numbers: the second integer of a base seed, which keeps them apart where the first is the same.
+    """Purpose of random numbers, the second integer of a base seed.
 
-    Weights and restored images follow from these numbers.
+    It makes the numbers of different purposes independent where the first integer is the same. The values must not change:
+    weights and restored images depend on them.
     """
 
     TRAINING_LOSSES = 0
@@ -24,17 +27,19 @@ class RandomDomain(enum.IntEnum):
     RESTORATION = 3
 
 
-def example_seeds(seed, indices):
-    """One seed for each example: int64 [batch, 2] from a base seed and example numbers (int64 [batch]).
+def example_seeds(seed, indices: tf.Tensor) -> tf.Tensor:
+    """Returns one seed for each example, int64 [batch, 2].
 
-    The base seed is two integers: a config's or user's seed, and a `RandomDomain`.
+    Args:
+      seed: the base seed, two integers: the seed of a config or user, and a `RandomDomain`.
+      indices: numbers of the examples, int64 [batch].
     """
     base = tf.convert_to_tensor(seed, tf.int64)
     return tf.map_fn(lambda index: _fold_in(base, index), indices, fn_output_signature=tf.int64)
 
 
-def fold_in(seeds, number):
-    """New seeds (int64 [batch, 2]) for another purpose or another step from `seeds` and an integer."""
+def fold_in(seeds: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
+    """Returns new seeds, int64 [batch, 2], for another purpose or step, from seeds and an integer."""
     return tf.map_fn(lambda seed: _fold_in(seed, tf.cast(number, tf.int64)), seeds)
 
 
@@ -42,8 +47,8 @@ def _fold_in(seed, number):
     return tf.random.experimental.stateless_fold_in(seed, number, alg="philox")
 
 
-def uniform(seed, shape):
-    """Uniform numbers in [0, 1) with 23 random bits, float32, from one seed (int64 [2])."""
+def uniform(seed: tf.Tensor, shape) -> tf.Tensor:
+    """Returns uniform numbers in [0, 1) with 23 random bits, float32, from one seed (int64 [2])."""
     return _to_uniform(tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox"))
 
 
@@ -52,14 +57,14 @@ def _to_uniform(bits):
     return tf.bitcast(tf.bitwise.bitwise_or(mantissa, tf.constant(0x3F800000, tf.uint32)), tf.float32) - 1.0
 
 
-def normal(seed, shape):
-    """Standard normal numbers, float32, from one seed (Box and Muller, 1958)."""
+def normal(seed: tf.Tensor, shape) -> tf.Tensor:
+    """Returns standard normal numbers, float32, from one seed (int64 [2]; Box and Muller, 1958)."""
     count = tf.reduce_prod(tf.cast(shape, tf.int64))
     return tf.reshape(_normal_numbers(seed, count, 0, count), shape)
 
 
-def normal_rows(seed, shape, first, last):
-    """The rows `first` to `last` (exclusive) of `normal(seed, shape)`, bit for bit, without making the others."""
+def normal_rows(seed: tf.Tensor, shape, first: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
+    """Returns the rows `first` to `last` (exclusive) of `normal(seed, shape)`, bit for bit, without computing the others."""
     shape = tf.convert_to_tensor(shape)
     length = tf.reduce_prod(tf.cast(shape[1:], tf.int64))
     numbers = _normal_numbers(
@@ -68,13 +73,13 @@ def normal_rows(seed, shape, first, last):
     return tf.reshape(numbers, tf.concat([[last - first], shape[1:]], axis=0))
 
 
-# Element-wise kernels round the last few numbers of an array otherwise, where they do not fill a vector register. Begun and
-# ended at multiples of this, every number comes out the same in whatever array it is made.
+# Element-wise kernels round the last numbers of an array differently where these do not fill a vector register. With arrays
+# that begin and end at multiples of this, a number does not depend on the array in which it is computed.
 _ALIGNMENT = 64
 
 
 def _normal_numbers(seed, count, first, last):
-    """Numbers `first` to `last` of `count` standard normal ones: number i is made of the uniform numbers i and count + i."""
+    """Returns numbers `first` to `last` of `count` standard normal ones; number i follows from uniform i and count + i."""
     start = first // _ALIGNMENT * _ALIGNMENT
     aligned = -(-(last - start) // _ALIGNMENT) * _ALIGNMENT
     radius, angle = (_uniform_numbers(seed, offset + start, aligned) for offset in (0, count))
@@ -83,8 +88,8 @@ def _normal_numbers(seed, count, first, last):
 
 
 def _uniform_numbers(seed, first, count):
-    """`count` numbers of the stream of `uniform`, from number `first` on: Philox gives four for each value of its counter."""
-    # What tf.random.stateless_uniform begins with, too.
+    """Returns `count` numbers of the stream of `uniform` from number `first` on; Philox gives four per value of its counter."""
+    # As in tf.random.stateless_uniform.
     key, counter, alg = random_ops_util.get_key_counter_alg(seed, "philox")
     counter += tf.cast(tf.stack([first // 4, 0]), tf.uint64)
     skipped = first % 4
@@ -94,18 +99,18 @@ def _uniform_numbers(seed, first, count):
     return _to_uniform(bits[skipped:])
 
 
-def uniform_each(seeds, shape):
-    """[batch, *shape] uniform numbers, one example a seed (int64 [batch, 2])."""
+def uniform_each(seeds: tf.Tensor, shape) -> tf.Tensor:
+    """Returns uniform numbers [batch, *shape], one example for each seed (int64 [batch, 2])."""
     return tf.map_fn(lambda seed: uniform(seed, shape), seeds, fn_output_signature=tf.float32)
 
 
-def normal_each(seeds, shape):
-    """[batch, *shape] standard normal numbers, one example a seed (int64 [batch, 2])."""
+def normal_each(seeds: tf.Tensor, shape) -> tf.Tensor:
+    """Returns standard normal numbers [batch, *shape], one example for each seed (int64 [batch, 2])."""
     return tf.map_fn(lambda seed: normal(seed, shape), seeds, fn_output_signature=tf.float32)
 
 
-def normal_rows_each(seeds, shape, first, last):
-    """The rows `first` to `last` (exclusive) of each example of `normal_each(seeds, shape)`, bit for bit."""
+def normal_rows_each(seeds: tf.Tensor, shape, first: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
+    """Returns the rows `first` to `last` (exclusive) of each example of `normal_each(seeds, shape)`, bit for bit."""
     return tf.map_fn(lambda seed: normal_rows(seed, shape, first, last), seeds, fn_output_signature=tf.float32)
 
 
@@ -117,15 +122,15 @@ def normal_rows_each(seeds, shape, first, last):
         tf.TensorSpec([], tf.int32),
         tf.TensorSpec([], tf.int32),
     ],
-    autograph=False,  # nothing branches by a tensor's values; to look for it takes nine tenths of the tracing
+    autograph=False,  # no branch depends on a tensor, and AutoGraph takes nine tenths of the tracing time
 )
-def sampling_noise(seeds, step, shape, first, last):
-    """Standard normal numbers of a sampling step, one image a seed.
+def sampling_noise(seeds, step, shape, first, last) -> tf.Tensor:
+    """Returns the standard normal numbers of a sampling step, float32 [batch, rows, width, channels], one image for each seed.
 
     Args:
       seeds: int64 [batch, 2].
-      step: number of the step.
-      shape: of one image.
-      first, last: which of its rows are made, the last one exclusive; they are the same with and without the others.
+      step: number of the step, int32.
+      shape: of one image, int32 [3].
+      first, last: rows to compute, the last one exclusive; they do not depend on whether the others are computed.
     """
     return normal_rows_each(fold_in(seeds, step), shape, first, last)

@@ -1,4 +1,4 @@
-"""Forward process, parametrisations: inverse to each other, and of the scale they claim."""
+"""Forward process and parametrisations: inverses, and scales."""
 
 import numpy as np
 import pytest

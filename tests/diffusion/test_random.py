@@ -1,9 +1,10 @@
-"""Random numbers: their distribution, and that they are the same however they are computed."""
+"""Distribution of random numbers, and their equality however they are computed."""
 
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from icdpm.diffusion import random
@@ -14,7 +15,7 @@ def seeds(first, last, base=(0, 0)):
 
 
 def test_domains_keep_their_numbers():
-    """Weights and restored images that were made before follow from them."""
+    """Existing weights and restored images depend on them."""
     expected = {"TRAINING_LOSSES": 0, "VALIDATION_LOSSES": 1, "VALIDATION_SAMPLES": 2, "RESTORATION": 3}
     assert {each.name: each.value for each in random.RandomDomain} == expected
     np.testing.assert_array_equal(seeds(0, 3, (7, random.RandomDomain.RESTORATION)), seeds(0, 3, (7, 3)))
@@ -29,11 +30,11 @@ def test_no_base_seed_has_a_bare_number():
 
 
 def test_distributions():
-    draws = random.normal_each(seeds(0, 4), [100_000]).numpy()
-    np.testing.assert_allclose(draws.mean(axis=1), 0.0, atol=0.015)
-    np.testing.assert_allclose(draws.std(axis=1), 1.0, atol=0.015)
-    np.testing.assert_allclose((draws**4).mean(), 3.0, atol=0.1)
-    np.testing.assert_allclose(np.corrcoef(draws), np.eye(4), atol=0.015)
+    numbers = random.normal_each(seeds(0, 4), [100_000]).numpy()
+    np.testing.assert_allclose(numbers.mean(axis=1), 0.0, atol=0.015)
+    np.testing.assert_allclose(numbers.std(axis=1), 1.0, atol=0.015)
+    np.testing.assert_allclose((numbers**4).mean(), 3.0, atol=0.1)
+    np.testing.assert_allclose(np.corrcoef(numbers), np.eye(4), atol=0.015)
     uniform = random.uniform_each(seeds(0, 1), [100_000]).numpy()
     assert uniform.min() >= 0 and uniform.max() < 1
     np.testing.assert_allclose(np.histogram(uniform, 10, (0, 1))[0], 10_000, rtol=0.05)
@@ -51,11 +52,12 @@ def test_seeds_differ_by_example_base_and_purpose():
     assert len(rows) == 900 and len(np.unique(rows, axis=0)) == len(rows)
 
 
-def test_compiled_and_not_agree():
-    def draw():
+@pytest.mark.slow
+def test_numbers_are_equal_with_and_without_xla():
+    def sample():
         return random.uniform_each(random.fold_in(seeds(0, 3), 7), [16]), random.normal_each(seeds(0, 3), [16])
 
-    plain, compiled = tf.function(draw)(), tf.function(draw, jit_compile=True)()
+    plain, compiled = tf.function(sample)(), tf.function(sample, jit_compile=True)()
     np.testing.assert_array_equal(plain[0], compiled[0])
     np.testing.assert_allclose(plain[1], compiled[1], atol=1e-5)
 
@@ -73,8 +75,8 @@ def test_rows_are_those_of_the_whole():
     np.testing.assert_array_equal(together, random.normal_each(seeds(0, 4), [9, 16, 3])[:, 2:5])
 
 
-def test_rows_lie_anywhere_in_a_large_field():
-    """The counter of the generator, not the numbers before them, leads to the rows."""
+def test_rows_of_a_large_field_are_computed_alone():
+    """The generator's counter is advanced without computing the numbers before the rows."""
     shape, first = [2_000_000, 1000, 3], 1_999_990
     rows = random.normal_rows(seeds(0, 1)[0], shape, tf.constant(first), tf.constant(first + 10)).numpy()
     np.testing.assert_allclose([rows.mean(), rows.std()], [0, 1], atol=0.03)

@@ -1,4 +1,4 @@
-"""Samplers against closed forms: data whose optimal denoiser, and whose probability flow, is known exactly."""
+"""Samplers against closed forms, on data with a known optimal denoiser and probability flow."""
 
 import numpy as np
 import pytest
@@ -16,17 +16,17 @@ STOCHASTIC = [("ancestral", 0.0), ("ddim", 0.5), ("dpmpp_2m_sde", 0.0)]  # sampl
 
 
 class Mixture:
-    """x ~ Σ w·N(m, s²) in one dimension, float64."""
+    """Gaussian mixture x ~ Σ w·N(m, s²) in one dimension, float64."""
 
     def __init__(self, weights, means, stds):
         self.weights, self.means, self.stds = (np.array(values, np.float64) for values in (weights, means, stds))
 
     def noisy(self, gamma):
-        """Means and standard deviations of the components of x_γ."""
+        """Returns means and standard deviations of the components of x_γ."""
         return np.sqrt(gamma) * self.means, np.sqrt(gamma * self.stds**2 + 1.0 - gamma)
 
     def denoise(self, x, gamma):
-        """E[x | x_γ]: the posterior mean of each component, by how probable it is."""
+        """Returns E[x | x_γ]: the posterior means of the components, weighted by their probabilities."""
         gamma = float(gamma)
         means, stds = self.noisy(gamma)
         scaled = (x[:, None] - means) / stds
@@ -36,16 +36,18 @@ class Mixture:
         return (share * component).sum(axis=1) / share.sum(axis=1)
 
     def below(self, x, gamma):
-        """P(x_γ < x)."""
+        """Returns P(x_γ < x)."""
         means, stds = self.noisy(gamma)
         return (self.weights * scipy.stats.norm.cdf((np.asarray(x)[..., None] - means) / stds)).sum(axis=-1)
 
     def flow(self, x, gamma, after):
-        """Where the probability flow takes x from γ to `after`: in one dimension it keeps P(x_γ < x)."""
-        wanted = self.below(x, gamma)
-        return np.array([scipy.optimize.brentq(lambda y, p=p: self.below(y, after) - p, -9, 9, xtol=1e-15) for p in wanted])
+        """Transports x from γ to `after` by the probability flow, which keeps P(x_γ < x) in one dimension."""
+        probabilities = self.below(x, gamma)
+        return np.array(
+            [scipy.optimize.brentq(lambda y, p=p: self.below(y, after) - p, -9, 9, xtol=1e-15) for p in probabilities]
+        )
 
-    def run_sampling_loop(self, count, rng):
+    def sample(self, count, rng):
         component = rng.choice(len(self.weights), count, p=self.weights)
         return self.means[component] + self.stds[component] * rng.standard_normal(count)
 
@@ -58,16 +60,16 @@ def numpy_noise(count, seed=0):
     return lambda step: np.random.default_rng([seed, step]).standard_normal(count)
 
 
-def sampled(data, plan, count, seed=0):
+def samples_of(data, schedule, count, seed=0):
     noise = numpy_noise(count, seed)
-    return run_sampling_loop(data.denoise, noise(plan.steps), noise, plan)
+    return run_sampling_loop(data.denoise, noise(schedule.steps), noise, schedule)
 
 
-def exact_moments(plan):
-    """Mean and variance of what a plan draws from N(MEAN, STD²): every step is affine in (x_t, x̂_{t+1}, 1)."""
-    gammas, weights = (np.asarray(part) for part in plan)
+def exact_moments(schedule):
+    """Returns mean and variance of samples for N(MEAN, STD²): every step is affine in (x_t, x̂_{t+1}, 1)."""
+    gammas, weights = (np.asarray(part) for part in schedule)
     mean, covariance = np.array([0.0, 0.0]), np.diag([1.0, 0.0])
-    for t in range(plan.steps, 0, -1):
+    for t in range(schedule.steps, 0, -1):
         on_x, on_image, on_previous, on_noise = weights[t - 1]
         slope = np.sqrt(gammas[t]) * STD**2 / (gammas[t] * STD**2 + 1.0 - gammas[t])
         offset = (1.0 - slope * np.sqrt(gammas[t])) * MEAN
@@ -78,12 +80,12 @@ def exact_moments(plan):
 
 
 def limit_moments(gamma):
-    """Mean and variance of E[x | x_γ], which every sampler's last step gives, for x ~ N(MEAN, STD²)."""
+    """Returns mean and variance of E[x | x_γ], the result of every sampler's last step, for x ~ N(MEAN, STD²)."""
     return MEAN, gamma * STD**4 / (gamma * STD**2 + 1.0 - gamma)
 
 
 def order(steps, errors):
-    """p of the fit error = const·T^−p."""
+    """Returns p of the fit error = const·T^−p."""
     return -np.polyfit(np.log(steps), np.log(errors), 1)[0]
 
 
@@ -91,7 +93,7 @@ def order(steps, errors):
 
 
 def test_posterior_step_is_bayes_rule():
-    """q(x_{t−1} | x_t, x) from the product of the two Gaussians q(x_t | x_{t−1}) and q(x_{t−1} | x)."""
+    """q(x_{t−1} | x_t, x) is the product of the two Gaussians q(x_t | x_{t−1}) and q(x_{t−1} | x)."""
     x_t, x, gamma, after = 0.7, -0.2, 0.3, 0.55
     alpha = gamma / after
     precision = alpha / (1 - alpha) + 1 / (1 - after)
@@ -115,17 +117,17 @@ def test_ddim_with_all_noise_is_ancestral(gammas):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_step_leads_to_the_next_level(sampler):
-    """Of x_t = √γ_t·x + √(1−γ_t)·ε and x̂ = x a step makes √γ_{t−1}·x and, with its own noise, variance 1 − γ_{t−1}."""
+    """From x_t = √γ_t·x + √(1−γ_t)·ε and x̂ = x a step returns mean √γ_{t−1}·x and variance 1 − γ_{t−1}."""
     for eta in (0.0, 0.4) if sampler == "ddim" else (0.0,):
-        plan = make_sampling_schedule(sampler, 12, 0.99, "log_snr", eta)
-        gammas = plan.gammas.numpy()
-        on_x, on_image, on_previous, on_noise = plan.weights.numpy().T
+        schedule = make_sampling_schedule(sampler, 12, 0.99, "log_snr", eta)
+        gammas = schedule.gammas.numpy()
+        on_x, on_image, on_previous, on_noise = schedule.weights.numpy().T
         np.testing.assert_allclose(on_x * np.sqrt(gammas[1:]) + on_image + on_previous, np.sqrt(gammas[:-1]), atol=1e-12)
         np.testing.assert_allclose(on_x**2 * (1 - gammas[1:]) + on_noise**2, 1 - gammas[:-1], atol=1e-12)
 
 
 @pytest.mark.parametrize("multistep, first_order", [("dpmpp_2m", "ddim"), ("dpmpp_2m_sde", "ancestral")])
-def test_nothing_is_extrapolated_where_there_is_nothing_to_extrapolate_from(multistep, first_order):
+def test_the_first_and_last_steps_do_not_extrapolate(multistep, first_order):
     for steps in (1, 2):
         many, one = (make_sampling_schedule(name, steps, 0.9, "log_snr").weights for name in (multistep, first_order))
         np.testing.assert_array_equal(many, one)
@@ -143,19 +145,19 @@ def test_order_of_convergence_to_the_probability_flow(data, sampler, expected):
     start = np.linspace(-2, 2, 21)
     errors = []
     for count in steps:
-        plan = make_sampling_schedule(sampler, count, 0.99, "log_snr")
-        first, last = float(plan.gammas[-1]), float(plan.gammas[1])
+        schedule = make_sampling_schedule(sampler, count, 0.99, "log_snr")
+        first, last = float(schedule.gammas[-1]), float(schedule.gammas[1])
         exact = data.denoise(data.flow(start, first, last), last)
-        errors.append(np.sqrt(np.mean((run_sampling_loop(data.denoise, start, None, plan) - exact) ** 2)))
+        errors.append(np.sqrt(np.mean((run_sampling_loop(data.denoise, start, None, schedule) - exact) ** 2)))
     assert order(steps, errors) == pytest.approx(expected, abs=0.05)
     assert errors[-1] < (5e-3 if expected == 1 else 5e-5)
 
 
-def test_second_order_is_worth_it_with_few_steps():
+def test_second_order_is_more_accurate_with_few_steps():
     start = np.linspace(-2, 2, 21)
-    plans = [make_sampling_schedule(sampler, 10, 0.99, "log_snr") for sampler in ("ddim", "dpmpp_2m")]
-    exact = TWO.denoise(TWO.flow(start, float(plans[0].gammas[-1]), float(plans[0].gammas[1])), plans[0].gammas[1])
-    first, second = (np.abs(run_sampling_loop(TWO.denoise, start, None, plan) - exact).mean() for plan in plans)
+    schedules = [make_sampling_schedule(sampler, 10, 0.99, "log_snr") for sampler in ("ddim", "dpmpp_2m")]
+    exact = TWO.denoise(TWO.flow(start, float(schedules[0].gammas[-1]), float(schedules[0].gammas[1])), schedules[0].gammas[1])
+    first, second = (np.abs(run_sampling_loop(TWO.denoise, start, None, schedule) - exact).mean() for schedule in schedules)
     assert second < first / 2
 
 
@@ -164,11 +166,11 @@ def test_second_order_is_worth_it_with_few_steps():
 
 @pytest.mark.parametrize("sampler, eta", STOCHASTIC)
 @pytest.mark.parametrize("schedule, steps, start", [("linear_beta", 20, 0.5), ("log_snr", 8, 0.99)])
-def test_sampler_draws_its_exact_mean_and_variance(sampler, eta, schedule, steps, start):
+def test_samples_have_the_exact_mean_and_variance(sampler, eta, schedule, steps, start):
     count = 400_000
-    plan = make_sampling_schedule(sampler, steps, start, schedule, eta)
-    samples = sampled(GAUSSIAN, plan, count)
-    mean, variance = exact_moments(plan)
+    schedule = make_sampling_schedule(sampler, steps, start, schedule, eta)
+    samples = samples_of(GAUSSIAN, schedule, count)
+    mean, variance = exact_moments(schedule)
     np.testing.assert_allclose(samples.mean(), mean, atol=5 * np.sqrt(variance / count))
     np.testing.assert_allclose(samples.var(), variance, rtol=5 * np.sqrt(2 / count))
 
@@ -176,8 +178,8 @@ def test_sampler_draws_its_exact_mean_and_variance(sampler, eta, schedule, steps
 def variance_errors(sampler, eta, steps):
     errors = []
     for count in steps:
-        plan = make_sampling_schedule(sampler, count, 0.9999, "log_snr", eta)
-        errors.append(abs(exact_moments(plan)[1] - limit_moments(float(plan.gammas[1]))[1]))
+        schedule = make_sampling_schedule(sampler, count, 0.9999, "log_snr", eta)
+        errors.append(abs(exact_moments(schedule)[1] - limit_moments(float(schedule.gammas[1]))[1]))
     return errors
 
 
@@ -198,17 +200,18 @@ def test_the_paper_schedule_converges_too():
     assert errors[0] > errors[1] > errors[2] and errors[2] < 0.003
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler, eta", STOCHASTIC)
-def test_the_mixture_is_drawn_as_it_is(sampler, eta):
+def test_samples_follow_the_mixture(sampler, eta):
     count = 50_000
-    samples = sampled(TWO, make_sampling_schedule(sampler, 120, 0.9999, "log_snr", eta), count)
-    data = TWO.follow(count, np.random.default_rng(9))
+    samples = samples_of(TWO, make_sampling_schedule(sampler, 120, 0.9999, "log_snr", eta), count)
+    data = TWO.sample(count, np.random.default_rng(9))
     for moment in (1, 2, 3):
         assert np.mean(samples**moment) == pytest.approx(np.mean(data**moment), abs=0.008)
     assert np.mean(samples < 0) == pytest.approx(0.3, abs=0.01)
 
 
-# All of them.
+# All samplers.
 
 
 @pytest.mark.parametrize(
@@ -222,38 +225,38 @@ def test_the_mixture_is_drawn_as_it_is(sampler, eta):
     ],
 )
 def test_pinned_sums(sampler, eta, total):
-    """As a loop of its own gives them that was written in the papers' notation: α, σ, h and r."""
+    """The sums are those of a separate loop in the papers' notation: α, σ, h and r."""
     noise = lambda step: np.cos(np.arange(1, 9) * (step + 1.0))  # noqa: E731
     x = run_sampling_loop(TWO.denoise, np.linspace(-2, 2, 8), noise, make_sampling_schedule(sampler, 7, 0.99, "log_snr", eta))
     assert (x * np.arange(1, 9)).sum() == pytest.approx(total, abs=1e-9)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_draw_is_a_function_of_its_arguments_in_their_precision(sampler):
-    plan = make_sampling_schedule(sampler, 6, 0.99, "log_snr")
-    drawn = {}
+def test_a_sample_is_a_function_of_its_arguments_in_their_precision(sampler):
+    schedule = make_sampling_schedule(sampler, 6, 0.99, "log_snr")
+    samples = {}
     for dtype in (tf.float64, tf.float32):
         noise = lambda step, dtype=dtype: tf.constant(numpy_noise(50)(step), dtype)  # noqa: E731
         denoise = lambda x, gamma, dtype=dtype: tf.constant(TWO.denoise(x.numpy(), gamma), dtype)  # noqa: E731
-        first, again = (run_sampling_loop(denoise, noise(plan.steps), noise, plan) for _ in range(2))
+        first, again = (run_sampling_loop(denoise, noise(schedule.steps), noise, schedule) for _ in range(2))
         assert first.dtype == dtype
         np.testing.assert_array_equal(first, again)
-        drawn[dtype] = first.numpy()
-    np.testing.assert_allclose(drawn[tf.float64], sampled(TWO, plan, 50), rtol=1e-13)
-    np.testing.assert_allclose(drawn[tf.float32], drawn[tf.float64], atol=1e-5)
+        samples[dtype] = first.numpy()
+    np.testing.assert_allclose(samples[tf.float64], samples_of(TWO, schedule, 50), rtol=1e-13)
+    np.testing.assert_allclose(samples[tf.float32], samples[tf.float64], atol=1e-5)
 
 
-def test_noise_is_asked_for_only_where_it_is_added():
+def test_noise_is_computed_only_where_it_is_added():
     for sampler, expected in [("ddim", []), ("dpmpp_2m", []), ("ancestral", [4, 3, 2, 1]), ("dpmpp_2m_sde", [4, 3, 2, 1])]:
-        asked = []
-        noise = lambda step, asked=asked: asked.append(step) or 0.0  # noqa: E731
+        steps = []
+        noise = lambda step, steps=steps: steps.append(step) or 0.0  # noqa: E731
         run_sampling_loop(GAUSSIAN.denoise, np.zeros(1), noise, make_sampling_schedule(sampler, 5, 0.9, "log_snr"))
-        assert asked == expected
+        assert steps == expected
 
 
 def test_the_denoiser_is_evaluated_once_a_step():
     calls = []
-    plan = make_sampling_schedule("dpmpp_2m", 9, 0.9, "log_snr")
-    run_sampling_loop(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, plan)
-    np.testing.assert_array_equal(calls, plan.gammas[:0:-1])
-    assert isinstance(plan, SamplingSchedule) and plan.steps == 9
+    schedule = make_sampling_schedule("dpmpp_2m", 9, 0.9, "log_snr")
+    run_sampling_loop(lambda x, gamma: calls.append(float(gamma)) or x, np.zeros(1), None, schedule)
+    np.testing.assert_array_equal(calls, schedule.gammas[:0:-1])
+    assert isinstance(schedule, SamplingSchedule) and schedule.steps == 9

@@ -1,4 +1,4 @@
-"""Schedules against their definitions and against what the paper says of its grid."""
+"""Schedules against their definitions and the paper's Table 10, and p(γ) of training."""
 
 import numpy as np
 import tensorflow as tf

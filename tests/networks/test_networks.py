@@ -166,6 +166,7 @@ TABLE_11 = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "guidance_channels, channels, count, flops, shared",
     [*((*row, False) for row in TABLE_11), (64, 64, 52_420_934, 9_756_385_689_600, True)],
