@@ -102,7 +102,7 @@ def run_table7(runs, restored, answers=None) -> None:
             raise IcdpmError(f"No file matches {answers}. Pass the files that the raters exported.")
         ratings = read_answers(files)
         fractions = preference_fractions(ratings)
-        notes.append(f"{sum(map(len, ratings.of_raters.values()))} ratings from {len(files)} raters.")
+        notes.append(f"{sum(map(len, ratings.ratings.values()))} ratings from {len(files)} raters.")
     else:
         notes.append("No raters' answers were given (ANSWERS='answers/*.json'), so nothing is measured.")
     label = runs.scale.label(OUT_OF_DOMAIN)

@@ -1,7 +1,7 @@
-"""icdpm-evaluate: measures restored pictures against sharp ones, as the field does.
+"""icdpm-evaluate: measures restored images against sharp images.
 
-Pictures are paired by name. The names of GoPro, HIDE, RealBlur and REDS are known in the forms that results of them
-commonly have, and --sharp may be (in) their published folders. What has no partner is listed, and nothing is measured.
+Images are paired by name, in all forms of names that GoPro, HIDE, RealBlur and REDS and results of them have; --sharp may be a
+published folder, or a folder inside it. If images have no partner, the command lists them and measures nothing.
 
 Examples:
   icdpm-evaluate --restored=mine --restored=others --sharp=gopro/sharp --blurry=gopro/blur --output=evaluation
@@ -11,12 +11,11 @@ Examples:
   icdpm-evaluate preference --method=ours=mine --method=theirs=others --blurry=gopro/blur --output=page.html
   icdpm-evaluate preference-table answers-*.json
 
---output gets METHOD.csv with the values of each picture, summary.json and summary.md. Interrupted, the same command
-continues.
+The folder --output gets METHOD.csv with the values of each image, summary.json and summary.md. An interrupted command continues
+when it is repeated.
 
-fit-niqe fits NIQE's model of natural pictures to sharp photos. preference makes a page for raters that shows every two
-methods beside each other on crops of the pictures, drawn by --seed; preference-table turns the answers that they save from
-it into the fractions of times that one method was preferred over another.
+fit-niqe fits a NIQE model to sharp photos. preference writes a page on which raters compare every two methods on random crops,
+determined by --seed; preference-table computes from the saved answers how often raters preferred one method over another.
 """
 
 from absl import app, flags
@@ -28,20 +27,20 @@ from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
-    "restored", [], "Folder of restored pictures, or NAME=DIR to name what made them. Repeatable: one table compares all."
+    "restored", [], "Folder of restored images, or NAME=DIR to name the method. Repeatable: one table compares all methods."
 )
-flags.DEFINE_string("sharp", None, "Folder of the sharp pictures.")
-flags.DEFINE_string("blurry", None, "Folder of the blurry pictures: measured as one more row; preference: shown on demand.")
+flags.DEFINE_string("sharp", None, "Folder of the sharp images.")
+flags.DEFINE_string("blurry", None, "Folder of the blurry images, measured as a separate row; preference: shown on demand.")
 flags.DEFINE_string(
     "dataset",
     None,
-    f"In place of --sharp and --blurry: the test split of embedded, a published set ({', '.join(NAMES)}), or a folder "
-    "with blur/ and sharp/ in it, as icdpm-train takes them.",
+    f"Instead of --sharp and --blurry: the test split of embedded, a published data set ({', '.join(NAMES)}), or a folder "
+    "with blur/ and sharp/, as for icdpm-train.",
 )
 flags.DEFINE_string(
     "data_dir",
     None,
-    "Published sets: where icdpm-prepare recorded them, here or in a bucket (gs://…); ~/tensorflow_datasets where not given.",
+    "Published data sets: output of icdpm-prepare, local or in a bucket (gs://…). Default: ~/tensorflow_datasets.",
 )
 flags.DEFINE_list(
     "metrics",
@@ -51,68 +50,67 @@ flags.DEFINE_list(
 flags.DEFINE_enum(
     "align", "none", ["none", "ecc"], "ecc: PSNR and SSIM by RealBlur's official protocol, as psnr_ecc and ssim_ecc."
 )
-flags.DEFINE_integer("patch_size", None, "FID and KID: of patches of this side, not of whole pictures.", 32)
-flags.DEFINE_string("niqe_model", None, "NIQE: a pristine model of fit-niqe, not that of the original release.")
+flags.DEFINE_integer("patch_size", None, "FID and KID: side in pixels of patches to measure instead of whole images.", 32)
+flags.DEFINE_string("niqe_model", None, "NIQE: a model of fit-niqe instead of the published one.")
 flags.DEFINE_string(
     "workdir",
     None,
-    "Folder of a training run, or 'packaged' for the packaged model, which restores the pictures of --dataset into the output "
-    "folder first.",
+    "Folder of a training run, or 'packaged' for the packaged model: first restores the images of --dataset to --output.",
 )
-flags.DEFINE_string("checkpoint", "latest", "--workdir: which of the run's checkpoints: latest, best or a step.")
-flags.DEFINE_string("output", None, "Folder for the results; of fit-niqe and preference the file to write.")
+flags.DEFINE_string("checkpoint", "latest", "--workdir: checkpoint of the run: latest, best or a step.")
+flags.DEFINE_string("output", None, "Folder of the results; for fit-niqe and preference the file to write.")
 flags.DEFINE_string("photos", None, "fit-niqe: folder of sharp photos.")
-flags.DEFINE_multi_string(
-    "method", [], "preference: folder of restored pictures, or NAME=DIR to name what made them. Repeatable."
-)
-flags.DEFINE_integer("pictures", 30, "preference: how many pictures are drawn.", 1)
-flags.DEFINE_integer("crop", 512, "preference: side of the crop that is drawn from each.", 16)
+flags.DEFINE_multi_string("method", [], "preference: folder of restored images, or NAME=DIR to name the method. Repeatable.")
+flags.DEFINE_integer("pictures", 30, "preference: number of randomly selected images.", 1)
+flags.DEFINE_integer("crop", 512, "preference: side in pixels of the random crop of each image.", 16)
 flags.adopt_module_key_flags(settings_flags)
 
-# What each job looks at: measuring has no name, and looks at the first set, with --workdir at the second too.
-_OF_MEASURING = set("restored sharp blurry dataset data_dir metrics align patch_size niqe_model workdir output".split())
-_OF_RESTORING = {"checkpoint", "preset", "seed", *settings_flags.SETTINGS}
-_OF_JOBS = {
+# Flags of each subcommand. Measuring has no name; with --workdir it also has the flags of restoration.
+_MEASURE_FLAGS = set("restored sharp blurry dataset data_dir metrics align patch_size niqe_model workdir output".split())
+_RESTORE_FLAGS = {"checkpoint", "preset", "seed", *settings_flags.SETTINGS}
+_SUBCOMMAND_FLAGS = {
     "fit-niqe": {"photos", "output"},
     "preference": {"method", "blurry", "pictures", "crop", "seed", "output"},
     "preference-table": {"output"},
 }
 
 
-def main(argv):
-    """Parses, does one job, says what came out."""
-    _, job, *further = *argv, *([None] if len(argv) == 1 else [])
-    if job not in (None, *_OF_JOBS):
-        raise app.UsageError(f"{job} is not a job; the jobs are {', '.join(_OF_JOBS)}, and measuring, which has no name")
-    if further and job != "preference-table":
-        raise app.UsageError(f"unexpected argument {further[0]!r}")
-    _check_flags(job)
-    if job == "fit-niqe":
+def main(argv: list[str]) -> None:
+    """Runs one subcommand."""
+    subcommand, arguments = (argv[1], argv[2:]) if len(argv) > 1 else (None, [])
+    if subcommand not in (None, *_SUBCOMMAND_FLAGS):
+        raise app.UsageError(f"unknown subcommand {subcommand!r}; the subcommands are {', '.join(_SUBCOMMAND_FLAGS)}")
+    if arguments and subcommand != "preference-table":
+        raise app.UsageError(f"unexpected argument {arguments[0]!r}")
+    _check_flags(subcommand)
+    if subcommand == "fit-niqe":
         from icdpm.evaluation.metric_selection import fit_niqe
 
-        print(f"fitted to {fit_niqe(FLAGS.photos, FLAGS.output)} photos; measure with it: --niqe_model={FLAGS.output}")
-    elif job == "preference":
+        count = fit_niqe(FLAGS.photos, FLAGS.output)
+        print(f"fitted to {count} photos; to measure with this model: --niqe_model={FLAGS.output}")
+    elif subcommand == "preference":
         _write_preference_page()
-    elif job == "preference-table":
-        _write_preference_table(further)
+    elif subcommand == "preference-table":
+        _write_preference_table(arguments)
     else:
         _measure()
 
 
-def _measure():
+def _measure() -> None:
     from icdpm.evaluation.measure import measure
     from icdpm.evaluation.metric_selection import select_metrics
-    from icdpm.evaluation.results import summarise, write_summary
+    from icdpm.evaluation.results import summarize, write_summary
 
-    choice = select_metrics(FLAGS.metrics, FLAGS.align, FLAGS.niqe_model, FLAGS.patch_size)
+    metrics = select_metrics(FLAGS.metrics, FLAGS.align, FLAGS.niqe_model, FLAGS.patch_size)
     with mirrored_folder(FLAGS.output) as output:
-        pairs = _pairs(output)
+        pairs = _pair_images(output)
         print(f"measuring {', '.join(pairs.methods)} on {pairs.description}", flush=True)
-        print(write_summary(output, summarise(measure(pairs, choice, output))))
+        print(write_summary(output, summarize(measure(pairs, metrics, output))))
     print(f"written to {FLAGS.output}")
 
 
-def _pairs(output):
+def _pair_images(output):
+    """Returns the `PairedSet` that the flags describe. With --workdir, restores the data set to `output` first."""
     from icdpm.evaluation.pairing import pair_folders, pair_with_source, parse_named_folders
 
     if FLAGS.sharp:
@@ -127,54 +125,54 @@ def _pairs(output):
     from icdpm.evaluation.restore_dataset import restore_dataset
     from icdpm.models.workdir import load
 
-    model = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
-    folders = parse_named_folders([*FLAGS.restored, model])
+    workdir = f"packaged={pretrained.WORKDIR}" if FLAGS.workdir == "packaged" else FLAGS.workdir
+    folders = parse_named_folders([*FLAGS.restored, workdir])
     name, workdir = folders.popitem()
-    folders[name] = output / name
-    system = load(workdir, FLAGS.checkpoint)
-    settings = settings_flags.settings_from_flags(system)
-    making = restore_dataset(system, source, settings, FLAGS.seed, folders[name])
-    return pair_with_source(folders, source, f"{name} restores with {making}")
+    folders[name] = str(output / name)
+    model = load(workdir, FLAGS.checkpoint)
+    settings = settings_flags.settings_from_flags(model)
+    description = restore_dataset(model, source, settings, FLAGS.seed, folders[name])
+    return pair_with_source(folders, source, f"{name} restores with {description}")
 
 
-def _write_preference_page():
+def _write_preference_page() -> None:
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.evaluation.preference_study import write_preference_page
 
     methods = parse_named_folders(FLAGS.method)
     count = write_preference_page(methods, FLAGS.output, FLAGS.blurry, FLAGS.pictures, FLAGS.crop, FLAGS.seed)
-    print(f"{FLAGS.output} asks each rater for {count} comparisons; then: icdpm-evaluate preference-table answers-*.json")
+    print(f"{FLAGS.output}: {count} comparisons for each rater; then run icdpm-evaluate preference-table answers-*.json")
 
 
-def _write_preference_table(paths):
-    from icdpm.evaluation.preference_study import read_answers, table_text, write_table
+def _write_preference_table(paths) -> None:
+    from icdpm.evaluation.preference_study import format_preferences, read_answers, write_preferences
 
     answers = read_answers(paths)
-    print(table_text(answers), end="")
+    print(format_preferences(answers), end="")
     if FLAGS.output:
-        write_table(FLAGS.output, answers)
+        write_preferences(FLAGS.output, answers)
 
 
-def _check_flags(job):
-    """A flag that the job would not look at is a mistake to be told, not passed over."""
-    own = _OF_JOBS.get(job, _OF_MEASURING | (_OF_RESTORING if FLAGS.workdir else set()))
-    for name in sorted(_OF_MEASURING.union(_OF_RESTORING, *_OF_JOBS.values()) - own):
+def _check_flags(subcommand) -> None:
+    """Raises `UsageError` for missing flags and for flags that the subcommand would ignore."""
+    own = _SUBCOMMAND_FLAGS.get(subcommand, _MEASURE_FLAGS | (_RESTORE_FLAGS if FLAGS.workdir else set()))
+    for name in sorted(_MEASURE_FLAGS.union(_RESTORE_FLAGS, *_SUBCOMMAND_FLAGS.values()) - own):
         if FLAGS[name].present:
-            raise app.UsageError(f"--{name} is not for {job or 'measuring'}")
+            raise app.UsageError(f"--{name} is not a flag of {subcommand or 'measuring'}")
     for name in ("photos", "output"):
-        if name in own and job != "preference-table" and not FLAGS[name].value:
+        if name in own and subcommand != "preference-table" and not FLAGS[name].value:
             raise app.UsageError(f"--{name} is missing")
-    if job is None:
+    if subcommand is None:
         if bool(FLAGS.sharp) == bool(FLAGS.dataset):
-            raise app.UsageError("give --sharp or --dataset, one of the two")
+            raise app.UsageError("give exactly one of --sharp and --dataset")
         if FLAGS.dataset and FLAGS.blurry:
-            raise app.UsageError("--blurry is for --sharp; --dataset has blurry pictures of its own")
+            raise app.UsageError("--blurry requires --sharp; --dataset has its own blurry images")
         if FLAGS.workdir and not FLAGS.dataset:
-            raise app.UsageError("--workdir restores the pictures of a --dataset; name one")
+            raise app.UsageError("--workdir requires --dataset, whose images it restores")
         if FLAGS.sharp and not FLAGS.restored:
             raise app.UsageError("--restored is missing")
 
 
-def run():
-    """The console script."""
+def run() -> None:
+    """Runs the console script."""
     run_command(main)

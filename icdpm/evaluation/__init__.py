@@ -1,4 +1,4 @@
-"""Measures restored pictures against sharp ones as the field does: pairs by name, metrics, intervals, tables, raters.
+"""Evaluation of restored images: pairing by name, metrics, intervals, tables and a preference study.
 
-It knows the metrics, and how a trained model restores; the commands call it.
+It uses the metrics and the restoration of trained models; the commands use it.
 """

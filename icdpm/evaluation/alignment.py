@@ -1,14 +1,15 @@
-"""RealBlur's protocol: a restored picture is aligned to the sharp one before the two are compared.
+"""RealBlur's protocol: the restored image is aligned to the sharp image before they are compared.
 
-The sharp pictures of RealBlur come from a second camera, so what a method restores well may still be shifted, turned and
-brighter or darker. The data set's authors (Rim et al., ECCV 2020) therefore scale the restored values by one number, find
-the homography that maximises the enhanced correlation coefficient (Evangelidis and Psarakis, 2008), and measure where the
-warped picture covers the sharp one. Nearly all published numbers on RealBlur are measured so.
+The sharp images of RealBlur come from a second camera, so a good restoration can be shifted, rotated, brighter or darker. The
+authors of the data set (Rim et al., ECCV 2020) therefore scale the restored values by one factor, find the homography that
+maximizes the enhanced correlation coefficient (ECC; Evangelidis and Psarakis, 2008), and measure where the warped image covers
+the sharp image. Nearly all published numbers on RealBlur follow this protocol.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from types import ModuleType
 
 import numpy as np
 
@@ -16,27 +17,27 @@ from icdpm.errors import IcdpmError
 from icdpm.metrics.inputs import as_uint8_pair
 from icdpm.metrics.ssim import mean_similarity
 
-ALIGNMENT = (
+_ALIGNMENT = (
     "after RealBlur's alignment: restored values scaled by the least-squares factor, then warped (bicubic) by the homography "
     "of OpenCV's findTransformECC (gray, from the identity, 100 iterations, Gaussian filter 5)"
 )
-PSNR_PROTOCOL = f"PSNR in dB over RGB, peak 1, {ALIGNMENT}, over the pixels that the warped picture covers"
+PSNR_PROTOCOL = f"PSNR in dB over RGB, peak 1, {_ALIGNMENT}, over the pixels that the warped image covers"
 SSIM_PROTOCOL = (
-    f"SSIM of RGB, 2-D in each channel and averaged, 11×11 Gaussian window with σ 1.5, K1 0.01, K2 0.03, {ALIGNMENT}; "
-    "mean of the map over the pixels that the warped picture covers, without a border of 5"
+    f"SSIM of RGB, 2-D in each channel and averaged, 11×11 Gaussian window with σ 1.5, K1 0.01, K2 0.03, {_ALIGNMENT}; "
+    "mean of the map over the pixels that the warped image covers, without a border of 5"
 )
 _ITERATIONS = 100
-_FILTER = 5
+_FILTER_SIZE = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Aligned:
-    """A restored picture brought onto the sharp one, both 0 where it does not cover it.
+class AlignedPair:
+    """A restored image aligned to the sharp image. Both are 0 where the restored image does not cover the sharp image.
 
     Attributes:
-      restored, sharp: float32 [height, width, 3]; sharp in [0, 1], restored about so: nothing is clipped or rounded.
-      mask: float32 [height, width], 1 where the restored picture covers the sharp one, else 0.
-      homography: float32 [3, 3], from places (x, y, 1) in the sharp picture to places in the restored one.
+      restored, sharp: float32 [height, width, 3]; sharp in [0, 1], restored about in [0, 1], not clipped or rounded.
+      mask: float32 [height, width], 1 where the restored image covers the sharp image, otherwise 0.
+      homography: float32 [3, 3], maps positions (x, y, 1) in the sharp image to positions in the restored image.
     """
 
     restored: np.ndarray
@@ -45,25 +46,25 @@ class Aligned:
     homography: np.ndarray
 
 
-def align(restored, sharp):
-    """Aligns a restored picture to its sharp one.
+def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
+    """Aligns a restored image to its sharp image.
 
     Args:
-      restored, sharp: uint8 or float pictures, as metrics take them.
+      restored, sharp: uint8 or float images, as metrics take them.
 
     Returns:
-      An Aligned.
+      An `AlignedPair`.
 
     Raises:
-      IcdpmError: OpenCV is not installed, or no homography brings the pictures together.
+      IcdpmError: OpenCV is not installed, or no homography aligns the images.
     """
     cv2 = import_opencv()
-    restored, sharp = (picture.astype(np.float32) / 255 for picture in as_uint8_pair(restored, sharp))
+    restored, sharp = (image.astype(np.float32) / 255 for image in as_uint8_pair(restored, sharp))
     energy = np.sum(restored * restored, dtype=np.float64)
     if energy == 0:
-        raise IcdpmError("the restored picture is black, which cannot be aligned")
+        raise IcdpmError("The restored image is black and cannot be aligned.")
     restored = restored * np.float32(np.sum(sharp * restored, dtype=np.float64) / energy)
-    # An ε of 0 never ends it early: the protocol takes all iterations.
+    # An ε of 0 never stops early: the protocol takes all iterations.
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 0)
     try:
         _, homography = cv2.findTransformECC(
@@ -73,11 +74,11 @@ def align(restored, sharp):
             cv2.MOTION_HOMOGRAPHY,
             criteria,
             inputMask=None,
-            gaussFiltSize=_FILTER,
+            gaussFiltSize=_FILTER_SIZE,
         )
     except cv2.error as error:
         raise IcdpmError(
-            "the restored picture cannot be aligned to the sharp one, as ECC finds no homography; do they show the same scene?"
+            "The restored image cannot be aligned to the sharp image: ECC finds no homography. Do they show the same scene?"
         ) from error
     size = sharp.shape[1::-1]
     warped = cv2.warpPerspective(
@@ -87,26 +88,26 @@ def align(restored, sharp):
         np.ones(sharp.shape[:2], np.float32), homography, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     )
     if not mask.any():
-        raise IcdpmError("the restored picture cannot be aligned to the sharp one: ECC moves it out of the picture")
-    return Aligned(warped * mask[..., None], sharp * mask[..., None], mask, homography)
+        raise IcdpmError("The restored image cannot be aligned to the sharp image: the homography moves it out of the frame.")
+    return AlignedPair(warped * mask[..., None], sharp * mask[..., None], mask, homography)
 
 
-def import_opencv():
-    """The module cv2. Raises IcdpmError where it is not installed."""
+def import_opencv() -> ModuleType:
+    """Imports and returns the module cv2. Raises `IcdpmError` if it is not installed."""
     try:
         import cv2
     except ImportError as error:
-        raise IcdpmError("aligning needs OpenCV, which is not installed: pip install 'icdpm[align]'") from error
+        raise IcdpmError("Alignment requires OpenCV, which is not installed. Run pip install 'icdpm[align]'.") from error
     return cv2
 
 
-def psnr_ecc(aligned):
-    """PSNR in dB of an aligned pair, over the mask."""
+def psnr_ecc(aligned: AlignedPair) -> float:
+    """Returns the PSNR in dB of an aligned pair, over the mask."""
     error = np.sum(np.square(aligned.sharp - aligned.restored), dtype=np.float64)
     mean_square = error / (3 * aligned.mask.sum(dtype=np.float64))
     return float("inf") if mean_square == 0 else float(-10 * np.log10(mean_square))
 
 
-def ssim_ecc(aligned):
-    """SSIM of an aligned pair: the mean of its map over the mask."""
+def ssim_ecc(aligned: AlignedPair) -> float:
+    """Returns the SSIM of an aligned pair: the mean of its map over the mask."""
     return mean_similarity(255.0 * aligned.restored, 255.0 * aligned.sharp, aligned.mask)

@@ -1,4 +1,4 @@
-"""Pictures to measure, read only when their turn comes."""
+"""Images of an evaluation, which are read only when they are measured."""
 
 from __future__ import annotations
 
@@ -12,96 +12,108 @@ import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_image
+from icdpm_datasets.pairs import PairSource
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
 
 @dataclasses.dataclass(frozen=True)
 class FileImage:
-    """A picture in a file."""
+    """An image in a file.
+
+    Attributes:
+      path: The file.
+    """
 
     path: Path
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.path)
 
-    def read(self):
-        """uint8 [height, width, 3]: 16 bits are rounded to 8, as metrics are of 8; gray gets three equal channels.
+    def read(self) -> np.ndarray:
+        """Reads the image as metrics take it: 16 bits are rounded to 8, gray becomes three equal channels.
+
+        Returns:
+          uint8 [height, width, 3].
 
         Raises:
-          IcdpmError: the file cannot be read as a picture, or the picture is partly transparent.
+          IcdpmError: The file is not a readable image, or the image has transparent parts.
         """
-        photo = read_image(self.path)
-        pixels = photo.pixels
-        if photo.alpha is not None and photo.alpha.min() < np.iinfo(photo.alpha.dtype).max:
-            raise IcdpmError(f"{self} has transparent parts, whose colour is not defined; save it without transparency")
-        if photo.is_16bit:
+        image = read_image(self.path)
+        pixels = image.pixels
+        if image.alpha is not None and image.alpha.min() < np.iinfo(image.alpha.dtype).max:
+            raise IcdpmError(f"{self} has transparent parts, whose color is not defined. Save it without transparency.")
+        if image.is_16bit:
             pixels = np.round(pixels / 257).astype(np.uint8)
-        return np.repeat(pixels[..., None], 3, axis=-1) if photo.is_gray else pixels
+        return np.repeat(pixels[..., None], 3, axis=-1) if image.is_gray else pixels
 
-    def stamp(self):
-        """A text that changes when the file does."""
+    def stamp(self) -> str:
+        """Returns a text that changes whenever the file changes."""
         return hashlib.blake2b(self.path.read_bytes(), digest_size=16).hexdigest()
 
 
-@dataclasses.dataclass(frozen=True)
-class SourceImage:
-    """One side of a pair in a `PairSource`.
+class CachedPairs:
+    """A `PairSource` that keeps the last pair, so that reading both of its images loads it only once."""
 
-    Attributes:
-      pairs: `LoadedOnce` of the source.
-      index: of the pair.
-      side: 0 for the blurry picture, 1 for the sharp one.
-    """
-
-    pairs: LoadedOnce
-    index: int
-    side: int
-
-    def __str__(self):
-        return f"{self.pairs.source.names[self.index]} of {self.pairs.source.description}"
-
-    def read(self):
-        """uint8 [height, width, 3]. Raises IcdpmError where it cannot be read."""
-        return self.pairs.load(self.index)[self.side]
-
-    def stamp(self):
-        """A text that changes when the data do."""
-        return str(self)
-
-
-class LoadedOnce:
-    """A `PairSource` both of whose sides are read one after the other without loading the pair twice."""
-
-    def __init__(self, source):
+    def __init__(self, source: PairSource) -> None:
         self.source = source
         self.load = functools.lru_cache(maxsize=1)(source.load)
 
 
-def difference(picture, partner):
-    """Why two picture files cannot be a pair: a phrase such as 'is 640×360, not 1280×720 as PARTNER', or None.
+@dataclasses.dataclass(frozen=True)
+class SourceImage:
+    """One image of a pair of a `PairSource`.
 
-    Where the headers agree nothing is decoded.
+    Attributes:
+      pairs: `CachedPairs` of the source.
+      index: Index of the pair.
+      side: 0 for the blurry image, 1 for the sharp image.
+    """
+
+    pairs: CachedPairs
+    index: int
+    side: int
+
+    def __str__(self) -> str:
+        return f"{self.pairs.source.names[self.index]} of {self.pairs.source.description}"
+
+    def read(self) -> np.ndarray:
+        """Returns the image, uint8 [height, width, 3]. Raises `IcdpmError` if it is not readable."""
+        return self.pairs.load(self.index)[self.side]
+
+    def stamp(self) -> str:
+        """Returns a text that changes whenever the data set changes."""
+        return str(self)
+
+
+def find_mismatch(image: FileImage, partner: FileImage) -> str | None:
+    """Describes why two image files cannot be a pair. Nothing is decoded if the headers agree.
+
+    Args:
+      image, partner: The two files.
+
+    Returns:
+      A phrase such as 'is 640×360, not 1280×720 as PARTNER', or `None` if size and color agree.
 
     Raises:
-      IcdpmError: a file cannot be read as a picture.
+      IcdpmError: A file is not a readable image.
     """
-    if _header(picture.path) == _header(partner.path) is not None:
+    if _read_header(image.path) == _read_header(partner.path) is not None:
         return None
-    # A header may have another orientation than the picture, and says less of gray; the pictures decide.
-    photos = [read_image(each.path) for each in (picture, partner)]
-    sizes = ["×".join(map(str, photo.pixels.shape[1::-1])) for photo in photos]
-    colors = ["gray" if photo.is_gray else "RGB" for photo in photos]
-    for mine, other in (sizes, colors):
-        if mine != other:
-            return f"is {mine}, not {other} as {partner}"
+    # A header does not include the orientation and knows less about gray, so the images decide.
+    images = [read_image(each.path) for each in (image, partner)]
+    sizes = ["×".join(map(str, each.pixels.shape[1::-1])) for each in images]
+    colors = ["gray" if each.is_gray else "RGB" for each in images]
+    for own, other in (sizes, colors):
+        if own != other:
+            return f"is {own}, not {other} as {partner}"
     return None
 
 
-def _header(path):
-    """(width, height, whether it is gray) as the file's header has it; None where it cannot be read."""
+def _read_header(path: Path) -> tuple[int, int, bool] | None:
+    """Returns (width, height, whether it is gray) from the header, or `None` if it is not readable."""
     try:
-        with PIL.Image.open(path) as picture:
-            return *picture.size, picture.mode in _GRAY_MODES
+        with PIL.Image.open(path) as image:
+            return *image.size, image.mode in _GRAY_MODES
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
         return None

@@ -1,4 +1,4 @@
-"""Measures the pictures of a test set, one after the other: no more than a few of them are in memory."""
+"""Measures the restored images of a test set in worker processes. Only a few images are in memory at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any, Callable, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,81 +23,91 @@ from icdpm.batch.processing import deferred_interrupts
 from icdpm.cli import silence_tensorflow
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.alignment import align
-from icdpm.evaluation.metric_selection import MetricSelection
+from icdpm.evaluation.metric_selection import ImageMetric, MetricSelection
+from icdpm.evaluation.pairing import PairedSet
 from icdpm.evaluation.results import ImageResults
 from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
 
-_MOST_WORKERS = 16
+_MAX_WORKERS = 16
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What was measured of a test set.
+    """The measured values of a test set.
 
     Attributes:
-      description: of the test set, one line.
-      names: of its pairs.
-      metrics: the MetricSelection.
-      values: {method: {metric: float64 [pictures]}} of metrics of pictures, in the order of `names`.
+      description: One line about the test set.
+      names: Names of its pairs.
+      metrics: The `MetricSelection`.
+      values: {method: {metric: float64 [images]}} of metrics of images, in the order of `names`.
       set_values: {method: {metric: number}} of metrics of sets.
-      unavailable: {metric: why it could not be measured}.
+      unavailable: {metric: reason} of metrics that could not be measured.
     """
 
     description: str
-    names: list
+    names: list[str]
     metrics: MetricSelection
-    values: Mapping[str, Mapping[str, np.ndarray]]
-    set_values: Mapping[str, Mapping[str, float]]
-    unavailable: Mapping[str, str]
+    values: dict[str, dict[str, np.ndarray]]
+    set_values: dict[str, dict[str, float]]
+    unavailable: dict[str, str]
 
 
-def measure(pairs, metrics, output, workers=None):
-    """Measures every method of a test set, with progress bars. Started again after whatever stopped it, it continues.
+def measure(
+    pairs: PairedSet, metrics: MetricSelection, output: str | os.PathLike, workers: int | None = None
+) -> Measured:
+    """Measures all methods of a test set, with progress bars. An interrupted evaluation continues where it stopped.
 
     Args:
-      pairs: a `pairing.PairedSet`.
-      metrics: of `choice.select_metrics`.
-      output: folder for METHOD.csv of each method, with its values by picture.
-      workers: number of processes; None: as many as cores, from 2 to 16. One works in this process.
+      pairs: The test set and the restored images of each method.
+      metrics: Return value of `select_metrics`.
+      output: Folder. METHOD.csv in it stores the values of each image.
+      workers: Number of processes; 1 works in this process. Default: the number of cores, from 2 to 16.
 
     Returns:
-      A Measured.
+      A `Measured`.
 
     Raises:
-      IcdpmError: a picture cannot be read or measured; what was measured before is in `output`.
+      IcdpmError: An image cannot be read or measured. Values that were measured before are in `output`.
     """
-    workers = workers or min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
-    unavailable, results = {}, {}
+    workers = workers or min(max(2, os.cpu_count() or 2), _MAX_WORKERS)
+    unavailable: dict[str, str] = {}
+    results: dict[str, ImageResults] = {}
     with contextlib.ExitStack() as stack:
         check_interrupt = stack.enter_context(deferred_interrupts())
         for method in pairs.methods:
-            stamps = _stamps(pairs, method)
-            results[method] = stack.enter_context(ImageResults(Path(output) / f"{method}.csv", metrics.image_metrics, stamps))
-        _measure_pictures(pairs, metrics.image_metrics, results, unavailable, workers, check_interrupt)
+            file = Path(output) / f"{method}.csv"
+            results[method] = stack.enter_context(ImageResults(file, metrics.image_metrics, _make_stamps(pairs, method)))
+        _measure_images(pairs, metrics.image_metrics, results, unavailable, workers, check_interrupt)
         set_values = _measure_sets(pairs, metrics, unavailable, check_interrupt)
     available = [name for name in metrics.image_metrics if name not in unavailable]
     values = {
-        method: {metric: np.array([kept.values[name][metric] for name in pairs.sharp]) for metric in available}
-        for method, kept in results.items()
+        method: {metric: np.array([stored.values[name][metric] for name in pairs.sharp]) for metric in available}
+        for method, stored in results.items()
     }
     return Measured(pairs.description, list(pairs.sharp), metrics, values, set_values, unavailable)
 
 
-def measure_image(metrics, restored, sharp):
-    """Measures one picture.
+def measure_image(
+    metrics: Mapping[str, ImageMetric], restored: np.ndarray, sharp: np.ndarray
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Measures one image.
 
     Args:
       metrics: {name: ImageMetric}.
       restored, sharp: uint8 [height, width, 3].
 
     Returns:
-      ({name: value}, {name: why it is not available}).
+      ({name: value}, {name of an unavailable metric: reason}).
 
     Raises:
-      IcdpmError: a metric cannot be computed of these pictures.
+      IcdpmError: A metric is not defined for these images.
     """
-    values, unavailable, aligned = {}, {}, None
+    values: dict[str, float] = {}
+    unavailable: dict[str, str] = {}
+    aligned = None
     for name, metric in metrics.items():
         try:
             if metric.of == "pair":
@@ -107,20 +119,20 @@ def measure_image(metrics, restored, sharp):
                 values[name] = metric.function(aligned)
         except MetricUnavailable as error:
             unavailable[name] = str(error)
-        except ValueError as error:  # which IcdpmError is too
+        except ValueError as error:  # includes IcdpmError
             raise IcdpmError(f"{name} cannot be measured: {error}") from error
         if math.isnan(values.get(name, 0.0)):
-            raise IcdpmError(f"{name} cannot be measured: it came out as not a number")
+            raise IcdpmError(f"{name} cannot be measured: its value is not a number.")
     return values, unavailable
 
 
-def _stamps(pairs, method):
-    pictures = pairs.methods[method]
-    return {name: f"{pictures[name].stamp()} {sharp.stamp()}" for name, sharp in pairs.sharp.items()}
+def _make_stamps(pairs, method) -> dict[str, str]:
+    images = pairs.methods[method]
+    return {name: f"{images[name].stamp()} {sharp.stamp()}" for name, sharp in pairs.sharp.items()}
 
 
-def _measure_pictures(pairs, image_metrics, results, unavailable, workers, check_interrupt):
-    """Measures what `results` lack and adds it to them; fills `unavailable` in."""
+def _measure_images(pairs, image_metrics, results, unavailable, workers, check_interrupt) -> None:
+    """Adds the missing values of images to `results` and the reasons of unavailable metrics to `unavailable`."""
     tasks = [(name, method) for name in pairs.sharp for method in pairs.methods if results[method].missing(name)]
     read_sharp = functools.lru_cache(maxsize=1)(lambda name: pairs.sharp[name].read())
 
@@ -129,49 +141,49 @@ def _measure_pictures(pairs, image_metrics, results, unavailable, workers, check
         missing = {metric: image_metrics[metric] for metric in results[method].missing(name) if metric not in unavailable}
         if not missing:
             return []
-        pictures = pairs.methods[method][name].read(), read_sharp(name)
+        images = pairs.methods[method][name].read(), read_sharp(name)
         parts = [
             (place, {each: metric for each, metric in missing.items() if metric.in_tensorflow == in_tensorflow})
-            for place, in_tensorflow in ((pool, False), (ThisProcess(), True))
+            for place, in_tensorflow in ((pool, False), (_InlinePool(), True))
         ]
-        return [place.submit(measure_image, part, *pictures) for place, part in parts if part]
+        return [place.submit(measure_image, part, *images) for place, part in parts if part]
 
     with progress_bar("measuring", len(tasks)) as bar, worker_pool(workers) as pool:
         try:
-            for (name, method), futures in started_ahead(tasks, start, 2 * workers):
+            for (name, method), futures in prefetch(tasks, start, 2 * workers):
                 values = {}
                 for future in futures:
-                    of_part, reasons = _result(future, pairs.methods[method][name])
-                    values.update(of_part)
+                    part_values, reasons = _result_of(future, pairs.methods[method][name])
+                    values.update(part_values)
                     unavailable.update(reasons)
                 if values:
                     results[method].add(name, values)
                 bar.update()
                 check_interrupt()
         except BrokenProcessPool as error:
-            raise IcdpmError("a worker process was ended, perhaps for lack of memory; the same command continues") from error
+            raise IcdpmError("A worker process was killed, perhaps for lack of memory. Repeat the command.") from error
 
 
-def _result(future, picture):
+def _result_of(future, image):
     try:
         return future.result()
     except IcdpmError as error:
-        raise IcdpmError(f"{picture}: {error}") from error
+        raise IcdpmError(f"{image}: {error}") from error
 
 
-def _measure_sets(pairs, metrics, unavailable, check_interrupt):
-    """{method: {metric: value}} of metrics of whole sets; fills `unavailable` in."""
-    values = {method: {} for method in pairs.methods}
+def _measure_sets(pairs, metrics, unavailable, check_interrupt) -> dict[str, dict[str, float]]:
+    """Returns {method: {metric: value}} of metrics of sets and adds unavailable metrics to `unavailable`."""
+    values: dict[str, dict[str, float]] = {method: {} for method in pairs.methods}
     if not metrics.set_metrics:
         return values
     sets = [pairs.sharp, *pairs.methods.values()]
     features = []
     try:
         with progress_bar("Inception features", sum(map(len, sets))) as bar:
-            for pictures in sets:
+            for images in sets:
                 rows = []
-                for picture in pictures.values():
-                    rows.append(_features(metrics, picture))
+                for image in images.values():
+                    rows.append(_compute_features(metrics, image))
                     bar.update()
                     check_interrupt()
                 features.append(np.concatenate(rows))
@@ -179,48 +191,56 @@ def _measure_sets(pairs, metrics, unavailable, check_interrupt):
         unavailable.update(dict.fromkeys(metrics.set_metrics, str(error)))
         return values
     sharp, *restored = features
-    for method, of_method in zip(values, restored):
+    for method, method_features in zip(values, restored):
         for name, metric in metrics.set_metrics.items():
             try:
-                values[method][name] = metric.function(of_method, sharp)
+                values[method][name] = metric.function(method_features, sharp)
             except ValueError as error:
                 raise IcdpmError(f"{name} cannot be measured: {error}") from error
     return values
 
 
-def _features(metrics, picture):
-    pixels = picture.read()
+def _compute_features(metrics, image) -> np.ndarray:
+    pixels = image.read()
     try:
         return metrics.features(pixels)
     except IcdpmError:
         raise
     except ValueError as error:
-        raise IcdpmError(f"{picture}: {' and '.join(metrics.set_metrics)} cannot be measured: {error}") from error
+        raise IcdpmError(f"{image}: {' and '.join(metrics.set_metrics)} cannot be measured: {error}") from error
+
+
+class _Pool(Protocol):
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Returns a future of `function(*arguments)`."""
 
 
 @contextlib.contextmanager
-def worker_pool(workers):
-    """A pool with a `submit(function, *arguments)` that gives a future. One worker is this process, at once."""
+def worker_pool(workers: int) -> Iterator[_Pool]:
+    """Context manager: a pool of processes with a method `submit(function, *arguments)` that returns a future.
+
+    Args:
+      workers: Number of processes; 1 works in this process, during `submit`.
+    """
     if workers == 1:
-        yield ThisProcess()
+        yield _InlinePool()
         return
-    # Not forked: TensorFlow's threads would not survive it.
+    # Spawned, not forked: the threads of TensorFlow do not survive a fork.
     pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), silence_tensorflow)
     try:
-        yield OtherProcesses(pool)
+        yield _ProcessPool(pool)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-class OtherProcesses:
-    """A ProcessPoolExecutor whose processes leave Ctrl-C to this one."""
+class _ProcessPool:
+    """A ProcessPoolExecutor whose processes ignore Ctrl-C, which this process handles."""
 
-    def __init__(self, pool):
+    def __init__(self, pool: concurrent.futures.ProcessPoolExecutor) -> None:
         self._pool = pool
 
-    def submit(self, function, *arguments):
-        """A future."""
-        # Here processes are started, when they are needed, and they inherit which signals are blocked.
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        # `submit` starts processes when they are needed, and they inherit the blocked signals.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self._pool.submit(function, *arguments)
@@ -228,12 +248,11 @@ class OtherProcesses:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class ThisProcess:
-    """A pool whose work is done when it is submitted."""
+class _InlinePool:
+    """A pool that calls the function in this process, during `submit`."""
 
-    def submit(self, function, *arguments):
-        """A future that is done."""
-        future = concurrent.futures.Future()
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        future: Future[Result] = Future()
         try:
             future.set_result(function(*arguments))
         except Exception as error:
@@ -241,18 +260,18 @@ class ThisProcess:
         return future
 
 
-def started_ahead(tasks, start, ahead):
-    """Yields (task, start(task)) in the tasks' order, each after up to `ahead` later ones have been started.
+def prefetch(tasks: Iterable[Task], start: Callable[[Task], Result], ahead: int) -> Iterator[tuple[Task, Result]]:
+    """Yields (task, start(task)) in order, after up to `ahead` later tasks are started.
 
-    Where starting one fails, those before it are yielded first.
+    If `start` raises, the tasks before are yielded first.
     """
-    under_way = collections.deque()
+    pending: collections.deque[tuple[Task, Result]] = collections.deque()
     for task in tasks:
         try:
-            under_way.append((task, start(task)))
+            pending.append((task, start(task)))
         except Exception:
-            yield from under_way
+            yield from pending
             raise
-        if len(under_way) > ahead:
-            yield under_way.popleft()
-    yield from under_way
+        if len(pending) > ahead:
+            yield pending.popleft()
+    yield from pending

@@ -1,11 +1,15 @@
-"""Which metrics are measured, by their names, and of what."""
+"""Selection of metrics by name, and fitting of a NIQE model to other photos."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, cast
+
+import numpy as np
 
 from icdpm.batch.selection import select_images
 from icdpm.errors import IcdpmError
@@ -17,24 +21,24 @@ from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS, Me
 from icdpm.progress import progress_bar
 
 NAMES = (*PAIR_METRICS, *SINGLE_METRICS, *SET_METRICS)
-# What the paper reports.
+# The metrics that the paper reports.
 DEFAULT = ("psnr", "ssim", "lpips_alex", "niqe", "fid", "kid")
-# Metrics of an aligned pair, and the metrics that they stand for where pictures are aligned.
+# {metric: (name, metric of an aligned pair that replaces it where images are aligned)}
 ALIGNED_METRICS = {
     "psnr": ("psnr_ecc", Metric(alignment.psnr_ecc, alignment.PSNR_PROTOCOL, True)),
     "ssim": ("ssim_ecc", Metric(alignment.ssim_ecc, alignment.SSIM_PROTOCOL, True)),
 }
-# These run in TensorFlow, which takes all cores and accelerators by itself.
-_IN_TENSORFLOW = {"lpips_alex", "lpips_vgg"}
+# Metrics that run in TensorFlow, which uses all cores and accelerators by itself.
+_TENSORFLOW_METRICS = {"lpips_alex", "lpips_vgg"}
 
 
 class ImageMetric(NamedTuple):
-    """A metric of single pictures.
+    """A metric of single images.
 
     Attributes:
-      function, protocol, higher_is_better: as in the registry.
-      of: what `function` takes: 'pair' (restored, sharp), 'restored', or 'aligned' (an `alignment.Aligned`).
-      in_tensorflow: whether it runs in TensorFlow.
+      function, protocol, higher_is_better: As in `icdpm.metrics.registry.Metric`.
+      of: Arguments of `function`: 'pair' (restored, sharp), 'restored', or 'aligned' (an `alignment.AlignedPair`).
+      in_tensorflow: Whether it runs in TensorFlow.
     """
 
     function: Callable[..., float]
@@ -45,46 +49,51 @@ class ImageMetric(NamedTuple):
 
 
 class MetricSelection(NamedTuple):
-    """The metrics to measure.
+    """The metrics of an evaluation.
 
     Attributes:
       image_metrics: {name: ImageMetric}.
-      set_metrics: {name: Metric} of Inception features.
-      features: gives the features of a picture.
+      set_metrics: {name: Metric} of Inception features of whole sets.
+      features: Function that returns the Inception features of an image, float32 [patches, 2048].
     """
 
-    image_metrics: dict
-    set_metrics: dict
-    features: Callable
+    image_metrics: dict[str, ImageMetric]
+    set_metrics: dict[str, Metric]
+    features: Callable[[np.ndarray], np.ndarray] | None
 
 
-def select_metrics(names, align="none", niqe_model=None, patch_size=None):
-    """The metrics that are asked for.
+def select_metrics(
+    names: Sequence[str],
+    align: str = "none",
+    niqe_model: str | os.PathLike | None = None,
+    patch_size: int | None = None,
+) -> MetricSelection:
+    """Selects metrics by name.
 
     Args:
-      names: of `NAMES`.
-      align: 'ecc' for RealBlur's protocol. It defines PSNR and SSIM, which are then called psnr_ecc and ssim_ecc; other
-        metrics are measured as without.
-      niqe_model: path of a pristine model to measure NIQE with. The metric then has a name of its own, made of the model's
-        checksum: its numbers are not those of NIQE as published.
-      patch_size: side of the patches of which FID and KID are taken; None for whole pictures.
+      names: Names among `NAMES`.
+      align: 'ecc' for RealBlur's protocol, or 'none'. 'ecc' replaces psnr and ssim by psnr_ecc and ssim_ecc; the other metrics
+        are measured without alignment.
+      niqe_model: File of a NIQE model to use instead of the published one. The name of the metric then contains the checksum
+        of the model, as its values differ from published NIQE values.
+      patch_size: Side in pixels of the patches for FID and KID. Default: whole images.
 
     Returns:
-      A MetricSelection.
+      A `MetricSelection`.
 
     Raises:
-      IcdpmError: an unknown name, a model that cannot be read, or OpenCV is needed and not installed.
+      IcdpmError: A name is unknown, the NIQE model is not readable, or OpenCV is required and not installed.
     """
     unknown = [name for name in names if name not in NAMES]
     if unknown or not names:
-        raise IcdpmError(f"{', '.join(unknown) or 'nothing'} is not a metric; the metrics are {', '.join(NAMES)}")
+        raise IcdpmError(f"Unknown metrics: {', '.join(unknown) or 'none given'}. The metrics are {', '.join(NAMES)}.")
     image_metrics, set_metrics = {}, {}
     for name in names:
         if name in SET_METRICS:
-            patches = f"patches of {patch_size}×{patch_size}" if patch_size else "whole pictures"
+            patches = f"patches of {patch_size}×{patch_size}" if patch_size else "whole images"
             set_metrics[name] = SET_METRICS[name]._replace(protocol=f"{SET_METRICS[name].protocol}; here of {patches}")
         elif name == "niqe" and niqe_model:
-            name, metric = _niqe_with(Path(niqe_model))
+            name, metric = _niqe_with_model(Path(niqe_model))
             image_metrics[name] = ImageMetric(*metric, of="restored")
         elif name in SINGLE_METRICS:
             image_metrics[name] = ImageMetric(*SINGLE_METRICS[name], of="restored")
@@ -94,15 +103,15 @@ def select_metrics(names, align="none", niqe_model=None, patch_size=None):
             image_metrics[name] = ImageMetric(*metric, of="aligned")
         else:
             function, protocol, higher_is_better = PAIR_METRICS[name]
-            protocol += "; the pictures not aligned" if align == "ecc" else ""
-            image_metrics[name] = ImageMetric(function, protocol, higher_is_better, "pair", name in _IN_TENSORFLOW)
+            protocol += "; the images not aligned" if align == "ecc" else ""
+            image_metrics[name] = ImageMetric(function, protocol, higher_is_better, "pair", name in _TENSORFLOW_METRICS)
     return MetricSelection(image_metrics, set_metrics, functools.partial(inception_features, patch_size=patch_size))
 
 
-def _niqe_with(path):
-    """(name, Metric) of NIQE with another pristine model."""
+def _niqe_with_model(path: Path) -> tuple[str, Metric]:
+    """Returns (name, metric) of NIQE with another model."""
     if not path.is_file():
-        raise IcdpmError(f"{path} is not a file; icdpm-evaluate fit-niqe makes a pristine model")
+        raise IcdpmError(f"{path} is not a file. icdpm-evaluate fit-niqe writes a NIQE model.")
     function = functools.partial(niqe, model=load_pristine_model(path))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     metric = SINGLE_METRICS["niqe"]
@@ -110,25 +119,29 @@ def _niqe_with(path):
     return f"niqe_{digest}", Metric(function, protocol, metric.higher_is_better)
 
 
-def fit_niqe(folder, output):
-    """Fits a pristine model to all photos in a folder and the folders in it, and writes it (.npz).
+def fit_niqe(folder: str | os.PathLike, output: str | os.PathLike) -> int:
+    """Fits a NIQE model to all photos in a folder and its subfolders.
+
+    Args:
+      folder: Folder of sharp photos.
+      output: File of the model, `*.npz`.
 
     Returns:
-      The number of photos.
+      Number of photos.
 
     Raises:
-      IcdpmError: no photos, one that cannot be read, or too little texture in them.
+      IcdpmError: The folder has no photos, a photo is not readable, or the photos have too little texture.
     """
     photos = select_images([str(folder)]).images
     with progress_bar("fitting", len(photos), "photo") as bar:
 
-        def pictures():
+        def read_photos() -> Iterator[np.ndarray]:
             for photo in photos:
-                yield FileImage(photo.source).read()
+                yield FileImage(cast(Path, photo.source)).read()
                 bar.update()
 
         try:
-            model = fit_pristine_model(pictures())
+            model = fit_pristine_model(read_photos())
         except IcdpmError:
             raise
         except ValueError as error:

@@ -1,20 +1,28 @@
-"""Which restored picture belongs to which sharp one: by name, never by order."""
+"""Pairs restored images with sharp images by name, never by order.
+
+A pair has one name in all forms of the published data sets and of folders of results: GOPR0384_11_00/000001 of GoPro is also
+GOPR0384_11_00/sharp/000001 and GOPR0384_11_00-000001. `icdpm_datasets.published.sets` lists these forms. The name of any other
+image is its path without suffix.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, Union
 
 from icdpm.errors import IcdpmError, format_list
-from icdpm.evaluation.lazy_images import FileImage, LoadedOnce, SourceImage, difference
+from icdpm.evaluation.lazy_images import CachedPairs, FileImage, SourceImage, find_mismatch
 from icdpm.images.formats import SUFFIXES
+from icdpm_datasets.pairs import PairSource
 from icdpm_datasets.published.sets import PUBLISHED
 
 BLURRY = "blurry"
-# What the folders of the other pictures are called where a published tree holds them side by side.
-_OTHER_SIDES = {
+# {side: names of the folders of the other images that published data sets have next to those of the side}
+_OTHER_SIDES: dict[str, set[str]] = {
     "sharp": {folder for each in PUBLISHED for folder in each.blurry_folders},
     BLURRY: {folder for each in PUBLISHED for folder in (*each.sharp_folders, *each.blurry_folders[1:])},
     "restored": set(),
@@ -22,93 +30,120 @@ _OTHER_SIDES = {
 _PUBLISHED_TESTS = {
     benchmark.title: each.variants[benchmark.test].layout for each in PUBLISHED for benchmark in each.benchmarks.values()
 }
+_NAME_PATTERNS = [(re.compile(rf"(?:^|(?<=/)){forms}$"), name) for forms, name in (each.pair_names for each in PUBLISHED)]
+
+LazyImage = Union[FileImage, SourceImage]
 
 
 @dataclasses.dataclass(frozen=True)
 class PairedSet:
-    """What is measured.
+    """The images of an evaluation.
 
     Attributes:
-      description: one line for the report.
-      sharp: {name of the pair: its sharp picture}, in the order in which they are reported.
-      methods: {name of the method: {name of the pair: its restored picture}}; every method has every pair.
+      description: One line for the report.
+      sharp: {name of the pair: sharp image}, in the order of the report.
+      methods: {name of the method: {name of the pair: restored image}}. Every method has every pair.
     """
 
     description: str
-    sharp: Mapping[str, object]
-    methods: Mapping[str, Mapping[str, object]]
+    sharp: Mapping[str, LazyImage]
+    methods: Mapping[str, Mapping[str, LazyImage]]
 
 
-def parse_named_folders(arguments):
-    """{name of the method: folder} from arguments that are DIR, named after the folder, or NAME=DIR.
+def pair_name(path: str) -> str:
+    """Returns the name of the pair of an image.
+
+    Args:
+      path: Path of the image relative to the folder of its side, with slashes and without suffix; or a published name.
+    """
+    for pattern, name in _NAME_PATTERNS:
+        path, found = pattern.subn(name, path)
+        if found:
+            break
+    return path
+
+
+def parse_named_folders(arguments: Iterable[str]) -> dict[str, str]:
+    """Parses arguments of the form DIR, named after the folder, or NAME=DIR.
+
+    Args:
+      arguments: The arguments.
+
+    Returns:
+      {name: folder}.
 
     Raises:
-      IcdpmError: two of one name, or a name that is not one.
+      IcdpmError: A name is given twice, empty, or reserved.
     """
-    folders = {}
+    folders: dict[str, str] = {}
     for argument in arguments:
         name, equals, folder = argument.partition("=")
         if not equals or "/" in name or Path(argument).is_dir():
             name, folder = Path(argument).resolve().name, argument
         if not name or not folder or name == BLURRY:
-            raise IcdpmError(f"{argument} does not name what is compared; write NAME=DIR, and another name than {BLURRY}")
+            raise IcdpmError(f"{argument!r} is not a valid name and folder. Write NAME=DIR, with a name other than {BLURRY}.")
         if name in folders:
-            raise IcdpmError(f"{folders[name]} and {folder} are both called {name}; name them: NAME=DIR")
+            raise IcdpmError(f"{folders[name]} and {folder} are both called {name}. Name them: NAME=DIR.")
         folders[name] = folder
     return folders
 
 
-def pair_folders(restored, sharp, blurry=None):
-    """Pairs folders of restored pictures with a folder of sharp ones.
+def pair_folders(
+    restored: Mapping[str, str | os.PathLike], sharp: str | os.PathLike, blurry: str | os.PathLike | None = None
+) -> PairedSet:
+    """Pairs folders of restored images with a folder of sharp images.
 
-    `sharp` and `blurry` may be (in) the tree of a published data set: then its test split is meant, unless the
-    restored pictures are all pictures there.
+    `sharp` and `blurry` may be the folder of a published data set, or a folder inside it: its test split is used, unless the
+    restored images correspond to all images of the folder.
 
     Args:
       restored: {name of the method: folder}.
-      sharp: a folder.
-      blurry: a folder of the blurry pictures, which are measured as a method called `blurry`; or None.
+      sharp: Folder of the sharp images.
+      blurry: Folder of the blurry images, which are measured as the method `blurry`, or `None`.
 
     Returns:
-      A PairedSet.
+      A `PairedSet`.
 
     Raises:
-      IcdpmError: a folder has no pictures or two of one name; or it lists the pictures without a partner, and those
-        whose size or colour is not their partner's.
+      IcdpmError: A folder has no images or two of one name, images have no partner, or size or color differ from the partner.
     """
     folders = {method: list_images(Path(folder), "restored") for method, folder in restored.items()}
-    title, wanted = _choose(Path(sharp), "sharp", folders)
+    title, wanted = _choose_images(Path(sharp), "sharp", folders)
     description = f"{len(wanted)} pairs of {title}"
     if blurry is not None:
-        title, files = _choose(Path(blurry), BLURRY, {"sharp": wanted})
+        title, files = _choose_images(Path(blurry), BLURRY, {"sharp": wanted})
         folders = {BLURRY: files, **folders}
         description += f", blurry pictures of {title}"
-    sharp_pictures = {name: FileImage(path) for name, path in wanted.items()}
-    methods = {method: {name: FileImage(files[name]) for name in sharp_pictures} for method, files in folders.items()}
-    for pictures in methods.values():
-        _require_alike(pictures, sharp_pictures)
-    return PairedSet(description, sharp_pictures, methods)
+    sharp_images = {name: FileImage(path) for name, path in wanted.items()}
+    methods = {method: {name: FileImage(files[name]) for name in sharp_images} for method, files in folders.items()}
+    for images in methods.values():
+        _require_same_format(images, sharp_images)
+    return PairedSet(description, sharp_images, methods)
 
 
-def pair_with_source(restored, source, note=None):
-    """Pairs folders of restored pictures with a `PairSource`, whose blurry pictures are measured as a method too.
+def pair_with_source(
+    restored: Mapping[str, str | os.PathLike], source: PairSource, note: str | None = None
+) -> PairedSet:
+    """Pairs folders of restored images with a `PairSource`, whose blurry images are measured as the method `blurry`.
 
     Args:
       restored: {name of the method: folder}.
-      source: of `icdpm_datasets.load.load_pairs`.
-      note: what the description is to say besides, or None.
+      source: Return value of `icdpm_datasets.load.load_pairs`.
+      note: Addition to the description, or `None`.
 
     Returns:
-      A PairedSet, in the source's order.
+      A `PairedSet`, in the order of the source.
 
     Raises:
-      IcdpmError: as `pair_folders`.
+      IcdpmError: As for `pair_folders`.
     """
     names = {pair_name(name): index for index, name in enumerate(source.names)}
     if len(names) < len(source):
-        raise IcdpmError(f"{source.description}: two pairs have names that mean the same; rename one of them")
-    pairs = LoadedOnce(source)
-    methods = {BLURRY: {name: SourceImage(pairs, index, 0) for name, index in names.items()}}
+        raise IcdpmError(f"{source.description}: two pairs have equivalent names. Rename one of them.")
+    pairs = CachedPairs(source)
+    methods: dict[str, dict[str, LazyImage]] = {
+        BLURRY: {name: SourceImage(pairs, index, 0) for name, index in names.items()}
+    }
     for method, folder in restored.items():
         files = list_images(Path(folder), "restored")
         _require_same_names(method, files, names, source.description)
@@ -117,79 +152,99 @@ def pair_with_source(restored, source, note=None):
     return PairedSet("; ".join(filter(None, [source.description, note])), sharp, methods)
 
 
-def pair_methods(restored, blurry=None):
-    """Pairs folders of restored pictures with each other.
+def pair_methods(
+    restored: Mapping[str, str | os.PathLike], blurry: str | os.PathLike | None = None
+) -> tuple[dict[str, dict[str, FileImage]], dict[str, FileImage] | None]:
+    """Pairs folders of restored images with each other.
 
     Args:
       restored: {name of the method: folder}.
-      blurry: a folder of the blurry pictures, or None.
+      blurry: Folder of the blurry images, or `None`.
 
     Returns:
-      ({name of the method: {name of the pair: its picture}}, {name of the pair: blurry picture} or None).
+      ({name of the method: {name of the pair: image}}, {name of the pair: blurry image} or `None`).
 
     Raises:
-      IcdpmError: as `pair_folders`.
+      IcdpmError: As for `pair_folders`.
     """
     folders = {method: list_images(Path(folder), "restored") for method, folder in restored.items()}
     (first, wanted), *others = folders.items()
     for method, files in others:
         _require_same_names(method, files, wanted, first, first)
-    blurry_files = None if blurry is None else _choose(Path(blurry), BLURRY, {first: wanted})[1]
     methods = {method: {name: FileImage(files[name]) for name in wanted} for method, files in folders.items()}
-    blurry_pictures = blurry_files and {name: FileImage(blurry_files[name]) for name in wanted}
-    for pictures in [*list(methods.values())[1:], *([blurry_pictures] if blurry_pictures else [])]:
-        _require_alike(pictures, methods[first])
-    return methods, blurry_pictures
+    blurry_images = None
+    if blurry is not None:
+        _, files = _choose_images(Path(blurry), BLURRY, {first: wanted})
+        blurry_images = {name: FileImage(files[name]) for name in wanted}
+    for images in [*list(methods.values())[1:], *([blurry_images] if blurry_images else [])]:
+        _require_same_format(images, methods[first])
+    return methods, blurry_images
 
 
-def _choose(folder, side, others):
-    """What is meant in a folder: the published test split or all pictures there, whichever has the names of `others`.
+def _choose_images(folder: Path, side: str, others: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Path]]:
+    """Chooses the published test split or all images of a folder, whichever has the same names as `others`.
+
+    Args:
+      folder: The folder.
+      side: 'sharp' or 'blurry'.
+      others: {method: {name of the pair: anything}}.
 
     Returns:
-      (title, {name: path}).
+      (title, {name of the pair: path}).
 
     Raises:
-      IcdpmError: neither has; it lists what differs from the nearer one.
+      IcdpmError: Neither has the same names. The message lists the differences from the closer one.
     """
 
-    def misfits(candidate):
+    def count_differences(candidate):
         return sum(len(candidate[1].keys() ^ names.keys()) for names in others.values())
 
-    candidates = _published_tests(folder, side)
-    if all(map(misfits, candidates)):
+    candidates = _find_published_tests(folder, side)
+    if all(map(count_differences, candidates)):
         candidates.append((str(folder), list_images(folder, side)))
-    title, files = min(candidates, key=misfits)
+    title, files = min(candidates, key=count_differences)
     for method, names in others.items():
         _require_same_names(method, names, files, title, side)
     return title, files
 
 
-def _published_tests(folder, side):
-    """[(title, {name: path})] of the published test splits that a folder is, holds or lies in."""
+def _find_published_tests(folder: Path, side: str) -> list[tuple[str, dict[str, Path]]]:
+    """Returns [(title, {name: path})] of the published test splits that a folder is, contains, or is part of."""
     found = []
     for title, layout in _PUBLISHED_TESTS.items():
         for root in (folder.resolve(), *folder.resolve().parents[:2]):
             if layout.is_root(root):
-                # What is wrong with the tree shows in the names, where it matters.
+                # Errors of the layout are ignored: they matter only as far as names are missing.
                 pairs = layout.list_pairs(root, []).get("test", [])
                 files = {pair_name(pair.name): getattr(pair, side) for pair in pairs}
                 files = {name: path for name, path in files.items() if folder.resolve() in path.parents}
                 if files:
-                    # GoPro has two kinds of blurry pictures; results on them cannot be compared.
+                    # GoPro has two kinds of blurry images, whose results are not comparable.
                     kind = f" ({next(iter(files.values())).parent.name})" if side == BLURRY else ""
                     found.append((f"{title} in {folder}{kind}", files))
     names = [files.keys() for _, files in found]
     if any(names.count(each) > 1 for each in names):
         titles = " and ".join(title for title, _ in found)
-        raise IcdpmError(f"{folder} has pictures of the same names twice ({titles}); give the folder of one of them")
+        raise IcdpmError(f"{folder} has images of the same names twice ({titles}). Give the folder of one of them.")
     return found
 
 
-def list_images(folder, side):
-    """{name of the pair: path} of all pictures in a folder and the folders in it, sorted by name."""
+def list_images(folder: Path, side: str) -> dict[str, Path]:
+    """Lists all images in a folder and its subfolders.
+
+    Args:
+      folder: The folder.
+      side: 'sharp', 'blurry' or 'restored'. Folders of other sides are skipped.
+
+    Returns:
+      {name of the pair: path}, sorted by name.
+
+    Raises:
+      IcdpmError: The folder does not exist or has no images, or two images have one name.
+    """
     if not folder.is_dir():
-        raise IcdpmError(f"{folder} is not a folder")
-    files = {}
+        raise IcdpmError(f"{folder} is not a folder.")
+    files: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if path.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in relative.parts):
@@ -198,42 +253,28 @@ def list_images(folder, side):
             continue
         name = pair_name(relative.with_suffix("").as_posix())
         if name in files:
-            raise IcdpmError(f"{files[name]} and {path} are both the {side} picture of {name}; leave one of them out")
+            raise IcdpmError(f"{files[name]} and {path} are both the {side} image of {name}. Remove one of them.")
         files[name] = path
     if not files:
-        raise IcdpmError(f"{folder} has no pictures; they end in {', '.join(SUFFIXES)}")
+        raise IcdpmError(f"{folder} has no images. Their suffixes are {', '.join(SUFFIXES)}.")
     return dict(sorted(files.items()))
 
 
-def _require_same_names(method, restored, sharp, title, side="sharp"):
-    """Raises IcdpmError that lists the names which are on one side only."""
-    lines = [f"{name} has no {side} picture" for name in sorted(restored.keys() - sharp.keys())]
-    lines += [f"{name} has no {method} picture" for name in sorted(sharp.keys() - restored.keys())]
+def _require_same_names(
+    method: str, restored: Mapping[str, Any], sharp: Mapping[str, Any], title: str, side: str = "sharp"
+) -> None:
+    """Raises `IcdpmError` with all names that only one side has."""
+    lines = [f"{name} has no {side} image" for name in sorted(restored.keys() - sharp.keys())]
+    lines += [f"{name} has no {method} image" for name in sorted(sharp.keys() - restored.keys())]
     if lines:
-        raise IcdpmError(format_list(f"the pictures of {method} and of {title} do not match by name", lines))
+        raise IcdpmError(format_list(f"the images of {method} and of {title} do not match by name", lines))
 
 
-def _require_alike(pictures, partners):
-    """Raises IcdpmError that lists the pictures whose size or colour is not their partner's."""
+def _require_same_format(images: Mapping[str, FileImage], partners: Mapping[str, FileImage]) -> None:
+    """Raises `IcdpmError` with all images whose size or color differs from their partner's."""
     lines = []
-    for name, picture in pictures.items():
-        if reason := difference(picture, partners[name]):
-            lines.append(f"{picture} {reason}")
+    for name, image in images.items():
+        if reason := find_mismatch(image, partners[name]):
+            lines.append(f"{image} {reason}")
     if lines:
-        raise IcdpmError(format_list("pictures differ from their partners", lines))
-
-
-_PATTERNS = [(re.compile(rf"(?:^|(?<=/)){forms}$"), name) for forms, name in (each.pair_names for each in PUBLISHED)]
-
-
-def pair_name(path):
-    """The name of the pair that a picture belongs to.
-
-    Args:
-      path: of the picture, relative to its side's folder, with slashes and without suffix; or a published name.
-    """
-    for pattern, name in _PATTERNS:
-        path, found = pattern.subn(name, path)
-        if found:
-            break
-    return path
+        raise IcdpmError(format_list("images differ from their partners", lines))

@@ -1,45 +1,54 @@
-"""A system's outputs on a data set: its restored pictures in a folder, from which they are measured."""
+"""Restores a data set with a trained model into a folder, from which the images are measured."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from icdpm.batch.processing import process_images
 from icdpm.errors import IcdpmError, format_list
 from icdpm.files import write_atomically
 from icdpm.images.writing import write_image
 from icdpm.restoration.restore import restore
+from icdpm_datasets.pairs import PairSource
 
-_SETTINGS = "settings.json"
+if TYPE_CHECKING:
+    from icdpm.models.image_restorer import ImageRestorer
+    from icdpm.models.settings import Settings
+
+_SETTINGS_FILE = "settings.json"
 
 
-def restore_dataset(model, source, settings, seed, folder):
-    """Writes FOLDER/NAME.png of every pair of a source that is not there yet, with a progress bar.
+def restore_dataset(
+    model: ImageRestorer, source: PairSource, settings: Settings, seed: int, folder: str | os.PathLike
+) -> str:
+    """Restores the missing images of a data set to FOLDER/NAME.png, with a progress bar.
 
-    A picture that fails does not stop the rest.
+    An error of one image does not stop the others.
 
     Args:
-      model: a trained model.
-      source: a `PairSource`; its blurry pictures are restored.
-      settings: of the restoration, as the system has them.
-      seed: of the samples; the same for all pictures, as icdpm-deblur has it.
-      folder: where to; it also gets a note of what made the pictures.
+      model: Trained model.
+      source: `PairSource` whose blurry images are restored.
+      settings: Settings of the restoration.
+      seed: Seed of the samples, the same for all images, as in icdpm-deblur.
+      folder: Output folder. A file in it records how its images were restored.
 
     Returns:
-      What made the pictures, in words for a report.
+      Description of the restoration for a report.
 
     Raises:
-      IcdpmError: the folder has pictures that were made otherwise, or cannot be written; or pictures failed, and which.
+      IcdpmError: The folder contains images that were restored otherwise, it is not writable, or some images failed.
     """
     folder = Path(folder)
-    making = _making(model, source, settings, seed)
-    _require_same_making(folder / _SETTINGS, making)
+    record = _make_record(model, source, settings, seed)
+    _check_record(folder / _SETTINGS_FILE, record)
     missing = [index for index, name in enumerate(source.names) if not (folder / f"{name}.png").exists()]
 
-    def work(index, on_step):
+    def restore_one(index, on_step):
         name = source.names[index]
         try:
             blurry, _ = source.load(index)
@@ -48,31 +57,33 @@ def restore_dataset(model, source, settings, seed, folder):
             raise IcdpmError(f"{name}: {error}") from error
         write_image(folder / f"{name}.png", restored.pixels)
 
-    _, failures = process_images(missing, work, name=source.names.__getitem__, steps=settings.evaluations, unit="evaluation")
+    names, steps = source.names, settings.evaluations
+    _, failures = process_images(missing, restore_one, name=names.__getitem__, steps=steps, unit="evaluation")
     if failures:
-        raise IcdpmError(format_list(f"{len(failures)} of {len(source)} pictures could not be restored", failures))
-    return ", ".join(f"{key} {value}" for key, value in making.items() if key != "data")
+        raise IcdpmError(format_list(f"{len(failures)} of {len(source)} images could not be restored", failures))
+    return ", ".join(f"{key} {value}" for key, value in record.items() if key != "data")
 
 
-def _making(model, source, settings, seed):
+def _make_record(model, source, settings, seed) -> dict[str, Any]:
+    """Returns everything that determines the restored images."""
     weights = hashlib.blake2b(digest_size=8)
     for array in model.get_weights():
         weights.update(array.tobytes())
     return {**dataclasses.asdict(settings), "seed": seed, "weights": weights.hexdigest(), "data": source.description}
 
 
-def _require_same_making(path, making):
-    """Raises IcdpmError where `path` notes another making of the folder's pictures; otherwise notes this one."""
+def _check_record(path: Path, record: dict[str, Any]) -> None:
+    """Raises `IcdpmError` if the file holds another record, otherwise writes this one."""
     if path.exists():
         try:
-            noted = json.loads(path.read_text())
+            existing = json.loads(path.read_text())
         except ValueError as error:
-            raise IcdpmError(f"{path} is damaged; delete {path.parent}, and its pictures are restored again") from error
-        differing = sorted(key for key in making.keys() | noted.keys() if making.get(key) != noted.get(key))
+            raise IcdpmError(f"{path} is damaged. Delete {path.parent}; its images are restored again.") from error
+        differing = sorted(key for key in record.keys() | existing.keys() if record.get(key) != existing.get(key))
         if differing:
             raise IcdpmError(
-                f"{path.parent} has pictures that were restored with other {', '.join(differing)}; "
-                "choose another --output or delete it"
+                f"{path.parent} contains images that were restored with other {', '.join(differing)}. "
+                "Choose another --output or delete the folder."
             )
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(making, indent=2) + "\n")
+        temporary.write_text(json.dumps(record, indent=2) + "\n")

@@ -93,7 +93,7 @@ def test_realblur_with_its_lists_and_without(plant):
         assert shades(paired.methods["blurry"])["scene050/blur_1"] == planted[f"{folder}/scene050/blur/blur_1.png"]
     # Without the lists all scenes are meant.
     (root / "RealBlur_J_test_list.txt").unlink()
-    with pytest.raises(IcdpmError, match="scene001/blur_1 has no results picture"):
+    with pytest.raises(IcdpmError, match="scene001/blur_1 has no results image"):
         pair_folders({"results": results}, root / folder)
 
 
@@ -107,7 +107,7 @@ def test_realblur_j_and_r_together_are_not_guessed_between(plant):
     for kind, gt, blur in (("J", 1, 0), ("R", 3, 2)):
         (root / f"RealBlur_{kind}_test_list.txt").write_text(f"{paths[gt]} {paths[blur]}\n")
     results, _ = plant("results", ["scene050_1.png"])
-    with pytest.raises(IcdpmError, match="RealBlur-J test .* and RealBlur-R test .* give the folder of one"):
+    with pytest.raises(IcdpmError, match="RealBlur-J test .* and RealBlur-R test .* Give the folder of one"):
         pair_folders({"results": results}, root)
     assert "RealBlur-R test" in pair_folders({"results": results}, root / paths[2].split("/")[0]).description
 
@@ -131,7 +131,7 @@ def test_a_data_set_that_is_not_in_files(plant, random_pairs):
     assert np.array_equal(paired.methods["blurry"]["pair_3"].read(), random_pairs.blurry[3])
     assert shades(paired.methods["results"])["pair_3"] == planted["pair_3.png"]
     (results / "pair_7.png").unlink()
-    with pytest.raises(IcdpmError, match="results and of random pairs do not match by name:\n  pair_7 has no results picture"):
+    with pytest.raises(IcdpmError, match="results and of random pairs do not match by name:\n  pair_7 has no results image"):
         pair_with_source({"results": results}, random_pairs)
 
 
@@ -141,25 +141,25 @@ def test_everything_that_has_no_partner_is_listed(plant):
     with pytest.raises(IcdpmError) as raised:
         pair_folders({"restored": restored}, sharp)
     lines = str(raised.value).splitlines()
-    assert lines[0] == f"the pictures of restored and of {sharp} do not match by name:"
+    assert lines[0] == f"the images of restored and of {sharp} do not match by name:"
     assert [line.strip(" ;") for line in lines[1:]] == [
-        "x/d has no sharp picture",
-        "b has no restored picture",
-        "c has no restored picture",
+        "x/d has no sharp image",
+        "b has no restored image",
+        "c has no restored image",
     ]
     good, _ = plant("good", ["a.png", "b.png", "c.png"])
     with pytest.raises(IcdpmError, match="restored and of .*sharp do not match"):
         pair_folders({"good": good, "restored": restored}, sharp)
-    with pytest.raises(IcdpmError, match="b has no blurry picture;\n  c has no blurry picture;\n  x/d has no sharp picture"):
+    with pytest.raises(IcdpmError, match="b has no blurry image;\n  c has no blurry image;\n  x/d has no sharp image"):
         pair_folders({"good": good}, sharp, blurry=restored)
-    with pytest.raises(IcdpmError, match="x/d has no good picture"):
+    with pytest.raises(IcdpmError, match="x/d has no good image"):
         pair_methods({"good": good, "restored": restored})
 
 
 def test_two_files_of_one_name(plant):
     sharp, _ = plant("sharp", ["000/00000009.png"])
     restored, _ = plant("restored", ["000_00000009.png", "000-00000009.png"])
-    with pytest.raises(IcdpmError, match="are both the restored picture of 000/00000009"):
+    with pytest.raises(IcdpmError, match="are both the restored image of 000/00000009"):
         pair_folders({"restored": restored}, sharp)
 
 
@@ -192,7 +192,7 @@ def test_gray_pairs_and_16_bits_are_measured_as_rgb_of_8_bits(write, noise):
     "content, words",
     [
         (b"", "is empty"),
-        (b"not a picture", "is not a picture"),
+        (b"not an image", "is not an image"),
         ("float", "has 32 bits a channel"),
         ("transparent", "has transparent parts"),
     ],
@@ -215,7 +215,7 @@ def test_folders_that_are_none(tmp_path, plant):
     with pytest.raises(IcdpmError, match="nowhere is not a folder"):
         pair_folders({"restored": tmp_path / "nowhere"}, sharp)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IcdpmError, match="empty has no pictures"):
+    with pytest.raises(IcdpmError, match="empty has no images"):
         pair_folders({"restored": sharp}, tmp_path / "empty")
 
 
@@ -224,8 +224,8 @@ def test_what_methods_are_called(tmp_path):
     folders = parse_named_folders(["results/mine/", "theirs=results/x", str(tmp_path / "a=b")])
     assert folders == {"mine": "results/mine/", "theirs": "results/x", "a=b": str(tmp_path / "a=b")}
     for arguments, words in [
-        (["a/out", "b/out"], "a/out and b/out are both called out; name them: NAME=DIR"),
-        (["blurry=x"], "another name than blurry"),
+        (["a/out", "b/out"], "a/out and b/out are both called out. Name them: NAME=DIR"),
+        (["blurry=x"], "a name other than blurry"),
         (["=x"], "NAME=DIR"),
         (["x="], "NAME=DIR"),
     ]:

@@ -1,4 +1,4 @@
-"""Raters' page, in a real browser, and the table of their answers."""
+"""Tests of the preference study: the page in a real browser, and the table of answers."""
 
 import io
 import json
@@ -13,14 +13,14 @@ from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.keys import Keys
 
 from icdpm.errors import IcdpmError
+from icdpm.evaluation.intervals import wilson_interval
 from icdpm.evaluation.preference_study import (
+    format_preferences,
     preference_fractions,
+    preference_rows,
     read_answers,
-    table_rows,
-    table_text,
-    wilson_interval,
     write_preference_page,
-    write_table,
+    write_preferences,
 )
 
 # Each method's pictures have a colour of their own, with a pattern; blurry ones are gray.
@@ -55,7 +55,7 @@ def study_of(path):
 
 
 class Rater:
-    """Someone at the page, who sees pixels and presses buttons and keys."""
+    """A simulated rater, who sees pixels and presses buttons and keys."""
 
     def __init__(self, browser, page, name):
         self.browser = browser
@@ -122,13 +122,13 @@ def test_raters_compare_save_and_are_counted(browser, page, tmp_path):
 
     paths = sorted(browser.downloads.glob("answers-*.json"))
     answers = read_answers(paths)
-    assert set(answers.of_raters) == {"Anna B", "2"} and answers.comparisons == 6
+    assert set(answers.ratings) == {"Anna B", "2"} and answers.comparisons == 6
     fractions = preference_fractions(answers)
     assert fractions["green", "red"][:2] == (2, 4) and fractions["green", "blue"].preferred >= 2
-    anna = [(left, right) for _, left, right, _ in answers.of_raters["Anna B"]]
+    anna = [(left, right) for _, left, right, _ in answers.ratings["Anna B"]]
     assert anna == order["Anna B"]
-    assert all(winner == "green" for _, left, right, winner in answers.of_raters["Anna B"] if "green" in (left, right))
-    names = {picture for picture, *_ in answers.of_raters["2"]}
+    assert all(winner == "green" for _, left, right, winner in answers.ratings["Anna B"] if "green" in (left, right))
+    names = {picture for picture, *_ in answers.ratings["2"]}
     assert names == {each["name"] for each in study_of(page)["pictures"]}
 
     # The same rater again gets the same order, and goes on where it was left, even with a choice taken back.
@@ -140,10 +140,11 @@ def test_raters_compare_save_and_are_counted(browser, page, tmp_path):
     for path in paths:
         path.unlink()
     rater.saves("Anna_B")
-    assert "Not all 6 comparisons were made by: Anna B (5)." in table_text(read_answers(browser.downloads.glob("answers-*")))
+    text = format_preferences(read_answers(browser.downloads.glob("answers-*")))
+    assert "Not all 6 comparisons were made by: Anna B (5)." in text
 
 
-def test_looking_closely(browser, page):
+def test_zoom_and_blurry_image(browser, page):
     rater = Rater(browser, page, "eyes")
     rater.waits_for("1 of 6")
 
@@ -177,7 +178,7 @@ def test_looking_closely(browser, page):
     assert browser.get_log("browser") == []
 
 
-def test_the_page_is_one_file_drawn_by_the_seed(methods, page, tmp_path):
+def test_the_page_is_one_file_determined_by_the_seed(methods, page, tmp_path):
     text = page.read_text()
     assert not re.search(r"https?://|src=|<link", text.split('id="study"')[0])
     study = study_of(page)
@@ -190,8 +191,8 @@ def test_the_page_is_one_file_drawn_by_the_seed(methods, page, tmp_path):
     assert other["pictures"][0]["blurry"] is None
 
 
-def test_pages_that_cannot_be_made(methods, write, noise, tmp_path):
-    with pytest.raises(IcdpmError, match="between two methods or more"):
+def test_invalid_methods_are_reported(methods, write, noise, tmp_path):
+    with pytest.raises(IcdpmError, match="requires at least two methods"):
         write_preference_page({"red": methods["red"]}, tmp_path / "page.html")
     other = write("other", {f"photo_{number}.png": noise(number) for number in range(5)})
     with pytest.raises(IcdpmError, match="photo_0.png is 48×40, not 120×90 as"):
@@ -215,17 +216,17 @@ def test_the_table(tmp_path):
     assert fractions["a", "b"][:2] == (3, 4) and fractions["b", "a"][:2] == (1, 4) and fractions["c", "b"][:2] == (1, 1)
     assert ("a", "c") not in fractions
     assert fractions["a", "b"].low == pytest.approx(1 - fractions["b", "a"].high)
-    assert table_text(answers).splitlines()[:5] == [
+    assert format_preferences(answers).splitlines()[:5] == [
         "| preferred over | a | b | c |",
         "|---|---|---|---|",
         "| a | – | 0.75 [0.30, 0.95] | – |",
         "| b | 0.25 [0.05, 0.70] | – | 0.00 [0.00, 0.79] |",
         "| c | – | 1.00 [0.21, 1.00] | – |",
     ]
-    assert "5 ratings from 2 raters" in table_text(answers)
-    write_table(tmp_path, answers)
+    assert "5 ratings from 2 raters" in format_preferences(answers)
+    write_preferences(tmp_path, answers)
     rows = json.loads((tmp_path / "preference.json").read_text())["rows"]
-    assert rows == table_rows(answers) and len(rows) == 4
+    assert rows == preference_rows(answers) and len(rows) == 4
     assert {"method": "a", "over": "b", "preferred": 3, "ratings": 4}.items() <= rows[0].items()
 
 
@@ -238,22 +239,22 @@ def test_wilson_interval(successes, trials, low, high):
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_files_that_are_not_answers(tmp_path):
+def test_invalid_answer_files_are_reported(tmp_path):
     answer = ("p", "a", "b", "a")
     good = saved(tmp_path, "good", [answer])
     for name, content, words in [
         ("text", "no answers", "is not JSON"),
-        ("other", '{"rows": []}', "is not a file of answers as the page exports it"),
-        ("list", "[1]", "is not a file of answers as the page exports it"),
+        ("other", '{"rows": []}', "is not a file of answers as the page saves it"),
+        ("list", "[1]", "is not a file of answers as the page saves it"),
     ]:
         (tmp_path / name).write_text(content)
         with pytest.raises(IcdpmError, match=f"{name} is not a file of answers.*{words}|{name} {words}"):
             read_answers([good, tmp_path / name])
     for answers, changes, words in [
-        ([("p", "a", "b", "c")], {}, "as the page exports it"),
-        ([("p", "a", "a", "a")], {}, "as the page exports it"),
-        ([("p", "a", "x", "x")], {}, "as the page exports it"),
-        ([answer, ("p", "b", "a", "a")], {}, "as the page exports it"),
+        ([("p", "a", "b", "c")], {}, "as the page saves it"),
+        ([("p", "a", "a", "a")], {}, "as the page saves it"),
+        ([("p", "a", "x", "x")], {}, "as the page saves it"),
+        ([answer, ("p", "b", "a", "a")], {}, "as the page saves it"),
         ([answer], {"study": "another"}, "answers to different pages"),
         ([answer], {"rater": "good"}, "are both of rater good"),
     ]:

@@ -46,7 +46,7 @@ def test_a_picture_that_fails_does_not_stop_the_rest(model, pairs, tmp_path, mon
         return load(index)
 
     monkeypatch.setattr(pairs, "load", damaged)
-    words = "1 of 3 pictures could not be restored:\n  scene/pair_1: pair_1.png cannot be read"
+    words = "1 of 3 images could not be restored:\n  scene/pair_1: pair_1.png cannot be read"
     with pytest.raises(IcdpmError, match=f"^{words}$"):
         restore_dataset(model, pairs, model.settings(), 0, tmp_path)
     assert sorted(path.name for path in (tmp_path / "scene").iterdir()) == ["pair_0.png", "pair_2.png"]
@@ -58,12 +58,12 @@ def test_pictures_of_another_making_are_not_mixed_in(model, pairs, micro_config,
     trained = build_model(micro_config)
     trained.set_weights([array + 1 for array in model.get_weights()])
     for other, changed, seed, words in [
-        (model, model.settings(samples=2), 0, "restored with other samples;"),
-        (model, settings, 1, "restored with other seed;"),
-        (trained, settings, 0, "restored with other weights;"),
+        (model, model.settings(samples=2), 0, "restored with other samples."),
+        (model, settings, 1, "restored with other seed."),
+        (trained, settings, 0, "restored with other weights."),
     ]:
         with pytest.raises(IcdpmError, match=words):
             restore_dataset(other, pairs, changed, seed, tmp_path)
     (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(IcdpmError, match="settings.json is damaged; delete"):
+    with pytest.raises(IcdpmError, match="settings.json is damaged. Delete"):
         restore_dataset(model, pairs, settings, 0, tmp_path)
