@@ -1,4 +1,4 @@
-"""What a person sees of a command, tried on a small one in a process of its own."""
+"""Tests of icdpm.cli with a small command in a process of its own."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import sys
 import pytest
 
 COMMAND = '''
-"""Repeat a photo's name.
+"""Repeats the name of a photo.
 
 Example:
   icdpm-dummy --photo=street.jpg --times=2
@@ -45,7 +45,7 @@ def run():
 @pytest.fixture
 def command(tmp_path):
     (tmp_path / "dummy.py").write_text(COMMAND)
-    # What a console script does.
+    # A console script does this.
     launch = "import sys; from dummy import run; sys.argv[0] = '/somewhere/bin/icdpm-dummy'; sys.exit(run())"
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     environment["PYTHONPATH"] = str(tmp_path)
@@ -71,7 +71,7 @@ def test_help_shows_the_docstring_and_only_the_commands_flags(command):
     done = command("--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        "Repeat a photo's name.\n"
+        "Repeats the name of a photo.\n"
         "\n"
         "Example:\n"
         "  icdpm-dummy --photo=street.jpg --times=2\n"
@@ -113,7 +113,7 @@ def test_wrong_flags_are_one_line(command, arguments, message):
         ("raise OSError('cannot identify image file')", "cannot identify image file"),
     ],
 )
-def test_errors_for_people_are_one_line(command, failure, message):
+def test_user_errors_are_one_line(command, failure, message):
     done = command("--photo=a", f"--failure={failure}")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"icdpm-dummy: error: {message}\n"
@@ -132,14 +132,14 @@ def test_an_interrupt_is_one_line(command):
 
 
 @pytest.mark.slow
-def test_tensorflow_and_what_is_built_on_it_are_quiet(command):
+def test_tensorflow_and_its_libraries_are_quiet(command):
     done = command("--photo=a", "--failure=import tensorflow_addons, tensorflow_datasets")
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
 
 
-# What stands for TensorFlow says this, and then either ends the process, as a library that lacks an instruction of the
-# processor does, or fails, or is there.
-SAID = """
+# A stand-in for TensorFlow writes these lines and then aborts, as a library does on a processor without AVX, or raises an error,
+# or is imported.
+LOG_LINES = """
 import os
 for line in (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
@@ -150,7 +150,7 @@ for line in (
 ):
     os.write(2, line + b"\\n")
 """
-SHOWN = """\
+VISIBLE_LINES = """\
 E0000 00:00:1795285671.427195   12002 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)
 F0000 00:00:1795285671.427196   12002 cpu_feature_guard.cc:7] this processor has no AVX
 Illegal
@@ -165,24 +165,24 @@ Illegal
         ("", 0, "later\n"),
     ],
 )
-def test_what_tensorflow_says_of_real_errors_is_seen(command, tmp_path, then, status, after):
-    (tmp_path / "tensorflow.py").write_text(SAID + then)
+def test_errors_during_the_import_of_tensorflow_are_visible(command, tmp_path, then, status, after):
+    (tmp_path / "tensorflow.py").write_text(LOG_LINES + then)
     done = command("--photo=a", "--failure=import_tensorflow(); import os; os.write(2, b'later\\n')")
-    assert done.returncode == status and done.stderr.startswith(SHOWN + after)
+    assert done.returncode == status and done.stderr.startswith(VISIBLE_LINES + after)
 
 
-def test_all_that_tensorflow_says_is_seen_by_who_asks_for_it(command, tmp_path):
-    (tmp_path / "tensorflow.py").write_text(SAID)
+def test_log_level_0_shows_all_lines_of_the_import(command, tmp_path):
+    (tmp_path / "tensorflow.py").write_text(LOG_LINES)
     assert "oneDNN custom operations" in command("--photo=a", "--failure=import_tensorflow()", TF_CPP_MIN_LOG_LEVEL="0").stderr
 
 
-def test_libraries_do_not_tell_what_they_do(command):
+def test_info_lines_of_libraries_are_hidden(command):
     logged = "from absl import logging; logging.info('Sharding callback duration'); logging.error('the disk is full')"
     done = command("--photo=a", f"--failure={logged}")
     assert done.returncode == 0 and "Sharding" not in done.stderr and "the disk is full" in done.stderr
 
 
-def test_an_interrupt_that_a_library_turns_into_another_error_is_one_line(command):
+def test_interrupt_that_a_library_turns_into_another_error_is_one_line(command):
     failure = f"""
 import os
 try:

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Tests of icdpm.files."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_file_appears_whole_with_ordinary_permissions(tmp_path):
+def test_file_appears_complete_with_ordinary_permissions(tmp_path):
     target = tmp_path / "out" / "weights.h5"
     with write_atomically(target) as temporary:
         temporary.write_bytes(b"new")
@@ -26,7 +26,7 @@ def test_the_file_appears_whole_with_ordinary_permissions(tmp_path):
     assert target.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
-def test_the_temporary_name_keeps_the_ending(tmp_path):
+def test_temporary_name_keeps_the_suffix(tmp_path):
     with write_atomically(tmp_path / "icdpm.weights.h5") as temporary:
         assert temporary.name.endswith(".weights.h5")
 
@@ -39,7 +39,7 @@ def test_the_longest_possible_name_can_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
-def test_a_failure_leaves_the_earlier_file(tmp_path, failure):
+def test_failure_keeps_the_earlier_file(tmp_path, failure):
     target = tmp_path / "photo.png"
     target.write_bytes(b"old")
     with pytest.raises(failure), write_atomically(target) as temporary:
@@ -49,7 +49,7 @@ def test_a_failure_leaves_the_earlier_file(tmp_path, failure):
     assert names(tmp_path) == ["photo.png"]
 
 
-def test_a_full_disk_leaves_the_earlier_file_and_says_so(tmp_path):
+def test_full_disk_is_an_error_and_keeps_the_earlier_file(tmp_path):
     target = tmp_path / "photo.png"
     target.write_bytes(b"old")
     program = f"""
@@ -70,7 +70,7 @@ except IcdpmError as error:
     assert names(tmp_path) == ["photo.png"]
 
 
-def test_an_error_about_another_file_keeps_its_name(tmp_path):
+def test_error_of_another_file_keeps_its_name(tmp_path):
     missing = tmp_path / "missing.png"
     with pytest.raises(FileNotFoundError) as caught, write_atomically(tmp_path / "photo.png"):
         missing.read_bytes()
@@ -78,7 +78,7 @@ def test_an_error_about_another_file_keeps_its_name(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_error_names_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(IcdpmError, match="cannot write in the folder .*file/out: Not a directory"):
         with write_atomically(tmp_path / "file" / "out" / "photo.png"):
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write in any folder")
-def test_a_folder_without_permission_is_named(tmp_path):
+def test_error_names_a_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(IcdpmError, match="cannot write in the folder .*: Permission denied"):
         with write_atomically(tmp_path / "photo.png"):
@@ -100,7 +100,7 @@ def test_only_regular_files_are_replaced(target):
             pytest.fail("the block must not run")
 
 
-def test_a_link_stays_a_link(tmp_path):
+def test_link_stays_a_link(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "photo.png"
     link.symlink_to(tmp_path / "elsewhere" / "photo.png")
@@ -110,7 +110,7 @@ def test_a_link_stays_a_link(tmp_path):
     assert (tmp_path / "elsewhere" / "photo.png").read_bytes() == b"new"
 
 
-def test_a_link_in_a_circle_is_replaced(tmp_path):
+def test_circular_link_is_replaced(tmp_path):
     circle = tmp_path / "circle.txt"
     circle.symlink_to("circle.txt")
     with write_atomically(circle) as temporary:
@@ -118,7 +118,7 @@ def test_a_link_in_a_circle_is_replaced(tmp_path):
     assert circle.read_text() == "whole" and not circle.is_symlink()
 
 
-def test_a_folder_is_whole_or_absent(tmp_path):
+def test_folder_is_complete_or_absent(tmp_path):
     target = tmp_path / "models" / "1"
     with pytest.raises(RuntimeError), make_folder_atomically(target) as folder:
         (folder / "half").touch()
@@ -128,7 +128,7 @@ def test_a_folder_is_whole_or_absent(tmp_path):
         (folder / "whole").touch()
         assert not target.exists()
     assert [path.name for path in target.parent.iterdir()] == ["1"] and (target / "whole").exists()
-    # Nothing replaces it, whether it was there from the beginning or came in the meantime.
+    # An existing folder is not replaced, even if it appears during the block.
     with pytest.raises(IcdpmError, match="1 already exists"), make_folder_atomically(target):
         pytest.fail("nothing is to be made")
     with pytest.raises(IcdpmError, match="2 already exists"), make_folder_atomically(tmp_path / "2"):
@@ -151,13 +151,13 @@ class Held(Exception):
     pass
 
 
-def refuse():
+def raise_held():
     raise Held
 
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another process that holds the lock; what it waits for is the end of its input."""
+    """Another process that holds the lock until its stdin is closed."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path / "folder/.lock"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
@@ -165,28 +165,28 @@ def holder(tmp_path):
         yield process
 
 
-def test_a_lock_that_is_held_is_refused_or_waited_for(tmp_path, holder):
+def test_held_lock_raises_or_waits(tmp_path, holder):
     path = tmp_path / "folder/.lock"
-    with pytest.raises(Held), file_lock(path, refuse):
+    with pytest.raises(Held), file_lock(path, raise_held):
         pytest.fail("another process holds it")
     with file_lock(path, holder.stdin.close):
         assert holder.wait(10) == 0
 
 
-def test_a_lock_ends_with_its_block_and_with_its_process(tmp_path, holder):
+def test_lock_ends_with_its_block_and_with_its_process(tmp_path, holder):
     path = tmp_path / "folder/.lock"
     holder.kill()
     holder.wait()
     for _ in range(2):
-        with file_lock(path, refuse):
+        with file_lock(path, raise_held):
             pass
-    with pytest.raises(ValueError), file_lock(path, refuse):
+    with pytest.raises(ValueError), file_lock(path, raise_held):
         raise ValueError
-    with file_lock(path, refuse), pytest.raises(Held), file_lock(path, refuse):
+    with file_lock(path, raise_held), pytest.raises(Held), file_lock(path, raise_held):
         pytest.fail("this process holds it already")
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
+def test_lock_in_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError), file_lock(tmp_path / "file/.lock", refuse):
+    with pytest.raises(OSError), file_lock(tmp_path / "file/.lock", raise_held):
         pytest.fail("there is no such folder")

@@ -1,4 +1,4 @@
-"""What the progress bar shows, in a terminal and in a log file."""
+"""Tests of icdpm.progress, in a terminal and in a log file."""
 
 import io
 import subprocess
@@ -20,7 +20,7 @@ def shown(monkeypatch, stream, work):
     return [line.strip() for line in stream.getvalue().split("\r") if line.strip()]
 
 
-def test_what_is_done_how_fast_and_how_long_the_rest_takes(monkeypatch):
+def test_bar_shows_progress_speed_and_time_left(monkeypatch):
     def work():
         with progress_bar("restoring", 4, "step", initial=1) as bar:
             bar.set_postfix({"loss": "0.5"})
@@ -33,25 +33,25 @@ def test_what_is_done_how_fast_and_how_long_the_rest_takes(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "count, total, unit, said",
+    "count, total, unit, text",
     [(2.5, 10, "step", "2.5/10 steps"), (3, 7.5, "image", "3/7.5 images"), (1_500_000, 20_000_000, "B", "1.50M/20.0M B")],
 )
-def test_counts_are_whole_where_they_can_be_and_bytes_are_short(monkeypatch, count, total, unit, said):
+def test_formats_of_counts(monkeypatch, count, total, unit, text):
     def work():
         with progress_bar("work", total, unit) as bar:
             bar.update(count)
 
-    assert f"| {said} [" in shown(monkeypatch, Terminal(), work)[-1]
+    assert f"| {text} [" in shown(monkeypatch, Terminal(), work)[-1]
 
 
-def test_a_log_file_hardly_grows_and_an_iterable_is_gone_over(monkeypatch):
-    gone_over = []
-    lines = shown(monkeypatch, io.StringIO(), lambda: gone_over.extend(progress_bar("work", 5000, iterable=range(5000))))
-    assert gone_over == list(range(5000))
+def test_log_file_gets_few_lines(monkeypatch):
+    items = []
+    lines = shown(monkeypatch, io.StringIO(), lambda: items.extend(progress_bar("work", 5000, iterable=range(5000))))
+    assert items == list(range(5000))
     assert len(lines) == 2 and "| 0/5000 images [" in lines[0] and "| 5000/5000 images [" in lines[1]
 
 
-def test_nothing_to_do_shows_nothing(monkeypatch):
+def test_empty_total_shows_nothing(monkeypatch):
     def work():
         with progress_bar("work", 0) as bar:
             bar.set_description("more")
@@ -60,7 +60,7 @@ def test_nothing_to_do_shows_nothing(monkeypatch):
     assert shown(monkeypatch, Terminal(), work) == []
 
 
-def test_lines_are_not_torn():
+def test_printed_lines_are_not_mixed_with_the_bar():
     script = (
         "import sys; from icdpm.progress import print_above, progress_bar\n"
         "with progress_bar('work', 2) as bar:\n    bar.update(); print_above('a line'); print_above('result', sys.stdout)"

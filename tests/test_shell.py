@@ -1,4 +1,4 @@
-"""What is installed, and how."""
+"""Tests of the installation: versions, console scripts, packages, make targets."""
 
 import subprocess
 import sys
@@ -13,19 +13,19 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = [entry for entry in metadata.distribution("icdpm").entry_points if entry.group == "console_scripts"]
 
 
-def test_the_installed_version_is_the_packages():
+def test_installed_version():
     assert metadata.version("icdpm") == icdpm.__version__
 
 
 @pytest.mark.parametrize(
     "pin", ["tensorflow==2.15.1", "tensorflow-addons==0.23.0", "tensorflow-metadata<1.18", "numpy<2,>=1.26"]
 )
-def test_what_breaks_when_newer_is_pinned(pin):
+def test_upper_pins(pin):
     assert f'{pin}; python_version < "3.12"' in metadata.requires("icdpm")
 
 
 @pytest.mark.parametrize("pin", ["tensorflow<2.22,>=2.20", "keras<4,>=3.10", "tensorflow-serving-api<2.22,>=2.20"])
-def test_what_has_been_tried_is_asked_for(pin):
+def test_required_versions_are_tested_ones(pin):
     assert f'{pin}; python_version >= "3.12"' in metadata.requires("icdpm")
 
 
@@ -36,13 +36,13 @@ def test_console_scripts_resolve_without_tensorflow(script):
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-def test_the_packages_can_be_imported_from_anywhere(tmp_path):
+def test_packages_can_be_imported_from_any_folder(tmp_path):
     check = "import icdpm, icdpm_datasets, icdpm_experiments"
     subprocess.run([sys.executable, "-c", check], check=True, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["icdpm", "datasets", "experiments"])
-def test_every_folder_with_code_is_packed(folder):
+def test_every_folder_with_code_is_a_package(folder):
     folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
     assert [str(path) for path in sorted(folders) if not (path / "__init__.py").exists()] == []
 
@@ -55,6 +55,6 @@ def test_make_lists_its_targets():
 
 
 @pytest.mark.parametrize("name", (ROOT / "tests/slow.txt").read_text().split())
-def test_what_the_fast_tests_leave_out_is_there(name):
+def test_slow_tests_exist(name):
     file, _, test = name.partition("::")
     assert f"def {test}" in (ROOT / "tests" / file).read_text()

@@ -1,4 +1,4 @@
-"""Files in another storage, tried on TensorFlow's own ram://."""
+"""Tests of icdpm.storage and of files in remote storage, with TensorFlow's ram://."""
 
 import json
 import uuid
@@ -27,7 +27,7 @@ def names(path):
     return sorted(str(each.relative_to(path)) for each in path.walk_files())
 
 
-def test_urls_are_remote_and_names_are_not(tmp_path):
+def test_urls_are_remote(tmp_path):
     assert is_remote("gs://bucket/run") and is_remote(RemotePath("s3://bucket"))
     assert str(storage_path("hdfs://host:9000/a")) == "hdfs://host:9000/a"
     for local in (tmp_path, "run", "motion:photos", "a b://c"):
@@ -57,12 +57,12 @@ def test_files_and_folders(bucket):
     assert not bucket.exists()
 
 
-def test_a_storage_that_nothing_here_knows_is_one_sentence():
+def test_unsupported_scheme_is_an_error():
     with pytest.raises(IcdpmError, match=r"^(zz://.*does not support zz://|zz:// needs TensorFlow I/O: pip install)"):
         storage_path("zz://bucket/run").exists()
 
 
-def test_a_file_is_put_there_when_it_is_whole(bucket):
+def test_remote_file_appears_when_complete(bucket):
     target = bucket / "new" / "a.json"
     with write_atomically(target) as temporary:
         temporary.write_text("first")
@@ -72,10 +72,10 @@ def test_a_file_is_put_there_when_it_is_whole(bucket):
         raise RuntimeError
     assert target.read_text() == "first" and names(bucket) == ["new/a.json"]
     with pytest.raises(IcdpmError, match="it is a folder"), write_atomically(target.parent):
-        pytest.fail("nothing is to be made")
+        pytest.fail("the block must not run")
 
 
-def test_a_folder_gets_its_marker_last_and_loses_it_first(bucket, monkeypatch):
+def test_marker_is_uploaded_last_and_removed_first(bucket, monkeypatch):
     order = []
     upload, unlink, rmtree = RemotePath.upload, RemotePath.unlink, RemotePath.rmtree
     monkeypatch.setattr(RemotePath, "upload", lambda self, source: (order.append(self.name), upload(self, source)))
@@ -87,12 +87,12 @@ def test_a_folder_gets_its_marker_last_and_loses_it_first(bucket, monkeypatch):
             (folder / name).touch()
     assert order == ["a", "c", "d", "b"] and names(bucket / "1") == ["a", "b", "c", "inner/d"]
     with pytest.raises(IcdpmError, match="1 already exists"), make_folder_atomically(bucket / "1", marker="b"):
-        pytest.fail("nothing is to be made")
+        pytest.fail("the block must not run")
     remove_folder(bucket / "1", marker="b")
     assert order[4:] == ["-b", "-all"] and not (bucket / "1").exists()
 
 
-def test_a_mirrored_folder_has_what_was_there_and_gives_what_is_new(bucket):
+def test_mirrored_folder_downloads_and_uploads(bucket):
     bucket.mkdir()
     (bucket / "old.csv").write_bytes(b"1")
     with pytest.raises(KeyboardInterrupt), mirrored_folder(bucket) as folder:
@@ -103,7 +103,7 @@ def test_a_mirrored_folder_has_what_was_there_and_gives_what_is_new(bucket):
     assert names(bucket) == ["old.csv", "pictures/a.png"]
 
 
-def test_photos_of_a_bucket_are_restored_into_it(bucket):
+def test_images_of_a_bucket_are_restored_into_it(bucket):
     for name in ("a.png", "deep/b.jpg", "deep/notes.txt", "out/c.png", ".hidden/d.png"):
         (bucket / name).parent.mkdir()
         (bucket / name).write_bytes(b"")
@@ -112,8 +112,8 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
         with write_atomically(bucket / name) as temporary:
             PIL.Image.fromarray(pixels).save(temporary)
     selection = select_images([str(bucket)], exclude=str(bucket / "out"))
-    assert [str(photo.relative_path) for photo in selection.images] == ["a.png", "deep/b.jpg"] and selection.ignored == 1
-    assert [photo.relative_path.name for photo in select_images([f"{bucket}/*.png", f"{bucket}/a.png"]).images] == ["a.png"]
+    assert [str(image.relative_path) for image in selection.images] == ["a.png", "deep/b.jpg"] and selection.ignored == 1
+    assert [image.relative_path.name for image in select_images([f"{bucket}/*.png", f"{bucket}/a.png"]).images] == ["a.png"]
     with pytest.raises(IcdpmError, match="matches nothing"):
         select_images([f"{bucket}/*.tif"])
 
@@ -135,7 +135,7 @@ def test_photos_of_a_bucket_are_restored_into_it(bucket):
 
 
 @pytest.mark.slow
-def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, regression_config, random_pairs):
+def test_run_in_a_bucket_continues_from_its_complete_checkpoints(bucket, regression_config, random_pairs):
     from icdpm.models.workdir import best_file, checkpoint_folder, checkpoint_steps, load
     from icdpm.serving.export import export
     from icdpm.training.run import train
@@ -147,7 +147,7 @@ def test_a_run_in_a_bucket_continues_from_its_whole_checkpoints(bucket, regressi
 
     run(4)
     assert checkpoint_steps(bucket) == [2, 3, 4] and json.loads(best_file(bucket).read_text())["step"]
-    # A run that was killed while it wrote one leaves a folder that is not counted, and is written anew.
+    # A run that was killed while it wrote a checkpoint leaves an incomplete folder, which is written again.
     (checkpoint_folder(bucket, 4) / "weights.npz").unlink()
     assert checkpoint_steps(bucket) == [2, 3]
     run(6)

@@ -1,4 +1,4 @@
-"""The loop over many pictures."""
+"""Tests of icdpm.batch.processing."""
 
 import io
 import signal
@@ -41,11 +41,11 @@ def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
 
     def work(item, on_step):
-        if item.endswith("told"):
+        if item.endswith("reported"):
             for _ in range(4):
                 on_step(0.75)
 
-    process_images(["in/told", "in/silent"], work, steps=lambda item: 3 if item == "in/told" else 1.5, unit="step")
+    process_images(["in/reported", "in/silent"], work, steps=lambda item: 3 if item == "in/reported" else 1.5, unit="step")
     shown = stream.getvalue().split("\r")
     assert any("2/2 silent:  67%|" in line and "| 3/4.5 steps [" in line for line in shown)
     assert "2/2 silent: 100%|" in shown[-1] and "| 4.5/4.5 steps [" in shown[-1]

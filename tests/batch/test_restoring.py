@@ -1,4 +1,4 @@
-"""Many photos: what fails alone, what is written, and nothing half-written."""
+"""Tests of icdpm.batch.restoring."""
 
 import contextlib
 import dataclasses
@@ -24,7 +24,7 @@ STEPS, SAMPLES = 2, 3
 
 
 def instant(pixels, *, on_step, keep_samples=False, spread=False):
-    """Restoring without a network: gives photos as they are, and counts steps as `restore` does.
+    """Stands in for `restore`: returns the image unchanged, and counts steps.
 
     Sample i of three is brighter by i - 1 steps.
     """
@@ -47,20 +47,20 @@ def gradient(height=20, width=30):
 
 
 def plan(folder, out, **options):
-    photos = [SelectedImage(path, path.relative_to(folder), is_explicit=False) for path in sorted(folder.rglob("*.*"))]
-    return plan_jobs(photos, str(out), **options)[0]
+    images = [SelectedImage(path, path.relative_to(folder), is_explicit=False) for path in sorted(folder.rglob("*.*"))]
+    return plan_jobs(images, str(out), **options)[0]
 
 
-def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos, capfd):
-    """The walk of all bad input, in one batch with two good photos, on a folder that is not there yet."""
+def test_bad_images_do_not_stop_good_ones_and_leave_no_files(tmp_path, bad_photos, capfd):
+    """All kinds of bad input in one batch with two good images, to a folder that does not exist."""
     folder = next(iter(bad_photos)).parent
     write_image(folder / "0 gut.png", gradient())
     write_image(folder / "ｚ/zuletzt ü.png", gradient())
     bad = [path for path in bad_photos if path.suffix != ".gif"]
     paths = [folder / "0 gut.png", *bad, folder / "ｚ/zuletzt ü.png"]
-    photos = [SelectedImage(path, path.relative_to(folder), is_explicit=False) for path in paths]
+    images = [SelectedImage(path, path.relative_to(folder), is_explicit=False) for path in paths]
     out = tmp_path / "neuer Ordner" / "out"
-    jobs, planned_failures = plan_jobs(photos, str(out))
+    jobs, planned_failures = plan_jobs(images, str(out))
     notices, failures = restore_all(jobs)
     assert notices == planned_failures == [] and len(failures) == len(bad)
     for path, message in zip(bad, failures):
@@ -71,7 +71,7 @@ def test_bad_photos_do_not_stop_good_ones_and_leave_nothing(tmp_path, bad_photos
     assert "Traceback" not in shown and f"| {len(jobs) * 6}/{len(jobs) * 6} steps" in shown
 
 
-def test_a_step_of_a_large_photo_counts_for_more(tmp_path, monkeypatch):
+def test_steps_of_larger_images_take_more_of_the_bar(tmp_path, monkeypatch):
     write_image(tmp_path / "in/1 small.png", gradient(20, 30))
     write_image(tmp_path / "in/2 large.png", gradient(60, 90))
     (tmp_path / "in/3 none.png").write_bytes(b"")
@@ -81,11 +81,11 @@ def test_a_step_of_a_large_photo_counts_for_more(tmp_path, monkeypatch):
     _, failures = restore_all(plan(tmp_path / "in", tmp_path / "out"))
     assert len(failures) == 1
     steps = [count for count, _ in done if count > 1e-9]
-    # Of 3 photos with 6 evaluations each: 9 parts in 10 are the large one's.
+    # Three images with 6 evaluations each; the large one has nine tenths of the pixels.
     assert steps[:4] == pytest.approx([0.1 * 9, 0.1 * 9, 0.9 * 9, 0.9 * 9]) and done[0][1] == pytest.approx(18)
 
 
-def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):
+def test_circular_and_broken_links_fail_and_other_links_are_images(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     write_image(folder / "1.png", gradient())
     (folder / "2.png").symlink_to("2.png")
@@ -98,7 +98,7 @@ def test_a_link_that_leads_in_circles_fails_and_others_are_photos(tmp_path):
     assert (out / "1.png").read_bytes() == (out / "3.png").read_bytes()
 
 
-def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path):
+def test_full_disk_fails_one_image_and_keeps_the_earlier_file(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     write_image(folder / "large.png", noise)
@@ -118,8 +118,8 @@ def test_a_full_disk_fails_the_photo_and_leaves_what_was_there(tmp_path):
 
 
 @pytest.mark.parametrize("moment, made", [("restoring", ["1.png"]), ("writing", ["1.png", "2.png"])])
-def test_an_interrupt_leaves_whole_photos_only(tmp_path, monkeypatch, moment, made):
-    """While the second photo is restored, where a library swallows it, or written."""
+def test_interrupt_leaves_only_complete_files(tmp_path, monkeypatch, moment, made):
+    """An interrupt while the second image is restored, where a library swallows it, or written."""
     folder, out = tmp_path / "in", tmp_path / "out"
     for name in ("1.png", "2.png", "3.png"):
         write_image(folder / name, gradient())
@@ -130,7 +130,7 @@ def test_an_interrupt_leaves_whole_photos_only(tmp_path, monkeypatch, moment, ma
     def interrupt_the_second(*arguments, **options):
         calls.append(1)
         if len(calls) == 2:
-            # What TensorFlow may do with it.
+            # TensorFlow may do this.
             with contextlib.suppress(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGINT)
         return original(*arguments, **options)
@@ -145,7 +145,7 @@ def test_an_interrupt_leaves_whole_photos_only(tmp_path, monkeypatch, moment, ma
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_interrupt_is_not_held_back(tmp_path):
+def test_second_interrupt_takes_effect_at_once(tmp_path):
     write_image(tmp_path / "in" / "1.png", gradient())
 
     def interrupted_twice(*_, **__):
@@ -158,7 +158,7 @@ def test_a_second_interrupt_is_not_held_back(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path):
+def test_image_too_large_for_the_memory_fails_alone(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     for name, side in (("1.png", 10), ("2.png", 20), ("3.png", 10)):
         write_image(folder / name, gradient(side, side))
@@ -173,7 +173,7 @@ def test_a_photo_too_large_for_the_memory_fails_alone(tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "3.png"]
 
 
-def test_each_kind_stays_what_it_is_and_notices_are_gathered(tmp_path):
+def test_image_kinds_are_kept_and_notices_collected(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     alpha = PIL.Image.fromarray(gradient()).convert("RGBA")
     alpha.putpixel((3, 4), (1, 2, 3, 4))
@@ -189,7 +189,7 @@ def test_each_kind_stays_what_it_is_and_notices_are_gathered(tmp_path):
     with PIL.Image.open(out / "gray.jpg") as restored:
         assert restored.mode == "L"
     assert read_rgb(out / "deep.tif").dtype == np.uint16
-    # Alpha fits no JPEG: said before the photo is restored.
+    # JPEG has no alpha, which is an error before the image is restored.
     job = dataclasses.replace(plan(folder, out, overwrite=True)[0], target=out / "a.jpg", format=FORMATS["jpeg"])
     assert "transparent parts" in restore_all([job])[1][0]
     assert not (out / "a.jpg").exists()
@@ -200,14 +200,14 @@ BESIDE = ["1.compare.png", "1.png", "1.sample-1.png", "1.sample-2.png", "1.sampl
 
 
 @pytest.mark.parametrize("kind", ["RGB", "gray, 16 bits", "transparent"])
-def test_what_is_wanted_besides_is_beside(tmp_path, kind):
+def test_extra_outputs_are_written(tmp_path, kind):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
-    picture = gradient()
+    pixels = gradient()
     if kind == "gray, 16 bits":
-        write_image(folder / "1.png", picture[..., 0].astype(np.uint16) * 257)
+        write_image(folder / "1.png", pixels[..., 0].astype(np.uint16) * 257)
     else:
-        PIL.Image.fromarray(picture).convert("RGBA" if kind == "transparent" else "RGB").save(folder / "1.png")
+        PIL.Image.fromarray(pixels).convert("RGBA" if kind == "transparent" else "RGB").save(folder / "1.png")
     notices, failures = restore_all(plan(folder, out, **WANTED), verbose=True)
     assert failures == [] and sorted(path.name for path in out.iterdir()) == BESIDE
     drift, scale = notices
@@ -226,12 +226,12 @@ def test_what_is_wanted_besides_is_beside(tmp_path, kind):
     assert spread.dtype == np.float32 and spread.shape == before.pixels.shape and (spread == 3).all()
 
 
-def test_a_photo_and_what_is_beside_it_are_written_together_or_not_at_all(tmp_path):
+def test_image_and_extra_outputs_are_written_together_or_not_at_all(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     write_image(folder / "1.png", np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        # Enough for all but the array.
+        # Sufficient for all files except the array.
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
         _, failures = restore_all(plan(folder, out, **WANTED))
     finally:
@@ -239,7 +239,7 @@ def test_a_photo_and_what_is_beside_it_are_written_together_or_not_at_all(tmp_pa
     assert failures == [f"cannot write {out / '1.spread.npy'}: File too large"] and not list(out.iterdir())
 
 
-def test_colours_are_matched_where_it_is_asked_for(tmp_path):
+def test_match_color(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     write_image(folder / "1.png", gradient() // 2)
     moved = Restored(gradient() // 2 + np.uint8(9), samples=[gradient() // 2 + np.uint8(7)])

@@ -1,4 +1,4 @@
-"""icdpm-deblur as a person runs it: photos in, photos out, one sentence for what cannot be."""
+"""Tests of icdpm-deblur from the command line."""
 
 import io
 import os
@@ -21,7 +21,7 @@ RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur impo
 
 @pytest.fixture
 def workdir(tmp_path, micro_workdir):
-    """A workdir as training leaves it, with the weights of an untrained model."""
+    """A workdir of a training run, with the weights of an untrained model."""
     return shutil.copytree(micro_workdir, tmp_path / "workdir")
 
 
@@ -52,8 +52,8 @@ def save(path, height=20, width=30):
     return path
 
 
-def test_an_album_with_all_kinds_of_photos(tmp_path, workdir, deblur_each):
-    album = tmp_path / "mein Album ü"
+def test_folder_with_all_kinds_of_images(tmp_path, workdir, deblur_each):
+    folder = tmp_path / "mein Ordner ü"
     for name, height, width in [
         ("ein Foto ü.png", 20, 30),
         ("one pixel.png", 1, 1),
@@ -61,75 +61,75 @@ def test_an_album_with_all_kinds_of_photos(tmp_path, workdir, deblur_each):
         ("tall/30000.png", 30000, 2),
         ("wide.webp", 2, 16000),
     ]:
-        save(album / name, height, width)
+        save(folder / name, height, width)
     deep = np.dstack([noise(20, 30, 4)] * 2)[..., :4].astype(np.uint16) * 257
-    (album / "deep.png").write_bytes(imagecodecs.png_encode(deep))
-    PIL.Image.fromarray(noise()[..., 0]).save(album / "gray.tif")
-    PIL.Image.new("CMYK", (8, 6)).save(album / "print.jpg")
-    (album / "text.png").write_text("not a picture")
-    (album / "notes.txt").write_text("my notes")
-    out = album / "restored"
-    command = [album, f"--workdir={workdir}", f"--output={out}"]
+    (folder / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    PIL.Image.fromarray(noise()[..., 0]).save(folder / "gray.tif")
+    PIL.Image.new("CMYK", (8, 6)).save(folder / "print.jpg")
+    (folder / "text.png").write_text("not a picture")
+    (folder / "notes.txt").write_text("my notes")
+    out = folder / "restored"
+    command = [folder, f"--workdir={workdir}", f"--output={out}"]
     single = tmp_path / "single.png"
     first, again, overwritten, alone = deblur_each(
-        [command, command, [*command, "--overwrite"], [album / "ein Foto ü.png", f"--workdir={workdir}", f"--output={single}"]]
+        [command, command, [*command, "--overwrite"], [folder / "ein Foto ü.png", f"--workdir={workdir}", f"--output={single}"]]
     )
 
-    status, said = first
+    status, text = first
     assert status == 1
-    assert said.endswith(
-        f"icdpm-deblur: note: {album}/print.jpg was converted from CMYK, without a profile, to RGB: its colours are "
-        f"approximate\nicdpm-deblur: error: {album}/text.png is not an image in a known format: PNG, JPEG, WebP, TIFF or "
+    assert text.endswith(
+        f"icdpm-deblur: note: {folder}/print.jpg was converted from CMYK, without a profile, to RGB: its colours are "
+        f"approximate\nicdpm-deblur: error: {folder}/text.png is not an image in a known format: PNG, JPEG, WebP, TIFF or "
         "BMP\nicdpm-deblur: 8 restored, 1 failed, 1 ignored (not named as an image)"
     )
     restored = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     names = ["deep.png", "ein Foto ü.png", "gray.tif", "one pixel.png", "print.jpg", "tall/30000.png", "tall/5000.jpg"]
     assert restored == [*names, "wide.webp"]
     for name in ("one pixel.png", "tall/5000.jpg", "tall/30000.png", "wide.webp"):
-        assert PIL.Image.open(out / name).size == PIL.Image.open(album / name).size
+        assert PIL.Image.open(out / name).size == PIL.Image.open(folder / name).size
     back = imagecodecs.png_decode((out / "deep.png").read_bytes())
     assert back.dtype == np.uint16 and (back % 257).any()
     np.testing.assert_array_equal(back[..., 3], deep[..., 3])
     assert PIL.Image.open(out / "gray.tif").mode == "L"
 
-    # What is there stays, with a sentence for each; or is made again, and is the same.
+    # Existing files stay, with an error for each; with --overwrite they are written again, with the same bytes.
     assert again[0] == 1 and "0 restored, 9 failed" in again[1] and again[1].count("already exists") == 8
     assert overwritten[0] == 1 and "8 restored, 1 failed" in overwritten[1]
     assert alone == (0, alone[1]) and alone[1].endswith("icdpm-deblur: 1 restored, 0 failed")
     assert single.read_bytes() == (out / "ein Foto ü.png").read_bytes()
 
 
-def test_everything_that_is_written_is_the_same_alone_and_among_others(tmp_path, workdir, deblur_each):
-    album, one, all_of_it = tmp_path / "album", tmp_path / "one", tmp_path / "all of it"
+def test_outputs_do_not_depend_on_other_images(tmp_path, workdir, deblur_each):
+    folder, one, all_of_it = tmp_path / "album", tmp_path / "one", tmp_path / "all of it"
     for name, height, width in (("1.jpg", 21, 33), ("2.jpg", 8, 50), ("3.jpg", 40, 16), ("4.png", 21, 33)):
-        save(album / name, height, width)
+        save(folder / name, height, width)
     options = ["--preset=fast", "--samples=3", "--compare", "--spread", "--keep_samples", "--match_color", "--verbose"]
     alone, again, among, tiled, cramped = deblur_each(
         [
-            [album / "2.jpg", f"--workdir={workdir}", f"--output={one}", *options],
-            [album / "2.jpg", f"--workdir={workdir}", f"--output={one}", *options],
-            [album, f"--workdir={workdir}", f"--output={all_of_it}", *options],
-            [album / "2.jpg", f"--workdir={workdir}", f"--output={tmp_path / 'tiled'}", "--tile=7"],
-            [album / "2.jpg", f"--workdir={workdir}", f"--output={tmp_path / 'cramped'}", "--max_memory=1"],
+            [folder / "2.jpg", f"--workdir={workdir}", f"--output={one}", *options],
+            [folder / "2.jpg", f"--workdir={workdir}", f"--output={one}", *options],
+            [folder, f"--workdir={workdir}", f"--output={all_of_it}", *options],
+            [folder / "2.jpg", f"--workdir={workdir}", f"--output={tmp_path / 'tiled'}", "--tile=7"],
+            [folder / "2.jpg", f"--workdir={workdir}", f"--output={tmp_path / 'cramped'}", "--max_memory=1"],
         ]
     )
     assert alone[0] == among[0] == 0 and "4 restored, 0 failed" in among[1]
-    said = [line.rsplit("\r", 1)[-1] for line in alone[1].splitlines()]
-    assert said[0].startswith("icdpm-deblur: --preset=fast: --sampler=") and "--samples=1" in said[0]
-    drift, scale = (line for line in said if line.startswith("icdpm-deblur: note: "))
-    assert f"{album}/2.jpg: mean error red " in drift and f"in {one}/2.spread.png white is" in scale
-    beside = ["compare.png", "sample-1.jpg", "sample-2.jpg", "sample-3.jpg", "spread.npy", "spread.png"]
-    assert sorted(path.name for path in one.iterdir()) == sorted([*(f"2.{name}" for name in beside), "2.jpg"])
+    text = [line.rsplit("\r", 1)[-1] for line in alone[1].splitlines()]
+    assert text[0].startswith("icdpm-deblur: --preset=fast: --sampler=") and "--samples=1" in text[0]
+    drift, scale = (line for line in text if line.startswith("icdpm-deblur: note: "))
+    assert f"{folder}/2.jpg: mean error red " in drift and f"in {one}/2.spread.png white is" in scale
+    endings = ["compare.png", "sample-1.jpg", "sample-2.jpg", "sample-3.jpg", "spread.npy", "spread.png"]
+    assert sorted(path.name for path in one.iterdir()) == sorted([*(f"2.{name}" for name in endings), "2.jpg"])
     assert len(list(all_of_it.iterdir())) == 28
     for path in one.iterdir():
         assert path.read_bytes() == (all_of_it / path.name).read_bytes(), path.name
     assert again[0] == 1 and "2.jpg already exists" in again[1]
-    for (status, said), words in ((tiled, "a tile's side must be a multiple of"), (cramped, "an image of 50×8 pixels needs")):
-        assert status == 1 and f"icdpm-deblur: error: {album}/2.jpg: {words}" in said
+    for (status, text), words in ((tiled, "a tile's side must be a multiple of"), (cramped, "an image of 50×8 pixels needs")):
+        assert status == 1 and f"icdpm-deblur: error: {folder}/2.jpg: {words}" in text
 
 
-def test_bad_arguments_are_one_sentence(tmp_path, workdir, deblur_each):
-    photo = save(tmp_path / "photo.png")
+def test_invalid_arguments_are_one_line(tmp_path, workdir, deblur_each):
+    image = save(tmp_path / "photo.png")
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
     empty = tmp_path / "empty"
@@ -139,83 +139,83 @@ def test_bad_arguments_are_one_sentence(tmp_path, workdir, deblur_each):
     config_file(untrained).write_text(config_file(workdir).read_text())
     to_folder = f"--output={tmp_path / 'o'}"
     cases = [
-        ([photo, f"--workdir={empty}", to_folder], 1, "not the workdir"),
-        ([photo, f"--workdir={untrained}", to_folder], 1, "no checkpoint yet"),
-        ([photo, f"--workdir={workdir}", f"--output={in_the_way / 'o'}"], 1, "file is not a folder"),
-        ([photo, f"--workdir={workdir}", to_folder, "--checkpoint=5"], 1, "no checkpoint of step 5"),
+        ([image, f"--workdir={empty}", to_folder], 1, "not the workdir"),
+        ([image, f"--workdir={untrained}", to_folder], 1, "no checkpoint yet"),
+        ([image, f"--workdir={workdir}", f"--output={in_the_way / 'o'}"], 1, "file is not a folder"),
+        ([image, f"--workdir={workdir}", to_folder, "--checkpoint=5"], 1, "no checkpoint of step 5"),
         ([empty, f"--workdir={workdir}", to_folder], 1, "no image was found"),
         ([tmp_path / "*.jpg", f"--workdir={workdir}", to_folder], 1, "matches nothing"),
         (["-", f"--workdir={workdir}", to_folder], 1, "standard input has no name"),
-        ([photo, f"--workdir={workdir}", to_folder, "--steps=0"], 2, "steps"),
-        ([photo, f"--workdir={workdir}", to_folder, "--format=gif"], 2, "format"),
-        ([photo, f"--workdir={workdir}", to_folder, "--samples=0"], 2, "samples"),
-        ([photo, f"--workdir={workdir}", to_folder, "--preset=best"], 2, "preset"),
-        ([photo, f"--workdir={workdir}", to_folder, "--seed=-1"], 2, "seed"),
-        ([photo, f"--workdir={workdir}", to_folder, "--tile=0"], 2, "tile"),
-        ([photo, f"--workdir={workdir}", to_folder, "--max_memory=0"], 2, "max_memory"),
-        ([photo, f"--workdir={workdir}", to_folder, "--seed=99999999999999999999"], 2, "seed"),
-        ([photo, f"--workdir={workdir}", to_folder, "--spread"], 2, "--spread needs --samples=2 or more"),
-        ([photo, f"--workdir={workdir}", to_folder, "--spread", "--preset=balanced", "--samples=1"], 2, "--samples=2"),
-        ([photo, f"--workdir={workdir}", "--output=-", "--compare"], 2, "need a file or folder as --output"),
-        ([photo, f"--workdir={workdir}", "--output=-", "--keep_samples"], 2, "need a file or folder as --output"),
-        ([photo, f"--workdir={workdir}", to_folder, "--max_noise_variance=nan"], 2, "Received: nan"),
-        ([photo, f"--workdir={workdir}", to_folder, "--sampler=ddim", "--eta=nan"], 2, "Received: nan"),
-        ([photo, f"--workdir={workdir}", to_folder, "--eta=0.5"], 2, "only ddim has eta"),
-        ([photo, f"--workdir={workdir}", to_folder, "--schedule=log_snr"], 2, "needs its own `max_noise_variance`"),
-        ([photo, photo.with_suffix(".jpg"), f"--workdir={workdir}", to_folder, "--compare"], 1, "both be restored to"),
+        ([image, f"--workdir={workdir}", to_folder, "--steps=0"], 2, "steps"),
+        ([image, f"--workdir={workdir}", to_folder, "--format=gif"], 2, "format"),
+        ([image, f"--workdir={workdir}", to_folder, "--samples=0"], 2, "samples"),
+        ([image, f"--workdir={workdir}", to_folder, "--preset=best"], 2, "preset"),
+        ([image, f"--workdir={workdir}", to_folder, "--seed=-1"], 2, "seed"),
+        ([image, f"--workdir={workdir}", to_folder, "--tile=0"], 2, "tile"),
+        ([image, f"--workdir={workdir}", to_folder, "--max_memory=0"], 2, "max_memory"),
+        ([image, f"--workdir={workdir}", to_folder, "--seed=99999999999999999999"], 2, "seed"),
+        ([image, f"--workdir={workdir}", to_folder, "--spread"], 2, "--spread needs --samples=2 or more"),
+        ([image, f"--workdir={workdir}", to_folder, "--spread", "--preset=balanced", "--samples=1"], 2, "--samples=2"),
+        ([image, f"--workdir={workdir}", "--output=-", "--compare"], 2, "need a file or folder as --output"),
+        ([image, f"--workdir={workdir}", "--output=-", "--keep_samples"], 2, "need a file or folder as --output"),
+        ([image, f"--workdir={workdir}", to_folder, "--max_noise_variance=nan"], 2, "Received: nan"),
+        ([image, f"--workdir={workdir}", to_folder, "--sampler=ddim", "--eta=nan"], 2, "Received: nan"),
+        ([image, f"--workdir={workdir}", to_folder, "--eta=0.5"], 2, "only ddim has eta"),
+        ([image, f"--workdir={workdir}", to_folder, "--schedule=log_snr"], 2, "needs its own `max_noise_variance`"),
+        ([image, image.with_suffix(".jpg"), f"--workdir={workdir}", to_folder, "--compare"], 1, "both be restored to"),
         ([f"--workdir={workdir}", to_folder], 2, "no photo"),
     ]
-    for (arguments, status, said), (ended, message) in zip(cases, deblur_each([case[0] for case in cases])):
-        assert ended == status and said in message and len(message.splitlines()) == 1, (arguments, message)
+    for (arguments, status, text), (ended, message) in zip(cases, deblur_each([case[0] for case in cases])):
+        assert ended == status and text in message and len(message.splitlines()) == 1, (arguments, message)
     assert not (tmp_path / "o").exists()
 
 
 def test_standard_input_to_standard_output(tmp_path, workdir):
-    photo = save(tmp_path / "photo.jpg")
-    done = deblur("-", f"--workdir={workdir}", "--output=-", input=photo.read_bytes(), text=False)
+    image = save(tmp_path / "photo.jpg")
+    done = deblur("-", f"--workdir={workdir}", "--output=-", input=image.read_bytes(), text=False)
     assert done.returncode == 0, done.stderr
     with PIL.Image.open(io.BytesIO(done.stdout)) as restored:
         assert (restored.format, restored.size) == ("JPEG", (30, 20))
-    # A full disk, and a format of one's choice.
+    # A full disk, and another format.
     with open("/dev/full", "wb") as full:
-        command = [sys.executable, "-c", RUN, str(photo), f"--workdir={workdir}", "--output=-", "--format=webp"]
+        command = [sys.executable, "-c", RUN, str(image), f"--workdir={workdir}", "--output=-", "--format=webp"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "Exception" not in done.stderr, done.stderr
     assert "error: cannot write to standard output: No space left on device\nicdpm-deblur: 0 restored" in done.stderr
 
 
-def test_an_interrupt_ends_it_at_once(tmp_path, workdir):
-    photos = [save(tmp_path / "in" / name) for name in ("1.png", "2.png")]
+def test_interrupt(tmp_path, workdir):
+    images = [save(tmp_path / "in" / name) for name in ("1.png", "2.png")]
     out = tmp_path / "out"
-    command = [sys.executable, "-c", RUN, *map(str, photos), f"--workdir={workdir}", f"--output={out}", "--samples=1"]
-    # The second photo is never done: with this many steps the first alone takes a minute.
+    command = [sys.executable, "-c", RUN, *map(str, images), f"--workdir={workdir}", f"--output={out}", "--samples=1"]
+    # With this many steps the first image alone takes a minute.
     running = subprocess.Popen([*command, "--steps=100000"], stderr=subprocess.PIPE, text=True)
-    said = ""
-    # The bar shows that the model is loaded and a photo begun.
-    while "1/2 1.png" not in said:
+    text = ""
+    # The bar shows that the model is loaded and an image begun.
+    while "1/2 1.png" not in text:
         read = running.stderr.read(1)
-        assert read, said
-        said += read
+        assert read, text
+        text += read
     running.send_signal(signal.SIGINT)
-    said += running.communicate(timeout=60)[1]
-    assert running.returncode == 130 and said.endswith("icdpm-deblur: interrupted\n") and "Traceback" not in said, said
+    text += running.communicate(timeout=60)[1]
+    assert running.returncode == 130 and text.endswith("icdpm-deblur: interrupted\n") and "Traceback" not in text, text
     assert not out.exists() or os.listdir(out) == []
 
 
-def test_a_folder_with_links_and_bombs(tmp_path, workdir, bombs, deblur_each):
-    """What leads in circles or takes gigabytes fails alone; what is not followed is named; the rest is restored."""
-    album, out = tmp_path / "album", tmp_path / "out"
-    save(album / "photo.png")
-    (album / "again.png").symlink_to("photo.png")
-    (album / "circle.png").symlink_to("circle.png")
-    (album / "up").symlink_to("..")
-    (album / "bomb.tif").write_bytes(bombs["16 channels.tif"])
-    (status, said), empty = deblur_each(
-        [[album, f"--workdir={workdir}", f"--output={out}"], ["", f"--workdir={workdir}", f"--output={out}"]]
+def test_folder_with_links_and_decompression_bombs(tmp_path, workdir, bombs, deblur_each):
+    """Circular links and decompression bombs fail alone; links to folders are reported; the other images are restored."""
+    folder, out = tmp_path / "album", tmp_path / "out"
+    save(folder / "photo.png")
+    (folder / "again.png").symlink_to("photo.png")
+    (folder / "circle.png").symlink_to("circle.png")
+    (folder / "up").symlink_to("..")
+    (folder / "bomb.tif").write_bytes(bombs["16 channels.tif"])
+    (status, text), empty = deblur_each(
+        [[folder, f"--workdir={workdir}", f"--output={out}"], ["", f"--workdir={workdir}", f"--output={out}"]]
     )
     assert status == 1 and sorted(path.name for path in out.iterdir()) == ["again.png", "photo.png"]
-    assert f"note: {album}/up is a link to a folder and was skipped" in said
-    assert f"error: {album}/circle.png is a broken link" in said
-    assert f"error: {album}/bomb.tif takes 5.04 GiB when it is decoded" in said
-    assert said.endswith("icdpm-deblur: 2 restored, 2 failed")
+    assert f"note: {folder}/up is a link to a folder and was skipped" in text
+    assert f"error: {folder}/circle.png is a broken link" in text
+    assert f"error: {folder}/bomb.tif takes 5.04 GiB when it is decoded" in text
+    assert text.endswith("icdpm-deblur: 2 restored, 2 failed")
     assert empty[0] == 1 and "the name of an image is empty" in empty[1]

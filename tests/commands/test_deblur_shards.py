@@ -1,4 +1,4 @@
-"""icdpm-deblur on several machines: together they make what one makes."""
+"""Tests of icdpm-deblur --shard."""
 
 import numpy as np
 import PIL.Image
@@ -7,14 +7,14 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_workdir, run_each):
-    album = tmp_path / "album"
+def test_shards_write_the_files_of_one_machine_and_can_be_continued(tmp_path, micro_workdir, run_each):
+    folder = tmp_path / "album"
     for number in range(6):
-        path = album / f"day {number % 2}" / f"{number}.png"
+        path = folder / f"day {number % 2}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         PIL.Image.fromarray(np.random.default_rng(number).integers(0, 256, (9, 12, 3), dtype=np.uint8)).save(path)
     whole, shared = tmp_path / "whole", tmp_path / "shared"
-    command = [str(album), f"--workdir={micro_workdir}"]
+    command = [str(folder), f"--workdir={micro_workdir}"]
     runs = [
         [*command, f"--output={whole}"],
         [*command, f"--output={shared}", "--shard=0/2"],
@@ -24,10 +24,10 @@ def test_shards_make_what_one_machine_makes_and_are_continued(tmp_path, micro_wo
     ]
     ended = run_each("deblur", runs)
     assert not any(done.returncode for done in ended), ended
-    said = [line for done in ended for line in done.stderr.splitlines() if line.startswith("icdpm-deblur:")]
-    first = int(said[1].split()[1])
+    text = [line for done in ended for line in done.stderr.splitlines() if line.startswith("icdpm-deblur:")]
+    first = int(text[1].split()[1])
     assert 0 < first < 6
-    assert said == [
+    assert text == [
         "icdpm-deblur: 6 restored, 0 failed",
         f"icdpm-deblur: {first} restored, 0 failed",
         f"icdpm-deblur: 0 restored, 0 failed, {first} skipped (already restored)",

@@ -1,4 +1,4 @@
-"""What files say of their size, which is looked at before they are decoded."""
+"""Tests of the size limits that apply before an image is decoded."""
 
 import dataclasses
 import io
@@ -16,7 +16,7 @@ from icdpm.images.codecs import encode_png16
 from icdpm.images.header import Header, parse_header
 from icdpm.images.reading import decode_image, read_image, read_image_stream
 
-# What reading each of the files adds to the memory of a process.
+# Measures the memory that reading the files adds to a process.
 MEASURE = """
 import sys
 from icdpm.errors import IcdpmError
@@ -32,28 +32,28 @@ print((peak_memory() - before) // 2**20)
 """
 
 
-def test_bombs_are_refused_and_take_no_memory(tmp_path, bombs, peak_memory):
+def test_decompression_bombs_are_rejected_and_take_no_memory(tmp_path, bombs, peak_memory):
     for name, content in bombs.items():
         (tmp_path / name).write_bytes(content)
     paths = [str(tmp_path / name) for name in bombs]
     done = subprocess.run([sys.executable, "-c", peak_memory + MEASURE, *paths], capture_output=True, text=True, check=True)
-    *said, mebibytes = done.stdout.splitlines()
-    for path, sentence in zip(paths, said):
+    *text, mebibytes = done.stdout.splitlines()
+    for path, sentence in zip(paths, text):
         words = "the limit of 178 million pixels" if "too many" in path else "GiB when it is decoded; the limit is"
         assert sentence.startswith(path) and words in sentence
     assert int(mebibytes) < 50 and done.stderr == ""
 
 
-def test_a_large_picture_is_not_held_many_times_over(tmp_path, peak_memory):
-    """A WebP file of some 40 bytes, within all bounds: 64 million pixels of 4 bytes."""
+def test_large_webp_is_held_less_than_twice(tmp_path, peak_memory):
+    """A WebP file of about 40 bytes within all limits decodes to 64 million pixels of 4 bytes."""
     PIL.Image.new("RGBA", (8000, 8000), (1, 2, 3, 200)).save(tmp_path / "large.webp", lossless=True, method=0)
     program = [sys.executable, "-c", peak_memory + MEASURE, tmp_path / "large.webp"]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
-    said, mebibytes = done.stdout.splitlines()
-    assert said.endswith("was read") and int(mebibytes) < 2 * 8000 * 8000 * 4 / 2**20
+    text, mebibytes = done.stdout.splitlines()
+    assert text.endswith("was read") and int(mebibytes) < 2 * 8000 * 8000 * 4 / 2**20
 
 
-def test_a_small_picture_of_many_channels_is_still_read():
+def test_small_image_of_many_channels_is_read():
     pixels = np.arange(20 * 30 * 16, dtype=np.uint16).reshape(20, 30, 16)
     file = io.BytesIO()
     tifffile.imwrite(file, pixels, photometric="rgb", extrasamples=["unspecified"] * 13, compression="zlib")
@@ -72,20 +72,20 @@ def test_a_small_picture_of_many_channels_is_still_read():
         ("RGB", "BMP", 8, 3),
     ],
 )
-def test_bytes_of_each_kind(mode, file_format, bits, of_a_pixel):
+def test_decoded_bytes_of_each_mode(mode, file_format, bits, of_a_pixel):
     file = io.BytesIO()
     PIL.Image.new(mode, (7, 5)).save(file, file_format)
     assert parse_header(file.getvalue()) == Header(file_format, 7, 5, bits, 35 * of_a_pixel)
 
 
-def test_bytes_of_16_bits_and_of_tiles():
+def test_decoded_bytes_of_16_bits_and_of_tiles():
     assert parse_header(encode_png16(np.zeros((5, 7, 4), np.uint16), b"", b"")).decoded_bytes == 35 * 8
     file = io.BytesIO()
     tifffile.imwrite(file, np.zeros((17, 5, 3), np.uint16), photometric="rgb", tile=(16, 32))
     assert parse_header(file.getvalue()).decoded_bytes == 32 * 32 * 6
 
 
-def test_the_largest_photos_are_let_through():
+def test_size_limits():
     most_pixels = 2 * PIL.Image.MAX_IMAGE_PIXELS
     largest = Header("PNG", most_pixels, 1, 16, most_pixels * 6)
     largest.check_size("photo")
@@ -94,14 +94,14 @@ def test_the_largest_photos_are_let_through():
             dataclasses.replace(largest, **change).check_size("photo")
 
 
-def test_a_file_too_large_to_be_a_photos_is_not_taken_into_memory(tmp_path):
+def test_too_large_file_is_not_read(tmp_path):
     with open(tmp_path / "large.png", "wb") as file:
-        file.truncate(2**31 + 1)  # a hole: it takes no room on the disk
+        file.truncate(2**31 + 1)  # a sparse file
     with pytest.raises(IcdpmError, match="large.png is a file of more than 2 GiB"):
         read_image(tmp_path / "large.png")
 
 
-def test_a_stream_without_end_is_read_no_further_than_that(monkeypatch):
+def test_endless_stream_is_read_up_to_the_limit(monkeypatch):
     monkeypatch.setattr(reading, "_MAX_FILE_BYTES", 2**22)
     with open("/dev/zero", "rb") as file, pytest.raises(IcdpmError, match="^standard input is a file of more than"):
         read_image_stream(file, "standard input")

@@ -1,4 +1,4 @@
-"""Pixels to a network's values and back."""
+"""Tests of icdpm.images.pixels."""
 
 import numpy as np
 import pytest

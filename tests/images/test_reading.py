@@ -1,4 +1,4 @@
-"""Photos as people have them: what each kind becomes, and a sentence for each that cannot be read."""
+"""Tests of icdpm.images.reading."""
 
 import io
 import os
@@ -25,9 +25,9 @@ def gradient(dtype=np.uint8):
     return image * 257 + 3 if dtype == np.uint16 else image
 
 
-def decoded(picture, file_format, **options):
+def encode_and_decode(pillow, file_format, **options):
     buffer = io.BytesIO()
-    picture.save(buffer, file_format, **options)
+    pillow.save(buffer, file_format, **options)
     return decode_image(buffer.getvalue(), "photo")
 
 
@@ -38,7 +38,7 @@ def exif_of(**tags):
     return block
 
 
-def test_every_bad_file_is_named_in_one_sentence(bad_photos):
+def test_errors_of_bad_files_are_one_line_with_the_name(bad_photos):
     if os.geteuid() == 0:
         print("skipped: a file without read permission, as root reads it all the same")
     for path, words in bad_photos.items():
@@ -51,40 +51,40 @@ def test_every_bad_file_is_named_in_one_sentence(bad_photos):
 def test_modes_of_8_bits():
     image = PIL.Image.fromarray(gradient())
     palette = image.quantize(16)
-    for picture, expected in [
+    for pillow, expected in [
         (image, image),
         (image.convert("L"), image.convert("L")),
         (palette, palette.convert("RGB")),
         (image.convert("1"), image.convert("1").convert("L")),
     ]:
-        photo = decoded(picture, "PNG")
-        np.testing.assert_array_equal(photo.pixels, np.asarray(expected))
-        assert photo.pixels.dtype == np.uint8 and photo.alpha is None and photo.exif == photo.icc_profile == b""
+        result = encode_and_decode(pillow, "PNG")
+        np.testing.assert_array_equal(result.pixels, np.asarray(expected))
+        assert result.pixels.dtype == np.uint8 and result.alpha is None and result.exif == result.icc_profile == b""
 
 
-def test_transparency_of_every_kind():
+def test_transparency():
     image = PIL.Image.fromarray(gradient())
     alpha = np.arange(600, dtype=np.uint16).reshape(20, 30).astype(np.uint8)
     with_alpha = image.copy()
     with_alpha.putalpha(PIL.Image.fromarray(alpha))
-    for picture, is_gray in [(with_alpha, False), (with_alpha.convert("LA"), True)]:
-        photo = decoded(picture, "PNG")
-        assert photo.is_gray == is_gray
-        np.testing.assert_array_equal(photo.alpha, alpha)
-    # One colour, or palette entry, that stands for transparent.
-    for picture, transparency in [
+    for pillow, is_gray in [(with_alpha, False), (with_alpha.convert("LA"), True)]:
+        result = encode_and_decode(pillow, "PNG")
+        assert result.is_gray == is_gray
+        np.testing.assert_array_equal(result.alpha, alpha)
+    # One colour or palette entry is transparent.
+    for pillow, transparency in [
         (image, tuple(gradient()[3, 4].tolist())),
         (image.convert("L"), image.convert("L").getpixel((4, 3))),
         (image.quantize(16), image.quantize(16).getpixel((4, 3))),
         (image.convert("1"), 0),
     ]:
-        photo = decoded(picture, "PNG", transparency=transparency)
-        assert photo.is_gray == (picture.mode in "1L"), picture.mode
+        result = encode_and_decode(pillow, "PNG", transparency=transparency)
+        assert result.is_gray == (pillow.mode in "1L"), pillow.mode
         np.testing.assert_array_equal(
-            photo.alpha == 0,
-            np.asarray(picture) == transparency
-            if picture.mode != "RGB"
-            else (np.asarray(picture) == transparency).all(axis=-1),
+            result.alpha == 0,
+            np.asarray(pillow) == transparency
+            if pillow.mode != "RGB"
+            else (np.asarray(pillow) == transparency).all(axis=-1),
         )
 
 
@@ -94,22 +94,22 @@ def test_webp_is_decoded_as_pillow_does(channels, options):
     image = np.random.default_rng(0).integers(0, 256, (20, 30, channels), dtype=np.uint8)
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "WEBP", **options)
-    photo, expected = decode_image(buffer.getvalue(), "photo"), np.asarray(PIL.Image.open(buffer))
-    np.testing.assert_array_equal(photo.pixels, expected[..., :3])
-    assert (photo.alpha is None) == (channels == 3)
-    if photo.alpha is not None:
-        np.testing.assert_array_equal(photo.alpha, expected[..., 3])
+    result, expected = decode_image(buffer.getvalue(), "photo"), np.asarray(PIL.Image.open(buffer))
+    np.testing.assert_array_equal(result.pixels, expected[..., :3])
+    assert (result.alpha is None) == (channels == 3)
+    if result.alpha is not None:
+        np.testing.assert_array_equal(result.alpha, expected[..., 3])
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_16_bit_png(channels):
     image = np.dstack([gradient(np.uint16)] * 2)[..., :channels]
-    photo = decode_image(imagecodecs.png_encode(np.ascontiguousarray(image.squeeze())), "photo")
+    result = decode_image(imagecodecs.png_encode(np.ascontiguousarray(image.squeeze())), "photo")
     colors = 1 if channels < 3 else 3
-    np.testing.assert_array_equal(np.atleast_3d(photo.pixels), image[..., :colors])
-    assert (photo.alpha is None) == (channels in (1, 3))
-    if photo.alpha is not None:
-        np.testing.assert_array_equal(photo.alpha, image[..., -1])
+    np.testing.assert_array_equal(np.atleast_3d(result.pixels), image[..., :colors])
+    assert (result.alpha is None) == (channels in (1, 3))
+    if result.alpha is not None:
+        np.testing.assert_array_equal(result.alpha, image[..., -1])
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib"])
@@ -128,14 +128,14 @@ def test_16_bit_tiff(compression, planar, byteorder):
         predictor=compression is not None,
         byteorder=byteorder,
     )
-    photo = decode_image(buffer.getvalue(), "photo")
-    np.testing.assert_array_equal(photo.pixels, image[..., :3])
-    np.testing.assert_array_equal(photo.alpha, image[..., 3])
-    assert photo.pixels.dtype == photo.alpha.dtype == np.uint16
+    result = decode_image(buffer.getvalue(), "photo")
+    np.testing.assert_array_equal(result.pixels, image[..., :3])
+    np.testing.assert_array_equal(result.alpha, image[..., 3])
+    assert result.pixels.dtype == result.alpha.dtype == np.uint16
 
 
-def test_16_bit_tiff_in_tiles_and_cut_anywhere():
-    """Cut, it may end in front of its directory, in it, or between pixels."""
+def test_16_bit_tiff_in_strips_and_tiles_and_truncated():
+    """A truncated file may end before its directory, in it, or between pixels."""
     image = np.dstack([gradient(np.uint16), gradient(np.uint16)[..., 0]])
     for options in ({}, {"compression": "lzw", "rowsperstrip": 3}, {"compression": "zlib", "tile": (16, 16)}):
         buffer = io.BytesIO()
@@ -147,8 +147,8 @@ def test_16_bit_tiff_in_tiles_and_cut_anywhere():
                 decode_image(content[:length], "photo")
 
 
-def test_16_bit_tiff_whose_numbers_do_not_fit_is_damaged():
-    """Fewer strips than pixels are for; several numbers for a width; no width."""
+def test_16_bit_tiff_with_inconsistent_tags_is_damaged():
+    """Too few strips, several numbers for a width, or no width."""
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", rowsperstrip=5, compression="zlib")
     with tifffile.TiffFile(io.BytesIO(buffer.getvalue())) as file:
@@ -167,8 +167,8 @@ def test_16_bit_tiff_whose_numbers_do_not_fit_is_damaged():
             decode_image(bytes(content), "photo")
 
 
-def test_16_bit_tiff_of_a_compression_that_is_not_read_is_a_sentence():
-    """Such a block would hold a picture with a size of its own."""
+def test_16_bit_tiff_with_an_unsupported_compression_is_an_error():
+    """A block of such a compression has a size of its own."""
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", compression="jpeg2000")
     with pytest.raises(IcdpmError, match="photo has an unsupported compression"):
@@ -183,29 +183,29 @@ def test_16_bit_tiff_with_premultiplied_or_other_extra_channels_and_white_as_zer
 
     image = gradient(np.uint16)
     half = np.dstack([image // 2, np.full((20, 30), 32768, np.uint16)])
-    photo = through_tiff(half, photometric="rgb", extrasamples=["assocalpha"])
-    np.testing.assert_allclose(photo.pixels, image, atol=3)
-    assert (photo.alpha == 32768).all()
+    result = through_tiff(half, photometric="rgb", extrasamples=["assocalpha"])
+    np.testing.assert_allclose(result.pixels, image, atol=3)
+    assert (result.alpha == 32768).all()
     assert through_tiff(half, photometric="rgb", extrasamples=["unspecified"]).alpha is None
-    photo = through_tiff(image[..., 0], photometric="miniswhite")
-    np.testing.assert_array_equal(photo.pixels, 65535 - image[..., 0])
+    result = through_tiff(image[..., 0], photometric="miniswhite")
+    np.testing.assert_array_equal(result.pixels, 65535 - image[..., 0])
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF", "JPEG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 10))
 def test_orientation_is_applied_and_reset(file_format, orientation):
-    """9 is none that EXIF knows."""
-    # Four quarters, each of one colour, which lossy formats keep.
+    """Orientation 9 does not exist."""
+    # Lossy formats keep the colours of four uniform quarters.
     image = np.zeros((32, 48, 3), np.uint8)
     image[:16, :24], image[:16, 24:], image[16:, :24] = 250, 170, 90
     exif = exif_of(Orientation=orientation, Make="Maker")
     exif[IFD.Exif] = {Base.ExifImageWidth: 48, Base.ExifImageHeight: 32}
-    photo = decoded(PIL.Image.fromarray(image), file_format, exif=exif.tobytes())
+    result = encode_and_decode(PIL.Image.fromarray(image), file_format, exif=exif.tobytes())
     turns = {2: np.fliplr, 3: lambda x: np.rot90(x, 2), 4: np.flipud, 5: lambda x: x.swapaxes(0, 1)}
     turns |= {6: lambda x: np.rot90(x, -1), 7: lambda x: np.rot90(x, 2).swapaxes(0, 1), 8: np.rot90}
     upright = turns.get(orientation, lambda x: x)(image)
-    np.testing.assert_allclose(photo.pixels, upright, atol=12)
-    exif = read_exif(photo.exif)
+    np.testing.assert_allclose(result.pixels, upright, atol=12)
+    exif = read_exif(result.exif)
     assert exif.get(Base.Orientation, 1) == 1 and exif[Base.Make] == "Maker"
     size = exif.get_ifd(IFD.Exif)
     assert (size[Base.ExifImageHeight], size[Base.ExifImageWidth]) == upright.shape[:2]
@@ -214,40 +214,40 @@ def test_orientation_is_applied_and_reset(file_format, orientation):
 def test_orientation_of_16_bits_and_alpha():
     image = np.dstack([gradient(np.uint16)] * 2)[..., :4]
     for encode in (encode_png16, encode_tiff):
-        photo = decode_image(encode(image, exif_of(Orientation=6).tobytes(), b""), "photo")
-        np.testing.assert_array_equal(photo.pixels, np.rot90(image, -1)[..., :3])
-        np.testing.assert_array_equal(photo.alpha, np.rot90(image, -1)[..., 3])
+        result = decode_image(encode(image, exif_of(Orientation=6).tobytes(), b""), "photo")
+        np.testing.assert_array_equal(result.pixels, np.rot90(image, -1)[..., :3])
+        np.testing.assert_array_equal(result.alpha, np.rot90(image, -1)[..., 3])
 
 
-def test_exif_of_a_tiff_says_nothing_of_how_its_pixels_lay():
+def test_exif_of_a_tiff_excludes_its_pixel_layout():
     content = encode_tiff(gradient(), exif_of(Artist="Ä".encode()).tobytes(), b"")
-    photo = decode_image(content, "photo")
-    assert dict(read_exif(photo.exif)) == {Base.Artist: "Ä".encode().decode("latin-1")}
-    # UTF-8 goes through as it is.
-    assert tifffile.TiffFile(io.BytesIO(encode_image(photo, FORMATS["tiff"]))).pages[0].tags.valueof(Base.Artist) == "Ä"
+    result = decode_image(content, "photo")
+    assert dict(read_exif(result.exif)) == {Base.Artist: "Ä".encode().decode("latin-1")}
+    # UTF-8 stays unchanged.
+    assert tifffile.TiffFile(io.BytesIO(encode_image(result, FORMATS["tiff"]))).pages[0].tags.valueof(Base.Artist) == "Ä"
 
 
-def test_numbers_without_a_value_stay_in_exif():
-    """Phones write 0/0 where they do not know."""
+def test_undefined_numbers_stay_in_exif():
+    """Phones write 0/0 for unknown numbers."""
     exif = exif_of(Make="Maker")
     exif[IFD.Exif] = {Base.LensSpecification: tuple(PIL.TiffImagePlugin.IFDRational(0, 0) for _ in range(4))}
-    photo = decoded(PIL.Image.fromarray(gradient()), "JPEG", exif=exif)
-    assert photo.notices == () and read_exif(photo.exif)[Base.Make] == "Maker"
+    result = encode_and_decode(PIL.Image.fromarray(gradient()), "JPEG", exif=exif)
+    assert result.notices == () and read_exif(result.exif)[Base.Make] == "Maker"
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
-def test_broken_exif_is_left_out_with_a_notice(file_format):
+def test_damaged_exif_is_dropped_with_a_notice(file_format):
     whole = exif_of(Make="Maker", Orientation=6).tobytes()
     for block in (b"Exif\0\0garbage", b"Exif\0\0II*\0" + struct.pack("<I", 10**6), whole[:30], whole[:-4] + b"\xff" * 4):
-        photo = decoded(PIL.Image.fromarray(gradient()), file_format, exif=block)
-        assert photo.pixels.shape in ((20, 30, 3), (30, 20, 3))
-        read_exif(photo.exif).tobytes() if photo.exif else None
-    photo = decoded(PIL.Image.fromarray(gradient()), file_format, exif=b"Exif\0\0garbage")
-    assert photo.exif == b"" and photo.notices == ("photo has damaged EXIF data, which are left out",)
+        result = encode_and_decode(PIL.Image.fromarray(gradient()), file_format, exif=block)
+        assert result.pixels.shape in ((20, 30, 3), (30, 20, 3))
+        read_exif(result.exif).tobytes() if result.exif else None
+    result = encode_and_decode(PIL.Image.fromarray(gradient()), file_format, exif=b"Exif\0\0garbage")
+    assert result.exif == b"" and result.notices == ("photo has damaged EXIF data, which are left out",)
 
 
 def cmyk_profile():
-    """A small ICC profile of a printer: full ink of any colour is black, half of it the gray of L* = 40, none is white."""
+    """Returns a small ICC profile of a printer: full ink of any colour is black, half the ink L* = 40, none white."""
     corners = bytes(channel for i in range(16) for channel in ((204 if i == 0 else 0), 128, 128))
     identity = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
     table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + bytes(range(256)) * 4 + corners + bytes(range(256)) * 3
@@ -265,21 +265,21 @@ def cmyk_profile():
 @pytest.mark.parametrize("file_format", ["JPEG", "TIFF"])
 def test_cmyk_is_converted_with_a_notice(file_format):
     cyan = PIL.Image.new("CMYK", (8, 6), (128, 0, 0, 0))
-    through_profile = decoded(cyan, file_format, icc_profile=cmyk_profile())
-    without, damaged = decoded(cyan, file_format), decoded(cyan, file_format, icc_profile=b"no profile")
-    for photo, words, color in [
+    through_profile = encode_and_decode(cyan, file_format, icc_profile=cmyk_profile())
+    without, damaged = encode_and_decode(cyan, file_format), encode_and_decode(cyan, file_format, icc_profile=b"no profile")
+    for result, words, color in [
         (through_profile, "sRGB through its colour profile", 94),
         (without, "without a profile", (127, 255, 255)),
         (damaged, "without its damaged profile", (127, 255, 255)),
     ]:
-        assert photo.pixels.shape == (6, 8, 3) and photo.icc_profile == b""
-        np.testing.assert_allclose(np.broadcast_to(color, (6, 8, 3)), photo.pixels, atol=2)
-        (notice,) = photo.notices
+        assert result.pixels.shape == (6, 8, 3) and result.icc_profile == b""
+        np.testing.assert_allclose(np.broadcast_to(color, (6, 8, 3)), result.pixels, atol=2)
+        (notice,) = result.notices
         assert notice.startswith("photo was converted from CMYK") and words in notice
 
 
-def test_a_phones_jpeg_with_pictures_behind_it_is_its_first():
+def test_first_image_of_a_multi_picture_jpeg_is_read():
     frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
-    photo = decoded(frames[0], "MPO", save_all=True, append_images=frames[1:])
-    assert photo.format == "JPEG" and photo.pixels[0, 0, 0] > 250
-    assert photo.notices == ("photo is restored without the images that follow its first",)
+    result = encode_and_decode(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert result.format == "JPEG" and result.pixels[0, 0, 0] > 250
+    assert result.notices == ("photo is restored without the images that follow its first",)

@@ -1,4 +1,4 @@
-"""Photos through their files and back: what each format keeps, and what is said of the rest."""
+"""Tests of icdpm.images.writing: round trips through files, and properties that a format cannot store."""
 
 import dataclasses
 import io
@@ -20,10 +20,10 @@ PROFILE = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobyt
 GRAY_PROFILE = PROFILE[:16] + b"GRAY" + PROFILE[20:]
 
 
-def pixels(gray, deep):
+def pixels(gray, is_16bit):
     rows, columns = np.mgrid[0:24, 0:37]
     image = np.stack([rows * 9, columns * 6, (rows + columns) * 4], axis=-1).astype(np.uint16)
-    image = image * 257 + 5 if deep else image.astype(np.uint8)
+    image = image * 257 + 5 if is_16bit else image.astype(np.uint8)
     return np.ascontiguousarray(image[..., 0] if gray else image)
 
 
@@ -36,8 +36,8 @@ def exif():
     return block.tobytes()
 
 
-def photo(gray=False, deep=False, alpha=False, profile=PROFILE):
-    image = pixels(gray, deep)
+def make_image(gray=False, is_16bit=False, alpha=False, profile=PROFILE):
+    image = pixels(gray, is_16bit)
     most = np.iinfo(image.dtype).max
     transparency = np.linspace(0, most, image[..., 0].size if image.ndim == 3 else image.size).astype(image.dtype)
     transparency = transparency.reshape(image.shape[:2]) if alpha else None
@@ -45,11 +45,11 @@ def photo(gray=False, deep=False, alpha=False, profile=PROFILE):
 
 
 @pytest.mark.parametrize("gray", [False, True])
-@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("is_16bit", [False, True])
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("name", ["png", "tiff"])
-def test_png_and_tiff_keep_everything(name, alpha, deep, gray):
-    given = photo(gray, deep, alpha)
+def test_png_and_tiff_keep_everything(name, alpha, is_16bit, gray):
+    given = make_image(gray, is_16bit, alpha)
     assert check_fits(given, "photo", FORMATS[name]) == []
     content = encode_image(given, FORMATS[name])
     back = decode_image(content, "photo")
@@ -59,7 +59,7 @@ def test_png_and_tiff_keep_everything(name, alpha, deep, gray):
     assert back.icc_profile == PROFILE and back.notices == ()
     assert_same_exif(back.exif, given.exif)
     if name == "tiff":
-        # Another reader sees the same.
+        # Another library reads the same.
         assert tifffile.imread(io.BytesIO(content)).shape[:2] == given.pixels.shape[:2]
 
 
@@ -73,28 +73,28 @@ def assert_same_exif(block, expected):
 def test_jpeg_and_webp_keep_metadata_and_jpeg_is_not_subsampled():
     for name, gray_stays in [("jpeg", True), ("webp", False)]:
         for gray in (False, True):
-            content = encode_image(photo(gray), FORMATS[name])
+            content = encode_image(make_image(gray), FORMATS[name])
             back = decode_image(content, "photo")
             assert back.is_gray == (gray and gray_stays)
             assert back.icc_profile == PROFILE
             assert_same_exif(back.exif, exif())
-    with PIL.Image.open(io.BytesIO(encode_image(photo(), FORMATS["jpeg"]))) as jpeg:
+    with PIL.Image.open(io.BytesIO(encode_image(make_image(), FORMATS["jpeg"]))) as jpeg:
         assert [component[1:3] for component in jpeg.layer] == [(1, 1)] * 3
         assert max(jpeg.quantization[0]) <= 12  # quality 95
-    given = photo(alpha=True)
+    given = make_image(alpha=True)
     np.testing.assert_array_equal(decode_image(encode_image(given, FORMATS["webp"]), "photo").alpha, given.alpha)
 
 
-def test_what_a_format_cannot_hold_is_said_before_and_left_out():
-    opaque = dataclasses.replace(photo(), alpha=np.full((24, 37), 255, np.uint8))
+def test_unsupported_properties_are_reported_and_dropped():
+    opaque = dataclasses.replace(make_image(), alpha=np.full((24, 37), 255, np.uint8))
     long_exif = PIL.Image.Exif()
     long_exif[Base.ImageDescription] = "x" * 70_000
     cases = [
-        (photo(deep=True), "jpeg", ["the lower 8 of its 16 bits"]),
-        (photo(deep=True), "bmp", ["the lower 8 of its 16 bits", "its EXIF data", "its colour profile"]),
+        (make_image(is_16bit=True), "jpeg", ["the lower 8 of its 16 bits"]),
+        (make_image(is_16bit=True), "bmp", ["the lower 8 of its 16 bits", "its EXIF data", "its colour profile"]),
         (opaque, "jpeg", ["its alpha, which is opaque everywhere"]),
-        (dataclasses.replace(photo(), exif=long_exif.tobytes()), "jpeg", ["its EXIF data"]),
-        (photo(gray=True, profile=GRAY_PROFILE), "webp", ["its colour profile"]),
+        (dataclasses.replace(make_image(), exif=long_exif.tobytes()), "jpeg", ["its EXIF data"]),
+        (make_image(gray=True, profile=GRAY_PROFILE), "webp", ["its colour profile"]),
     ]
     for given, name, left_out in cases:
         file_format = FORMATS[name]
@@ -102,20 +102,20 @@ def test_what_a_format_cannot_hold_is_said_before_and_left_out():
         assert check_fits(given, "a.png", file_format) == notices
         back = decode_image(encode_image(given, file_format), "a")
         assert back.pixels.dtype == np.uint8 and back.pixels.shape == (24, 37, 3) and back.alpha is None
-    for given, name, said in [
-        (photo(alpha=True), "jpeg", "transparent parts, which JPEG cannot hold"),
-        (photo(alpha=True), "bmp", "transparent parts, which BMP cannot hold"),
+    for given, name, text in [
+        (make_image(alpha=True), "jpeg", "transparent parts, which JPEG cannot hold"),
+        (make_image(alpha=True), "bmp", "transparent parts, which BMP cannot hold"),
         (Image(np.zeros((1, 20000), np.uint8)), "webp", "more than 16383 pixels"),
         (Image(np.zeros((70000, 1), np.uint8)), "jpeg", "more than 65500 pixels"),
     ]:
-        with pytest.raises(IcdpmError, match=f"a.png has .*{said}.*choose"):
+        with pytest.raises(IcdpmError, match=f"a.png has .*{text}.*choose"):
             check_fits(given, "a.png", FORMATS[name])
 
 
 def test_16_bits_are_rounded_to_the_nearest_8():
-    deep = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    shallow = decode_image(encode_image(Image(deep), FORMATS["bmp"]), "a").pixels
-    np.testing.assert_array_equal(shallow, (deep / 257).round())
+    is_16bit = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    shallow = decode_image(encode_image(Image(is_16bit), FORMATS["bmp"]), "a").pixels
+    np.testing.assert_array_equal(shallow, (is_16bit / 257).round())
 
 
 def gradient():
@@ -131,12 +131,12 @@ def test_round_trip(tmp_path, suffix, error):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def test_gray_has_three_channels_and_deep_pictures_keep_16_bits(tmp_path):
+def test_read_rgb_repeats_gray_and_keeps_16_bits(tmp_path):
     PIL.Image.fromarray(gradient()[..., 0]).save(tmp_path / "gray.png")
     np.testing.assert_array_equal(read_rgb(tmp_path / "gray.png"), gradient()[..., [0, 0, 0]])
-    deep = gradient().astype(np.uint16) * 257 + 3
-    write_image(tmp_path / "deep.png", deep)
-    np.testing.assert_array_equal(read_rgb(tmp_path / "deep.png"), deep)
+    is_16bit = gradient().astype(np.uint16) * 257 + 3
+    write_image(tmp_path / "deep.png", is_16bit)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "deep.png"), is_16bit)
 
 
 def test_only_known_formats_are_written(tmp_path):

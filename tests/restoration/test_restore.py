@@ -1,4 +1,4 @@
-"""Restoring a picture: any size, the same bytes from the same seed, samples and their moments, memory."""
+"""Tests of icdpm.restoration.restore."""
 
 import dataclasses
 import subprocess
@@ -37,7 +37,7 @@ def test_any_size(model):
 
 
 @pytest.mark.parametrize("factor", [2, 8])
-def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
+def test_padding_reflects_and_keeps_the_image_in_place(factor):
     image = random_image(11, 13, 3)
     padded = pad_to_multiple(image, factor)
     assert padded.shape[0] % factor == padded.shape[1] % factor == 0
@@ -47,14 +47,14 @@ def test_padding_reflects_and_leaves_the_picture_where_it_is(factor):
     np.testing.assert_array_equal(pad_to_multiple(image[..., 0], factor), padded[..., 0])
 
 
-def test_the_seed_decides(model):
+def test_seed_determines_the_result(model):
     image = random_image(16, 24, 3)
     first, again, other = (restore(model, image, SETTINGS, seed=seed).pixels for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).max() > 0
 
 
-def test_mean_and_spread_are_those_of_the_samples(model):
+def test_mean_and_spread_of_samples(model):
     settings = dataclasses.replace(SETTINGS, samples=5)
     color = random_image(17, 22, 3, dtype=np.uint16)
     for image in (color, color[..., 0]):
@@ -62,7 +62,7 @@ def test_mean_and_spread_are_those_of_the_samples(model):
         assert len(restored.samples) == 5 and all(sample.dtype == np.uint16 for sample in restored.samples)
         assert restored.spread.dtype == np.float32 and restored.spread.shape == image.shape
         samples = np.array(restored.samples, np.float64)
-        # The samples are rounded to whole levels before they are kept.
+        # Kept samples are rounded to levels.
         np.testing.assert_allclose(restored.pixels, samples.mean(axis=0), atol=1)
         np.testing.assert_allclose(restored.spread, samples.std(axis=0, ddof=1) / 257, atol=1 / 257)
         assert restored.spread.max() > 5
@@ -71,7 +71,7 @@ def test_mean_and_spread_are_those_of_the_samples(model):
         assert alone.spread is None and alone.samples is None
 
 
-def test_samples_are_the_same_together_and_alone(model, monkeypatch):
+def test_samples_do_not_depend_on_how_many_run_together(model, monkeypatch):
     image = random_image(24, 40, 3)
     five = dataclasses.replace(SETTINGS, samples=5)
     together = restore(model, image, five, keep_samples=True)
@@ -84,7 +84,7 @@ def test_samples_are_the_same_together_and_alone(model, monkeypatch):
 
 
 @pytest.mark.slow
-def test_photos_before_it_do_not_matter(micro_config):
+def test_result_does_not_depend_on_earlier_images(micro_config):
     image = random_image(21, 30, 3)
     for precision in ("float32", "mixed_bfloat16"):
         micro_config.precision = precision
@@ -104,26 +104,26 @@ def test_guidance_is_computed_once(model, monkeypatch):
     assert calls == [1] and sum(steps) == 9
 
 
-def test_steps_add_up_over_tiles(model):
+def test_reported_steps_sum_to_the_evaluations_over_tiles(model):
     steps = []
     restore(model, random_image(50, 60, 3), dataclasses.replace(SETTINGS, samples=2), tile=24, overlap=4, on_step=steps.append)
     assert sum(steps) == pytest.approx(6) and 0 < max(steps) < 0.5
 
 
-def test_what_cannot_be(model):
+def test_invalid_arguments_are_errors(model):
     image = random_image(16, 16, 3)
-    for options, said in [
+    for options, text in [
         ({"spread": True}, "one sample has no spread"),
         ({"tile": 25, "overlap": 4}, "a tile's side must be a multiple of 2 and more than 8 pixels. Received: 25"),
         ({"tile": 8, "overlap": 4}, "more than 8"),
         ({"max_memory": 2**29}, r"an image of 16×16 pixels needs 6\d\d MiB with these settings, and 512 MiB are allowed"),
     ]:
-        with pytest.raises(IcdpmError, match=said):
+        with pytest.raises(IcdpmError, match=text):
             restore(model, image, SETTINGS, **options)
 
 
-def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
-    """With a zero output the preconditioned model keeps to the blurry picture: what differs is noise without a mean."""
+def test_zero_output_neither_shifts_nor_tints(micro_config):
+    """With a zero output the preconditioned model returns the blurry image plus noise of zero mean."""
     config = micro_config.copy_and_resolve_references()
     config.unet.zero_last = True
     config.diffusion.parametrisation = "preconditioned_noise"
@@ -139,7 +139,7 @@ def test_a_network_that_says_nothing_neither_shifts_nor_tints(micro_config):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 2])
-def test_numbers_that_are_not_finite_do_not_become_a_picture(micro_config, samples):
+def test_output_that_is_not_finite_is_an_error(micro_config, samples):
     model = build_model(micro_config)
     restore(model, random_image(16, 16, 3), SamplingSettings("ancestral", 1, 0.9))
     variable = model.trainable_variables[-1]
@@ -150,17 +150,17 @@ def test_numbers_that_are_not_finite_do_not_become_a_picture(micro_config, sampl
 
 @pytest.fixture
 def idle(micro_config):
-    """A model without weights: errors come before any are needed."""
+    """A model without weights, as the errors are raised before it needs any."""
     return ICDPM(micro_config)
 
 
-def test_importing_it_is_cheap():
+def test_import_icdpm_is_cheap():
     check = "import icdpm, sys; icdpm.load; sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
 @pytest.mark.slow
-def test_from_a_workdir_and_a_file(tmp_path, micro_model, micro_workdir):
+def test_loads_a_workdir_and_restores_a_file(tmp_path, micro_model, micro_workdir):
     model = micro_model
     image = random_image(9, 12, 3)
     PIL.Image.fromarray(np.dstack([image, np.full((9, 12), 99, np.uint8)])).save(tmp_path / "ä photo.png")
@@ -176,7 +176,7 @@ def test_from_a_workdir_and_a_file(tmp_path, micro_model, micro_workdir):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(9, 12, 3), (9, 12)])
-def test_a_picture_stays_of_its_kind(model, shape):
+def test_result_has_the_shape_and_dtype_of_the_input(model, shape):
     image = random_image(*shape)
     eight, sixteen = model.restore(image), model.restore(image.astype(np.uint16) * 257)
     assert (eight.dtype, eight.shape, sixteen.dtype, sixteen.shape) == (np.uint8, shape, np.uint16, shape)
@@ -197,7 +197,7 @@ def test_presets_and_options(model):
     np.testing.assert_array_equal(matched, match_color(image, fast))
 
 
-def test_all_that_samples_tell(model):
+def test_sample_returns_mean_spread_and_samples(model):
     image = (random_image(9, 12, 3) / 255).astype(np.float32)
     restored = model.sample(image, samples=4, match_color=True)
     np.testing.assert_array_equal(restored.pixels, model.restore(image, samples=4, match_color=True))
@@ -214,7 +214,7 @@ def test_one_sample_has_no_spread(idle):
 
 
 @pytest.mark.parametrize(
-    "array, said",
+    "array, text",
     [
         (np.zeros((4, 4, 4), np.uint8), r"shape \[4, 4, 4\]"),
         (np.zeros((4, 4, 1), np.uint8), r"shape \[4, 4, 1\]"),
@@ -231,13 +231,13 @@ def test_one_sample_has_no_spread(idle):
         ("no such photo.png", "does not exist"),
     ],
 )
-def test_bad_pictures_are_one_sentence(idle, array, said):
-    with pytest.raises(IcdpmError, match=said):
+def test_invalid_images_are_errors(idle, array, text):
+    with pytest.raises(IcdpmError, match=text):
         idle.restore(array)
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, text",
     [
         ({"preset": "best"}, "Received: 'best'"),
         ({"seed": -1}, "seed"),
@@ -254,6 +254,6 @@ def test_bad_pictures_are_one_sentence(idle, array, said):
         ({"sampler": "ddim", "eta": float("nan")}, "eta"),
     ],
 )
-def test_bad_options_are_one_sentence(idle, options, said):
-    with pytest.raises(IcdpmError, match=said):
+def test_invalid_options_are_errors(idle, options, text):
+    with pytest.raises(IcdpmError, match=text):
         idle.restore(random_image(4, 4, 3), **options)
