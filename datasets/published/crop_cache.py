@@ -145,7 +145,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 STRIP = 64  # px
-_PIXEL = 6  # bytes: three channels of both pictures
+_PIXEL = 6  # bytes: three channels of both images
 _END = struct.Struct("<II8s")  # length and checksum of the table, then:
 _MAGIC = b"strips01"
 

@@ -99,10 +99,10 @@ def prepared_set(name: str, data_dir: str | os.PathLike | None, split: str = "te
     recorded = tfds_name(name, split)
     prepared = find_prepared(recorded, data_dir)
     if prepared is None:
-        wanted = name if tfds_name(name) == recorded else recorded
-        command = f"icdpm-prepare {wanted} --source=ARCHIVE_OR_FOLDER" + (f" --data_dir={data_dir}" if data_dir else "")
+        requested = name if tfds_name(name) == recorded else recorded
+        command = f"icdpm-prepare {requested} --source=ARCHIVE_OR_FOLDER" + (f" --data_dir={data_dir}" if data_dir else "")
         where = data_dir or tfds.core.constants.DATA_DIR
-        raise IcdpmError(f"{where} has no records of {wanted}{access_hint(where)}. Make them with {command}")
+        raise IcdpmError(f"{where} has no records of {requested}{access_hint(where)}. Make them with {command}")
     return prepared
 
 

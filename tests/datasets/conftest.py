@@ -1,4 +1,4 @@
-"""Small data sets in exactly the published layouts."""
+"""Fixtures: small data sets in the published layouts."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def save_image(path, pixels, **options):
 
 
 class Published:
-    """Writes pairs of noise and blurred noise; every pair is another one."""
+    """Writes different pairs of noise and blurred noise."""
 
     def __init__(self):
         self._rng = np.random.default_rng(0)
@@ -75,3 +75,20 @@ def published():
 def write_image():
     """Function (path, pixels, **options of Pillow) that writes an image, and its folder."""
     return save_image
+
+
+@pytest.fixture
+def check_examples():
+    """Function (source) that checks that examples differ, and are functions of the seed and their numbers."""
+    from icdpm_datasets.pipeline import training_dataset
+
+    def check(source):
+        settings = dict(batch=6, crop=32, seed=4)
+        whole = list(training_dataset(source, steps=4, **settings).as_numpy_iterator())
+        late = list(training_dataset(source, start_step=2, steps=2, **settings).as_numpy_iterator())
+        for one, other in zip(whole[2:], late):
+            np.testing.assert_array_equal(one["blurry"], other["blurry"])
+            np.testing.assert_array_equal(one["sharp"], other["sharp"])
+        assert len({pair.tobytes() for batch in whole for pair in batch["blurry"]}) == 24
+
+    return check

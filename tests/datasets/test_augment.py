@@ -1,4 +1,4 @@
-"""What is done alike to both images of a pair."""
+"""Augmentation of pairs."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from icdpm_datasets.augment import center_crop, random_crop, random_dihedral, to
 
 
 def coded(height, width):
-    """A image whose every pixel tells where it was: (row, column, 0) and its partner (row, column, 1)."""
+    """Returns an image whose pixels encode their position (row, column, 0), and its partner (row, column, 1)."""
     rows, columns = np.mgrid[:height, :width]
     first = np.stack([rows, columns, np.zeros_like(rows)], axis=-1).astype(np.uint8)
     return first, first + np.uint8([0, 0, 1])
@@ -45,7 +45,7 @@ def test_the_center_crop(shape, corner):
     np.testing.assert_array_equal(b, sharp[y : y + 5, x : x + 5])
 
 
-def test_the_eight_turns_are_those_of_the_square_and_the_same_for_both():
+def test_both_images_get_the_same_symmetry_of_the_square():
     blurry, sharp = coded(6, 6)
     square = [np.rot90(image, k) for image in (blurry, blurry[:, ::-1]) for k in range(4)]
     seen = set()

@@ -1,4 +1,4 @@
-"""Blur as a camera makes it."""
+"""Synthetic blur."""
 
 import numpy as np
 import pytest
@@ -48,8 +48,8 @@ def test_a_constant_image_stays_constant(perfect_sensor):
                 np.testing.assert_array_equal(image, flat[:SIZE, :SIZE])
 
 
-def test_a_point_of_light_draws_the_kernel_in_linear_light(perfect_sensor):
-    """The blurry image of a lone white pixel is the kernel's own light, not that of the encoded values."""
+def test_a_point_of_light_becomes_the_kernel_in_linear_light(perfect_sensor):
+    """The blurry image of a single white pixel is the kernel in linear light, not in encoded values."""
     whole = np.zeros((WHOLE, WHOLE, 3), np.uint8)
     whole[WHOLE // 2, WHOLE // 2] = 255
     blurry, _ = shake_scene(np.random.default_rng(7), whole, 8.0)
@@ -64,7 +64,7 @@ def test_a_point_of_light_draws_the_kernel_in_linear_light(perfect_sensor):
     assert to_linear(blurry[..., 1]).sum() == pytest.approx(1, rel=0.02)
 
 
-def test_convolution_is_that_of_scipys_direct_one():
+def test_convolution_equals_scipys_direct_one():
     rng = np.random.default_rng(0)
     light, kernel = rng.random((30, 34, 3), np.float32), rng.random((5, 5), np.float32)
     direct = np.stack([ndimage.convolve(light[..., c], kernel)[2:-2, 2:-2] for c in range(3)], axis=-1)
@@ -73,7 +73,7 @@ def test_convolution_is_that_of_scipys_direct_one():
     np.testing.assert_allclose(result, direct, rtol=1e-4)
 
 
-def test_no_extent_leaves_the_image_as_it_is(perfect_sensor):
+def test_zero_extent_leaves_the_image_unchanged(perfect_sensor):
     whole = paint_scene(np.random.default_rng(0), WHOLE, "deadleaves")
     for blurry, sharp in (
         shake_scene(np.random.default_rng(1), whole, 0.0),
@@ -84,8 +84,8 @@ def test_no_extent_leaves_the_image_as_it_is(perfect_sensor):
     np.testing.assert_array_equal(sharp, whole[MARGIN:-MARGIN, MARGIN:-MARGIN])
 
 
-def test_the_sharp_image_is_the_scene_itself_however_it_moves(perfect_sensor):
-    """The middle instant lies on whole pixels: no interpolation may soften what a model is to learn."""
+def test_the_sharp_image_is_the_scene_for_any_motion(perfect_sensor):
+    """The middle instant lies on whole pixels, so that no interpolation softens the target."""
     whole = paint_scene(np.random.default_rng(0), WHOLE, "deadleaves")
     for seed in range(6):
         _, sharp = move_objects(np.random.default_rng(seed), whole, [], 14.0)
@@ -105,7 +105,7 @@ def test_more_extent_is_more_blur(perfect_sensor):
 
 
 def shift_between(blurry, sharp):
-    """Where the cross-correlation of the two images peaks, in whole pixels (dy, dx)."""
+    """Returns the peak of the images' cross-correlation, in whole pixels (dy, dx)."""
     a, b = (to_linear(image).mean(-1) for image in (blurry, sharp))
     window = np.hanning(len(a))[:, None] * np.hanning(len(a))[None]
     a, b = ((x - x.mean()) * window for x in (a, b))
@@ -125,14 +125,14 @@ def test_blurry_and_sharp_are_aligned():
 
 
 def straight(instants, dy, dx):
-    """A motion at constant speed, by (dy, dx) from one instant to the next."""
+    """Returns a motion at constant speed, (dy, dx) per instant."""
     steps = np.arange(instants)[:, None] - instants // 2
     still = np.zeros(instants)
     return Motion(steps * np.array([dy, dx], float), still, still)
 
 
 def test_the_exposure_is_the_mean_of_its_instants():
-    """A square that moves by one pixel an instant over a still ground leaves exactly a ramp."""
+    """A square that moves by one pixel per instant over a static background leaves exactly a ramp."""
     ground = np.full((WHOLE, WHOLE, 3), 0.25, np.float32)
     square = np.zeros((WHOLE, WHOLE, 4), np.float32)
     square[MARGIN + 20 : MARGIN + 30, MARGIN + 20 : MARGIN + 30] = 1.0
@@ -144,7 +144,7 @@ def test_the_exposure_is_the_mean_of_its_instants():
     np.testing.assert_array_equal(exposed[10], ground[10, :SIZE])
 
 
-def test_a_background_moves_to_where_its_motion_says():
+def test_a_background_follows_its_motion():
     ground = np.zeros((WHOLE, WHOLE, 3), np.float32)
     ground[MARGIN + 30, MARGIN + 20] = 1.0
     exposed, _ = expose_layers(ground, [], [straight(3, 2.5, -4)])
@@ -153,7 +153,7 @@ def test_a_background_moves_to_where_its_motion_says():
     assert found == {(30, 20): 0.3333, (32, 16): 0.1667, (33, 16): 0.1667, (27, 24): 0.1667, (28, 24): 0.1667}
 
 
-def test_rotation_and_zoom_about_the_centre():
+def test_rotation_and_zoom_about_the_center():
     rng = np.random.default_rng(0)
     ground = ndimage.gaussian_filter(rng.random((WHOLE, WHOLE, 3)), (2, 2, 0)).astype(np.float32)
     still = np.zeros((3, 2))
@@ -167,7 +167,7 @@ def test_rotation_and_zoom_about_the_centre():
 
 
 def test_every_motion_stays_inside_the_margin(monkeypatch, perfect_sensor):
-    """At the largest extent nothing from outside the scene may be needed: it would be black here."""
+    """At the largest extent nothing from outside the scene may be needed, which would be black here."""
     monkeypatch.setattr(blur, "_TURNED", 1.0)
     warp = ndimage.affine_transform
     monkeypatch.setattr(blur.ndimage, "affine_transform", lambda *a, mode, **k: warp(*a, mode="constant", cval=0, **k))

@@ -41,7 +41,7 @@ def test_arrays_are_made_once(folder):
 
 
 @pytest.mark.parametrize("damage", [b"", b"not an archive", "half", "flipped"])
-def test_a_damaged_file_is_made_anew(folder, capsys, damage):
+def test_a_damaged_cache_file_is_made_again(folder, capsys, damage):
     make = Maker()
     cached_arrays("thing", make)
     file = folder / "thing.npz"

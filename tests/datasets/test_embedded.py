@@ -50,11 +50,11 @@ def test_most_of_the_test_split_is_blurred_and_some_is_not(test_split):
 
 def test_training_pairs_are_of_every_kind(monkeypatch):
     """Fractions of subjects, exposures and extents, without painting an image."""
-    drawn = []
-    monkeypatch.setattr(embedded, "_pair", lambda rng, *what: drawn.append(what))
+    chosen = []
+    monkeypatch.setattr(embedded, "_pair", lambda rng, *what: chosen.append(what))
     for index in range(1200):
         embedded._train_pair(index)
-    splits, subjects, exposures, extents = zip(*drawn)
+    splits, subjects, exposures, extents = zip(*chosen)
     assert set(splits) == {"train"}
     counts = collections.Counter(subjects)
     assert set(counts) == set(embedded._TRAIN_SUBJECTS)
@@ -99,7 +99,7 @@ def test_the_splits_share_no_random_stream():
     assert len(states) == 2400
 
 
-def test_two_builds_are_equal_and_fewer_are_the_first_ones(folder):
+def test_pairs_are_reproducible_and_fewer_are_the_first_ones(folder):
     pairs = EmbeddedPairs("train", 6)
     assert pairs.names == [f"train_{index:04d}" for index in range(6)]
     assert pairs.sharp.shape == (6, 160, 160, 3)
@@ -110,7 +110,7 @@ def test_two_builds_are_equal_and_fewer_are_the_first_ones(folder):
     np.testing.assert_array_equal(again.sharp, pairs.sharp[:4])
 
 
-def test_the_cache_is_read_and_gives_the_same(monkeypatch):
+def test_the_cache_returns_the_same_pairs(monkeypatch):
     pairs = EmbeddedPairs("train", 2)
     monkeypatch.setattr(embedded, "_make_pairs", lambda split, count: pytest.fail("made again"))
     again = EmbeddedPairs("train", 2)

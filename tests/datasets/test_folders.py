@@ -22,7 +22,7 @@ def save(path, pixels, **options):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three pairs, of which the sorted order differs from side to side by their endings."""
+    """Three pairs whose sorted order differs between the sides by their suffixes."""
     for index, name in enumerate(("a", "b.1", "c")):
         save(tmp_path / "blur" / f"{name}.png", random_image(index))
         save(tmp_path / "sharp" / f"{name}{('.png', '.bmp', '.PNG')[index]}", random_image(10 + index))
@@ -96,7 +96,7 @@ def test_names_without_partners_are_listed(folder):
     assert "extra_09" not in message
 
 
-def test_one_name_twice(folder):
+def test_duplicate_names_are_an_error(folder):
     save(folder / "blur" / "a.jpg", random_image(0))
     with pytest.raises(IcdpmError, match="blur has several images of one name: a.jpg and a.png"):
         FolderPairs(folder)
@@ -114,7 +114,7 @@ def test_missing_and_empty_folders(folder, tmp_path):
         FolderPairs(folder)
 
 
-def test_two_sizes(folder):
+def test_different_sizes_are_an_error(folder):
     save(folder / "sharp" / "a.png", random_image(0, 20, 31))
     with pytest.raises(IcdpmError, match="blur/a.png of 30×20 px and .*sharp/a.png of 31×20 px"):
         FolderPairs(folder)

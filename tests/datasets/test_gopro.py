@@ -49,7 +49,7 @@ def test_after_the_import_tfds_loads_it_in_the_published_order_with_the_publishe
         assert example["sharp"] == (tree / "test" / sequence / "sharp" / f"{frame}.png").read_bytes()
 
 
-def test_the_two_readings_of_the_blur_are_configs(tree, tmp_path):
+def test_both_kinds_of_blur_are_configs(tree, tmp_path):
     for config, folder in (("blur", "blur"), ("blur_gamma", "blur_gamma")):
         builder = tfds.builder(f"gopro/{config}", data_dir=tmp_path / "records", partial=True)
         builder.verify(tree)
@@ -84,7 +84,7 @@ def test_accepts_what_is_complete(tree, monkeypatch):
 
 
 @pytest.mark.parametrize("side, other", [("blur", "sharp"), ("sharp", "blur")])
-def test_names_a_image_without_its_partner(tree, side, other):
+def test_names_an_image_without_its_partner(tree, side, other):
     (tree / TEST / side / "000002.png").unlink()
     with pytest.raises(IcdpmError, match=f"{TEST}/{other}/000002.png: no .* image .*{TEST}/{side}/000002"):
         GoProLayout("blur").find_pairs(tree, partial=True)
@@ -117,7 +117,7 @@ def test_warns_of_an_unknown_sequence(published, tmp_path, capsys):
     assert "test/GOPR9999_11_00: GoPro has no sequence of that name" in capsys.readouterr().err
 
 
-def test_leaves_out_what_macos_adds(tree):
+def test_ignores_folders_of_macos(tree):
     (tree / "test" / "__MACOSX").mkdir()
     (tree / TEST / "blur" / "._000001.png").write_bytes(b"")
     assert len(GoProLayout("blur").find_pairs(tree, partial=True)["test"]) == 6

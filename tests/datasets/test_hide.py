@@ -25,7 +25,7 @@ class HideTest(tfds.testing.DatasetBuilderTestCase):
         return Builder(data_dir=self.tmp_dir, config=config, partial=True)
 
 
-def test_names_are_the_files_own_and_close_ups_come_first(published, tmp_path):
+def test_names_are_those_of_files_and_close_ups_come_first(published, tmp_path):
     splits = HideLayout().find_pairs(published.hide(tmp_path, NAMES), partial=True)
     assert [pair.name for pair in splits["test"]] == ["9fromGOPR0950", "1fromGOPR1096.MP4", "7fromGOPR0977"]
     assert all(pair.sharp.parent.name == "GT" for pair in splits["test"])
@@ -36,7 +36,7 @@ def test_counts_are_those_published(published, tmp_path):
         HideLayout().find_pairs(published.hide(tmp_path, NAMES), partial=False)
 
 
-def test_names_what_has_no_partner(published, tmp_path):
+def test_names_images_without_a_partner(published, tmp_path):
     published.hide(tmp_path, NAMES)
     (tmp_path / "GT/1fromGOPR0833.png").unlink()
     (tmp_path / "train/2fromGOPR0833.png").unlink()
@@ -52,7 +52,7 @@ def test_refuses_one_image_in_both_splits(published, tmp_path):
         HideLayout().find_pairs(tmp_path, partial=True)
 
 
-def test_the_test_split_alone_is_a_subset_although_its_sharp_images_are_complete(published, tmp_path):
+def test_the_test_split_alone_is_a_subset(published, tmp_path):
     published.hide(tmp_path, NAMES)
     (tmp_path / "train").rename(tmp_path / ".elsewhere")
     assert [*HideLayout().find_pairs(tmp_path, partial=True)] == ["test"]

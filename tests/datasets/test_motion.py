@@ -9,7 +9,7 @@ EXTENTS = (0.0, 0.6, 3.0, 9.5, 21.0)
 
 
 @pytest.mark.parametrize("extent", EXTENTS)
-def test_kernels_sum_to_one_and_are_centred(extent):
+def test_kernels_sum_to_one_and_are_centered(extent):
     for seed in range(20):
         kernel = shake_kernel(np.random.default_rng(seed), extent)
         radius = kernel_radius(extent)
@@ -22,7 +22,7 @@ def test_kernels_sum_to_one_and_are_centred(extent):
 
 
 @pytest.mark.parametrize("anxiety", (0.0, 0.3, 1.0))
-def test_the_path_has_the_extent_asked_for(anxiety):
+def test_the_path_has_the_given_extent(anxiety):
     for seed in range(10):
         path = motion_path(np.random.default_rng(seed), 13.0, 60, anxiety)
         assert path.shape == (60, 2)
@@ -35,9 +35,9 @@ def test_no_extent_is_the_identity():
     np.testing.assert_array_equal(kernel, [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
 
 
-def test_calm_paths_are_straight_and_anxious_ones_are_not():
+def test_only_paths_without_anxiety_are_straight():
     def bend(anxiety):
-        """The mean second singular value relative to the first: 0 for a straight path."""
+        """Returns the mean second singular value relative to the first, 0 for a straight path."""
         ratios = []
         for seed in range(30):
             values = np.linalg.svd(motion_path(np.random.default_rng(seed), 10.0, 80, anxiety), compute_uv=False)

@@ -10,7 +10,7 @@ from icdpm_datasets.photos import PHOTOS, clock_motion_path, load_photo, random_
 
 
 @pytest.mark.parametrize("entry", PHOTOS, ids=lambda entry: entry.name)
-def test_every_photo_is_there_and_free(entry):
+def test_every_photo_exists_with_a_free_licence(entry):
     image = load_photo(entry.name)
     assert image.dtype == np.uint8
     assert image.ndim == 3 and image.shape[2] == 3
@@ -54,7 +54,7 @@ def test_crops_differ_and_fit():
         random_photo_crop(np.random.default_rng(0), "chelsea", 301)
 
 
-def test_another_light_keeps_what_is_seen():
+def test_recolor_preserves_the_content():
     crop = random_photo_crop(np.random.default_rng(0), "coffee", 96)
     for seed in range(5):
         changed = recolor(np.random.default_rng(seed), crop)

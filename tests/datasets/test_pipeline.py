@@ -102,14 +102,14 @@ def test_the_order_is_a_permutation_for_any_number_of_pairs(pairs):
     np.testing.assert_array_equal(np.sort(order), np.arange(pairs))
 
 
-def test_other_seeds_give_other_orders_crops_and_turns():
+def test_seeds_determine_orders_crops_and_rotations():
     one, other = (joined(take(training_dataset(Coded(), batch=PAIRS, crop=8, seed=s), 2)) for s in (1, 2))
     assert (bytes_of(one["blurry"])[:, 0, 0, 0] != bytes_of(other["blurry"])[:, 0, 0, 0]).any()
     assert (one["blurry"] != other["blurry"]).any()
 
 
 @pytest.mark.parametrize("augment", [True, False])
-def test_both_images_of_a_pair_are_cut_and_turned_alike(augment):
+def test_both_images_of_a_pair_are_augmented_equally(augment):
     examples = joined(take(training_dataset(Coded(), batch=8, crop=10, seed=3, augment=augment), 25))
     blurry, sharp = bytes_of(examples["blurry"]), bytes_of(examples["sharp"])
     np.testing.assert_array_equal(sharp - blurry, np.broadcast_to([100, 0, 0], sharp.shape))
@@ -124,7 +124,7 @@ def test_both_images_of_a_pair_are_cut_and_turned_alike(augment):
     assert np.min(list(corners)) == 0 and np.max(list(corners)) == SIZE - 10
 
 
-def test_a_pair_is_cut_anew_every_epoch():
+def test_a_pair_has_another_crop_every_epoch():
     examples = joined(take(training_dataset(Coded(), batch=PAIRS, crop=8, seed=3, augment=False), 8))
     blurry = bytes_of(examples["blurry"])
     crops = {tuple(image[0, 0]) for image in blurry if image[0, 0, 0] == 4}
@@ -132,7 +132,7 @@ def test_a_pair_is_cut_anew_every_epoch():
 
 
 @pytest.mark.parametrize("repeat", [1, 3])
-def test_a_resumed_run_sees_what_an_unbroken_one_does(repeat):
+def test_a_resumed_run_sees_the_examples_of_an_uninterrupted_one(repeat):
     settings = dict(batch=6, crop=9, seed=11, repeat=repeat)
     unbroken = take(training_dataset(Coded(), **settings), 9)
     resumed = take(training_dataset(Coded(), start_step=5, **settings), 4)
@@ -141,7 +141,7 @@ def test_a_resumed_run_sees_what_an_unbroken_one_does(repeat):
 
 
 @pytest.mark.parametrize("repeat", [1, 3])
-def test_a_run_that_changes_its_batch_counts_on(repeat):
+def test_a_changed_batch_size_continues_the_count(repeat):
     settings = dict(batch=6, crop=9, seed=11, repeat=repeat)
     counted = take(training_dataset(Coded(), first_example=18, **settings), 4)
     np.testing.assert_array_equal(joined(counted)["index"], 18 + np.arange(24))
@@ -172,14 +172,14 @@ def test_workers_together_see_what_one_sees(repeat):
         assert_equal(joined(parts), whole)
 
 
-def test_one_epoch_and_a_bit_by_workers_misses_no_pair():
+def test_workers_together_show_every_pair():
     settings = dict(batch=4, crop=9, seed=2, steps=PAIRS)  # four epochs
     shards = [take(training_dataset(Coded(), num_shards=2, shard_index=k, **settings), 99) for k in range(2)]
     examples = joined([batch for batches in shards for batch in batches])
     np.testing.assert_array_equal(np.bincount(bytes_of(examples["blurry"])[:, 0, 0, 0]), np.full(PAIRS, 4))
 
 
-def test_each_crop_is_repeated_and_nearly_as_many_are_new_at_every_step():
+def test_crops_are_repeated_and_new_ones_evenly_distributed():
     batch, repeat, window = 6, 3, 16
     numbers = tf.range(batch * repeat * window * 3, dtype=tf.int64)
     shown = tf.map_fn(lambda number: repeated_number(number, batch, repeat, 5), numbers).numpy()
@@ -190,7 +190,7 @@ def test_each_crop_is_repeated_and_nearly_as_many_are_new_at_every_step():
     np.testing.assert_array_equal(shown % batch, numbers % batch)
 
 
-def test_a_repeated_crop_is_made_once_and_turned_anew():
+def test_a_repeated_crop_is_made_once_and_augmented_anew():
     class Made(Loaded):
         loaded = []
 
@@ -256,7 +256,7 @@ def test_a_damaged_image_raises_the_original_error_in_the_middle_of_a_fit(damage
         model.fit(dataset, steps_per_epoch=1, verbose=0)
 
 
-def test_validation_takes_the_centres_of_evenly_spaced_pairs():
+def test_validation_uses_the_centers_of_evenly_spaced_pairs():
     batches = take(validation_dataset(Coded(), count=5, crop=10, batch=2), 9)
     assert [len(batch["index"]) for batch in batches] == [2, 2, 1]
     examples = joined(batches)

@@ -31,12 +31,12 @@ def test_pairs_and_order_are_those_of_the_lists(published, tmp_path):
     assert splits["test"][0].sharp.name == "gt_10.png"
 
 
-def test_the_published_size_is_asked_for(published, tmp_path):
+def test_the_published_counts_are_required(published, tmp_path):
     with pytest.raises(IcdpmError, match="(?s)train: 2 pairs of 3758.*test: 3 pairs of 980"):
         RealBlurLayout("J").find_pairs(published.realblur(tmp_path, "J", SPLITS), partial=False)
 
 
-def test_a_subset_of_the_lists_is_enough_when_partial_but_not_half_a_pair(published, tmp_path):
+def test_partial_accepts_a_subset_but_not_half_a_pair(published, tmp_path):
     published.realblur(tmp_path, "J", SPLITS)
     (pair,) = [pair for pair in RealBlurLayout("J").find_pairs(tmp_path, partial=True)["test"] if "244" in pair.name]
     pair.blurry.unlink()

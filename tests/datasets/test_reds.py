@@ -73,7 +73,7 @@ def test_names_the_clips_that_are_not_complete(published, tmp_path):
         RedsLayout("val", "blur").find_pairs(tmp_path, partial=False)
 
 
-def test_each_config_asks_for_its_own_two_archives():
+def test_each_config_needs_its_own_archives():
     names = {name: [a.name for a in variant.layout.archives] for name, variant in REDS.variants.items()}
     assert list(Builder.builder_configs) == list(names)
     assert names["val_blur_300"] == names["val_blur"] == ["val_blur.zip", "val_sharp.zip"]

@@ -91,7 +91,7 @@ def test_a_step_that_is_not_finite_changes_nothing(micro_config, batch):
     assert model.optimizer.iterations == 2 and any((v.numpy() != values).any() for v, values in zip(state, before))
 
 
-def test_calls_end_where_an_action_needs_logs(micro_config):
+def test_calls_end_where_an_action_is_due(micro_config):
     run = micro_config.run
     run.update({"steps": 50, "steps_per_call": 20, "log_every": 15, "validate_every": 40, "checkpoint_every": 33})
     ends = [0]

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def trained(prepared_runs, run_each, tmp_path_factory):
-    """A workdir of two steps. Tests leave it as it is."""
+    """A workdir of two steps, which tests do not modify."""
     folder = tmp_path_factory.mktemp("trained")
     [done] = run_each("train", [arguments(prepared_runs, folder / "run", "--set=run.steps=2")])
     assert done.returncode == 0, done.stderr
@@ -178,7 +178,7 @@ def losses_folder(prepared_runs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def losses_of_one_device(losses_folder, start):
-    """Function (config) -> its losses, measured once."""
+    """Function (config) -> its losses on one device, measured once."""
     return functools.cache(lambda config: run_losses(start, losses_folder, config, "single"))
 
 

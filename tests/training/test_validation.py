@@ -45,12 +45,12 @@ def test_measures_the_averages_without_a_copy_and_restores_the_state(trained, mi
     assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     seeds = example_seeds([micro_config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
     condition = other.compiled_encode_condition(batch["blurry"])
-    drawn = sample(other, batch["blurry"], condition, other.sampling_schedule(other.settings()), seeds)
-    restored, sharp = (np.clip(np.round((x.numpy() + 1.0) * 127.5), 0, 255).astype(np.uint8) for x in (drawn, batch["sharp"]))
+    sampled = sample(other, batch["blurry"], condition, other.sampling_schedule(other.settings()), seeds)
+    restored, sharp = (np.clip(np.round((x.numpy() + 1.0) * 127.5), 0, 255).astype(np.uint8) for x in (sampled, batch["sharp"]))
     assert numbers["psnr"] == pytest.approx(np.mean([psnr(*pair) for pair in zip(restored, sharp)]), abs=1e-3)
     # blurry | the regression | restored | sharp
     assert images.shape == (4, 16, 64, 3)
-    np.testing.assert_allclose(images[:, :, 32:48], (drawn + 1.0) / 2.0, atol=1e-4)
+    np.testing.assert_allclose(images[:, :, 32:48], (sampled + 1.0) / 2.0, atol=1e-4)
 
 
 def test_evaluation_compiles_with_xla(trained, batch):

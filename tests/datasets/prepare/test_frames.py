@@ -22,7 +22,7 @@ def psnr(one, other):
 
 @pytest.fixture
 def frames(tmp_path, write_image):
-    """Ten flat frames of levels 0, 20, ..., 180, numbered from 95, which the numbers' third digit starts in."""
+    """Ten flat frames of levels 0, 20, ..., 180, numbered from 95 to 104."""
     for k in range(10):
         write_image(tmp_path / f"video/frame_{95 + k}.png", np.full((6, 8, 3), 20 * k, np.uint8))
     return tmp_path / "video"
@@ -33,7 +33,7 @@ def level(path):
     return value
 
 
-def test_windows_are_named_for_their_middle_frames(frames, tmp_path):
+def test_pairs_have_the_names_of_their_middle_frames(frames, tmp_path):
     line = prepare_frames(frames, tmp_path / "pairs", window=4, stride=3)
     assert "3 pairs" in line
     sharp = {path.name: level(path) for path in sorted((tmp_path / "pairs/sharp").iterdir())}
@@ -42,7 +42,7 @@ def test_windows_are_named_for_their_middle_frames(frames, tmp_path):
     assert blurry == {"frame_97.png": 30, "frame_100.png": 90, "frame_103.png": 150}
 
 
-def test_folders_are_sequences_of_their_own_and_can_be_trained_on(frames, tmp_path):
+def test_every_folder_is_a_sequence_and_pairs_can_train(frames, tmp_path):
     os.rename(frames, tmp_path / "one")
     for name in ("a", "b"):
         os.makedirs(tmp_path / "videos" / name)
@@ -59,7 +59,7 @@ def test_names_a_gap_between_frames(frames, tmp_path):
     assert not (tmp_path / "pairs").exists()
 
 
-def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, write_image):
+def test_names_frames_of_different_sizes_and_damaged_frames(frames, tmp_path, write_image):
     write_image(frames / "frame_97.png", np.zeros((6, 9, 3), np.uint8))
     with pytest.raises(IcdpmError, match="frame_95.png of 8×6 px and .*frame_97.png of 9×6 px"):
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
@@ -68,7 +68,7 @@ def test_names_frames_of_two_sizes_and_damaged_ones(frames, tmp_path, write_imag
         prepare_frames(frames, tmp_path / "pairs", window=4, stride=1)
 
 
-def test_says_when_there_are_too_few_frames(frames, tmp_path):
+def test_too_few_frames_are_an_error(frames, tmp_path):
     with pytest.raises(IcdpmError, match="No sequence in .* has the 11 frames of a pair"):
         prepare_frames(frames, tmp_path / "pairs", window=11, stride=1)
     with pytest.raises(IcdpmError, match="nowhere does not exist"):
@@ -95,7 +95,7 @@ def moving_texture(shift):
     return np.repeat(ndimage.shift(texture, (0, shift), order=1, mode="grid-wrap")[..., None], 3, -1).astype(np.uint8)
 
 
-def test_frames_in_between_follow_the_motion():
+def test_interpolated_frames_follow_the_motion():
     first, middle, last = (moving_texture(shift) for shift in (0, 2, 4))
     (between,) = interpolate_frames(first, last, 1)
     inner = np.s_[10:-10, 10:-10]
@@ -103,7 +103,7 @@ def test_frames_in_between_follow_the_motion():
     assert psnr(between[inner], middle[inner]) > psnr(blended, middle[inner]) + 10
 
 
-def test_interpolated_frames_count_in_the_mean(tmp_path, write_image):
+def test_interpolated_frames_are_averaged(tmp_path, write_image):
     for k in range(3):
         write_image(tmp_path / f"video/{k}.png", moving_texture(4 * k))
     prepare_frames(tmp_path / "video", tmp_path / "plain", window=3, stride=1)
@@ -117,7 +117,7 @@ def test_interpolated_frames_count_in_the_mean(tmp_path, write_image):
     not GOPRO_SAMPLES, reason="set ICDPM_GOPRO_SAMPLES to a folder with GoPro's gopro_frames and pairs averaged from them"
 )
 @pytest.mark.parametrize("start", [165, 171, 178])
-def test_reproduces_pairs_that_others_averaged(start):
+def test_reproduces_published_pairs(start):
     folder, name = Path(GOPRO_SAMPLES) / "gopro_frames/GOPR0477_11_00", f"GOPR0477_11_00_st_frame-{start}_n_avg-8.png"
     frames = [read_image(folder / f"{k:06d}.png") for k in range(start + 1, start + 9)]
     theirs = read_image(Path(GOPRO_SAMPLES) / "gopro_averaged/blur" / name)

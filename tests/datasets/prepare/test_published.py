@@ -28,7 +28,7 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def complete(monkeypatch):
-    """Makes the small tree the whole of GoPro."""
+    """Makes the counts of the small tree the published ones."""
     monkeypatch.setattr(GoProLayout, "counts", {"test": 3})
     monkeypatch.setattr(GoProLayout, "sequence_counts", {"test": {"GOPR0384_11_00": 3}})
 
@@ -46,18 +46,18 @@ def test_a_subset_is_recorded_as_partial(tree, data_dir):
 
 
 @pytest.mark.parametrize("partial", [False, True])
-def test_a_complete_set_is_not_partial_however_it_was_asked_for(tree, data_dir, complete, partial):
+def test_a_complete_set_is_never_partial(tree, data_dir, complete, partial):
     prepare_published("gopro", tree, data_dir, partial)
     assert not is_partial(data_dir, "gopro")
 
 
-def test_a_subset_is_refused_unless_asked_for_and_nothing_is_written(tree, data_dir):
+def test_a_subset_needs_partial_and_nothing_is_written_without(tree, data_dir):
     with pytest.raises(IcdpmError, match="test/GOPR0384_11_00: 3 pairs of 100"):
         prepare_published("gopro", tree, data_dir)
     assert not data_dir.exists()
 
 
-def test_bad_images_leave_nothing_behind(tree, data_dir):
+def test_damaged_images_leave_no_records(tree, data_dir):
     path = tree / SEQUENCE / "blur/000002.png"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(IcdpmError, match="blur/000002.png is damaged or truncated"):
@@ -65,25 +65,25 @@ def test_bad_images_leave_nothing_behind(tree, data_dir):
     assert not data_dir.exists()
 
 
-def test_what_is_there_is_left_as_it_is(tree, data_dir):
+def test_existing_records_are_kept(tree, data_dir):
     prepare_published("gopro", tree, data_dir, partial=True)
     before = [os.stat(path).st_mtime_ns for path in records(data_dir)]
     assert prepare_published("gopro", tree, data_dir, partial=True).startswith("exists already: gopro/blur")
     assert [os.stat(path).st_mtime_ns for path in records(data_dir)] == before
 
 
-def test_partial_records_do_not_pass_for_complete_ones(tree, data_dir):
+def test_partial_records_are_not_accepted_as_complete(tree, data_dir):
     prepare_published("gopro", tree, data_dir, partial=True)
     with pytest.raises(IcdpmError, match="gopro/blur/1.0.0 has a partial gopro"):
         prepare_published("gopro", tree, data_dir)
 
 
-def test_is_partial_does_not_guess(data_dir):
+def test_is_partial_needs_records(data_dir):
     with pytest.raises(IcdpmError, match="has no records of hide. Make them with icdpm-prepare hide"):
         is_partial(data_dir, "hide")
 
 
-def test_realblur_and_reds_go_by_the_names_people_use(tmp_path, published, data_dir):
+def test_realblur_and_reds_by_benchmark_names(tmp_path, published, data_dir):
     published.realblur(tmp_path / "realblur", "J", {"train": ["scene001/1"], "test": ["scene050/1"]})
     published.reds(tmp_path / "reds", "val")
     assert "realblur/j/1.0.0, 1 train, 1 test pairs" in prepare_published(
@@ -97,7 +97,7 @@ def test_realblur_and_reds_go_by_the_names_people_use(tmp_path, published, data_
 
 
 @pytest.mark.parametrize("name", ["kitti", "gopro/blurry", "realblur_j/r", "realblur/x", "hide/x"])
-def test_unknown_names_are_told_from_known_ones(tree, data_dir, name):
+def test_unknown_names_are_errors(tree, data_dir, name):
     with pytest.raises(IcdpmError, match=f"must be one of .*Received: {name}"):
         prepare_published(name, tree, data_dir)
 
@@ -109,7 +109,7 @@ def test_unknown_names_are_told_from_known_ones(tree, data_dir, name):
         tf.errors.ResourceExhaustedError(None, None, "x.tfrecord; No space left on device"),
     ],
 )
-def test_a_writer_that_fails_leaves_nothing_that_looks_complete(tree, data_dir, monkeypatch, error):
+def test_a_failing_writer_leaves_no_complete_records(tree, data_dir, monkeypatch, error):
     def write(writer, record):
         raise error
 
@@ -121,10 +121,10 @@ def test_a_writer_that_fails_leaves_nothing_that_looks_complete(tree, data_dir, 
         is_partial(data_dir, "gopro")
 
 
-def test_a_disk_that_is_really_full(tree, data_dir):
+def test_a_real_limit_of_file_sizes(tree, data_dir):
     script = f"""
         import resource
-        import tensorflow  # before the limit, which its caches would meet
+        import tensorflow  # before the limit, which its caches would exceed
         from icdpm_datasets.prepare.published import prepare_published
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         prepare_published("gopro", {str(tree)!r}, {str(data_dir)!r}, partial=True)
@@ -135,7 +135,7 @@ def test_a_disk_that_is_really_full(tree, data_dir):
     assert not records(data_dir)
 
 
-def test_an_interrupted_run_starts_again_and_a_killed_ones_leftovers_go(tree, data_dir, monkeypatch):
+def test_an_interrupted_run_starts_again_and_leftovers_are_removed(tree, data_dir, monkeypatch):
     def interrupt(writer, record):
         raise KeyboardInterrupt
 
@@ -170,6 +170,6 @@ def test_many_shards_keep_the_order(tmp_path, published, data_dir, monkeypatch):
     assert len(names) == 14 and names == sorted(names)
 
 
-def test_importing_the_package_leaves_tensorflow_alone():
+def test_importing_the_package_does_not_import_tensorflow():
     script = "import icdpm_datasets, sys; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

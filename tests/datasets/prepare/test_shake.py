@@ -18,7 +18,7 @@ def photos(tmp_path, write_image):
     return tmp_path / "photos"
 
 
-def test_every_photo_becomes_a_pair_of_its_own_name(photos, tmp_path):
+def test_every_photo_becomes_a_pair_of_the_same_name(photos, tmp_path):
     prepare_shake(photos, tmp_path / "pairs", EXTENT)
     pairs = FolderPairs(tmp_path / "pairs")
     assert pairs.names == ["a", "b", "trip-a"]
@@ -27,7 +27,7 @@ def test_every_photo_becomes_a_pair_of_its_own_name(photos, tmp_path):
         assert np.var(np.diff(blurry.astype(float), axis=0)) < 0.7 * np.var(np.diff(sharp.astype(float), axis=0))
 
 
-def test_the_seed_and_the_name_decide(photos, tmp_path):
+def test_seed_and_name_determine_the_blur(photos, tmp_path):
     def made(name, **how):
         prepare_shake(photos, tmp_path / name, EXTENT, **how)
         return {path.name: path.read_bytes() for path in (tmp_path / name / "blur").iterdir()}
@@ -38,7 +38,7 @@ def test_the_seed_and_the_name_decide(photos, tmp_path):
     assert all(other[name] != first[name] for name in first)
 
 
-def test_continues_after_an_interrupt_as_if_there_had_been_none(photos, tmp_path, monkeypatch):
+def test_continues_after_an_interruption_with_the_same_result(photos, tmp_path, monkeypatch):
     prepare_shake(photos, tmp_path / "whole", EXTENT)
     saved, save = [], Image.Image.save
 
@@ -59,7 +59,7 @@ def test_continues_after_an_interrupt_as_if_there_had_been_none(photos, tmp_path
     assert files[0] == files[1]
 
 
-def test_given_kernels_are_convolved_and_centred(photos, tmp_path, write_image):
+def test_given_kernels_are_convolved_and_centered(photos, tmp_path, write_image):
     kernel = np.zeros((5, 9), np.uint8)
     kernel[1, 2] = 255  # one bright point, away from the middle: no blur and no shift
     write_image(tmp_path / "kernels/k.png", kernel)
@@ -79,7 +79,7 @@ def test_kernels_keep_their_orientation(tmp_path, write_image):
     assert bright[:, 1].tolist() == [kernel.shape[1] // 2, kernel.shape[1] // 2 + 1]
 
 
-def test_jpeg_is_of_the_quality_asked_for(photos):
+def test_jpeg_has_the_given_quality(photos):
     photo = read_image(photos / "b.png")
     error = [np.abs(compress_jpeg(photo, quality).astype(int) - photo).mean() for quality in (20, 90)]
     assert error[0] > error[1] + 5 > 5
@@ -100,7 +100,7 @@ def test_errors_name_the_file(photos, tmp_path, write_image):
         find_images(photos)
 
 
-def test_deep_images_are_not_silently_cut_to_8_bits(tmp_path, write_image):
+def test_16_bit_images_are_refused(tmp_path, write_image):
     write_image(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
     with pytest.raises(IcdpmError, match="deep.png does not have 8 bits per channel"):
         read_image(tmp_path / "deep.png")

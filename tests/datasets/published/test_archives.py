@@ -76,7 +76,7 @@ def test_unpacks_everything(tmp_path, name):
 
 @pytest.mark.parametrize("bad", ["../evil.png", "tree/../../evil.png", "/tmp/evil.png", "..\\evil.png", "C:\\evil.png"])
 @pytest.mark.parametrize("name", MAKERS)
-def test_refuses_paths_that_climb_out_before_writing_anything(tmp_path, name, bad):
+def test_refuses_paths_outside_the_target_before_writing(tmp_path, name, bad):
     archive = MAKERS[name](tmp_path / name, {**FILES, bad: b"evil"})
     with pytest.raises(IcdpmError, match="is refused: its member .*evil.png.* outside the target folder"):
         unpack(archive, tmp_path / "out")
@@ -120,7 +120,7 @@ def test_names_a_damaged_archive(tmp_path):
     assert contents(tmp_path / "out") == {"tree/a.png": FILES["tree/a.png"]}
 
 
-def test_says_what_to_do_with_compression_that_python_lacks(tmp_path):
+def test_unsupported_compression_has_a_remedy(tmp_path):
     archive = make_zip(tmp_path / "a.zip")
     content = bytearray(archive.read_bytes())
     for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # method 9 is Deflate64, as Windows writes it

@@ -57,7 +57,7 @@ def crops(source, seed=0, crop=16):
     return np.stack([np.stack(load_crop(source, index, crop, bits[index])) for index in range(len(source))])
 
 
-def test_the_test_split_is_whole_images_in_the_published_order_by_name(recorded):
+def test_the_test_split_has_whole_images_in_the_published_order(recorded):
     pairs = load_pairs("gopro", "test", recorded / "records")
     assert pairs.names == [f"GOPR0384_11_00/{number:06d}" for number in (1, 2, 3)]
     for name, index in zip(pairs.names, range(3)):
@@ -72,7 +72,7 @@ def test_the_description_has_variant_and_subset(recorded):
     assert "3 test pairs of gopro/blur (partial: not the benchmark)" in description
 
 
-def test_crops_from_strips_are_those_from_records(recorded):
+def test_crops_from_strips_equal_those_from_records(recorded):
     records = RecordedPairs("gopro", "train", recorded / "records")
     pairs = load_pairs("gopro", "train", recorded / "records")
     assert isinstance(pairs, CropCache) and len(pairs._files) > 3
@@ -84,7 +84,7 @@ def test_crops_from_strips_are_those_from_records(recorded):
             np.testing.assert_array_equal(one[key], other[key])
 
 
-def test_a_batch_shows_as_many_different_frames_as_there_are(recorded):
+def test_a_batch_shows_different_frames(recorded):
     pairs = load_pairs("gopro", "train", recorded / "records")
     shown = {}
     for index in range(len(pairs)):  # noise: any piece of it is found in one image only
@@ -162,7 +162,7 @@ def test_disk_space_is_checked_beforehand(data_dir, monkeypatch):
     assert strip_files(data_dir) == []
 
 
-def test_a_disk_that_fills_up_leaves_nothing_that_looks_complete(data_dir, monkeypatch):
+def test_a_full_disk_leaves_no_complete_file(data_dir, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -206,7 +206,7 @@ def test_missing_records_name_the_command(tmp_path, split):
         load_pairs("hide", split, tmp_path)
 
 
-def test_a_variant_that_does_not_exist(tmp_path):
+def test_an_unknown_variant_is_an_error(tmp_path):
     with pytest.raises(IcdpmError, match="must be one of gopro/blur, gopro/blur_gamma. Received: gopro/sharp"):
         load_pairs("gopro/sharp", "train", tmp_path)
 
@@ -246,7 +246,7 @@ def test_mixed_with_others(recorded):
     assert batch["sharp"].shape == (8, 16, 16, 3)
 
 
-def test_records_that_are_cut_off_are_named(data_dir):
+def test_truncated_records_are_named(data_dir):
     file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(IcdpmError, match=f"{file} is damaged .*Remove its folder and run icdpm-prepare again"):
@@ -279,7 +279,7 @@ def path(tmp_path, pairs):
     return tmp_path / "a.strips"
 
 
-def test_every_crop_is_that_of_the_images(path, pairs):
+def test_every_crop_equals_that_of_the_images(path, pairs):
     file = CropFile(path)
     assert file.fingerprint == "made from this" and file.sizes == SIZES
     rng = np.random.default_rng(1)
@@ -297,7 +297,7 @@ def test_the_size_is_known_beforehand(path):
 
 
 @pytest.mark.parametrize("left", [0, 10, 5000, -1])
-def test_a_file_that_is_cut_off_is_refused(path, left):
+def test_a_truncated_file_is_refused(path, left):
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(ValueError, match="it has no table"):
         CropFile(path)
@@ -319,7 +319,7 @@ def test_pairs_that_are_missing_in_the_middle_are_noticed(path):
         CropFile(path)
 
 
-def test_what_fails_half_way_leaves_nothing(tmp_path, pairs):
+def test_a_failure_leaves_no_file(tmp_path, pairs):
     def failing():
         yield pairs[0]
         raise IcdpmError("damaged")
@@ -339,7 +339,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, pairs, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_shrinks_or_goes_while_it_is_read_is_named(path):
+def test_a_file_that_shrinks_or_vanishes_is_named(path):
     file = CropFile(path)
     path.write_bytes(b"")
     with pytest.raises(IcdpmError, match="a.strips was truncated"):

@@ -36,7 +36,7 @@ def test_unpacks_an_archive_given_as_a_file_or_by_its_folder(tmp_path, published
     assert "Only one source gives that checksum" in capsys.readouterr().err  # the archive is not GOPRO_Large
 
 
-def test_takes_either_half_of_realblurs_one_archive(tmp_path, published, capsys):
+def test_reads_either_half_of_realblurs_archive(tmp_path, published, capsys):
     for camera in "JR":
         published.realblur(tmp_path / "tree", camera, {"train": ["scene001/1"], "test": ["scene050/1"]})
     with tarfile.open(tmp_path / "RealBlur.tar.gz", "w:gz") as file:
@@ -48,7 +48,7 @@ def test_takes_either_half_of_realblurs_one_archive(tmp_path, published, capsys)
     assert "no checksum of RealBlur.tar.gz is known" in capsys.readouterr().err
 
 
-def test_puts_together_what_several_archives_hold(tmp_path, published, monkeypatch):
+def test_unpacks_several_archives_to_one_tree(tmp_path, published, monkeypatch):
     tree = published.reds(tmp_path / "tree", "val")
     (tmp_path / "given").mkdir()
     for name in ("val_blur", "val_sharp"):
@@ -62,7 +62,7 @@ def test_puts_together_what_several_archives_hold(tmp_path, published, monkeypat
     assert len(layout.find_pairs(root, partial=True)["validation"]) == 22
 
 
-def test_says_what_is_missing_and_where_to_get_it(tmp_path, published):
+def test_names_missing_archives_and_the_official_page(tmp_path, published):
     with pytest.raises(IcdpmError, match="lacks GOPRO_Large.zip of GoPro.*https://seungjunnah.github.io/Datasets/gopro"):
         find_tree(GoProLayout("blur"), published.hide(tmp_path, ["train/1"]), tmp_path / "out")
     with pytest.raises(IcdpmError, match="nowhere does not exist.*https://seungjunnah"):
@@ -75,14 +75,14 @@ def test_refuses_an_archive_of_something_else(tmp_path, published):
         find_tree(GoProLayout("blur"), archive, tmp_path / "out")
 
 
-def test_does_not_choose_between_two_trees(tmp_path, published):
+def test_two_trees_are_an_error(tmp_path, published):
     for name in ("one", "two"):
         published.gopro(tmp_path / name, [SEQUENCE])
     with pytest.raises(IcdpmError, match="contains GoPro twice, in .*one and .*two"):
         find_tree(GoProLayout("blur"), tmp_path, tmp_path / "out")
 
 
-def test_another_archive_is_not_mixed_with_what_was_unpacked_before(tmp_path, published):
+def test_archives_are_unpacked_to_separate_folders(tmp_path, published):
     archive, roots = tmp_path / "GOPRO_Large.zip", []
     for sequence in (SEQUENCE, "test/GOPR0854_11_00"):
         tree = published.gopro(tmp_path / sequence, [sequence], frames=2 + len(roots))

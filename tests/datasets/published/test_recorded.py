@@ -33,7 +33,7 @@ def tree(tmp_path_factory, published):
 
 @pytest.fixture
 def prepare(tree, monkeypatch):
-    """Function of a data folder that records GoPro there in several files."""
+    """Function (data folder) that records GoPro there in several files."""
     monkeypatch.setattr(builder_module, "_SHARD_BYTES", 60_000)
     return lambda data_dir: prepare_published("gopro", tree, str(data_dir), partial=True)
 
@@ -71,7 +71,7 @@ def replace(path, content):
     path.write_bytes(content)
 
 
-def test_the_records_and_their_description_are_those_of_a_disk(bucket, prepare, tmp_path):
+def test_remote_records_equal_local_ones(bucket, prepare, tmp_path):
     folder = bucket / "gopro/blur/1.0.0"
     assert prepare(bucket) == f"ready: gopro/blur/1.0.0, 30 train, 3 test pairs (partial: not the benchmark), in {folder}"
     assert prepare(bucket).startswith("exists already: gopro/blur/1.0.0, 30 train")
@@ -90,7 +90,7 @@ def test_the_records_and_their_description_are_those_of_a_disk(bucket, prepare, 
 
 
 @pytest.mark.parametrize("degradation", ["blur", "blur_jpeg"])
-def test_what_tensorflow_decodes_is_what_pillow_does(bucket, tmp_path, published, degradation):
+def test_tensorflow_decodes_like_pillow(bucket, tmp_path, published, degradation):
     published.reds(tmp_path / "tree", "train", degradation, clips=("000",), frames=range(3))
     prepare_published(f"reds/train_{degradation}", tmp_path / "tree", str(bucket), partial=True)
     pairs = load_pairs(f"reds/train_{degradation}", "train", str(bucket))
@@ -116,7 +116,7 @@ def test_an_example_follows_from_the_seed_and_its_number(pairs):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_sees_what_an_unbroken_one_does(pairs):
+def test_a_resumed_run_sees_the_examples_of_an_uninterrupted_one(pairs):
     unbroken = batches(pairs, 50)
     assert_equal(batches(pairs, 4, start_step=VISIT + 1), unbroken[VISIT + 1 : VISIT + 5])
     later = batches(pairs, 3, first_example=12)
@@ -150,7 +150,7 @@ def test_crops_are_not_repeated(pairs):
 
 
 @pytest.mark.parametrize("content", [None, b"", bytes(2000)])
-def test_records_that_are_damaged_or_gone_are_told_with_their_folder(recorded, pairs, content):
+def test_damaged_or_missing_records_are_named(recorded, pairs, content):
     for path in [path for path in (recorded / "gopro/blur/1.0.0").iterdir() if "train" in path.name]:
         path.unlink()
         if content is not None:
@@ -159,7 +159,7 @@ def test_records_that_are_damaged_or_gone_are_told_with_their_folder(recorded, p
         batches(pairs, 1)
 
 
-def test_what_is_no_prepared_set_is_one_sentence(recorded):
+def test_missing_or_damaged_descriptions_are_one_line_errors(recorded):
     with pytest.raises(IcdpmError, match=r"^ram://.*/nothing has no records of gopro. Make them with icdpm-prepare gopro --"):
         load_pairs("gopro", "train", f"{recorded}/nothing")
     folder = recorded / "gopro/blur/1.0.0"
@@ -179,15 +179,15 @@ def test_what_is_no_prepared_set_is_one_sentence(recorded):
 
 @pytest.mark.parametrize("failing", ["gopro-train.tfrecord-00001", "record_index.json", "dataset_info.json"])
 @pytest.mark.parametrize(
-    "error, told",
+    "error, expected",
     [
-        (OSError(errno.ENOSPC, "no room is left", "ram://x"), "no room is left"),
-        (PermissionError(errno.EACCES, "nobody may write", "ram://x"), "nobody may write"),
+        (OSError(errno.ENOSPC, "no space is left", "ram://x"), "no space is left"),
+        (PermissionError(errno.EACCES, "access is denied", "ram://x"), "access is denied"),
         (KeyboardInterrupt(), None),
     ],
     ids=["full", "refused", "interrupted"],
 )
-def test_a_set_counts_when_it_is_there_as_a_whole(bucket, prepare, monkeypatch, failing, error, told):
+def test_an_incomplete_set_does_not_count(bucket, prepare, monkeypatch, failing, error, expected):
     upload = RemotePath.upload
 
     def upload_or_fail(self, source):
@@ -197,7 +197,8 @@ def test_a_set_counts_when_it_is_there_as_a_whole(bucket, prepare, monkeypatch, 
 
     with monkeypatch.context() as patch:
         patch.setattr(RemotePath, "upload", upload_or_fail)
-        with pytest.raises(IcdpmError if told else KeyboardInterrupt, match=told and f"^cannot write ram://.*: {told}$"):
+        message = expected and f"ram://.*: {expected}"
+        with pytest.raises(IcdpmError if expected else KeyboardInterrupt, match=message):
             prepare(bucket)
     with pytest.raises(IcdpmError, match="has no records of gopro. Make them with"):
         load_pairs("gopro", "train", str(bucket))
@@ -205,16 +206,16 @@ def test_a_set_counts_when_it_is_there_as_a_whole(bucket, prepare, monkeypatch, 
     assert len(load_pairs("gopro", "train", str(bucket))) == 30
 
 
-def test_a_bucket_that_nobody_may_write_is_told_before_the_work(bucket, prepare, monkeypatch):
+def test_a_read_only_bucket_is_an_error_before_recording(bucket, prepare, monkeypatch):
     def refuse(self):
-        raise PermissionError(errno.EACCES, "nobody may write", str(self))
+        raise PermissionError(errno.EACCES, "access is denied", str(self))
 
     monkeypatch.setattr(RemotePath, "check_writable", refuse)
     monkeypatch.setattr(builder_module.PairBuilder, "verify", lambda *_: pytest.fail("too late"))
-    with pytest.raises(IcdpmError, match=r"^The records in ram://.* cannot be written: nobody may write."):
+    with pytest.raises(IcdpmError, match=r"^The records in ram://.* cannot be written: access is denied."):
         prepare(bucket)
 
 
-def test_what_is_wrong_with_the_source_is_told_as_ever(bucket, tmp_path):
+def test_errors_about_the_source_are_those_of_local_records(bucket, tmp_path):
     with pytest.raises(IcdpmError, match=f"^{tmp_path}/nothing"):
         prepare_published("gopro", tmp_path / "nothing", str(bucket), partial=True)

@@ -16,7 +16,7 @@ def sharpness(image):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_scenes_are_coloured_sharp_and_each_another(kind):
+def test_scenes_are_colored_sharp_and_different(kind):
     images = [paint_scene(np.random.default_rng(seed), 96, kind) for seed in range(6)]
     for image in images:
         assert image.shape == (96, 96, 3)
@@ -28,7 +28,7 @@ def test_scenes_are_coloured_sharp_and_each_another(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_scene_is_decided_by_its_seed(kind):
+def test_a_scene_is_determined_by_its_seed(kind):
     one, same = (paint_scene(np.random.default_rng(3), 80, kind) for _ in range(2))
     np.testing.assert_array_equal(one, same)
 
@@ -62,7 +62,7 @@ def test_leaves_follow_the_power_law():
         assert above[2] / above[1] == pytest.approx(0.5, abs=0.08)
 
 
-def test_outlines_stay_near_their_centre():
+def test_outlines_stay_near_their_center():
     for seed in range(60):
         points = np.reshape(outline(np.random.default_rng(seed), 50.0, 40.0, 20.0), (-1, 2))
         distances = np.linalg.norm(points - [50, 40], axis=-1)
@@ -70,14 +70,14 @@ def test_outlines_stay_near_their_centre():
         assert len(points) >= 3
 
 
-def test_lettering_can_be_read_on_its_ground():
+def test_lettering_contrasts_with_its_background():
     luma = np.array([0.299, 0.587, 0.114])
     for ground in ((0, 0, 0), (255, 255, 255), (128, 128, 128), (190, 44, 40)):
         for seed in range(5):
             assert abs(np.dot(luma, contrasting(np.random.default_rng(seed), ground)) - np.dot(luma, ground)) > 70
 
 
-def test_gradients_run_from_one_colour_to_the_other():
+def test_gradients_run_from_one_color_to_the_other():
     image = np.asarray(gradient((40, 30), (0, 10, 20), (200, 110, 20), 0.0))
     assert image.shape == (30, 40, 3)
     np.testing.assert_allclose(image[0, 0], (0, 10, 20), atol=1)
