@@ -28,7 +28,7 @@ _ROUTES = re.compile(
 )
 _UPLOAD_ROUTE = "/gradio_api/upload"
 _STREAM_ROUTE = "/gradio_api/queue/data"
-# Browsers load nothing from other servers, whatever Gradio's pages refer to.
+# Makes browsers load nothing from other servers, even if Gradio's pages refer to them.
 _POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; frame-ancestors 'self'"
 # Of a request that is not an upload, and of what surrounds a photo in the form of an upload.
 _MAX_FORM_BYTES = 64 * 1024

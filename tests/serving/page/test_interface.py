@@ -114,7 +114,7 @@ class Visitor:
 
 
 @pytest.fixture
-def visit(browser, url):
+def open_page(browser, url):
     """Opens the page in a new tab."""
     yield lambda: Visitor(browser, url)
     for tab in browser.window_handles[1:]:
@@ -139,12 +139,12 @@ def photo(tmp_path):
     return save
 
 
-def test_a_photo_is_restored_compared_and_downloaded(visit, photo, micro_workdir, browser, url):
+def test_a_photo_is_restored_compared_and_downloaded(open_page, photo, micro_workdir, browser, url):
     exif = PIL.Image.Exif()
     exif[0x010F] = "A camera"
     profile = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
     path = photo("holiday 1.jpg", exif=exif, icc_profile=profile)
-    visitor = visit()
+    visitor = open_page()
     visitor.restore(path, "balanced")
     page = visitor.wait_for("holiday 1.jpg is restored.")
     assert "Uncertainty: white is a standard deviation of" in page and "1/2 of the size" in page
@@ -182,8 +182,8 @@ def test_a_photo_is_restored_compared_and_downloaded(visit, photo, micro_workdir
     assert urllib.request.urlopen(url).headers["Content-Security-Policy"].startswith("default-src 'self' ")
 
 
-def test_invalid_photos_are_errors(visit, photo, tmp_path):
-    visitor = visit()
+def test_invalid_photos_are_errors(open_page, photo, tmp_path):
+    visitor = open_page()
     visitor.find("#restore").click()
     visitor.wait_for("Choose a photo first.")
     (tmp_path / "notes.jpg").write_text("no image")
@@ -202,12 +202,12 @@ def test_invalid_photos_are_errors(visit, photo, tmp_path):
     assert "Uncertainty" not in visitor.wait_for("good.png is restored.")
 
 
-def test_a_second_visitor_waits_until_the_first_cancels(visit, photo):
+def test_a_second_visitor_waits_until_the_first_cancels(open_page, photo):
     # The preset 'paper' takes minutes for this photo.
-    first, path = visit(), photo("first.png", 500, 900)
+    first, path = open_page(), photo("first.png", 500, 900)
     first.restore(path, "paper")
     first.wait_for("Restoring: step")
-    second = visit()
+    second = open_page()
     second.restore(photo("second.png", 500, 900), "fast")
     second.wait_for("Waiting: 1 photo is before yours")
     second.find("#cancel").click()
