@@ -45,8 +45,7 @@ def small() -> ConfigDict:
 
     Differences from the paper's recipe:
       - 4×4 pixels become channels before the first level (`unet.patch`), so that a wide network with a large receptive field
-      costs
-        as much as a narrow one; guidance enters at 1/4 and 1/8 of the resolution.
+        costs as much as a narrow one; guidance enters at 1/4 and 1/8 of the resolution.
       - The network receives the noisy image as in `preconditioned_estimate`. At the noise levels of few-step sampling, noise of
         unit variance would hide the fine structure of the blurry image and delay training by a thousand steps.
       - The L2 loss, which improves the PSNR of strong blur first.
@@ -76,9 +75,8 @@ def small_naf() -> ConfigDict:
     """A guided model of 3.0 M parameters in NAF blocks, trained in hours of one core; the recipe of the packaged model.
 
     Differences from `small`:
-      - NAF blocks on patches of 2×2 pixels, which gain at least twice as much in equal CPU time. The network is wider, and
-      deeper
-        at 1/8 and 1/16 of the resolution, than what is best for the first minutes, because it is trained for hours.
+      - NAF blocks on patches of 2×2 pixels, which gain at least twice as much in equal CPU time. Since it is trained for hours,
+        the network is wider, and deeper at 1/8 and 1/16 of the resolution, than is best for the first minutes.
       - A faster rise of the noise levels (`diffusion.beta_end`): in one example of eight instead of four, the noisy image shows
         more of the sharp image than of the noise. The other examples resemble the first evaluation of few-step sampling.
       - Larger weights of mildly blurred and sharp examples (`diffusion.blur_exponent`), so that they degrade less.

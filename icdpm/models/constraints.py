@@ -79,12 +79,12 @@ COUNT_OR_ZERO = FieldConstraints(minimum=0, maximum=4096)
 
 
 def wrong_value(name: str, value: Any, expected: str) -> IcdpmError:
-    """Returns the error for a field whose value is not what it must be.
+    """Returns the error for an invalid value of a field.
 
     Args:
       name: the field's name.
-      value: the value that it holds.
-      expected: the allowed values in words; completes the sentence '… must be'.
+      value: the invalid value.
+      expected: the allowed values in words, which complete the sentence '`name` must be …'.
     """
     return IcdpmError(f"`{name}` must be {expected}. Received: {value!r}.")
 
