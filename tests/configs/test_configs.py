@@ -53,7 +53,7 @@ def fields_of(section, prefix=""):
 
 
 def assumed_in(source):
-    """Fields of the lines `config.section.field = value  # … assumed …`; those of `unets.default_section` are in the section unet."""
+    """Returns the fields of the lines `config.section.field = value  # … assumed …`; in `unets.default_section`, of unet."""
     lines = re.findall(r"^ +(config|fields)\.([\w.]+) = [^#\n]*#[^\n]*\bassumed\b", source, re.MULTILINE)
     return {name if start == "config" else f"unet.{name}" for start, name in lines}
 
