@@ -108,9 +108,9 @@ def test_invalid_flags_and_inputs(data, tmp_path, evaluate_each):
         [["preference-table"], 1, "No answers were given"],
         [["preference", "--method=a=x", output], 1, "requires at least two methods"],
     ]
-    for (arguments, status, words), (got, said) in zip(wrong, evaluate_each([arguments for arguments, *_ in wrong])):
-        assert got == status and words in said and said.startswith("icdpm-evaluate: error: "), (arguments, got, said)
-        assert len(said.splitlines()) == 1
+    for (arguments, status, words), (got, stderr) in zip(wrong, evaluate_each([arguments for arguments, *_ in wrong])):
+        assert got == status and words in stderr and stderr.startswith("icdpm-evaluate: error: "), (arguments, got, stderr)
+        assert len(stderr.splitlines()) == 1
     assert not out.exists()
 
 
@@ -133,10 +133,10 @@ def test_an_interrupt_keeps_measured_values(tmp_path, evaluate_each):
         time.sleep(0.02)
         if table.exists() and table.read_text().count("\n") > 3:
             break
-    # As a terminal does: to all processes of the group.
+    # A terminal sends the signal to all processes of the group.
     os.killpg(running.pid, signal.SIGINT)
-    said = running.communicate(timeout=60)[1]
-    assert running.returncode == 130 and said.endswith("icdpm-evaluate: interrupted\n") and "Traceback" not in said, said
+    stderr = running.communicate(timeout=60)[1]
+    assert running.returncode == 130 and stderr.endswith("icdpm-evaluate: interrupted\n") and "Traceback" not in stderr, stderr
     kept = table.read_text().count("\n") - 1
     assert 3 <= kept < 60 and not (out / "summary.json").exists()
     assert evaluate_each([arguments])[0][0] == 0

@@ -1,4 +1,4 @@
-"""Folders of small pictures."""
+"""Fixtures: folders of small images."""
 
 import numpy as np
 import PIL.Image
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def noise():
-    """Makes a uint8 picture [height, width, 3] of noise."""
+    """Function (seed, height, width) that makes a noise image, uint8 [height, width, 3]."""
 
     def make(seed, height=40, width=48):
         return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -17,10 +17,10 @@ def noise():
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes pictures below a folder of their own: {path: pixels}. Returns the folder."""
+    """Function (folder, {path: pixels}) that writes images and returns the folder."""
 
-    def write(folder, pictures):
-        for name, pixels in pictures.items():
+    def write(folder, images):
+        for name, pixels in images.items():
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             PIL.Image.fromarray(pixels).save(path)

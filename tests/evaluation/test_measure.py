@@ -1,4 +1,4 @@
-"""Measuring test sets: right values, kept and continued, whatever happens."""
+"""Tests of measuring test sets: values, workers, continuation after interruptions, summary."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ PSNR_AND_SSIM = select_metrics(["psnr", "ssim"])
 
 @pytest.fixture
 def folders(write, noise):
-    """Three sharp pictures, and the work of two methods on them."""
+    """Three sharp images, and the restored images of two methods."""
     sharp = {f"{name}.png": noise(seed) for seed, name in enumerate("abc")}
     off = {name: (pixels // 2 + 60) for name, pixels in sharp.items()}
     near = {name: (pixels // 4 * 4) for name, pixels in sharp.items()}
@@ -41,7 +41,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_values_of_each_picture(paired, tmp_path):
+def test_values_of_each_image(paired, tmp_path):
     given = paired()
     measured = measure(given, PSNR_AND_SSIM, tmp_path / "out", workers=1)
     assert measured.names == ["a", "b", "c"] and not measured.unavailable
@@ -54,7 +54,7 @@ def test_values_of_each_picture(paired, tmp_path):
         assert [float(row["psnr"]) for row in written] == list(measured.values[method]["psnr"])
 
 
-def test_worker_processes_give_the_same_in_the_same_order(paired, tmp_path):
+def test_worker_processes_do_not_change_the_results(paired, tmp_path):
     alone = measure(paired(), PSNR_AND_SSIM, tmp_path / "alone", workers=1)
     measure(paired(), PSNR_AND_SSIM, tmp_path / "together", workers=2)
     for method in alone.values:
@@ -62,56 +62,56 @@ def test_worker_processes_give_the_same_in_the_same_order(paired, tmp_path):
 
 
 def counting(fail_at=None):
-    """A MetricSelection of one metric that notes which pictures it was asked for, by their mean, and the notes."""
-    asked = []
+    """Returns a MetricSelection of one metric, and the list of the measured images (their means)."""
+    measured_means = []
 
     def mean_error(restored, sharp):
-        asked.append(round(float(restored.mean()), 6))
-        if len(asked) == fail_at:
+        measured_means.append(round(float(restored.mean()), 6))
+        if len(measured_means) == fail_at:
             raise ValueError("the picture is too strange")
         return float(np.abs(restored.astype(int) - sharp).mean())
 
-    return MetricSelection({"error": ImageMetric(mean_error, "mean absolute error", False, "pair")}, {}, None), asked
+    return MetricSelection({"error": ImageMetric(mean_error, "mean absolute error", False, "pair")}, {}, None), measured_means
 
 
-def test_what_runs_in_tensorflow_stays_in_this_process_while_the_workers_do_the_rest(paired, tmp_path):
-    choice, asked = counting()
+def test_tensorflow_metrics_run_in_this_process(paired, tmp_path):
+    choice, measured_means = counting()
     here = {name: metric._replace(in_tensorflow=True) for name, metric in choice.image_metrics.items()}
     both = MetricSelection({**PSNR_AND_SSIM.image_metrics, **here}, {}, None)
     measured = measure(paired(), both, tmp_path, workers=2)
-    assert len(asked) == 6 and list(measured.values["near"]) == ["psnr", "ssim", "error"]
+    assert len(measured_means) == 6 and list(measured.values["near"]) == ["psnr", "ssim", "error"]
     assert [bool(row["psnr"] and row["error"]) for row in rows(tmp_path / "near.csv")] == [True] * 3
 
 
-def test_it_continues_and_measures_again_what_has_changed(paired, folders, tmp_path):
-    choice, asked = counting()
+def test_continuation_measures_changed_images_again(paired, folders, tmp_path):
+    choice, measured_means = counting()
     first = measure(paired(), choice, tmp_path, workers=1)
-    assert len(asked) == 6
+    assert len(measured_means) == 6
     measure(paired(), choice, tmp_path, workers=1)
-    assert len(asked) == 6
-    # One picture changes, and one row is cut off, as by a full disk.
+    assert len(measured_means) == 6
+    # One image changes, and one row is incomplete, as after a full disk.
     (folders["near"] / "b.png").write_bytes((folders["near"] / "a.png").read_bytes())
     table = tmp_path / "off.csv"
     table.write_text(table.read_text()[:-8])
     again = measure(paired(), choice, tmp_path, workers=1)
-    assert len(asked) == 8
+    assert len(measured_means) == 8
     assert again.values["near"]["error"][1] > 5 * first.values["near"]["error"][1]
     assert list(again.values["off"]["error"]) == list(first.values["off"]["error"])
 
 
-def test_a_further_metric_and_a_further_method_add_to_what_is_there(paired, tmp_path):
-    choice, asked = counting()
+def test_further_metrics_and_methods_extend_the_results(paired, tmp_path):
+    choice, measured_means = counting()
     measure(paired("off"), choice, tmp_path, workers=1)
     both = MetricSelection({**PSNR_AND_SSIM.image_metrics, **choice.image_metrics}, {}, None)
     measured = measure(paired(), both, tmp_path, workers=1)
-    assert len(asked) == 6 and list(measured.values["off"]) == ["psnr", "ssim", "error"]
-    # Fewer metrics do not lose the others.
+    assert len(measured_means) == 6 and list(measured.values["off"]) == ["psnr", "ssim", "error"]
+    # A run with fewer metrics keeps the others.
     measure(paired(), PSNR_AND_SSIM, tmp_path, workers=1)
     assert all(row["error"] and row["psnr"] for row in rows(tmp_path / "near.csv"))
 
 
 @pytest.mark.parametrize("content", [b"mine,yours\n1,2\n", b"", b"\xff\xfe\x00", b"name,psnr,stamp\na,much,x\n"])
-def test_a_file_of_someone_else_is_not_overwritten(paired, tmp_path, content):
+def test_other_files_are_not_overwritten(paired, tmp_path, content):
     table = tmp_path / "near.csv"
     measure(paired("near"), PSNR_AND_SSIM, tmp_path, workers=1)
     content = content.replace(b"x", table.read_bytes().splitlines()[1].split(b",")[-1])
@@ -121,19 +121,19 @@ def test_a_file_of_someone_else_is_not_overwritten(paired, tmp_path, content):
     assert table.read_bytes() == content
 
 
-def test_a_failure_is_one_sentence_and_keeps_what_was_measured(paired, folders, tmp_path):
+def test_an_error_is_one_sentence_and_keeps_measured_values(paired, folders, tmp_path):
     choice, _ = counting(fail_at=4)
     message = f"{folders['near'] / 'b.png'}: error cannot be measured: the picture is too strange"
     with pytest.raises(IcdpmError, match=message):
         measure(paired(), choice, tmp_path, workers=1)
     assert [row["name"] for row in rows(tmp_path / "off.csv")] == ["a", "b"]
     assert [row["name"] for row in rows(tmp_path / "near.csv")] == ["a"]
-    choice, asked = counting()
+    choice, measured_means = counting()
     measure(paired(), choice, tmp_path, workers=1)
-    assert len(asked) == 3
+    assert len(measured_means) == 3
 
 
-def test_a_damaged_picture_is_named_and_keeps_what_was_measured(paired, folders, tmp_path):
+def test_a_damaged_image_is_named_and_measured_values_are_kept(paired, folders, tmp_path):
     pairs = paired("near")
     damaged = folders["near"] / "c.png"
     damaged.write_bytes(damaged.read_bytes()[:2000])
@@ -142,7 +142,7 @@ def test_a_damaged_picture_is_named_and_keeps_what_was_measured(paired, folders,
     assert [row["name"] for row in rows(tmp_path / "near.csv")] == ["a", "b"]
 
 
-def test_pictures_that_a_metric_cannot_take(write, noise, tmp_path):
+def test_images_that_a_metric_does_not_support(write, noise, tmp_path):
     small = write("small", {"a.png": noise(0, 9, 12)})
     for metric, words in [
         ("ssim", "SSIM needs images of at least 11×11 pixels. Received: 12×9"),
@@ -152,13 +152,13 @@ def test_pictures_that_a_metric_cannot_take(write, noise, tmp_path):
             measure(pair_folders({"small": small}, small), select_metrics([metric]), tmp_path / "out", workers=2)
 
 
-def test_values_that_are_not_numbers_are_refused(noise):
+def test_nan_is_an_error(noise):
     metric = ImageMetric(lambda restored, sharp: math.nan, "", True, "pair")
     with pytest.raises(IcdpmError, match="odd cannot be measured: its value is not a number"):
         measure_image({"odd": metric}, noise(0), noise(1))
 
 
-def test_what_is_not_available_is_said_and_nothing_else_is_lost(paired, tmp_path, monkeypatch):
+def test_unavailable_metrics_are_reported_and_the_others_measured(paired, tmp_path, monkeypatch):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "no weights"))
     measured = measure(paired(), select_metrics(DEFAULT), tmp_path / "out", workers=1)
     assert set(measured.unavailable) == {"lpips_alex", "niqe", "fid", "kid"}
@@ -168,7 +168,7 @@ def test_what_is_not_available_is_said_and_nothing_else_is_lost(paired, tmp_path
     assert text.count("| n/a | n/a | n/a | n/a |") == 2 and "- niqe: not available: the weights" in text
 
 
-def test_broken_weights_stop_it(paired, tmp_path, monkeypatch):
+def test_damaged_weights_are_an_error(paired, tmp_path, monkeypatch):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
     weights = tmp_path / "weights" / "niqe_pris_params.npz"
     weights.parent.mkdir()
@@ -220,14 +220,14 @@ def test_summary(paired, tmp_path):
     (row,) = [row for row in summary["differences"] if row["metric"] == "psnr"]
     assert (row["method"], row["minus"]) == ("near", "off")
     assert row["value"] == pytest.approx((near - off).mean()) and row["low"] <= row["value"] <= row["high"]
-    # Paired: far narrower than the methods' own intervals would have it.
+    # The interval of the paired differences is far narrower than the intervals of the methods.
     assert row["high"] - row["low"] <= np.ptp(near - off) + 1e-9
     assert summary["not_available"] == {"fid": "no weights"} and summary["pictures"] == 3
     assert "| method | psnr ↑ | ssim ↑ | fid ↓ |" in text and "| near − off | +" in text
     assert "- psnr: PSNR in dB over the RGB values of uint8 pictures, peak 255" in text
 
 
-def test_summary_of_equal_pictures_is_infinite_and_still_json(paired, folders, tmp_path):
+def test_summary_of_equal_images_has_infinite_values_in_valid_json(paired, folders, tmp_path):
     pairs = pair_folders({"same": folders["sharp"], "off": folders["off"]}, folders["sharp"])
     text = write_summary(tmp_path, summarize(measure(pairs, PSNR_AND_SSIM, tmp_path, workers=1)))
     rows = json.loads((tmp_path / "summary.json").read_text(), parse_constant=pytest.fail)["rows"]
@@ -235,7 +235,7 @@ def test_summary_of_equal_pictures_is_infinite_and_still_json(paired, folders, t
     assert "| same | inf | 1.0000 [1.0000, 1.0000] |" in text
 
 
-def test_choosing_metrics(tmp_path):
+def test_select_metrics(tmp_path):
     choice = select_metrics(NAMES, align="ecc", patch_size=128)
     assert list(choice.image_metrics)[:3] == ["psnr_ecc", "psnr_y", "ssim_ecc"] and list(choice.set_metrics) == ["fid", "kid"]
     assert "findTransformECC" in choice.image_metrics["psnr_ecc"].protocol
@@ -248,7 +248,7 @@ def test_choosing_metrics(tmp_path):
         select_metrics(["niqe"], niqe_model=tmp_path / "none.npz")
 
 
-def test_aligned_metrics_are_measured_of_one_alignment(noise, monkeypatch):
+def test_aligned_metrics_share_one_alignment(noise, monkeypatch):
     from icdpm.evaluation import measure as module
 
     calls = []
@@ -268,7 +268,7 @@ def test_stamps_follow_the_file(write, noise):
     assert picture.stamp() != before
 
 
-def test_no_more_than_so_many_are_under_way_and_the_order_stays():
+def test_prefetch_is_limited_and_in_order():
     started = []
     for number, (task, result) in enumerate(prefetch("abcdefgh", lambda each: started.append(each) or each * 2, 3)):
         assert task == "abcdefgh"[number] and result == task * 2
@@ -277,7 +277,7 @@ def test_no_more_than_so_many_are_under_way_and_the_order_stays():
     assert list(prefetch("ab", str.upper, 3)) == [("a", "A"), ("b", "B")]
 
 
-def test_what_was_started_before_a_failure_is_not_lost():
+def test_tasks_before_an_error_are_yielded():
     taken = []
     with pytest.raises(ZeroDivisionError):
         for task, _ in prefetch([2, 1, 0, 5], lambda each: 1 / each, 3):
@@ -286,7 +286,7 @@ def test_what_was_started_before_a_failure_is_not_lost():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_results_and_errors_come_from_the_pool(workers):
+def test_pool_returns_results_and_errors(workers):
     with worker_pool(workers) as pool:
         good, bad = pool.submit(divmod, 7, 2), pool.submit(divmod, 7, 0)
         assert good.result() == (3, 1)

@@ -1,4 +1,4 @@
-"""What is compared with what, in the published trees, in folders of results, and where it does not fit."""
+"""Tests of pairing by name: published data sets, folders of results, and errors."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from icdpm.evaluation.pairing import pair_folders, pair_methods, pair_name, pair
 
 @pytest.fixture
 def plant(tmp_path):
-    """Writes a picture of a shade of its own to each of some paths. Returns their folder and {path: shade}."""
+    """Function (folder, paths) that writes images of different shades and returns the folder and {path: shade}."""
     shades = itertools.cycle(range(256))
 
     def plant(folder, paths):
@@ -31,7 +31,7 @@ def shades(pictures):
     return {name: int(picture.read()[0, 0, 0]) for name, picture in pictures.items()}
 
 
-def test_gopro_from_its_tree_and_results_in_three_forms(plant):
+def test_gopro_and_results_in_three_forms(plant):
     sequences = {"train": "GOPR0372_07_00", "test": "GOPR0384_11_00"}
     frames = [
         f"{split}/{sequence}/{side}/{frame}.png"
@@ -56,11 +56,11 @@ def test_gopro_from_its_tree_and_results_in_three_forms(plant):
             of_flat["GOPR0384_11_00-000001.png"],
             of_flat["GOPR0384_11_00-000014.png"],
         ]
-    # Without the tree around it.
+    # Without the published folder.
     assert list(pair_folders({"tree": tree}, flat).sharp) == names
 
 
-def test_hide_whose_sharp_pictures_of_both_splits_lie_together(plant):
+def test_hide_with_sharp_images_of_both_splits_in_one_folder(plant):
     root, planted = plant(
         "HIDE",
         ["GT/a.png", "GT/b.png", "GT/c.png", "train/c.png", "test/test-close-ups/a.png", "test/test-long-shot/b.png"],
@@ -70,12 +70,12 @@ def test_hide_whose_sharp_pictures_of_both_splits_lie_together(plant):
         paired = pair_folders({"results": results}, sharp, blurry=root / "test")
         assert shades(paired.sharp) == {"a": planted["GT/a.png"], "b": planted["GT/b.png"]}
         assert shades(paired.methods["blurry"])["b"] == planted["test/test-long-shot/b.png"]
-    # All pictures there, where they are what was restored.
+    # The restored images correspond to all images of the folder.
     every, _ = plant("every", ["a.png", "b.png", "c.png"])
     assert list(pair_folders({"every": every}, root / "GT").sharp) == ["a", "b", "c"]
 
 
-def test_realblur_with_its_lists_and_without(plant):
+def test_realblur_with_and_without_lists(plant):
     folder = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
     scenes = ["scene001", "scene050", "scene244_reflect"]
     paths = [f"{folder}/{scene}/{part}_1.png" for scene in scenes for part in ("blur/blur", "gt/gt")]
@@ -91,13 +91,13 @@ def test_realblur_with_its_lists_and_without(plant):
             "scene244/blur_1": planted[f"{folder}/scene244_reflect/gt/gt_1.png"],
         }
         assert shades(paired.methods["blurry"])["scene050/blur_1"] == planted[f"{folder}/scene050/blur/blur_1.png"]
-    # Without the lists all scenes are meant.
+    # Without the lists all scenes are expected.
     (root / "RealBlur_J_test_list.txt").unlink()
     with pytest.raises(IcdpmError, match="scene001/blur_1 has no results image"):
         pair_folders({"results": results}, root / folder)
 
 
-def test_realblur_j_and_r_together_are_not_guessed_between(plant):
+def test_realblur_j_and_r_in_one_folder_are_ambiguous(plant):
     paths = [
         f"RealBlur-{kind}_ECC_IMCORR_centroid_itensity_ref/scene050/{part}_1.png"
         for kind in ("J", "R_BM3D")
@@ -123,7 +123,7 @@ def test_reds_val_300_and_all_frames(plant):
     assert len(paired.sharp) == 6 and "REDS-val-300" not in paired.description
 
 
-def test_a_data_set_that_is_not_in_files(plant, random_pairs):
+def test_pair_source(plant, random_pairs):
     results, planted = plant("results", [f"pair_{i}.png" for i in reversed(range(10))])
     paired = pair_with_source({"results": results}, random_pairs)
     assert list(paired.sharp) == random_pairs.names and list(paired.methods) == ["blurry", "results"]
@@ -135,7 +135,7 @@ def test_a_data_set_that_is_not_in_files(plant, random_pairs):
         pair_with_source({"results": results}, random_pairs)
 
 
-def test_everything_that_has_no_partner_is_listed(plant):
+def test_all_images_without_partner_are_listed(plant):
     sharp, _ = plant("sharp", ["a.png", "b.png", "c.png"])
     restored, _ = plant("restored", ["a.png", "x/d.png"])
     with pytest.raises(IcdpmError) as raised:
@@ -163,10 +163,10 @@ def test_two_files_of_one_name(plant):
         pair_folders({"restored": restored}, sharp)
 
 
-def test_sizes_and_colours_that_differ_are_listed(write, noise):
+def test_differing_sizes_and_colors_are_listed(write, noise):
     sharp = write("sharp", {f"{name}.png": noise(0) for name in "abcd"})
     write("restored", {"a.png": noise(1, 20, 30), "b.png": noise(1)[..., 0], "c.png": noise(1), "d.png": noise(1)})
-    # Stored on its side, upright all the same.
+    # Stored rotated, with an orientation tag.
     turned = PIL.Image.fromarray(np.rot90(noise(1)))
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
@@ -197,7 +197,7 @@ def test_gray_pairs_and_16_bits_are_measured_as_rgb_of_8_bits(write, noise):
         ("transparent", "has transparent parts"),
     ],
 )
-def test_files_that_cannot_be_measured(write, noise, content, words):
+def test_unsuitable_files(write, noise, content, words):
     folder = write("sharp", {"a.tif": noise(0)})
     path = folder / "a.tif"
     if content == "float":  # a picture that could hold NaN
@@ -210,7 +210,7 @@ def test_files_that_cannot_be_measured(write, noise, content, words):
         pair_folders({"restored": folder}, folder).sharp["a"].read()
 
 
-def test_folders_that_are_none(tmp_path, plant):
+def test_missing_and_empty_folders(tmp_path, plant):
     sharp, _ = plant("sharp", ["a.png"])
     with pytest.raises(IcdpmError, match="nowhere is not a folder"):
         pair_folders({"restored": tmp_path / "nowhere"}, sharp)
@@ -219,7 +219,7 @@ def test_folders_that_are_none(tmp_path, plant):
         pair_folders({"restored": sharp}, tmp_path / "empty")
 
 
-def test_what_methods_are_called(tmp_path):
+def test_parse_named_folders(tmp_path):
     (tmp_path / "a=b").mkdir()
     folders = parse_named_folders(["results/mine/", "theirs=results/x", str(tmp_path / "a=b")])
     assert folders == {"mine": "results/mine/", "theirs": "results/x", "a=b": str(tmp_path / "a=b")}

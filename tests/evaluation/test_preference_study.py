@@ -262,5 +262,5 @@ def test_invalid_answer_files_are_reported(tmp_path):
             read_answers([good, saved(tmp_path, "bad", answers, **changes)])
     with pytest.raises(IcdpmError, match="missing.json cannot be read: No such file"):
         read_answers([tmp_path / "missing.json"])
-    with pytest.raises(IcdpmError, match="no answers were given"):
+    with pytest.raises(IcdpmError, match="No answers were given"):
         read_answers([])

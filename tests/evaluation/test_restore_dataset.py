@@ -1,4 +1,4 @@
-"""A data set restored into a folder, to be measured from there."""
+"""Tests of the restoration of a data set into a folder."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def pairs(random_pairs):
     return random_pairs
 
 
-def test_it_restores_what_is_not_there_yet(model, pairs, tmp_path, monkeypatch):
+def test_missing_images_are_restored(model, pairs, tmp_path, monkeypatch):
     settings = model.settings(samples=2)
     making = restore_dataset(model, pairs, settings, 5, tmp_path / "ours")
     assert "samples 2" in making and "seed 5" in making
@@ -37,7 +37,7 @@ def test_it_restores_what_is_not_there_yet(model, pairs, tmp_path, monkeypatch):
     assert loaded == [1] and np.array_equal(restored["scene/pair_1"].read(), expected[1])
 
 
-def test_a_picture_that_fails_does_not_stop_the_rest(model, pairs, tmp_path, monkeypatch):
+def test_an_error_of_one_image_does_not_stop_the_others(model, pairs, tmp_path, monkeypatch):
     load = pairs.load
 
     def damaged(index):
@@ -52,7 +52,7 @@ def test_a_picture_that_fails_does_not_stop_the_rest(model, pairs, tmp_path, mon
     assert sorted(path.name for path in (tmp_path / "scene").iterdir()) == ["pair_0.png", "pair_2.png"]
 
 
-def test_pictures_of_another_making_are_not_mixed_in(model, pairs, micro_config, tmp_path):
+def test_images_of_other_settings_are_not_mixed(model, pairs, micro_config, tmp_path):
     settings = model.settings()
     restore_dataset(model, pairs, settings, 0, tmp_path)
     trained = build_model(micro_config)

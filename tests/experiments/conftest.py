@@ -1,4 +1,4 @@
-"""Shared by the tests of experiments."""
+"""Fixtures of the tests of experiments."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from icdpm.images.writing import write_image
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    """What is written to results/ and runs/ is so below a folder of the test."""
+    """Changes to a temporary folder, in which results/ and runs/ are written."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def metrics(random_pairs):
-    """{name: ImageMetric} that need no weights."""
+    """{name: ImageMetric} of metrics that require no weights."""
     from icdpm_experiments.sweeping.sweep import available_metrics
 
     return available_metrics(["psnr", "ssim"], random_pairs)[0]
@@ -23,7 +23,7 @@ def metrics(random_pairs):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A folder of noise in the layout of the packaged model's pictures."""
+    """A folder of noise images in the layout of the packaged model's training data."""
     rng = np.random.default_rng(0)
 
     def write(name, size=32):

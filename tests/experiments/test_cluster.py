@@ -1,4 +1,4 @@
-"""The files for clusters: their syntax by the cluster's own schemas, and that the commands take what they say."""
+"""Tests of the templates for clusters: syntax by the clusters' schemas, and flags of the commands."""
 
 import re
 import subprocess
@@ -12,19 +12,19 @@ import icdpm_experiments
 FOLDER = Path(icdpm_experiments.__file__).parent / "cluster"
 KUBERNETES = sorted(FOLDER.glob("*.yaml"))
 SLURM = sorted(FOLDER.glob("*.slurm"))
-# Of sbatch's manual page; each with a value or, these, without.
+# Options of sbatch, from its manual page, with and without a value.
 SBATCH = "job-name array nodes ntasks gpus-per-node cpus-per-task mem time signal open-mode".split()
 SBATCH_BARE = ["requeue"]
 
 
-def test_there_are_some():
+def test_templates_and_readme_agree():
     assert len(KUBERNETES) == 3 and len(SLURM) == 2
     named = re.findall(r"`([\w.]+\.(?:yaml|slurm))`", (FOLDER / "README.md").read_text())
     assert sorted(named) == sorted(path.name for path in [*KUBERNETES, *SLURM])
 
 
 @pytest.mark.parametrize("path", KUBERNETES, ids=lambda path: path.name)
-def test_kubernetes_would_take_it(path):
+def test_kubernetes_schema(path):
     validate = pytest.importorskip("kubernetes_validate")
     yaml = pytest.importorskip("yaml")
     documents = list(yaml.safe_load_all(path.read_text()))
@@ -36,7 +36,7 @@ def test_kubernetes_would_take_it(path):
 
 
 @pytest.mark.parametrize("path", SLURM, ids=lambda path: path.name)
-def test_slurm_would_take_it(path):
+def test_slurm_syntax(path):
     subprocess.run(["bash", "-n", path], check=True)
     for option in re.findall(r"^#SBATCH (.*)$", path.read_text(), re.MULTILINE):
         name, equals, value = option.removeprefix("--").partition("=")
@@ -44,7 +44,7 @@ def test_slurm_would_take_it(path):
 
 
 def calls():
-    """(command, names of its flags) of every call of ours."""
+    """Yields (command, names of its flags) of every call of a command of icdpm."""
     for path in KUBERNETES:
         for command, lines in re.findall(r"- icdpm-(\w+)\n((?:\s+- .*\n)+)", path.read_text()):
             yield command, set(re.findall(r"- --(\w+)", lines))
@@ -53,7 +53,7 @@ def calls():
             yield command, set(re.findall(r" --(\w+)", rest))
 
 
-def test_the_commands_have_these_flags():
+def test_commands_have_these_flags():
     found = list(calls())
     assert sorted(command for command, _ in found) == ["deblur", "deblur", "train", "train"]
     for command in ("deblur", "train"):

@@ -1,4 +1,4 @@
-"""What the demo writes, on small inputs."""
+"""Tests of the results of the demo, on small inputs."""
 
 import json
 
@@ -10,8 +10,8 @@ from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments import demo
 
 
-def picture(name, blur, gain, seed):
-    """A test picture whose blurry version has noise of strength `blur` and whose restored ones have less."""
+def make_image(name, blur, gain, seed):
+    """A test image whose blurry version has noise of strength `blur`; the restored versions have less."""
     rng = np.random.default_rng(seed)
     sharp = rng.integers(60, 190, (24, 32, 3)).astype(np.uint8)
     noise = rng.standard_normal(sharp.shape)
@@ -19,9 +19,9 @@ def picture(name, blur, gain, seed):
     return {"picture": name, "blurry": blurry, "sharp": sharp, "sample": sample, "mean": mean}
 
 
-def test_demo_reports_what_it_measured(in_a_folder_of_its_own, capsys, monkeypatch):
-    pictures = [picture("text_00", 20, 2, 0), picture("photo_chelsea_1", 20, 0.5, 1), picture("text_03", 0.5, 0.1, 2)]
-    pictures.append({**picture("clock_motion", 20, 2, 3), "sharp": None})
+def test_demo_report(in_a_folder_of_its_own, capsys, monkeypatch):
+    pictures = [make_image("text_00", 20, 2, 0), make_image("photo_chelsea_1", 20, 0.5, 1), make_image("text_03", 0.5, 0.1, 2)]
+    pictures.append({**make_image("clock_motion", 20, 2, 3), "sharp": None})
     monkeypatch.setattr(demo, "SHOWN", ("text_00",))
     demo.report(pictures, seconds=61.3)
     content = json.loads((in_a_folder_of_its_own / "results/demo.json").read_text())
@@ -39,5 +39,5 @@ def test_demo_reports_what_it_measured(in_a_folder_of_its_own, capsys, monkeypat
         assert sheet.width == 4 * 32 + 5 * 8
 
 
-def test_demo_shows_scenes_that_exist():
+def test_shown_scenes_exist():
     assert set(demo.SHOWN) <= set(EmbeddedPairs("test").names)

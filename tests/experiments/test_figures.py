@@ -1,4 +1,4 @@
-"""Plots of measured numbers."""
+"""Tests of plots and grids of images."""
 
 import PIL.Image
 

@@ -1,4 +1,4 @@
-"""Which pairs are restored."""
+"""Tests of selections of pairs."""
 
 import numpy as np
 import PIL.Image
@@ -6,7 +6,7 @@ import PIL.Image
 from icdpm_experiments.pairs import SharpPairs, load_test_pairs, select_blurred
 
 
-def test_pairs_are_chosen_evenly_and_cut_from_the_middle(tmp_path):
+def test_pairs_are_evenly_spaced_center_crops(tmp_path):
     for name in "abcde":
         for number, side in enumerate(("blur", "sharp")):
             picture = np.full((40, 30, 3), 50 * number, np.uint8)
@@ -21,14 +21,14 @@ def test_pairs_are_chosen_evenly_and_cut_from_the_middle(tmp_path):
     assert load_test_pairs(str(tmp_path), crop=64).load(0)[0].shape == (40, 30, 3)
 
 
-def test_pairs_that_are_not_blurred_can_be_left_out(random_pairs):
+def test_pairs_without_blur_are_excluded(random_pairs):
     assert select_blurred(random_pairs) is random_pairs
     random_pairs.blurry[3] = random_pairs.sharp[3]
     few = select_blurred(random_pairs)
     assert len(few) == 9 and "pair_3" not in few.names and few.description == "random pairs without the 1 not blurred"
 
 
-def test_sharp_pairs_are_sharp_on_both_sides(random_pairs):
+def test_inputs_of_sharp_pairs_are_sharp(random_pairs):
     pairs = SharpPairs(random_pairs)
     assert pairs.names == random_pairs.names
     for index in range(len(pairs)):

@@ -1,4 +1,4 @@
-"""The page that gathers results/: what is in it, and that it works in a real browser."""
+"""Tests of the report: its content, and its behavior in a real browser."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_a_table_keeps_its_cells():
     assert first_heading("text\n# The title\nmore") == "The title" and first_heading("none") is None
 
 
-def test_crops_begin_where_blur_did_most():
+def test_crops_show_the_largest_difference():
     sharp = np.full((60, 80, 3), 100, np.uint8)
     blurry = sharp.copy()
     blurry[30:50, 50:70] = 180
@@ -46,7 +46,7 @@ def test_crops_begin_where_blur_did_most():
     assert abs(x - 60) <= 1 and abs(y - 40) <= 1
 
 
-def test_small_pictures_are_embedded_without_loss():
+def test_small_images_are_embedded_losslessly():
     import base64
     import io
 
@@ -59,7 +59,7 @@ def test_small_pictures_are_embedded_without_loss():
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The report of one measured table with its pictures, another without, and a plot."""
+    """The report of a table with its images, a table without, and a figure."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -77,7 +77,7 @@ def page(tmp_path_factory):
     return folder / path
 
 
-def test_the_page_has_everything_in_it(page, tmp_path):
+def test_the_page_is_complete_and_self_contained(page, tmp_path):
     text = page.read_text()
     assert re.findall(r'<section id="([^"]+)"', text) == ["table4", "table5", "fig4", "table4-pictures", "table5-pictures"]
     assert text.count('<article class="picture"') == 2 and "{{" not in text
@@ -86,12 +86,12 @@ def test_the_page_has_everything_in_it(page, tmp_path):
     assert text.count("data:image/webp") == 2 * 3 and text.count("data:image/png") == 1
 
 
-def test_an_empty_folder_is_told():
+def test_an_empty_folder_is_reported():
     with pytest.raises(IcdpmError, match="has no results yet. Run make demo or make bench-micro first"):
         write_report(2)
 
 
-def test_pictures_are_compared_by_mouse_and_keyboard(page, browser):
+def test_images_are_compared_by_mouse_and_keyboard(page, browser):
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -140,7 +140,7 @@ def test_pictures_are_compared_by_mouse_and_keyboard(page, browser):
     assert wide <= 0
 
 
-def test_a_table_of_another_scale_stands_beside_the_first(tmp_path, monkeypatch):
+def test_sections_are_sorted_by_number(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
     for name in ("demo", "fig4", "table8_small", "table8", "table11"):
