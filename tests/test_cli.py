@@ -31,7 +31,7 @@ _FAILURE = flags.DEFINE_string("failure", None, "Python code that fails.")
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]} is not a flag")
-    assert "tensorflow" not in sys.modules, "TensorFlow was imported before the command asked for it"
+    assert "tensorflow" not in sys.modules, "TensorFlow was imported before the command needed it"
     if _FAILURE.value:
         exec(_FAILURE.value)
     print(" ".join([_PHOTO.value] * _TIMES.value))

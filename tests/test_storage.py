@@ -97,10 +97,10 @@ def test_mirrored_folder_downloads_and_uploads(bucket):
     (bucket / "old.csv").write_bytes(b"1")
     with pytest.raises(KeyboardInterrupt), mirrored_folder(bucket) as folder:
         assert (folder / "old.csv").read_text() == "1"
-        (folder / "pictures").mkdir()
-        (folder / "pictures" / "a.png").write_bytes(b"png")
+        (folder / "images").mkdir()
+        (folder / "images" / "a.png").write_bytes(b"png")
         raise KeyboardInterrupt
-    assert names(bucket) == ["old.csv", "pictures/a.png"]
+    assert names(bucket) == ["old.csv", "images/a.png"]
 
 
 def test_images_of_a_bucket_are_restored_into_it(bucket):

@@ -10,11 +10,11 @@ with photo.spread.npy, and photo.sample-1.jpg, photo.sample-2.jpg, …
 
 Example:
   icdpm-deblur holiday.jpg
-  icdpm-deblur album 'scans/*.tif' --output=restored --preset=balanced --compare
+  icdpm-deblur photos 'scans/*.tif' --output=restored --preset=balanced --compare
   icdpm-deblur holiday.jpg --workdir=/tmp/tiny --output=restored/eight.jpg --samples=8 --spread --keep_samples
   icdpm-deblur - --output=- < holiday.jpg > restored.jpg
-  icdpm-deblur album --server=http://gpu-host:8501 --preset=balanced
-  icdpm-deblur album --shard=0/4 --skip_existing
+  icdpm-deblur photos --server=http://gpu-host:8501 --preset=balanced
+  icdpm-deblur photos --shard=0/4 --skip_existing
 
 With --server a TensorFlow Serving with a model of icdpm-export restores the photos, and this machine needs no TensorFlow. Four
 machines with --shard=0/4 to --shard=3/4 divide a folder among them. --skip_existing continues an interrupted run.

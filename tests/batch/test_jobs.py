@@ -23,7 +23,7 @@ def targets(images, output, **options):
 
 def test_output_paths(tmp_path):
     image, other = named("a/photo.jpg"), named("b/other.TIF")
-    found = SelectedImage(Path("album/trip/photo.jpg"), Path("trip/photo.jpg"), is_explicit=False)
+    found = SelectedImage(Path("photos/trip/photo.jpg"), Path("trip/photo.jpg"), is_explicit=False)
     out = tmp_path / "out"
     assert targets([image], out) == [out / "photo.jpg"]
     assert targets([image], tmp_path / "new.png") == [tmp_path / "new.png"]

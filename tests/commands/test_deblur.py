@@ -100,7 +100,7 @@ def test_folder_with_all_kinds_of_images(tmp_path, workdir, deblur_each):
 
 
 def test_outputs_do_not_depend_on_other_images(tmp_path, workdir, deblur_each):
-    folder, one, all_of_it = tmp_path / "album", tmp_path / "one", tmp_path / "all of it"
+    folder, one, all_of_it = tmp_path / "photos", tmp_path / "one", tmp_path / "all of it"
     for name, height, width in (("1.jpg", 21, 33), ("2.jpg", 8, 50), ("3.jpg", 40, 16), ("4.png", 21, 33)):
         save(folder / name, height, width)
     options = ["--preset=fast", "--samples=3", "--compare", "--spread", "--keep_samples", "--match_color", "--verbose"]
@@ -204,7 +204,7 @@ def test_interrupt(tmp_path, workdir):
 
 def test_folder_with_links_and_decompression_bombs(tmp_path, workdir, bombs, deblur_each):
     """Circular links and decompression bombs fail alone; links to folders are reported; the other images are restored."""
-    folder, out = tmp_path / "album", tmp_path / "out"
+    folder, out = tmp_path / "photos", tmp_path / "out"
     save(folder / "photo.png")
     (folder / "again.png").symlink_to("photo.png")
     (folder / "circle.png").symlink_to("circle.png")

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_shards_write_the_files_of_one_machine_and_can_be_continued(tmp_path, micro_workdir, run_each):
-    folder = tmp_path / "album"
+    folder = tmp_path / "photos"
     for number in range(6):
         path = folder / f"day {number % 2}" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
