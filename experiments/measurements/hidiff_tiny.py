@@ -13,7 +13,7 @@ from icdpm.cli import reject_arguments, run_command
 
 RUNS = Path("runs/hidiff_tiny")
 VALIDATION = ["run.validate_every=250", "run.validation_images=22"]
-STAGE_1, STAGE_2, NO_PRIOR = "stage 1: prior of the sharp picture", "stage 2: predicted prior", "without prior"
+STAGE_1, STAGE_2, NO_PRIOR = "stage 1: prior of the sharp image", "stage 2: predicted prior", "without prior"
 # A step without prior is cheaper: 4,000 steps take less time than the 3,000 of both stages. The schedule ends like stage 2.
 NO_PRIOR_CHANGES = [
     "prior.source=none",
