@@ -1,11 +1,14 @@
-"""Reads the tensors of a .pth file, as PyTorch saves them, without PyTorch.
+"""Reader of PyTorch's .pth files that does not need PyTorch.
 
-Both of its formats: a ZIP archive (since 1.6), and pickles followed by the bare numbers (before). Nothing that a file
-names is imported or run: what is neither a tensor nor a dict of tensors is refused.
+It reads both formats: ZIP archives (since PyTorch 1.6), and pickles followed by raw numbers (before). Nothing that a file names
+is imported or run: only tensors and dicts of tensors are accepted.
 """
+
+from __future__ import annotations
 
 import collections
 import io
+import os
 import pickle
 import zipfile
 from typing import NamedTuple
@@ -29,10 +32,15 @@ _TYPES = {
 }
 
 
-def read_tensors(path, prefix=""):
-    """The tensors of a saved state dict whose names start with `prefix`: {name: array}.
+def read_tensors(path: str | os.PathLike, prefix: str = "") -> dict[str, np.ndarray]:
+    """Reads the tensors of a saved state dict.
 
-    Of dicts in dicts, as trainers save several, the names are joined by dots.
+    Args:
+      path: of the file.
+      prefix: only tensors whose names start with it are read.
+
+    Returns:
+      {name: array}. The names of nested dicts are joined by dots.
 
     Raises:
       IcdpmError: the file is damaged, or it is not a state dict.
@@ -42,13 +50,13 @@ def read_tensors(path, prefix=""):
         return {name: _array(tensor, read) for name, tensor in tensors.items() if name.startswith(prefix)}
     except OSError:
         raise
-    # A damaged pickle makes its reader raise anything.
+    # Reading a damaged pickle raises any exception.
     except Exception as error:
-        raise IcdpmError(f"{path}: it cannot be read as weights saved by PyTorch ({error or type(error).__name__})") from error
+        raise IcdpmError(f"{path} cannot be read as weights saved by PyTorch ({error or type(error).__name__})") from error
 
 
 class _Storage(NamedTuple):
-    """A run of numbers in the file."""
+    """Contiguous numbers in the file."""
 
     key: str
     dtype: np.dtype
@@ -56,7 +64,7 @@ class _Storage(NamedTuple):
 
 
 class _Tensor(NamedTuple):
-    """A view of a storage; offset and strides count elements."""
+    """View of a storage; offset and strides are in elements."""
 
     storage: _Storage
     offset: int
@@ -65,7 +73,7 @@ class _Tensor(NamedTuple):
 
 
 class _Parameter:
-    """A tensor as the oldest files have those that were trained: given to the constructor, or first in its state."""
+    """Trained tensor of the oldest files: an argument of the constructor, or the first element of the state."""
 
     def __new__(cls, tensor=None, *_):
         parameter = super().__new__(cls)
@@ -77,7 +85,7 @@ class _Parameter:
             self.tensor = state[0]
 
 
-# What a state dict is made of, by the names that files give it.
+# The types of a state dict, by their names in files.
 _KNOWN = {
     "collections.OrderedDict": collections.OrderedDict,
     "torch._utils._rebuild_tensor": _Tensor,
@@ -91,7 +99,7 @@ _KNOWN = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         if (found := _KNOWN.get(f"{module}.{name}")) is None:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return found
 
     def persistent_load(self, saved_id):
@@ -102,7 +110,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _load(opened):
-    # latin1 reads the byte strings of Python 2, in which older files were saved.
+    # latin1 decodes the byte strings of Python 2 in older files.
     return _Unpickler(opened, encoding="latin1").load()
 
 
@@ -124,7 +132,7 @@ def _is_zip(path):
 
 
 def _read_zip(path):
-    """The file's tensors, and a function that reads the bytes of a storage."""
+    """Returns the tensors of a ZIP archive, and a function that reads the bytes of a storage."""
     with zipfile.ZipFile(path) as archive:
         (pickled,) = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         tensors = _load_tensors(io.BytesIO(archive.read(pickled)))
@@ -138,12 +146,12 @@ def _read_zip(path):
 
 
 def _read_legacy(path):
-    """The same of a file from before PyTorch 1.6."""
+    """Returns the same as `_read_zip` for a file from before PyTorch 1.6."""
     places = {}
     with open(path, "rb") as opened:
         if _load(opened) != _MAGIC or _load(opened) != _PROTOCOL:
             raise pickle.UnpicklingError("unknown format")
-        _load(opened)  # what machine wrote it
+        _load(opened)  # properties of the machine that wrote it
         tensors = _load_tensors(opened)
         widths = {tensor.storage.key: tensor.storage.dtype.itemsize for tensor in tensors.values()}
         for key in _load(opened):
@@ -161,7 +169,7 @@ def _read_legacy(path):
 
 
 def _array(tensor, read):
-    """A tensor's numbers, in an array of their own."""
+    """Returns a copy of the numbers of a tensor."""
     storage, offset, shape, strides = tensor
     numbers = np.frombuffer(read(storage), storage.dtype)
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides))

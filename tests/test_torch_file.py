@@ -1,3 +1,5 @@
+"""Reader of PyTorch's files: both formats, old versions, views, damage, attacks."""
+
 import collections
 import copyreg
 import io
@@ -21,7 +23,7 @@ ARRAYS = {
 
 
 class Pickler:
-    """Writes arrays as PyTorch does, without PyTorch: names in place of its functions, storages by persistent ids."""
+    """Writer of PyTorch's files without PyTorch: names in place of its functions, storages by persistent ids."""
 
     def __init__(self, monkeypatch):
         self.storages = {}
@@ -38,7 +40,7 @@ class Pickler:
             monkeypatch.setitem(sys.modules, module, standing_in)
 
     def reduced(self, name, *arguments, by=None):
-        """An object that is pickled as a call of the name."""
+        """Returns an object that is pickled as a call of the name."""
         value = self.names[name]()
         value.reduced = (by or self.names[name], arguments)
         return value
@@ -137,10 +139,10 @@ def test_reads_views(pickler, tmp_path):
 
 
 @pytest.mark.parametrize("view", [(0, (13,), (1,)), (12, (1,), (1,)), (-1, (2,), (1,)), (11, (2,), (-1,))])
-def test_views_beyond_their_storage_are_refused(view, pickler, tmp_path):
+def test_views_beyond_their_storage_raise(view, pickler, tmp_path):
     storage = pickler.tensor(np.arange(12, dtype=np.float32)).reduced[1][0]
     pickler.zip(tmp_path / "views.pth", {"beyond": pickler.reduced("_rebuild_tensor", storage, *view)})
-    with pytest.raises(IcdpmError, match="views.pth: it cannot be read as weights saved by PyTorch"):
+    with pytest.raises(IcdpmError, match="views.pth cannot be read as weights saved by PyTorch"):
         read_tensors(tmp_path / "views.pth")
 
 
@@ -151,18 +153,18 @@ def test_nothing_else_is_imported_or_run(tmp_path):
 
     header = b"".join(pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {}))
     (tmp_path / "attack.pth").write_bytes(header + pickle.dumps({"a": Attack()}, 2))
-    with pytest.raises(IcdpmError, match="it asks for __?builtins?__?.exec"):
+    with pytest.raises(IcdpmError, match="it refers to __?builtins?__?.exec"):
         read_tensors(tmp_path / "attack.pth")
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy"])
-def test_damaged_files_are_told(form, pickler, tmp_path):
+def test_damaged_files_raise(form, pickler, tmp_path):
     path = tmp_path / "weights.pth"
     getattr(pickler, form)(path, {name: pickler.tensor(array) for name, array in ARRAYS.items()})
     whole = path.read_bytes()
     for size in (0, 1, 40, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
-        with pytest.raises(IcdpmError, match="weights.pth: it cannot be read as weights saved by PyTorch"):
+        with pytest.raises(IcdpmError, match="weights.pth cannot be read as weights saved by PyTorch"):
             read_tensors(path)
     with pytest.raises(FileNotFoundError):
         read_tensors(tmp_path / "missing.pth")

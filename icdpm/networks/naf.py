@@ -12,7 +12,8 @@ import tensorflow as tf
 from icdpm.keras import add_float32_weight, keras
 from icdpm.networks.blocks import NoiseLevelEmbedding
 from icdpm.networks.layers import Block, Network, Normal, VarianceScaling, convolution, dense, depthwise_convolution, take_each
-from icdpm.networks.operations import layer_norm
+from icdpm.networks.operations import from_patches, layer_norm, to_patches
+from icdpm.networks.unet import GuidedUNet
 
 
 @tf.custom_gradient
@@ -130,7 +131,7 @@ class NAFBlock(Block):
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
-class NAFUNet(Network):
+class NAFUNet(GuidedUNet):
     """Fully convolutional UNet of NAF blocks, conditioned on the noise level and, in its encoder, on guidance features.
 
     The layout is that of NAFNet. Level l works at 1/(patch·2^l) of the resolution with multipliers[l]·channels features. Levels
@@ -214,11 +215,6 @@ class NAFUNet(Network):
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
-    def size_multiple(self) -> int:
-        """The number by which height and width must be divisible."""
-        return self.patch * 2 ** len(self.down)
-
-    @property
     def receptive_field_radius(self) -> int:
         """Receptive-field radius in pixels, for windows that begin and end at multiples of `size_multiple`; such a multiple.
 
@@ -254,32 +250,21 @@ class NAFUNet(Network):
     ) -> tf.Tensor:
         """Evaluates the network; arguments and result as in `icdpm.networks.unet.UNet.call`."""
         embedding = None if self.embedding is None else self.embedding(noise_level)
-        number = 0
-
-        def apply(blocks, features, level_guidance=None):
-            nonlocal number
-            for block in blocks:
-                number += 1
-                seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
-                features = block(features, embedding, level_guidance, seed)
-            return features
-
-        if self.patch > 1:
-            x = tf.nn.space_to_depth(x, self.patch)
-        features = self.stem(tf.cast(x, self.compute_dtype))
+        apply = self.block_function(embedding, dropout_seed)
+        features = self.stem(tf.cast(to_patches(x, self.patch), self.compute_dtype))
         stored = []
         for level, blocks in enumerate(take_each(self.encoder, self.encoder_counts)):
-            level_guidance = (guidance or {})[level] if level in self.guided_levels else None
-            if str(level) in self.projections:
-                level_guidance = self.projections[str(level)](level_guidance)
-            features = apply(blocks, features, level_guidance)
+            level_guidance = self.level_guidance(guidance, level)
+            for block in blocks:
+                features = apply(block, features, level_guidance)
             if level < len(self.down):
                 stored.append(features)
                 features = self.down[level](features)
         for up, blocks in reversed(list(zip(self.up, take_each(self.decoder, self.decoder_counts)))):
-            features = apply(blocks, tf.nn.depth_to_space(up(features), 2) + stored.pop())
-        output = self.head(features)
-        return tf.nn.depth_to_space(output, self.patch) if self.patch > 1 else output
+            features = tf.nn.depth_to_space(up(features), 2) + stored.pop()
+            for block in blocks:
+                features = apply(block, features)
+        return from_patches(self.head(features), self.patch)
 
 
 @keras.saving.register_keras_serializable(package="icdpm")

@@ -90,6 +90,16 @@ def repeat_pixels(x: tf.Tensor, factor: int) -> tf.Tensor:
     return tf.ensure_shape(repeated, [x.shape[0], static_height, static_width, channels])
 
 
+def to_patches(x: tf.Tensor, patch: int) -> tf.Tensor:
+    """Moves patch×patch pixels of [batch, height, width, channels] to channels (space to depth)."""
+    return x if patch == 1 else tf.nn.space_to_depth(x, patch)
+
+
+def from_patches(x: tf.Tensor, patch: int) -> tf.Tensor:
+    """Inverts `to_patches` (depth to space)."""
+    return x if patch == 1 else tf.nn.depth_to_space(x, patch)
+
+
 def reflect_pad_to_multiple(images: tf.Tensor, multiple: int) -> tf.Tensor:
     """Pads images by reflection at the bottom and right edges until height and width are divisible by `multiple`.
 

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from icdpm.keras import keras
 from icdpm.networks.blocks import NoiseLevelEmbedding, ResidualBlock
 from icdpm.networks.layers import Network, convolution, take_each
-from icdpm.networks.operations import swish
+from icdpm.networks.operations import from_patches, swish, to_patches
+
+
+class GuidedUNet(Network):
+    """Base class of UNets with patches, guidance features and seeded dropout.
+
+    Subclasses set the attributes below.
+
+    Attributes:
+      patch: side of a patch, in pixels.
+      down: layers that halve the resolution.
+      guided_levels: levels whose encoder blocks receive guidance features.
+      projections: {level as a string: convolution of its guidance features that its blocks share}.
+    """
+
+    patch: int
+    down: list
+    guided_levels: tuple[int, ...]
+    projections: dict
+
+    @property
+    def size_multiple(self) -> int:
+        """The number by which height and width must be divisible."""
+        return self.patch * 2 ** len(self.down)
+
+    def level_guidance(self, guidance: dict[int, tf.Tensor] | None, level: int) -> tf.Tensor | None:
+        """Returns the guidance features that the encoder blocks of a level add; None where the level has none."""
+        features = (guidance or {})[level] if level in self.guided_levels else None
+        return self.projections[str(level)](features) if str(level) in self.projections else features
+
+    def block_function(self, embedding: tf.Tensor | None, dropout_seed: tf.Tensor | None) -> Callable:
+        """Returns a function (block, features, guidance) that applies blocks, each with a dropout seed of its own."""
+        number = 0
+
+        def apply(block, features, guidance=None):
+            nonlocal number
+            number += 1
+            seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
+            return block(features, embedding, guidance, seed)
+
+        return apply
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
-class UNet(Network):
+class UNet(GuidedUNet):
     """Fully convolutional UNet conditioned on the noise level and, in its encoder, on guidance features.
 
     The encoder has `encoder_blocks` residual blocks per level. The decoder has one more per level, and the input of each is
@@ -95,11 +137,6 @@ class UNet(Network):
         self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
-    def size_multiple(self) -> int:
-        """The number by which height and width must be divisible."""
-        return self.patch * 2 ** len(self.down)
-
-    @property
     def receptive_field_radius(self) -> int:
         """Receptive-field radius in pixels, for windows that begin and end at multiples of `size_multiple`; such a multiple.
 
@@ -150,23 +187,12 @@ class UNet(Network):
           float32 [batch, height, width, outputs].
         """
         embedding = None if self.embedding is None else self.embedding(noise_level)
-        number = 0
-
-        def apply(block, features, level_guidance=None):
-            nonlocal number
-            number += 1
-            seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
-            return block(features, embedding, level_guidance, seed)
-
-        if self.patch > 1:
-            x = tf.nn.space_to_depth(x, self.patch)
-        features = self.stem(tf.cast(x, self.compute_dtype))
+        apply = self.block_function(embedding, dropout_seed)
+        features = self.stem(tf.cast(to_patches(x, self.patch), self.compute_dtype))
         stored = [features]
         levels, count = range(len(self.down) + 1), self.blocks_per_level
         for level, blocks in enumerate(take_each(self.encoder, [count for _ in levels])):
-            level_guidance = (guidance or {})[level] if level in self.guided_levels else None
-            if str(level) in self.projections:
-                level_guidance = self.projections[str(level)](level_guidance)
+            level_guidance = self.level_guidance(guidance, level)
             for block in blocks:
                 features = apply(block, features, level_guidance)
                 stored.append(features)
@@ -181,5 +207,4 @@ class UNet(Network):
                 features = apply(block, tf.concat([features, stored.pop()], axis=-1))
             if level > 0:
                 features = apply(self.up[level - 1], features)
-        output = self.head(swish(features))
-        return tf.nn.depth_to_space(output, self.patch) if self.patch > 1 else output
+        return from_patches(self.head(swish(features)), self.patch)

@@ -9,6 +9,7 @@ from icdpm.networks.hidiff.blocks import TransformerLevel
 from icdpm.networks.hidiff.layers import convolution, linear
 from icdpm.networks.hidiff.row_strips import STRIP_FEATURES
 from icdpm.networks.layers import Block, Network
+from icdpm.networks.operations import from_patches, to_patches
 
 # Scale of the prior and kind of guidance of each level of the encoder, and of the levels of the decoder that mirror them.
 _GUIDANCE = {
@@ -157,7 +158,7 @@ class DeblurringTransformer(Network):
         priors = [prior] if self.scales is None else self.scales(prior)
         priors = [priors[scale] for scale in self.scale_of_level]
         outputs = {}
-        x = self.stem(self._to_patches(tf.cast(images, self.compute_dtype)))
+        x = self.stem(to_patches(tf.cast(images, self.compute_dtype), self.patch))
         for index, (level, down) in enumerate(zip(self.encoder, self.down)):
             outputs[f"encoder_{index}"] = x = level(x, priors[index])
             x = _pixel_unshuffle(down(x))
@@ -168,14 +169,8 @@ class DeblurringTransformer(Network):
                 x = self.reduce[index](x)
             outputs[f"decoder_{index}"] = x = self.decoder[index](x, priors[index])
         outputs["refinement"] = x = self.refinement(x, priors[0])
-        outputs["image"] = self._from_patches(self.head(x)) + images
+        outputs["image"] = from_patches(self.head(x), self.patch) + images
         return outputs
-
-    def _to_patches(self, x):
-        return x if self.patch == 1 else tf.nn.space_to_depth(x, self.patch)
-
-    def _from_patches(self, x):
-        return x if self.patch == 1 else tf.nn.depth_to_space(x, self.patch)
 
 
 def _pixel_unshuffle(x):

@@ -1,4 +1,4 @@
-"""How far the networks see: as far as they say, and not a pixel less."""
+"""Receptive fields: measured by gradients, and equal to `receptive_field_radius`."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from icdpm.networks.naf import NAFGuidanceNetwork, NAFUNet
 from icdpm.networks.unet import UNet
 
 
-def furthest(network, call, shape, window):
-    """How far before and behind a window of rows an input can change the output within it."""
+def measured_radii(network, call, shape, window):
+    """Returns how many rows before and after a window the input changes the output within it."""
     x = tf.constant(np.random.default_rng(0).uniform(0.5, 1, shape).astype(np.float32))
     call(x)
     for layer in () if isinstance(network, (NAFUNet, NAFGuidanceNetwork)) else network.submodules:
@@ -27,7 +27,7 @@ def furthest(network, call, shape, window):
 @pytest.mark.parametrize(
     "multipliers, encoder_blocks, middle_blocks, patch", [((1,), 1, 1, 1), ((1, 2), 2, 0, 2), ((1, 1, 2), 1, 1, 1)]
 )
-def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
+def test_unet(multipliers, encoder_blocks, middle_blocks, patch):
     unet = UNet(
         2,
         multipliers=multipliers,
@@ -42,8 +42,8 @@ def test_of_the_denoiser(multipliers, encoder_blocks, middle_blocks, patch):
 @pytest.mark.parametrize(
     "multipliers, blocks, patch", [((1,), (2,), 1), ((1, 2), (2, 1, 3), 2), ((1, 1, 2), (1, 2, 1, 2, 1), 1)]
 )
-def test_of_the_denoiser_of_naf_blocks(multipliers, blocks, patch):
-    # Layer norm makes nothing of channels that are all the same, as the others' are here: these keep their random weights.
+def test_naf_unet(multipliers, blocks, patch):
+    # Layer norm of equal channels is zero, so these networks keep their random weights.
     check(NAFUNet(4, multipliers=multipliers, blocks=blocks, patch=patch, zero_last=False))
 
 
@@ -51,10 +51,10 @@ def check(unet):
     assert unet.receptive_field_radius % unet.size_multiple == 0
     begin = unet.receptive_field_radius + 2 * unet.size_multiple
     window = slice(begin, begin + unet.size_multiple)
-    reached = furthest(
+    measured = measured_radii(
         unet, lambda x: unet(x, tf.constant([0.5])), (1, 2 * begin + unet.size_multiple, unet.size_multiple, 6), window
     )
-    assert unet.receptive_field_radius - unet.size_multiple < min(reached) <= max(reached) <= unet.receptive_field_radius
+    assert unet.receptive_field_radius - unet.size_multiple < min(measured) <= max(measured) <= unet.receptive_field_radius
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def check(unet):
         NAFGuidanceNetwork(4, blocks=3, zero_last=False, name="guidance"),
     ],
 )
-def test_of_a_guidance_network(network):
+def test_guidance_networks(network):
     begin = network.receptive_field_radius + 3
-    reached = furthest(network, lambda x: network(x)[1], (1, 2 * begin + 1, 1, 1), slice(begin, begin + 1))
-    assert reached == (network.receptive_field_radius, network.receptive_field_radius)
+    measured = measured_radii(network, lambda x: network(x)[1], (1, 2 * begin + 1, 1, 1), slice(begin, begin + 1))
+    assert measured == (network.receptive_field_radius, network.receptive_field_radius)

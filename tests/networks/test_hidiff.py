@@ -1,4 +1,4 @@
-"""What HI-Diff is made of: shapes, what each part sees, precision."""
+"""Networks of HI-Diff: definitions, shapes, precision."""
 
 import numpy as np
 import pytest
@@ -19,21 +19,21 @@ def transformer(guide, dtype="float32"):
     return DeblurringTransformer(8, (1, 1, 1, 1), (1, 2, 4, 8), 1, 2.0, guide=guide, tokens=4, prior_width=6, dtype=dtype)
 
 
-def test_first_weights_are_uniform_within_the_root_of_the_inputs():
+def test_initial_weights_are_uniform_within_the_root_of_the_inputs():
     for layer, bound in ((convolution(64, 3, "float32", "a"), 27**-0.5), (depthwise_convolution(3, "float32", "b"), 1 / 3)):
         layer.build([None, None, None, 3] if bound < 1 / 3 else [None, None, None, 500])
         weights = layer.weights[0].numpy()
         assert 0.95 * bound < np.abs(weights).max() <= bound and abs(weights.mean()) < 0.05 * bound
 
 
-def test_layer_norm_is_keras_own():
+def test_layer_norm_equals_that_of_keras():
     x = normal(2, 3, 4, 5) * 3 + 1
     np.testing.assert_allclose(LayerNorm()(x), keras.layers.LayerNormalization(epsilon=1e-5)(x), atol=1e-5)
     assert LayerNorm(dtype="mixed_bfloat16")(x).dtype == tf.bfloat16
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 7, 8, 9])
-def test_adaptive_pooling_takes_areas_that_cover_the_side(size):
+def test_adaptive_pooling_averages_areas_that_cover_the_side(size):
     x = normal(2, size, 5, 3)
     pooled = adaptive_average_pool(x, 4).numpy()
     for row in range(4):
@@ -59,7 +59,7 @@ def test_transposed_attention_is_softmax_of_normalised_channels():
     assert np.abs(layer(x) - result).max() > 1e-4
 
 
-def test_attention_of_a_flat_picture_has_gradients():
+def test_attention_of_a_uniform_image_has_finite_gradients():
     layer = TransposedAttention(4, 1, "float32")
     with tf.GradientTape() as tape:
         result = tf.reduce_sum(layer(tf.zeros([1, 8, 8, 4])))
@@ -68,14 +68,14 @@ def test_attention_of_a_flat_picture_has_gradients():
 
 
 @pytest.mark.parametrize("kind", [TransposedAttention, GatedFeedForward])
-def test_modulation_tells_of_the_prior(kind):
+def test_modulation_depends_on_the_prior(kind):
     layer = kind(4, 2, "float32", modulated=True)
     x = normal(1, 4, 4, 4)
     one, other = (layer(x, normal(1, 1, 6, seed=seed)).numpy() for seed in (1, 2))
     assert one.shape == (1, 4, 4, 4) and np.abs(one - other).max() > 1e-4
 
 
-def test_integration_adds_to_each_pixel_by_itself():
+def test_integration_treats_pixels_independently():
     layer = HierarchicalIntegration(6, 2, "float32")
     x, tokens = normal(1, 3, 4, 6), normal(1, 5, 8)
     result = layer(x, tokens).numpy()
@@ -84,20 +84,20 @@ def test_integration_adds_to_each_pixel_by_itself():
 
 
 @pytest.mark.parametrize("kind, channels", [("gelu", 6), ("leaky_relu", 3)])
-def test_the_latent_encoder_gives_tokens_at_any_size(kind, channels):
+def test_the_latent_encoder_returns_tokens_at_any_size(kind, channels):
     encoder = LatentEncoder(kind, 4, 1, 4, 16, dtype="mixed_bfloat16")
     for size in ((8, 8), (24, 40)):
         tokens = encoder(normal(2, *size, channels))
         assert tokens.shape == (2, 16, 16) and tokens.dtype == tf.float32
 
 
-def test_denoisers_look_at_all_they_are_told():
+def test_denoisers_depend_on_all_inputs():
     for denoiser in (MixerDenoiser(4, 6, 8, 2, 0.5, 2.0), PerceptronDenoiser(6, 2)):
-        told = [normal(1, 4, 6), normal(1, 4, 6, seed=1), 3]
-        first = denoiser(*told).numpy()
+        inputs = [normal(1, 4, 6), normal(1, 4, 6, seed=1), 3]
+        first = denoiser(*inputs).numpy()
         assert first.shape == (1, 4, 6)
-        for number, other in enumerate([told[0] + 1, told[1] + 1, 100]):
-            changed = [*told[:number], other, *told[number + 1 :]]
+        for number, other in enumerate([inputs[0] + 1, inputs[1] + 1, 100]):
+            changed = [*inputs[:number], other, *inputs[number + 1 :]]
             assert np.abs(denoiser(*changed) - first).max() > 1e-5
 
 
@@ -116,7 +116,7 @@ def test_the_transformer_restores_any_multiple_of_8(guide):
     }  # fmt: skip
 
 
-def test_bfloat16_is_close_and_the_picture_float32():
+def test_bfloat16_is_close_and_the_image_float32():
     images, prior = tf.random.stateless_uniform([1, 16, 16, 3], [0, 0]), normal(1, 4, 6)
     keras.utils.set_random_seed(0)
     exact = transformer("hierarchical")(images, prior)
