@@ -8,18 +8,23 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
+import os
 import pathlib
+import zipfile
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from icdpm import srgb
 from icdpm.errors import IcdpmError
-from icdpm.progress import progress_bar
+from icdpm.files import write_atomically
+from icdpm.progress import print_warning, progress_bar
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
-from icdpm_datasets.cache import cached_arrays
 from icdpm_datasets.photos import PHOTOS, random_photo_crop, recolor
 from icdpm_datasets.scenes import paint_object_mask, paint_scene
+
+Arrays = dict[str, np.ndarray]
 
 _VERSION = 1
 _SEEDS = {"train": 2212_01789_1, "test": 2212_01789_2}
@@ -122,7 +127,7 @@ class EmbeddedPairs:
             raise IcdpmError(f"The embedded images are {size}×{size} px, too small for crops of {crop} px. Use smaller crops.")
 
 
-def _make_pairs(split: str, count: int) -> dict[str, np.ndarray]:
+def _make_pairs(split: str, count: int) -> Arrays:
     """Returns the first `count` pairs of a split as the arrays `names`, `blurry` and `sharp`."""
     size = _SIZES[split]
     blurry, sharp = np.empty((2, count, size, size, 3), np.uint8)
@@ -198,3 +203,41 @@ def _generator_hash() -> str:
     for library in ("numpy", "pillow", "scipy", "scikit-image"):
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
     return digest.hexdigest()[:12]
+
+
+def cache_folder() -> pathlib.Path:
+    """Returns the folder of the cache: the environment variable ICDPM_CACHE, or ~/.cache/icdpm."""
+    return pathlib.Path(os.environ.get("ICDPM_CACHE") or "~/.cache/icdpm").expanduser()
+
+
+def cached_arrays(name: str, make: Callable[[], Arrays]) -> Arrays:
+    """Returns arrays from the cache, or makes and stores them.
+
+    A damaged file is replaced. If the cache cannot be written, a warning is printed and the arrays are returned nevertheless.
+
+    Args:
+      name: name of the file without suffix. It must change whenever the result of `make` changes.
+      make: function that returns {name: array}.
+    """
+    path = cache_folder() / f"{name}.npz"
+    arrays = _read(path)
+    if arrays is None:
+        arrays = make()
+        try:
+            with write_atomically(path) as temporary:
+                np.savez(temporary, **arrays)
+        except IcdpmError as error:
+            print_warning(f"{error} (the images will be made again next time)")
+    return arrays
+
+
+def _read(path: pathlib.Path) -> Arrays | None:
+    """Returns the arrays of an .npz file; None if it is absent or damaged."""
+    try:
+        with np.load(path) as file:
+            return {name: file[name] for name in file.files}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        print_warning(f"{path} cannot be read ({error}). The images are made again.")
+        return None

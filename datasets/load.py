@@ -7,11 +7,10 @@ from pathlib import Path
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import is_remote
-from icdpm_datasets.camera_shake import CameraShakeImages
 from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
-from icdpm_datasets.motion_blur import MotionBlurredImages
+from icdpm_datasets.motion_blur import CameraShakeImages, MotionBlurredImages
 from icdpm_datasets.pairs import Mixture, PairSource, RemoteMixture, RemoteSource
 from icdpm_datasets.published.sets import NAMES, is_published
 from icdpm_datasets.video import AveragedFrames

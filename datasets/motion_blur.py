@@ -1,8 +1,8 @@
-"""Sharp images that are blurred by moving cameras and objects as they are read, in training differently each time.
+"""Sharp images that are blurred as they are read, in training differently each time: by camera shake or by general motion.
 
-The blur resembles that of GoPro (Nah et al., 2017) and REDS (Nah et al., 2019), which average frames of high-speed video: a
-hand-held camera sweeps, some objects move differently, some images are hardly blurred, and the sharp image is the middle
-instant of the exposure.
+`CameraShakeImages` blurs the whole image by the shake of a hand-held camera. The blur of `MotionBlurredImages` resembles that
+of GoPro (Nah et al., 2017) and REDS (Nah et al., 2019), which average frames of high-speed video: a hand-held camera sweeps,
+some objects move differently, some images are hardly blurred, and the sharp image is the middle instant of the exposure.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
-from icdpm_datasets.blur import reflected_window, remove_border
+from icdpm.errors import IcdpmError
+from icdpm_datasets.blur import blur_pair, blur_window, reflected_window, remove_border
 from icdpm_datasets.camera import RESPONSES, Response, add_noise
 from icdpm_datasets.folders import SharpImages
-from icdpm_datasets.motion import motion_path, rasterize
+from icdpm_datasets.motion import kernel_radius, motion_path, rasterize, shake_kernel
 from icdpm_datasets.pairs import crop_corner
 
+_SHAKE_EXTENTS = (3.0, 21.0)  # px, shortest and longest shake
 _STILL, _MILD = 0.08, 0.2  # fractions of the pairs without blur and with mild blur
 _MILD_EXTENT, _EXTENT = 5.0, 30.0  # px, the longest paths
 _FRAMES = (7, 9, 11, 13)  # numbers of frames that GoPro averaged; REDS interpolated between its frames
@@ -29,6 +31,34 @@ _SOFT = 0.5  # fraction of the pairs with a soft lens
 _SOFTEST = 1.1  # px, largest standard deviation of the lens' Gaussian; the smallest is 0.3
 _NOISY = 0.3  # fraction of the pairs
 _MASK_CELLS = (2, 6)  # fewest and most cells per side of the noise from which a mask is made
+
+
+class CameraShakeImages(SharpImages):
+    """Images of a folder and its subfolders, blurred by camera shake; a `CropSource`."""
+
+    kind = "blurred by camera shake"
+    stream = 0
+
+    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the pair (blurry, sharp) at `index`, uint8 [H, W, 3], as `icdpm-prepare shake` makes it by default.
+
+        Raises:
+          IcdpmError: the image is damaged, or too small for the blur.
+        """
+        rng = self.generator_of(index)
+        try:
+            return blur_pair(rng, self.sharp(index), rng.uniform(*_SHAKE_EXTENTS))
+        except ValueError as error:
+            raise IcdpmError(f"{self.paths[self.names[index]]}: {error}") from error
+
+    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. Only what the crop needs is blurred."""
+        image = self.sharp(index)
+        corner = crop_corner(bits, image.shape[:2], crop)
+        rng = np.random.default_rng(bits)
+        extent = rng.uniform(*_SHAKE_EXTENTS)
+        window = reflected_window(image, corner, (crop, crop), kernel_radius(extent))
+        return blur_window(rng, window, shake_kernel(rng, extent))
 
 
 class MotionBlurredImages(SharpImages):

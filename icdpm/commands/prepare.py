@@ -79,12 +79,12 @@ def main(argv: Sequence[str]) -> None:
     job = argv[1]
     _check_flags(job)
     if job == "frames":
-        from icdpm_datasets.prepare.frames import prepare_frames
+        from icdpm_datasets.prepare.own_pairs import prepare_frames
 
         averaging = FLAGS.window, FLAGS.stride, FLAGS.response, FLAGS.interpolate
         print(prepare_frames(FLAGS.source, FLAGS.output, *averaging))
     elif job == "shake":
-        from icdpm_datasets.prepare.shake import prepare_shake
+        from icdpm_datasets.prepare.own_pairs import prepare_shake
 
         extent = FLAGS.min_extent, FLAGS.max_extent
         print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))

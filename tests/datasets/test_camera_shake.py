@@ -7,11 +7,11 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets import blur
-from icdpm_datasets.camera_shake import CameraShakeImages
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.load import load_pairs
+from icdpm_datasets.motion_blur import CameraShakeImages
 from icdpm_datasets.pipeline import training_dataset
-from icdpm_datasets.prepare.shake import prepare_shake
+from icdpm_datasets.prepare.own_pairs import prepare_shake
 
 
 @pytest.fixture

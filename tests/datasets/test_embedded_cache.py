@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from icdpm_datasets.cache import cache_folder, cached_arrays
+from icdpm_datasets.embedded import cache_folder, cached_arrays
 
 
 @pytest.fixture(autouse=True)
