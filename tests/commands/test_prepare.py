@@ -61,7 +61,7 @@ def test_a_file_without_weights_is_a_one_line_error(tmp_path, monkeypatch, prepa
     ran = prepare("weights/niqe", f"--source={tmp_path / 'notes.txt'}")
     assert ran.returncode == 1 and ran.stdout == "" and not (tmp_path / "cache").exists()
     (line,) = ran.stderr.splitlines()
-    assert line.startswith(f"icdpm-prepare: error: {tmp_path / 'notes.txt'}: none of the missing weights is in it")
+    assert line.startswith(f"icdpm-prepare: error: {tmp_path / 'notes.txt'} has none of the missing weights")
 
 
 def test_other_jobs_than_weights_need_a_source(prepare):
