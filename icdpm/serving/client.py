@@ -24,7 +24,7 @@ _MAX_WAIT_SECONDS = 60.0
 
 
 class ServingClient:
-    """Sends images to a server that runs a model of icdpm-export.
+    """Client of a server that runs a model of icdpm-export.
 
     Example:
       client = ServingClient("http://localhost:8501", preset="balanced")

@@ -19,11 +19,11 @@ class DecodedImage(NamedTuple):
 
     Attributes:
       channels: float32 [height, width, 1 to 4] in [0, 1]: gray, gray + alpha, RGB or RGB + alpha.
-      is_deep: bool scalar: 16 bits per channel if true, else 8.
+      is_16bit: bool scalar: 16 bits per channel if true, else 8.
     """
 
     channels: tf.Tensor
-    is_deep: tf.Tensor
+    is_16bit: tf.Tensor
 
 
 def decode_in_graph(content: tf.Tensor, max_pixels: int) -> tuple[DecodedImage, tf.Tensor]:
@@ -82,7 +82,7 @@ def encode_in_graph(values: tf.Tensor, image: DecodedImage) -> tf.Tensor:
         pixels = tf.cast(tf.clip_by_value(tf.round(pixels), 0, dtype.max), tf.int32)
         return tf.io.encode_png(tf.cast(pixels, dtype))
 
-    return tf.cond(image.is_deep, lambda: encode(tf.uint16), lambda: encode(tf.uint8))
+    return tf.cond(image.is_16bit, lambda: encode(tf.uint16), lambda: encode(tf.uint8))
 
 
 def _count_colors(image):
@@ -103,10 +103,10 @@ def _read_size(content, is_png):
 
 
 def _decode(content, is_png):
-    """Returns (channels, is_deep) of a `DecodedImage`. Fails on damaged images."""
-    is_deep = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
+    """Returns (channels, is_16bit) of a `DecodedImage`. Fails on damaged images."""
+    is_16bit = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
 
-    def decode_deep_png():
+    def decode_16bit_png():
         return _to_unit_range(tf.io.decode_png(content, dtype=tf.uint16))
 
     def decode_png():
@@ -116,7 +116,7 @@ def _decode(content, is_png):
         # Other decoders use the accurate transform; TensorFlow's default is faster and differs by a few levels.
         return _to_unit_range(tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE"))
 
-    return tf.case([(is_deep, decode_deep_png), (is_png, decode_png)], default=decode_jpeg), is_deep
+    return tf.case([(is_16bit, decode_16bit_png), (is_png, decode_png)], default=decode_jpeg), is_16bit
 
 
 def _to_unit_range(pixels):

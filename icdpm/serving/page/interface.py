@@ -34,7 +34,7 @@ def build_page(
 
     Args:
       queue: restores the photos.
-      clients: the clients that read their answers.
+      clients: the clients that read their results.
       storage: limits what is stored.
       folder: the folder of Gradio's files, for results.
       file_age: seconds after which the server deletes a file.

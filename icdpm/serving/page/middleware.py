@@ -37,7 +37,7 @@ _MIN_BYTES_PER_SECOND = 10_000
 
 
 class ContentSecurityPolicy:
-    """Adds a content security policy to all responses."""
+    """Middleware that adds a content security policy to all responses."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -52,9 +52,11 @@ class ContentSecurityPolicy:
 
 
 class OriginCheck:
-    """Rejects requests of other sites, under other host names, to routes that the page does not use, and WebSockets.
+    """Middleware that rejects foreign requests, unused routes and WebSockets.
 
-    Gradio's CORS middleware only hides answers from other sites, but processes their requests. Starlette's
+    Requests are foreign if they come from another site or use another host name.
+
+    Gradio's CORS middleware hides responses from other sites, but processes their requests. Starlette's
     TrustedHostMiddleware cannot allow all IP addresses.
 
     Args:
@@ -94,7 +96,7 @@ class OriginCheck:
 
 
 class UploadLimits:
-    """Limits the size, the number and the duration of uploads, and the size of all other requests.
+    """Middleware that limits size, number and duration of uploads, and the size of all other requests.
 
     Gradio limits only the size of each file of an upload, of which it accepts a thousand.
 
@@ -160,7 +162,7 @@ class UploadLimits:
 
 
 class ClientTracking:
-    """Records in `clients` which clients hold an event stream open."""
+    """Middleware that records in `clients` which clients hold an event stream open."""
 
     def __init__(self, app: Any, clients: ConnectedClients) -> None:
         self.app = app

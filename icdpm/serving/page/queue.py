@@ -1,7 +1,7 @@
 """The queue of restorations: one photo at a time, one request per client, cancellation and progress.
 
 Gradio's own queue does not suffice: it runs a request even if its client has left, a running request cannot be cancelled,
-and clients that never read their answers would fill it.
+and clients that never read their results would fill it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Cancelled(Exception):
 
 
 class ConnectedClients:
-    """Tracks which clients read their answers: those whose browsers hold an event stream open.
+    """Clients that read their results: those whose browsers hold an event stream open.
 
     Args:
       timeout: seconds after which a client without a stream counts as disconnected.
@@ -110,7 +110,7 @@ class _Request:
 
 
 class RestorationQueue:
-    """Restores photos of several clients, one at a time and in order.
+    """Queue of restorations for several clients: one photo at a time, in order.
 
     Args:
       model: the model.

@@ -168,7 +168,7 @@ def test_decoded_bytes_are_limited(tmp_path, bombs):
     (tmp_path / "deep.png").write_bytes(
         encode_image(Image(noise(20, 50, np.uint16), noise(20, 50, np.uint16, ())), FORMATS["png"])
     )
-    assert RestorationQueue(Model(), 1000).restore("a", tmp_path / "deep.png", "only", ignore).image.is_deep
+    assert RestorationQueue(Model(), 1000).restore("a", tmp_path / "deep.png", "only", ignore).image.is_16bit
 
 
 def encode(pixels, file_format):
