@@ -100,7 +100,7 @@ def test_mirrored_folder_downloads_and_uploads(bucket):
         (folder / "images").mkdir()
         (folder / "images" / "a.png").write_bytes(b"png")
         raise KeyboardInterrupt
-    assert names(bucket) == ["old.csv", "images/a.png"]
+    assert names(bucket) == ["images/a.png", "old.csv"]
 
 
 def test_images_of_a_bucket_are_restored_into_it(bucket):
