@@ -33,7 +33,7 @@ def write_preference_page(
     methods: Mapping[str, str | os.PathLike],
     output: str | os.PathLike,
     blurry: str | os.PathLike | None = None,
-    pictures: int = 30,
+    count: int = 30,
     crop: int = 512,
     seed: int = 0,
 ) -> int:
@@ -46,7 +46,7 @@ def write_preference_page(
       methods: {name of the method: folder of restored images}, at least two.
       output: File of the page.
       blurry: Folder of the blurry images, which raters can show for comparison, or `None`.
-      pictures: Number of randomly selected images; all of them if there are fewer.
+      count: Number of randomly selected images; all of them if there are fewer.
       crop: Width and height in pixels of the random crop of each image. Smaller images are shown whole.
       seed: Seed of the selection and of the crops.
 
@@ -61,7 +61,7 @@ def write_preference_page(
     restored, blurry_images = pair_methods(methods, blurry)
     rng = np.random.default_rng(seed)
     names = list(next(iter(restored.values())))
-    selected = sorted(rng.choice(len(names), size=min(pictures, len(names)), replace=False))
+    selected = sorted(rng.choice(len(names), size=min(count, len(names)), replace=False))
     study: dict[str, Any] = {"seed": seed, "methods": list(methods), "pictures": []}
     with progress_bar("cropping", len(selected)) as bar:
         for index in selected:

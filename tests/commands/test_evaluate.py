@@ -27,7 +27,7 @@ def evaluate_each(run_each):
     return evaluate_each
 
 
-def picture(seed, height=24, width=32):
+def noise_image(seed, height=24, width=32):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -37,7 +37,7 @@ def data(tmp_path):
     for name, shift in [("sharp", 0), ("blur", 2), ("others", 1)]:
         (tmp_path / "data" / name).mkdir(parents=True)
         for index in range(3):
-            shifted = (picture(index).astype(int) * (8 - shift) // 8).astype(np.uint8)
+            shifted = (noise_image(index).astype(int) * (8 - shift) // 8).astype(np.uint8)
             PIL.Image.fromarray(shifted).save(tmp_path / "data" / name / f"{index}.png")
     return tmp_path / "data"
 
@@ -84,7 +84,7 @@ def test_invalid_flags_and_inputs(data, tmp_path, evaluate_each):
     sharp, others, output = f"--sharp={data / 'sharp'}", f"--restored={data / 'others'}", f"--output={out}"
     one = tmp_path / "one"
     one.mkdir()
-    PIL.Image.fromarray(picture(0)).save(one / "0.png")
+    PIL.Image.fromarray(noise_image(0)).save(one / "0.png")
     (tmp_path / "photos").mkdir()
     wrong = [
         [["measure", output], 2, "unknown subcommand 'measure'; the subcommands are fit-niqe, preference, preference-table"],
@@ -118,7 +118,7 @@ def test_an_interrupt_keeps_measured_values(tmp_path, evaluate_each):
     folder = tmp_path / "many"
     folder.mkdir()
     for index in range(60):
-        PIL.Image.fromarray(picture(index, 300, 400)).save(folder / f"{index}.png")
+        PIL.Image.fromarray(noise_image(index, 300, 400)).save(folder / f"{index}.png")
     out = tmp_path / "out"
     arguments = [f"--restored={folder}", f"--sharp={folder}", f"--output={out}", "--metrics=psnr,ssim_matlab_rgb"]
     running = subprocess.Popen(

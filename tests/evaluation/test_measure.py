@@ -45,8 +45,8 @@ def test_values_of_each_image(paired, tmp_path):
     given = paired()
     measured = measure(given, PSNR_AND_SSIM, tmp_path / "out", workers=1)
     assert measured.names == ["a", "b", "c"] and not measured.unavailable
-    for method, pictures in given.methods.items():
-        of_each = [(pictures[name].read(), given.sharp[name].read()) for name in "abc"]
+    for method, images in given.methods.items():
+        of_each = [(images[name].read(), given.sharp[name].read()) for name in "abc"]
         assert list(measured.values[method]["psnr"]) == [psnr(*each) for each in of_each]
         assert list(measured.values[method]["ssim"]) == [ssim(*each) for each in of_each]
         written = rows(tmp_path / "out" / f"{method}.csv")
@@ -68,7 +68,7 @@ def counting(fail_at=None):
     def mean_error(restored, sharp):
         measured_means.append(round(float(restored.mean()), 6))
         if len(measured_means) == fail_at:
-            raise ValueError("the picture is too strange")
+            raise ValueError("the image is too strange")
         return float(np.abs(restored.astype(int) - sharp).mean())
 
     return MetricSelection({"error": ImageMetric(mean_error, "mean absolute error", False, "pair")}, {}, None), measured_means
@@ -123,7 +123,7 @@ def test_other_files_are_not_overwritten(paired, tmp_path, content):
 
 def test_an_error_is_one_sentence_and_keeps_measured_values(paired, folders, tmp_path):
     choice, _ = counting(fail_at=4)
-    message = f"{folders['near'] / 'b.png'}: error cannot be measured: the picture is too strange"
+    message = f"{folders['near'] / 'b.png'}: error cannot be measured: the image is too strange"
     with pytest.raises(IcdpmError, match=message):
         measure(paired(), choice, tmp_path, workers=1)
     assert [row["name"] for row in rows(tmp_path / "off.csv")] == ["a", "b"]
@@ -181,14 +181,14 @@ def test_damaged_weights_are_an_error(paired, tmp_path, monkeypatch):
 
 def test_metrics_of_sets(paired, write, noise, tmp_path):
     def features(pixels):
-        return pixels.reshape(-1, 16, 3)[:2].mean(axis=1)  # two patches a picture, three features each
+        return pixels.reshape(-1, 16, 3)[:2].mean(axis=1)  # two patches a image, three features each
 
     choice = MetricSelection({}, {"fid": SET_METRICS["fid"]}, features)
     measured = measure(paired(), choice, tmp_path, workers=1)
     given = paired()
     sharp, off = (
-        np.concatenate([features(each.read()) for each in pictures.values()])
-        for pictures in (given.sharp, given.methods["off"])
+        np.concatenate([features(each.read()) for each in images.values()])
+        for images in (given.sharp, given.methods["off"])
     )
     assert measured.set_values["off"] == {"fid": fid(off, sharp)}
     assert measured.set_values["off"]["fid"] > measured.set_values["near"]["fid"]
@@ -253,7 +253,7 @@ def test_aligned_metrics_share_one_alignment(noise, monkeypatch):
 
     calls = []
     real = module.align
-    monkeypatch.setattr(module, "align", lambda *pictures: calls.append(1) or real(*pictures))
+    monkeypatch.setattr(module, "align", lambda *images: calls.append(1) or real(*images))
     darker = (noise(0) * 0.5).astype(np.uint8)
     values, _ = measure_image(select_metrics(["psnr", "ssim", "psnr_y"], align="ecc").image_metrics, darker, noise(0))
     assert values["psnr_ecc"] > 40 > 20 > values["psnr_y"] and values["ssim_ecc"] > 0.99 and calls == [1]
@@ -261,11 +261,11 @@ def test_aligned_metrics_share_one_alignment(noise, monkeypatch):
 
 def test_stamps_follow_the_file(write, noise):
     folder = write("one", {"a.png": noise(0)})
-    picture = FileImage(folder / "a.png")
-    before = picture.stamp()
-    assert picture.stamp() == before
+    image = FileImage(folder / "a.png")
+    before = image.stamp()
+    assert image.stamp() == before
     write("one", {"a.png": noise(1)})
-    assert picture.stamp() != before
+    assert image.stamp() != before
 
 
 def test_prefetch_is_limited_and_in_order():

@@ -27,8 +27,8 @@ def plant(tmp_path):
     return plant
 
 
-def shades(pictures):
-    return {name: int(picture.read()[0, 0, 0]) for name, picture in pictures.items()}
+def shades(images):
+    return {name: int(image.read()[0, 0, 0]) for name, image in images.items()}
 
 
 def test_gopro_and_results_in_three_forms(plant):
@@ -200,7 +200,7 @@ def test_gray_pairs_and_16_bits_are_measured_as_rgb_of_8_bits(write, noise):
 def test_unsuitable_files(write, noise, content, words):
     folder = write("sharp", {"a.tif": noise(0)})
     path = folder / "a.tif"
-    if content == "float":  # a picture that could hold NaN
+    if content == "float":  # a image that could hold NaN
         PIL.Image.fromarray(np.full((4, 4), np.nan, np.float32)).save(path)
     elif content == "transparent":
         PIL.Image.new("RGBA", (4, 4), (9, 9, 9, 128)).save(path)

@@ -23,7 +23,7 @@ from icdpm.evaluation.preference_study import (
     write_preferences,
 )
 
-# Each method's pictures have a colour of their own, with a pattern; blurry ones are gray.
+# Each method's images have a colour of their own, with a pattern; blurry ones are gray.
 COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 BLURRY = (128, 128, 128)
 
@@ -46,7 +46,7 @@ def methods(write):
 def page(write, methods, tmp_path):
     blurry = write("blurry", {f"photo_{number}.png": painted(BLURRY, number) for number in range(5)})
     path = tmp_path / "page.html"
-    assert write_preference_page(methods, path, blurry, pictures=2, crop=64, seed=3) == 6
+    assert write_preference_page(methods, path, blurry, count=2, crop=64, seed=3) == 6
     return path
 
 
@@ -115,7 +115,7 @@ def test_raters_compare_save_and_are_counted(browser, page, tmp_path):
         rater.waits_for("Thank you")
         rater.saves({"Anna B": "Anna_B"}.get(name, name))
     assert browser.get_log("browser") == []
-    # Every two methods on both pictures; the order and the sides are each rater's own.
+    # Every two methods on both images; the order and the sides are each rater's own.
     for seen in order.values():
         assert sorted(map(sorted, seen)) == sorted(map(sorted, [("red", "green"), ("red", "blue"), ("green", "blue")] * 2))
     assert order["Anna B"] != order["2"]
@@ -128,7 +128,7 @@ def test_raters_compare_save_and_are_counted(browser, page, tmp_path):
     anna = [(left, right) for _, left, right, _ in answers.ratings["Anna B"]]
     assert anna == order["Anna B"]
     assert all(winner == "green" for _, left, right, winner in answers.ratings["Anna B"] if "green" in (left, right))
-    names = {picture for picture, *_ in answers.ratings["2"]}
+    names = {image for image, *_ in answers.ratings["2"]}
     assert names == {each["name"] for each in study_of(page)["pictures"]}
 
     # The same rater again gets the same order, and goes on where it was left, even with a choice taken back.
@@ -149,7 +149,7 @@ def test_zoom_and_blurry_image(browser, page):
     rater.waits_for("1 of 6")
 
     def place(side):
-        """Where the picture in a pane is: its left, top, width and height on the screen."""
+        """Where the image in a pane is: its left, top, width and height on the screen."""
         script = (
             f"const r = document.querySelector('#{side} img').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]"
         )
@@ -159,7 +159,7 @@ def test_zoom_and_blurry_image(browser, page):
     assert place("left")[2] == 64
     rater.find("[data-zoom='4']").click()
     assert place("left")[2] == 256 == place("right")[2]
-    # The wheel zooms further than the pane, where the picture can be moved; both sides go together.
+    # The wheel zooms further than the pane, where the image can be moved; both sides go together.
     pane = rater.find("#left")
     ActionChains(browser).scroll_from_origin(ScrollOrigin.from_element(pane), 0, -600).perform()
     before, apart = place("left"), place("right") - place("left")
@@ -183,9 +183,9 @@ def test_the_page_is_one_file_determined_by_the_seed(methods, page, tmp_path):
     assert not re.search(r"https?://|src=|<link", text.split('id="study"')[0])
     study = study_of(page)
     assert study["methods"] == list(COLORS) and len(study["pictures"]) == 2
-    write_preference_page(methods, tmp_path / "again.html", page.parent / "blurry", pictures=2, crop=64, seed=3)
+    write_preference_page(methods, tmp_path / "again.html", page.parent / "blurry", count=2, crop=64, seed=3)
     assert (tmp_path / "again.html").read_text() == text
-    write_preference_page(methods, tmp_path / "other.html", pictures=9, crop=64, seed=4)
+    write_preference_page(methods, tmp_path / "other.html", count=9, crop=64, seed=4)
     other = study_of(tmp_path / "other.html")
     assert other["id"] != study["id"] and [each["name"] for each in other["pictures"]] == [f"photo_{i}" for i in range(5)]
     assert other["pictures"][0]["blurry"] is None
