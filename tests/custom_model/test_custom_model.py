@@ -150,7 +150,7 @@ def test_it_is_evaluated(folder, workdir, restored, run):
 
 def test_the_exported_model_needs_neither_it_nor_icdpm(folder, workdir, restored, run):
     run("export", f"--workdir={workdir}", f"--output={folder / 'model'}")
-    assert "There are none: the model gives one answer" in (folder / "model/MODEL_CARD.md").read_text()
+    assert "the model restores an image in one evaluation" in (folder / "model/MODEL_CARD.md").read_text()
     np.save(folder / "given.npy", np.asarray(Image.open(folder / "data/blur/3.png")))
     arguments = [folder / "model", folder / "given.npy", folder / "made.npy"]
     subprocess.run([sys.executable, "-c", OUTSIDE, *map(str, arguments)], check=True, cwd=folder, capture_output=True)
