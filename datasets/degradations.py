@@ -67,7 +67,9 @@ class NoisyImages(DegradedImages):
     kind = "degraded by Gaussian noise"
     stream = 2
 
-    def degrade(self, rng, image, corner, size):
+    def degrade(
+        self, rng: np.random.Generator, image: np.ndarray, corner: tuple[int, int], size: tuple[int, ...]
+    ) -> np.ndarray:
         (top, left), (height, width) = corner, size
         deviation = np.float32(rng.uniform(*_NOISE))
         noisy = rng.standard_normal((height, width, 3), np.float32) * deviation
@@ -84,7 +86,9 @@ class CompressedImages(DegradedImages):
     kind = "degraded by JPEG compression"
     stream = 3
 
-    def degrade(self, rng, image, corner, size):
+    def degrade(
+        self, rng: np.random.Generator, image: np.ndarray, corner: tuple[int, int], size: tuple[int, ...]
+    ) -> np.ndarray:
         quality = int(rng.integers(_QUALITY[0], _QUALITY[1] + 1))
         # Blocks are coded independently; chroma is interpolated from the next block at most.
         starts = [max(start // _BLOCK - 1, 0) * _BLOCK for start in corner]
@@ -107,7 +111,9 @@ class DownscaledImages(DegradedImages):
     kind = "degraded by downscaling"
     stream = 4
 
-    def degrade(self, rng, image, corner, size):
+    def degrade(
+        self, rng: np.random.Generator, image: np.ndarray, corner: tuple[int, int], size: tuple[int, ...]
+    ) -> np.ndarray:
         factor, resample = rng.uniform(*_FACTOR), _FILTERS[rng.integers(len(_FILTERS))]
         axes = [_Axis(*each, factor) for each in zip(corner, size, image.shape)]
         window = Image.fromarray(image[tuple(slice(*axis.window) for axis in axes)])

@@ -69,7 +69,7 @@ class GoProLayout(Layout):
     counts = {"train": 2103, "test": 1111}
     sequence_counts = _SEQUENCE_COUNTS
 
-    def __init__(self, blurry_folder: str):
+    def __init__(self, blurry_folder: str) -> None:
         self._blurry_folder = blurry_folder
         self.tree = f"{{train,test}}/GOPRxxxx_xx_xx/{{{blurry_folder},sharp}}/NNNNNN.png"
 

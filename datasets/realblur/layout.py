@@ -27,7 +27,7 @@ class RealBlurLayout(Layout):
     archives = (Archive("RealBlur.tar.gz"),)
     counts = {"train": 3758, "test": 980}
 
-    def __init__(self, camera: str):
+    def __init__(self, camera: str) -> None:
         self.title = f"RealBlur-{camera}"
         self.tree = f"{_FOLDERS[camera]}/sceneNNN/{{blur,gt}}/ and RealBlur_{camera}_{{train,test}}_list.txt"
         self._folder = _FOLDERS[camera]

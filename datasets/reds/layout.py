@@ -32,7 +32,7 @@ class RedsLayout(Layout):
     title = "REDS"
     page = "https://seungjunnah.github.io/Datasets/reds"
 
-    def __init__(self, part: str, degradation: str, every_tenth: bool = False):
+    def __init__(self, part: str, degradation: str, every_tenth: bool = False) -> None:
         blurry, sharp = f"{part}_{degradation}", f"{part}_sharp"
         self.tree = f"{part}/{{{blurry},{sharp}}}/NNN/NNNNNNNN.png"
         self.archives = tuple(Archive(f"{name}.zip", _SHA256.get(name)) for name in (blurry, sharp))
