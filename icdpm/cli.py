@@ -137,12 +137,12 @@ def silence_tensorflow() -> None:
 
 
 def import_tensorflow() -> types.ModuleType:
-    """Imports and returns TensorFlow, without the log lines that it writes during the import.
+    """Imports and returns TensorFlow, without INFO lines on stderr if TF_CPP_MIN_LOG_LEVEL hides them, as commands set it.
 
-    TensorFlow 2.20 and later write INFO lines before they read TF_CPP_MIN_LOG_LEVEL. Fatal errors stay visible.
+    TensorFlow 2.20 and later write such lines during the import, before they read that variable. Errors stay visible.
     """
-    silence_tensorflow()
-    is_filtered = "tensorflow" not in sys.modules and os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0" and sys.stderr
+    is_silent = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") != "0"
+    is_filtered = is_silent and "tensorflow" not in sys.modules and sys.stderr
     with _filtered_stderr() if is_filtered else contextlib.nullcontext():
         import tensorflow
     return tensorflow

@@ -18,6 +18,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from icdpm.cli import import_tensorflow
 from icdpm.errors import IcdpmError, summarize_error
 
 _SCHEMES_IN_TENSORFLOW = ("gs", "ram", "file")  # TensorFlow I/O has the others
@@ -231,8 +232,7 @@ class RemotePath(os.PathLike):
 @functools.cache
 def _tensorflow_with(scheme):
     """Returns TensorFlow after the storages of TensorFlow I/O are registered, if the scheme needs them."""
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     if scheme not in _SCHEMES_IN_TENSORFLOW:
         # Otherwise the AWS library requests the length of an object before every read.
         os.environ.setdefault("S3_DISABLE_MULTI_PART_DOWNLOAD", "1")

@@ -137,8 +137,8 @@ def test_tensorflow_and_its_libraries_are_quiet(command):
     assert (done.returncode, done.stdout, done.stderr) == (0, "a\n", "")
 
 
-# A stand-in for TensorFlow writes these lines and then aborts, as a library does on a processor without AVX, or raises an error,
-# or is imported.
+# A stand-in for TensorFlow writes these lines and then aborts, as a library does on a processor without AVX, or raises an
+# error, or is imported.
 LOG_LINES = """
 import os
 for line in (

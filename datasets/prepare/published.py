@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from icdpm.cli import import_tensorflow
 from icdpm.errors import IcdpmError
 from icdpm.files import make_folder_atomically
 from icdpm.storage import RemotePath, is_remote
@@ -110,7 +111,7 @@ def _remove_leftovers(data_dir: Path) -> None:
 
 @contextlib.contextmanager
 def _write_errors(data_dir: Path) -> Iterator[None]:
-    import tensorflow as tf  # not at the top, since the import takes seconds and is_partial does not need it
+    tf = import_tensorflow()  # not at the top, since the import takes seconds and is_partial does not need it
 
     try:
         yield

@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from icdpm.cli import import_tensorflow
 from icdpm.progress import progress_bar
 from icdpm_datasets.published.archives import require_disk_space
 from icdpm_datasets.published.layout import Layout, Pair, find_tree
@@ -125,7 +126,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
     def _write(
         self, split: str, examples: Iterator[tuple[str, dict]], recorded: list[RecordedPair]
     ) -> tfds.core.SplitInfo:
-        import tensorflow as tf  # not at the top, since the import takes seconds and only recording needs it
+        tf = import_tensorflow()  # not at the top, since the import takes seconds and only recording needs it
 
         features, lengths = self.info.features, _shard_lengths(self._splits[split])
         serializer = tfds.core.ExampleSerializer(features.get_serialized_info())

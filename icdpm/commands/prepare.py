@@ -99,7 +99,6 @@ def main(argv: Sequence[str]) -> None:
 
         print(prepare_weights(job.partition("/")[2] or None, FLAGS.source))
     else:
-        import_tensorflow()
         from icdpm_datasets.prepare.published import prepare_published
 
         print(prepare_published(job, FLAGS.source, FLAGS.data_dir, FLAGS.partial))
