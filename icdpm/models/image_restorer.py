@@ -76,7 +76,7 @@ class ImageRestorer(PairModel):
             suit the model issues a warning.
           **options: settings of the model, such as `steps` and `samples`, which replace those of the preset; and
             seed (int ≥ 0, default 0): equal seeds give equal results.
-            match_color (bool, default False): whether colour drift is corrected (`icdpm.images.drift`).
+            match_color (bool, default False): whether colour drift is corrected (`icdpm.images.color_drift`).
             tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
 
         Returns:

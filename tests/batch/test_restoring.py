@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import tqdm
 
 from icdpm.batch.jobs import plan_jobs
 from icdpm.batch.restoring import restore_images
@@ -17,7 +18,6 @@ from icdpm.batch.selection import SelectedImage, select_images
 from icdpm.images.formats import FORMATS
 from icdpm.images.reading import read_image, read_rgb
 from icdpm.images.writing import write_image
-from icdpm.progress import _Bar
 from icdpm.restoration.result import Restored
 
 STEPS, SAMPLES = 2, 3
@@ -76,8 +76,8 @@ def test_steps_of_larger_images_take_more_of_the_bar(tmp_path, monkeypatch):
     write_image(tmp_path / "in/2 large.png", gradient(60, 90))
     (tmp_path / "in/3 none.png").write_bytes(b"")
     done = []
-    update = _Bar.update
-    monkeypatch.setattr(_Bar, "update", lambda bar, count: done.append((count, bar.total)) or update(bar, count))
+    update = tqdm.tqdm.update
+    monkeypatch.setattr(tqdm.tqdm, "update", lambda bar, count: done.append((count, bar.total)) or update(bar, count))
     _, failures = restore_all(plan(tmp_path / "in", tmp_path / "out"))
     assert len(failures) == 1
     steps = [count for count, _ in done if count > 1e-9]
