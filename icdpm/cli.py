@@ -53,7 +53,7 @@ def run_command(main: Callable[[list[str]], int | None]) -> None:
     130 after an interrupt. Each of these errors is one line on stderr. Any other exception is a bug and keeps its traceback.
 
     Args:
-      main: Function of the arguments that are not flags, the program's name first. Its module's docstring is the help text.
+      main: function of the arguments that are not flags, the program's name first. Its module's docstring is the help text.
     """
     try:
         _run(main)

@@ -26,7 +26,7 @@ def write_atomically(path: str | os.PathLike) -> Iterator[Path]:
             image.save(temporary)
 
     Raises:
-      IcdpmError: The path or its folder cannot be written.
+      IcdpmError: the path or its folder cannot be written.
     """
     if is_remote(path):
         with _upload_file(storage_path(path)) as temporary:
@@ -67,7 +67,7 @@ def make_folder_atomically(path: str | os.PathLike, marker: str | None = None) -
 
     Args:
       path: Path of the new folder.
-      marker: Name of the file in it that is uploaded last. A remote folder with this file is complete.
+      marker: name of the file in it that is uploaded last. A remote folder with this file is complete.
 
     Raises:
       IcdpmError: `path` already exists or cannot be written.
@@ -102,7 +102,7 @@ def mirrored_folder(path: str | os.PathLike) -> Iterator[Path]:
     New and changed files of a copy are uploaded at the end, also if the block fails or is interrupted.
 
     Raises:
-      IcdpmError: The remote folder cannot be read or written.
+      IcdpmError: the remote folder cannot be read or written.
     """
     remote = storage_path(path)
     if not isinstance(remote, RemotePath):
@@ -143,11 +143,11 @@ def file_lock(path: str | os.PathLike, on_wait: Callable[[], object] | None) -> 
 
     Args:
       path: Path of the lock file. The file and its folder are created, and stay.
-      on_wait: Function that is called if another process holds the lock. An exception of this function ends the wait; if it
+      on_wait: function that is called if another process holds the lock. An exception of this function ends the wait; if it
         returns, this function waits for the other process.
 
     Raises:
-      OSError: The lock file cannot be written.
+      OSError: the lock file cannot be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

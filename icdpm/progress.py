@@ -28,11 +28,11 @@ def progress_bar(
                 bar.update()
 
     Args:
-      description: Text in front of the bar; `bar.set_description(text)` changes it.
-      total: Amount of work, which may be fractional.
-      unit: Singular name of a unit of work. "B", bytes, are shown in powers of 1000.
-      initial: Amount of work that was done before.
-      iterable: Items to iterate over with the bar, or `None`.
+      description: text in front of the bar; `bar.set_description(text)` changes it.
+      total: amount of work, which may be fractional.
+      unit: singular name of a unit of work. "B", bytes, are shown in powers of 1000.
+      initial: amount of work that was done before.
+      iterable: items to iterate over with the bar, or `None`.
 
     Returns:
       An iterator over `iterable`, or a context manager with `update(count=1)`, where a count may be fractional, and

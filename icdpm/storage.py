@@ -54,8 +54,8 @@ class RemotePath(os.PathLike):
       url: URL such as s3://bucket/folder/file.
 
     Raises (from any method):
-      OSError: The storage refuses the operation or cannot be reached. `filename` is the URL and `strerror` the reason.
-      IcdpmError: No installed package supports this kind of storage.
+      OSError: the storage refuses the operation or cannot be reached. `filename` is the URL and `strerror` the reason.
+      IcdpmError: no installed package supports this kind of storage.
     """
 
     def __init__(self, url: str | os.PathLike) -> None:

@@ -17,8 +17,8 @@ def make_comparison(image: Image, pixels: np.ndarray) -> Image:
     """Returns an image of before | after, separated by a thin white line.
 
     Args:
-      image: The blurry image.
-      pixels: Its restored pixels.
+      image: the blurry image.
+      pixels: its restored pixels.
     """
     before = dataclasses.replace(image, exif=b"", notices=())
     alpha = None if image.alpha is None else _join(image.alpha, image.alpha)

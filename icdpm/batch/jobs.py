@@ -19,9 +19,9 @@ class ExtraOutputs:
     """Paths of further files that are written with a restored image; `None` or empty if they are not requested.
 
     Attributes:
-      comparison: Image of before | after.
-      spread: Standard deviation of the samples: (a gray image, a NumPy array).
-      samples: Images of the samples.
+      comparison: image of before | after.
+      spread: standard deviation of the samples: (a gray image, a NumPy array).
+      samples: images of the samples.
     """
 
     comparison: Path | RemotePath | None = None
@@ -41,8 +41,8 @@ class Job:
     Attributes:
       source: Path of the image; `None` for standard input.
       target: Path of the restored image; `None` for standard output.
-      format: Format to write; `None` for the format of the image.
-      extra_outputs: Further files to write.
+      format: format to write; `None` for the format of the image.
+      extra_outputs: further files to write.
     """
 
     source: Path | RemotePath | None
@@ -65,9 +65,9 @@ def make_extra_outputs(
 
     Args:
       target: Path of the restored image.
-      compare: Whether to write an image of before | after.
-      spread: Whether to write the standard deviation of the samples.
-      kept_samples: Number of samples to write.
+      compare: whether to write an image of before | after.
+      spread: whether to write the standard deviation of the samples.
+      kept_samples: number of samples to write.
     """
 
     def path(ending):
@@ -92,15 +92,15 @@ def plan_jobs(
     """Plans the outputs of all images before anything is written.
 
     Args:
-      images: Images of `select_images`.
+      images: images of `select_images`.
       output: A folder, in which images keep their relative paths; a file name with a suffix, if there is one image given by its
         own name; or '-' for standard output.
-      format_name: Key of `FORMATS` for all outputs. By default the suffix of each name decides.
-      overwrite: Whether existing files may be replaced.
-      skip_existing: Whether to skip images whose outputs all exist, as after an interrupted run. Of other images existing
+      format_name: key of `FORMATS` for all outputs. By default the suffix of each name decides.
+      overwrite: whether existing files may be replaced.
+      skip_existing: whether to skip images whose outputs all exist, as after an interrupted run. Of other images existing
         outputs are replaced.
-      shard: Shard to plan; `None` for all images. Errors that concern all images are raised for every shard.
-      **extra: Arguments of `make_extra_outputs`; ignored for standard output.
+      shard: shard to plan; `None` for all images. Errors that concern all images are raised for every shard.
+      **extra: arguments of `make_extra_outputs`; ignored for standard output.
 
     Returns:
       (the jobs, a sentence for each image that cannot be restored to its output).

@@ -29,14 +29,14 @@ def process_images(
     """Calls a function for each item, with one progress bar. A failure of an item does not stop the others.
 
     Args:
-      items: Images in any representation.
-      process: Function (item, on_step). It may call `on_step` with the number of steps of the item that it has completed since
+      items: images in any representation.
+      process: function (item, on_step). It may call `on_step` with the number of steps of the item that it has completed since
         the last call, which may be fractional. Several functions, one per device, run in threads; each takes the next item.
-      name: Function of an item that returns its name, which may include folders.
-      steps: Number of steps of an item, or a function of the item that returns it.
-      weight: Function of an item that returns the length of its steps on the progress bar.
-      unit: Singular name of a step.
-      defer_interrupts: Whether Ctrl-C takes effect only after the current step (`deferred_interrupts`), which is needed if
+      name: function of an item that returns its name, which may include folders.
+      steps: number of steps of an item, or a function of the item that returns it.
+      weight: function of an item that returns the length of its steps on the progress bar.
+      unit: singular name of a step.
+      defer_interrupts: whether Ctrl-C takes effect only after the current step (`deferred_interrupts`), which is needed if
         `process` calls TensorFlow.
 
     Returns:

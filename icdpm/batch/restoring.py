@@ -35,13 +35,13 @@ def restore_images(
     An interrupt leaves only complete files.
 
     Args:
-      jobs: Jobs of `plan_jobs`.
-      restore: Function as in `process_image`, or several, one per device, that restore different images at the same time.
-      evaluations: Evaluations of the network per image, which the progress bar counts. An evaluation for a larger image takes
+      jobs: jobs of `plan_jobs`.
+      restore: function as in `process_image`, or several, one per device, that restore different images at the same time.
+      evaluations: evaluations of the network per image, which the progress bar counts. An evaluation for a larger image takes
         up more of the bar in proportion to its pixels. `None`: the bar counts images.
-      match_color: Whether to remove colour drift (`icdpm.images.color_drift`).
-      verbose: Whether to report the colour drift of each image.
-      defer_interrupts: As in `process_images`.
+      match_color: whether to remove colour drift (`icdpm.images.color_drift`).
+      verbose: whether to report the colour drift of each image.
+      defer_interrupts: as in `process_images`.
 
     Returns:
       (notices about properties that were not kept, a sentence for each image that failed).
@@ -74,18 +74,18 @@ def process_image(
     """Reads, restores and writes one image.
 
     Args:
-      job: Job of `plan_jobs`.
-      on_step: Function that `restore` calls after each evaluation of the network.
-      restore: Function (pixels, *, keep_samples, spread, on_step) -> Restored, such as `icdpm.restoration.restore.restore` with
+      job: job of `plan_jobs`.
+      on_step: function that `restore` calls after each evaluation of the network.
+      restore: function (pixels, *, keep_samples, spread, on_step) -> Restored, such as `icdpm.restoration.restore.restore` with
         its other arguments bound.
-      match_color: Whether to remove colour drift.
-      verbose: Whether to report the colour drift.
+      match_color: whether to remove colour drift.
+      verbose: whether to report the colour drift.
 
     Returns:
       Notices about properties that were not kept.
 
     Raises:
-      IcdpmError: The image cannot be read, restored or written. The message names it.
+      IcdpmError: the image cannot be read, restored or written. The message names it.
     """
     image = read_image_stream(sys.stdin.buffer, job.name) if job.source is None else read_image(job.source)
     file_format = job.format or format_by_name(image.format)

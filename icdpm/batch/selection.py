@@ -26,7 +26,7 @@ class SelectedImage:
       source: Path of the image, local or remote; `None` for standard input.
       relative_path: Path of the restored image below the output folder: the image's path below the folder or pattern that
         selected it.
-      is_explicit: Whether the image was given by its own name, not found in a folder or by a pattern.
+      is_explicit: whether the image was given by its own name, not found in a folder or by a pattern.
     """
 
     source: Path | RemotePath | None
@@ -39,8 +39,8 @@ class Selection:
     """The images that a command's arguments select.
 
     Attributes:
-      images: The images, each once.
-      ignored: Number of files found that do not have the suffix of an image.
+      images: the images, each once.
+      ignored: number of files found that do not have the suffix of an image.
       notices: A sentence for each link to a folder that was found and not followed.
     """
 
@@ -81,12 +81,12 @@ def select_images(arguments: Sequence[str], exclude: str | os.PathLike | None = 
     links may form circles. Hidden files and folders are skipped.
 
     Args:
-      arguments: Paths of images; folders, searched with their subfolders; patterns with *, ?, [] or ** that match images or
+      arguments: paths of images; folders, searched with their subfolders; patterns with *, ?, [] or ** that match images or
         folders; URLs of these in remote storage (there without **); '-' for standard input.
-      exclude: Folder that is not searched, as the folder of the restored images may lie among the images.
+      exclude: folder that is not searched, as the folder of the restored images may lie among the images.
 
     Raises:
-      IcdpmError: An argument is empty, a pattern matches nothing, a folder cannot be read, or no image was found.
+      IcdpmError: an argument is empty, a pattern matches nothing, a folder cannot be read, or no image was found.
     """
     search = _Search(exclude)
     selected: dict = {}

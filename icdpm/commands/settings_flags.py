@@ -53,7 +53,7 @@ def settings_from_flags(model: ImageRestorer) -> Settings:
     """Returns the sampling settings that the flags select, and prints the warning of a preset that does not fit the model.
 
     Raises:
-      app.UsageError: The model does not support the settings.
+      app.UsageError: the model does not support the settings.
     """
     try:
         settings = model.settings(**changes_from_flags())

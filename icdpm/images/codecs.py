@@ -51,13 +51,13 @@ def decode_png16(content: bytes) -> np.ndarray:
     """Decodes a PNG file of 16 bits a channel, of which Pillow keeps only 8.
 
     Args:
-      content: Bytes of the file.
+      content: bytes of the file.
 
     Returns:
       uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
-      RuntimeError: The file is damaged.
+      RuntimeError: the file is damaged.
     """
     return np.atleast_3d(imagecodecs.png_decode(content))
 
@@ -67,7 +67,7 @@ def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes
 
     Args:
       channels: uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: Metadata as in `Image`; may be empty.
+      exif, icc_profile: metadata as in `Image`; may be empty.
 
     Returns:
       Bytes of the file.
@@ -90,9 +90,9 @@ class TiffLayout:
     """Properties that the first image of a TIFF file states.
 
     Attributes:
-      width, height: Size in pixels.
-      bits: Bits a channel; the largest number if channels differ.
-      decoded_bytes: Size of all channels after decoding, with the parts of tiles beyond the edges.
+      width, height: size in pixels.
+      bits: bits a channel; the largest number if channels differ.
+      decoded_bytes: size of all channels after decoding, with the parts of tiles beyond the edges.
     """
 
     width: int
@@ -128,15 +128,15 @@ def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
     Pillow keeps only 8 of the 16 bits of colour, and does not read gray with alpha.
 
     Args:
-      content: Bytes of the file. The size that it states is trusted.
-      name: Name of the file for error messages.
+      content: bytes of the file. The size that it states is trusted.
+      name: name of the file for error messages.
 
     Returns:
       (uint16 [height, width, channels], the ICC profile or b""); the channels are gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
-      IcdpmError: The file has several pages, other colours or an unsupported compression.
-      Exception: The file is damaged; exceptions of many types.
+      IcdpmError: the file has several pages, other colours or an unsupported compression.
+      Exception: the file is damaged; exceptions of many types.
     """
     with _first_page(content) as page:
         if len(page.parent.pages) > 1:
@@ -192,7 +192,7 @@ def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
 
     Args:
       channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: Metadata as in `Image`; may be empty.
+      exif, icc_profile: metadata as in `Image`; may be empty.
 
     Returns:
       Bytes of the file.

@@ -67,7 +67,7 @@ def match_color(blurry: np.ndarray, restored: np.ndarray) -> np.ndarray:
     The correction interpolates the offsets of the regions between their centres, so it is too smooth to change detail.
 
     Args:
-      blurry, restored: Images as in `measure_drift`.
+      blurry, restored: images as in `measure_drift`.
 
     Returns:
       The corrected image, of the shape and dtype of `restored`.

@@ -49,7 +49,7 @@ def apply_exif(channels: np.ndarray, read: Callable[[], PIL.Image.Exif]) -> tupl
 
     Args:
       channels: [height, width, channels].
-      read: Function that returns the EXIF data. It may raise any exception.
+      read: function that returns the EXIF data. It may raise any exception.
 
     Returns:
       (the upright image, the EXIF block or b"", whether the EXIF data are damaged).

@@ -17,11 +17,11 @@ class Image:
 
     Attributes:
       pixels: uint8 or uint16, [height, width, 3] sRGB (or in the colour space of the profile), or [height, width] if gray.
-      alpha: Opacity, [height, width] of the pixels' dtype, 0 where the image is transparent; `None` if it has no transparency.
+      alpha: opacity, [height, width] of the pixels' dtype, 0 where the image is transparent; `None` if it has no transparency.
       exif: EXIF block as in a JPEG file, with the orientation already applied; may be empty.
       icc_profile: ICC profile of the pixels; empty for sRGB.
       format: Pillow's name of the file format that the image comes from.
-      notices: Sentences about properties of the file that were not kept.
+      notices: sentences about properties of the file that were not kept.
     """
 
     pixels: np.ndarray
@@ -48,10 +48,10 @@ class Format:
 
     Attributes:
       name: Pillow's name of the format.
-      suffixes: Suffixes of file names, the usual one first.
-      gray, alpha, sixteen_bit, metadata: Whether the format stores gray images, transparency, 16 bits a channel, EXIF and ICC
+      suffixes: suffixes of file names, the usual one first.
+      gray, alpha, sixteen_bit, metadata: whether the format stores gray images, transparency, 16 bits a channel, EXIF and ICC
         profiles.
-      longest_side: Largest width and height in pixels.
+      longest_side: largest width and height in pixels.
     """
 
     name: str

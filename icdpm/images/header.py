@@ -26,9 +26,9 @@ class Header:
 
     Attributes:
       format: Pillow's name of the file format.
-      width, height: Size in pixels, before the EXIF orientation is applied.
-      bits: Bits a channel.
-      decoded_bytes: Size of all channels in the file after decoding.
+      width, height: size in pixels, before the EXIF orientation is applied.
+      bits: bits a channel.
+      decoded_bytes: size of all channels in the file after decoding.
     """
 
     format: str

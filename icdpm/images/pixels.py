@@ -52,7 +52,7 @@ def array_to_pixels(array: npt.ArrayLike) -> np.ndarray:
       uint8 or uint16 of the same shape; floats become uint16.
 
     Raises:
-      IcdpmError: Another shape, dtype or range.
+      IcdpmError: another shape, dtype or range.
     """
     try:
         array = np.asarray(array)

@@ -47,7 +47,7 @@ def read_image(path: str | os.PathLike) -> Image:
     """Reads an image file.
 
     Raises:
-      IcdpmError: The file is missing, empty, unreadable, damaged, too large, not an image, or of an unsupported kind.
+      IcdpmError: the file is missing, empty, unreadable, damaged, too large, not an image, or of an unsupported kind.
     """
     return decode_image(read_file(path), path)
 
@@ -68,7 +68,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
       uint8 [height, width, 3], or uint16 for a file of 16 bits a channel; upright, without alpha.
 
     Raises:
-      IcdpmError: As `read_image`.
+      IcdpmError: as `read_image`.
     """
     pixels = read_image(path).pixels
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
@@ -78,11 +78,11 @@ def read_file(path: str | os.PathLike, name: object = None) -> bytes:
     """Returns the bytes of an image file.
 
     Args:
-      path: Local path or URL.
-      name: Name of the file for error messages; `path` by default.
+      path: local path or URL.
+      name: name of the file for error messages; `path` by default.
 
     Raises:
-      IcdpmError: The file is missing, unreadable or too large.
+      IcdpmError: the file is missing, unreadable or too large.
     """
     name = name or path
     path = storage_path(path)
@@ -110,11 +110,11 @@ def decode_image(content: bytes, name: object) -> Image:
     """Decodes the bytes of an image file.
 
     Args:
-      content: Bytes of the file.
-      name: Name of the file for error messages.
+      content: bytes of the file.
+      name: name of the file for error messages.
 
     Raises:
-      IcdpmError: As `read_image`.
+      IcdpmError: as `read_image`.
     """
     header = read_header(content, name)
     header.check_size(name)

@@ -27,15 +27,15 @@ def check_fits(image: Image, name: object, file_format: Format) -> list[str]:
     """Compares an image with the abilities of a file format, before it is restored.
 
     Args:
-      image: The image.
-      name: Name of the image's file for messages.
-      file_format: The format to write.
+      image: the image.
+      name: name of the image's file for messages.
+      file_format: the format to write.
 
     Returns:
       A sentence for each property of the image that the file will not have.
 
     Raises:
-      IcdpmError: The image is too large for the format, or partly transparent in a format without transparency.
+      IcdpmError: the image is too large for the format, or partly transparent in a format without transparency.
     """
     if max(image.pixels.shape[:2]) > file_format.longest_side:
         raise IcdpmError(
@@ -91,7 +91,7 @@ def write_image(path: str | os.PathLike, pixels: np.ndarray) -> None:
       pixels: uint8 or uint16 [height, width, 3] or gray [height, width].
 
     Raises:
-      IcdpmError: The suffix is unknown, the image is too large for the format, or the path cannot be written.
+      IcdpmError: the suffix is unknown, the image is too large for the format, or the path cannot be written.
     """
     image, file_format = Image(pixels), format_for_path(path)
     check_fits(image, path, file_format)

@@ -46,17 +46,17 @@ def choose_tiling(
     """Returns the tiling with the largest tiles that keep a restoration within a memory limit: one tile, if possible.
 
     Args:
-      model: Trained model.
-      image: Image to restore, [height, width, …].
-      schedule: Sampling schedule.
-      overlap: Overlap of the tiles in pixels; `None` if the model does not support tiles.
-      samples: Number of samples.
-      at_once: Number of samples that run together if the image is one tile.
-      keep_samples, spread: As in `icdpm.restoration.restore.restore`.
-      max_memory: Limit for the memory of the process, in bytes.
+      model: trained model.
+      image: image to restore, [height, width, …].
+      schedule: sampling schedule.
+      overlap: overlap of the tiles in pixels; `None` if the model does not support tiles.
+      samples: number of samples.
+      at_once: number of samples that run together if the image is one tile.
+      keep_samples, spread: as in `icdpm.restoration.restore.restore`.
+      max_memory: limit for the memory of the process, in bytes.
 
     Raises:
-      MemoryLimitError: No tiles are small enough.
+      MemoryLimitError: no tiles are small enough.
     """
     multiple = model.size_multiple
     height, width = (side + -side % multiple for side in image.shape[:2])

@@ -64,30 +64,30 @@ def restore(
     Equal arguments give equal bytes. Sample i does not depend on the number of samples, nor on which of them run together.
 
     Args:
-      model: Trained model (`icdpm.models.workdir.load`).
+      model: trained model (`icdpm.models.workdir.load`).
       image: uint8 or uint16 [height, width, 3] sRGB, or gray [height, width], of any size.
-      settings: Sampling settings of `model.settings`.
-      seed: Seed of the samples, an integer from 0 to 2^63 − 1.
-      tile: Longest side of the tiles that the network processes at once, in pixels, a multiple of `model.size_multiple`. By
+      settings: sampling settings of `model.settings`.
+      seed: seed of the samples, an integer from 0 to 2^63 − 1.
+      tile: longest side of the tiles that the network processes at once, in pixels, a multiple of `model.size_multiple`. By
         default the largest one within `max_memory`, if possible the whole image.
-      overlap: Smallest distance in pixels between the used part of a tile and the tile's edges within the image, rounded up to
+      overlap: smallest distance in pixels between the used part of a tile and the tile's edges within the image, rounded up to
         a multiple of `model.size_multiple`; `model.tile_overlap` by default. With `model.receptive_field_radius` the result
         equals that of the whole image. Tiles of a model whose receptive field is global are approximate and blended, and a
         notice states so.
-      max_memory: Limit for the memory of the process, in bytes (`icdpm.restoration.memory`). Only used if `tile` is `None`.
-      keep_samples: Whether to return the samples.
-      spread: Whether to return the samples' standard deviation; needs at least two samples.
-      keep_intermediate_outputs: Whether to return the model's intermediate outputs.
-      on_step: Function that is called after each evaluation of the network with the number of samples it advanced by a step, a
+      max_memory: limit for the memory of the process, in bytes (`icdpm.restoration.memory`). Only used if `tile` is `None`.
+      keep_samples: whether to return the samples.
+      spread: whether to return the samples' standard deviation; needs at least two samples.
+      keep_intermediate_outputs: whether to return the model's intermediate outputs.
+      on_step: function that is called after each evaluation of the network with the number of samples it advanced by a step, a
         fraction if the image has several tiles. The numbers sum to `settings.evaluations`.
 
     Returns:
       The result.
 
     Raises:
-      IcdpmError: The image exceeds the memory limit, the tile's size is invalid, the spread of one sample is requested, or the
+      IcdpmError: the image exceeds the memory limit, the tile's size is invalid, the spread of one sample is requested, or the
         model's output is not finite.
-      MemoryError: The machine has too little memory.
+      MemoryError: the machine has too little memory.
     """
     model.check_process()
     samples = settings.samples
@@ -200,18 +200,18 @@ def restore_file_or_array(
     """Restores an image file or an array; implements `ImageRestorer.restore` and `ImageRestorer.sample`.
 
     Args:
-      model: Trained model.
+      model: trained model.
       image: Path or URL of an image file, or an array (`icdpm.images.pixels.array_to_pixels`).
-      preset: Name of one of `model.sampling_presets`, or `None`.
-      seed, tile, max_memory, spread, keep_samples, on_step: As in `restore`.
-      match_color: Whether to remove colour drift (`icdpm.images.color_drift`).
-      **changes: Sampling settings that differ from the preset's or the config's.
+      preset: name of one of `model.sampling_presets`, or `None`.
+      seed, tile, max_memory, spread, keep_samples, on_step: as in `restore`.
+      match_color: whether to remove colour drift (`icdpm.images.color_drift`).
+      **changes: sampling settings that differ from the preset's or the config's.
 
     Returns:
       The result, with arrays of the kind of `image`.
 
     Raises:
-      IcdpmError: An invalid image, setting or seed; or as `restore`.
+      IcdpmError: an invalid image, setting or seed; or as `restore`.
     """
     settings = model.settings(preset, **changes)
     if preset and (warning := model.sampling_presets[preset].warning):
@@ -247,7 +247,7 @@ def load_on_gpus(
     """Loads a model on every GPU of this machine, or once on TensorFlow's default device if there are fewer than two.
 
     Args:
-      workdir: Folder of a training run.
+      workdir: folder of a training run.
       checkpoint: 'latest', 'best' or a step.
 
     Returns:

@@ -17,13 +17,13 @@ class Restored:
     """Result of a restoration.
 
     Attributes:
-      pixels: Mean of the samples, of the input's shape and dtype.
-      spread: Standard deviation of the samples (unbiased, divided by samples − 1) in 8-bit steps, float32 of the input's shape;
+      pixels: mean of the samples, of the input's shape and dtype.
+      spread: standard deviation of the samples (unbiased, divided by samples − 1) in 8-bit steps, float32 of the input's shape;
         `None` if it was not requested.
-      samples: The samples, each as `pixels`; `None` if they were not requested.
+      samples: the samples, each as `pixels`; `None` if they were not requested.
       intermediate_outputs: {name: intermediate output of the model}, images of the input's dtype, gray or RGB, at an integer
         fraction of its size, rounded up; `None` if they were not requested.
-      notices: Sentences about differences from the request.
+      notices: sentences about differences from the request.
     """
 
     pixels: np.ndarray
@@ -36,7 +36,7 @@ class Restored:
         """Returns the result with the colour drift of its pixels and samples removed (`icdpm.images.color_drift`).
 
         Args:
-          blurry: The input.
+          blurry: the input.
         """
         samples = self.samples and [match_color(blurry, sample) for sample in self.samples]
         return dataclasses.replace(self, pixels=match_color(blurry, self.pixels), samples=samples)
@@ -47,7 +47,7 @@ def to_intermediate_outputs(outputs: Mapping[str, npt.ArrayLike], image: np.ndar
 
     Args:
       outputs: {name: [1, height/s, width/s, 1 or 3] in [−1, 1]}, sizes rounded up.
-      image: The input, which has the dtype of the result.
+      image: the input, which has the dtype of the result.
     """
     values = {name: np.asarray(each)[0] for name, each in outputs.items()}
     return {name: to_levels(each[..., 0] if each.shape[-1] == 1 else each, image.dtype) for name, each in values.items()}
@@ -57,8 +57,8 @@ class RunningMoments:
     """Running mean and standard deviation of samples of one shape, which may be added in strips of rows.
 
     Args:
-      shape: Shape of a sample.
-      spread: Whether to compute the standard deviation, which takes half as much memory again.
+      shape: shape of a sample.
+      spread: whether to compute the standard deviation, which takes half as much memory again.
     """
 
     def __init__(self, shape: tuple[int, ...], spread: bool) -> None:
