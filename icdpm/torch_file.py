@@ -97,12 +97,12 @@ _KNOWN = {
 
 
 class _Unpickler(pickle.Unpickler):
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> object:
         if (found := _KNOWN.get(f"{module}.{name}")) is None:
             raise pickle.UnpicklingError(f"it refers to {module}.{name}")
         return found
 
-    def persistent_load(self, saved_id):
+    def persistent_load(self, saved_id: tuple) -> _Storage:
         kind, dtype, key, _, length, *view = saved_id
         if kind != "storage" or any(view):
             raise pickle.UnpicklingError(f"unknown kind of storage {saved_id}")

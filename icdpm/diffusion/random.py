@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
+from typing import Union
 
 import tensorflow as tf
 from tensorflow.python.ops import random_ops_util
+
+# A shape whose sizes may be unknown when a graph is traced.
+Shape = Union[Sequence[int], tf.Tensor]
 
 
 class RandomDomain(enum.IntEnum):
@@ -27,7 +32,7 @@ class RandomDomain(enum.IntEnum):
     RESTORATION = 3
 
 
-def example_seeds(seed, indices: tf.Tensor) -> tf.Tensor:
+def example_seeds(seed: Sequence[int] | tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     """Returns one seed for each example, int64 [batch, 2].
 
     Args:
@@ -47,7 +52,7 @@ def _fold_in(seed, number):
     return tf.random.experimental.stateless_fold_in(seed, number, alg="philox")
 
 
-def uniform(seed: tf.Tensor, shape) -> tf.Tensor:
+def uniform(seed: tf.Tensor, shape: Shape) -> tf.Tensor:
     """Returns uniform numbers in [0, 1) with 23 random bits, float32, from one seed (int64 [2])."""
     return _to_uniform(tf.random.stateless_uniform(shape, seed, None, None, tf.uint32, alg="philox"))
 
@@ -57,13 +62,13 @@ def _to_uniform(bits):
     return tf.bitcast(tf.bitwise.bitwise_or(mantissa, tf.constant(0x3F800000, tf.uint32)), tf.float32) - 1.0
 
 
-def normal(seed: tf.Tensor, shape) -> tf.Tensor:
+def normal(seed: tf.Tensor, shape: Shape) -> tf.Tensor:
     """Returns standard normal numbers, float32, from one seed (int64 [2]; Box and Muller, 1958)."""
     count = tf.reduce_prod(tf.cast(shape, tf.int64))
     return tf.reshape(_normal_numbers(seed, count, 0, count), shape)
 
 
-def normal_rows(seed: tf.Tensor, shape, first: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
+def normal_rows(seed: tf.Tensor, shape: Shape, first: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
     """Returns the rows `first` to `last` (exclusive) of `normal(seed, shape)`, bit for bit, without computing the others."""
     shape = tf.convert_to_tensor(shape)
     length = tf.reduce_prod(tf.cast(shape[1:], tf.int64))
@@ -99,17 +104,17 @@ def _uniform_numbers(seed, first, count):
     return _to_uniform(bits[skipped:])
 
 
-def uniform_each(seeds: tf.Tensor, shape) -> tf.Tensor:
+def uniform_each(seeds: tf.Tensor, shape: Shape) -> tf.Tensor:
     """Returns uniform numbers [batch, *shape], one example for each seed (int64 [batch, 2])."""
     return tf.map_fn(lambda seed: uniform(seed, shape), seeds, fn_output_signature=tf.float32)
 
 
-def normal_each(seeds: tf.Tensor, shape) -> tf.Tensor:
+def normal_each(seeds: tf.Tensor, shape: Shape) -> tf.Tensor:
     """Returns standard normal numbers [batch, *shape], one example for each seed (int64 [batch, 2])."""
     return tf.map_fn(lambda seed: normal(seed, shape), seeds, fn_output_signature=tf.float32)
 
 
-def normal_rows_each(seeds: tf.Tensor, shape, first: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
+def normal_rows_each(seeds: tf.Tensor, shape: Shape, first: int | tf.Tensor, last: int | tf.Tensor) -> tf.Tensor:
     """Returns the rows `first` to `last` (exclusive) of each example of `normal_each(seeds, shape)`, bit for bit."""
     return tf.map_fn(lambda seed: normal_rows(seed, shape, first, last), seeds, fn_output_signature=tf.float32)
 
@@ -124,7 +129,7 @@ def normal_rows_each(seeds: tf.Tensor, shape, first: int | tf.Tensor, last: int 
     ],
     autograph=False,  # no branch depends on a tensor, and AutoGraph takes nine tenths of the tracing time
 )
-def sampling_noise(seeds, step, shape, first, last) -> tf.Tensor:
+def sampling_noise(seeds: tf.Tensor, step: tf.Tensor, shape: Shape, first: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
     """Returns the standard normal numbers of a sampling step, float32 [batch, rows, width, channels], one image for each seed.
 
     Args:

@@ -24,7 +24,7 @@ from icdpm.metrics.weights import NIQE, cached_weights
 
 BLOCK = 96
 FEATURES = 36
-# Blocks of a photo enter the pristine model if their sharpness exceeds this fraction of that of the sharpest block.
+# Blocks of an image enter the pristine model if their sharpness exceeds this fraction of that of the sharpest block.
 SHARPNESS_THRESHOLD = 0.75
 
 # Other implementations use Y in place of gray, which changes the first decimal.
@@ -91,19 +91,19 @@ def released_model() -> PristineModel:
     return _load_once(cached_weights(NIQE))
 
 
-def fit_pristine_model(photos: Iterable[np.ndarray]) -> PristineModel:
+def fit_pristine_model(images: Iterable[np.ndarray]) -> PristineModel:
     """Fits a pristine model to sharp photos.
 
     Args:
-      photos: RGB images, uint8 or float in [0, 1]; one is held in memory at a time. The original release was fitted to 125.
-        Photos smaller than a block are ignored.
+      images: sharp RGB photos, uint8 or float in [0, 1]; one is held in memory at a time. The original release was fitted to
+        125. Images smaller than a block are ignored.
 
     Raises:
-      ValueError: a photo is invalid, or the photos have too few sharp blocks with texture for a covariance.
+      ValueError: an image is invalid, or the images have too few sharp blocks with texture for a covariance.
     """
     parts, count = [np.empty([0, FEATURES])], 0
-    for photo in photos:
-        gray = matlab_gray(as_uint8(photo))
+    for image in images:
+        gray = matlab_gray(as_uint8(image))
         if min(gray.shape) >= BLOCK:
             features, sharpness = block_features(gray)
             parts.append(features[sharpness > SHARPNESS_THRESHOLD * sharpness.max()])
@@ -113,7 +113,7 @@ def fit_pristine_model(photos: Iterable[np.ndarray]) -> PristineModel:
     if complete <= FEATURES:
         raise ValueError(
             f"A pristine model needs at least {FEATURES + 1} sharp blocks of {BLOCK}×{BLOCK} pixels, better many more. "
-            f"Received: {complete} from {count} photos of that size."
+            f"Received: {complete} from {count} images of that size."
         )
     return fit_distribution(features)
 

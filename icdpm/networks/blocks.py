@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from icdpm.networks.layers import Block, convolution, dense
+from icdpm.networks.layers import Block, Conv2D, convolution, dense
 from icdpm.networks.operations import average_pool, repeat_pixels, swish
 
 
@@ -47,9 +47,9 @@ class ResidualBlock(Block):
         self.convolution_2 = convolution(filters, 3, dtype, "convolution_2", zero=zero_last)
         self.embedding = dense(filters, dtype, "embedding") if embedded else None
         self.guidance = convolution(filters, 3, dtype, "guidance") if guided else None
-        self.skip = None
+        self.skip: Conv2D | None = None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         if input_shape[-1] != self.filters:
             self.skip = convolution(self.filters, 1, self.dtype_policy, "skip")
         super().build(input_shape)

@@ -101,12 +101,12 @@ class Discriminator(keras.layers.Layer):
             for number, filters in enumerate((channels, channels, 1))
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         shape = input_shape
         for convolution in self.convolutions:
             with tf.name_scope(convolution.name):
                 convolution.build(shape)
-            shape = [*shape[:-1], convolution.filters]
+            shape = (*shape[:-1], convolution.filters)
         super().build(input_shape)
 
     def call(self, features: tf.Tensor, frozen: bool = False) -> tf.Tensor:

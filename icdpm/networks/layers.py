@@ -11,7 +11,7 @@ import contextvars
 import math
 import random
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import tensorflow as tf
 
@@ -57,7 +57,7 @@ class Network(keras.Model):
         super().__init__(name=name, dtype=dtype, autocast=False)
         self._arguments = types.MappingProxyType(arguments)  # a type that Keras does not search for layers
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple) -> None:
         """Marks the network as built; its layers are built as they are called."""
         self.built = True
 
@@ -69,7 +69,7 @@ class Network(keras.Model):
 class Block(keras.layers.Layer):
     """Base class of layers that consist of other layers, which are built as they are called."""
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple) -> None:
         """Marks the layer as built."""
         self.built = True
 
@@ -84,10 +84,10 @@ def take_each(blocks: list, counts: Iterable[int]) -> Iterator[list]:
 class _Seeded(keras.initializers.Initializer):
     """Base class of random initializers whose seeds come from `initial_weights`, or outside of it from `random`."""
 
-    def __call__(self, shape, dtype=None, **kwargs):
+    def __call__(self, shape: Sequence[int], dtype: str | tf.DType | None = None, **kwargs) -> tf.Tensor:
         """Returns the initial values of a weight of shape [..., inputs, outputs]."""
         seeds, dtype = _seeds.get(), tf.as_dtype(dtype or "float32")
-        if seeds == "zeros":
+        if isinstance(seeds, str):
             return tf.zeros(shape, dtype)
         return self.sample(shape, [(seeds or random).randint(1, _LARGEST_SEED), 0], dtype)
 
@@ -106,7 +106,7 @@ class VarianceScaling(_Seeded):
         self.scale = scale
         self.mode = mode
 
-    def sample(self, shape, seed, dtype) -> tf.Tensor:
+    def sample(self, shape: Sequence[int], seed: Sequence[int], dtype: tf.DType) -> tf.Tensor:
         """Returns random values of a shape from a seed of two integers."""
         field = math.prod(shape[:-2])
         inputs, outputs = field * shape[-2], field * shape[-1]
@@ -126,7 +126,7 @@ class Uniform(_Seeded):
     def __init__(self, limit: float) -> None:
         self.limit = limit
 
-    def sample(self, shape, seed, dtype) -> tf.Tensor:
+    def sample(self, shape: Sequence[int], seed: Sequence[int], dtype: tf.DType) -> tf.Tensor:
         """Returns random values of a shape from a seed of two integers."""
         return tf.random.stateless_uniform(shape, seed, -self.limit, self.limit, dtype)
 
@@ -146,7 +146,7 @@ class Normal(_Seeded):
     def __init__(self, stddev: float) -> None:
         self.stddev = stddev
 
-    def sample(self, shape, seed, dtype) -> tf.Tensor:
+    def sample(self, shape: Sequence[int], seed: Sequence[int], dtype: tf.DType) -> tf.Tensor:
         """Returns random values of a shape from a seed of two integers."""
         return tf.random.stateless_normal(shape, seed, 0.0, self.stddev, dtype)
 
@@ -188,13 +188,13 @@ class DepthwiseConv2D(keras.layers.Layer):
       **options: of `keras.layers.Layer`.
     """
 
-    def __init__(self, kernel_size: int, use_bias: bool, initializer, **options) -> None:
+    def __init__(self, kernel_size: int, use_bias: bool, initializer: keras.initializers.Initializer, **options) -> None:
         super().__init__(**options)
         self.kernel_size = kernel_size
         self.use_bias = use_bias
         self.initializer = initializer
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         channels = input_shape[-1]
         shape = [self.kernel_size, self.kernel_size, channels, 1]
         self.depthwise_kernel = self.add_weight(name="depthwise_kernel", shape=shape, initializer=self.initializer)
@@ -223,7 +223,15 @@ class Dense(keras.layers.Dense):
 
 
 def convolution(
-    filters: int, size: int, dtype: str, name: str, *, bias: bool = True, zero: bool = False, initializer=None, **options
+    filters: int,
+    size: int,
+    dtype: str,
+    name: str,
+    *,
+    bias: bool = True,
+    zero: bool = False,
+    initializer: keras.initializers.Initializer | None = None,
+    **options,
 ) -> Conv2D:
     """Returns a `size`×`size` convolution that keeps height and width.
 
@@ -241,12 +249,22 @@ def convolution(
     return Conv2D(filters, size, use_bias=bias, kernel_initializer=initializer, dtype=dtype, name=name, **options)
 
 
-def depthwise_convolution(size: int, dtype: str, name: str, *, bias: bool = True, initializer) -> DepthwiseConv2D:
+def depthwise_convolution(
+    size: int, dtype: str, name: str, *, bias: bool = True, initializer: keras.initializers.Initializer
+) -> DepthwiseConv2D:
     """Returns a `size`×`size` depthwise convolution that keeps height and width; arguments as in `convolution`."""
     return DepthwiseConv2D(size, bias, initializer, dtype=dtype, name=name)
 
 
-def dense(units: int, dtype: str, name: str, *, bias: bool = True, zero: bool = False, initializer=None) -> Dense:
+def dense(
+    units: int,
+    dtype: str,
+    name: str,
+    *,
+    bias: bool = True,
+    zero: bool = False,
+    initializer: keras.initializers.Initializer | None = None,
+) -> Dense:
     """Returns a linear map of the last axis to `units` channels; the other arguments as in `convolution`."""
     initializer = "zeros" if zero else initializer or VarianceScaling()
     return Dense(units, use_bias=bias, kernel_initializer=initializer, dtype=dtype, name=name)

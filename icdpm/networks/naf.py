@@ -48,7 +48,7 @@ class ScaledProjection(keras.layers.Layer):
         self.filters = filters
         self.zero = zero
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.kernel = add_float32_weight(self, "kernel", [1, 1, input_shape[-1], self.filters], VarianceScaling())
         self.bias = add_float32_weight(self, "bias", [self.filters], "zeros")
         self.scale = add_float32_weight(self, "scale", [self.filters], "zeros" if self.zero else "ones")

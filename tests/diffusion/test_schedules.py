@@ -52,8 +52,8 @@ def test_log_snr_are_even_between_their_ends():
 
 def test_p_gamma_is_uniform_between_the_levels_of_a_uniform_step():
     gammas = signal_levels(linear_betas(5, 0.1, 0.6)).numpy()
-    draws = np.random.default_rng(0).random((2, 200_000), np.float32)
-    gamma = piecewise_uniform(tf.constant(gammas), *draws).numpy()
+    numbers = np.random.default_rng(0).random((2, 200_000), np.float32)
+    gamma = piecewise_uniform(tf.constant(gammas), *numbers).numpy()
     counts, _ = np.histogram(gamma, bins=gammas[::-1])
     np.testing.assert_allclose(counts / len(gamma), 1 / 5, atol=0.005)
     # Kolmogorov–Smirnov distance to the piecewise linear distribution function.

@@ -22,7 +22,7 @@ from icdpm.metrics.niqe import (
 from icdpm.metrics.weights import NIQE, MetricUnavailable
 
 
-def photo(seed, blur=1, size=288):
+def noise_image(seed, blur=1, size=288):
     """Returns noise whose correlation between neighbours grows with the blur."""
     values = np.random.RandomState(seed).uniform(0, 255, (size, size, 3))
     for _ in range(blur):
@@ -32,33 +32,33 @@ def photo(seed, blur=1, size=288):
 
 @pytest.fixture(scope="module")
 def model():
-    return fit_pristine_model(photo(seed) for seed in range(8))
+    return fit_pristine_model(noise_image(seed) for seed in range(8))
 
 
 def test_pinned_values(model):
-    assert niqe(photo(100), model) == pytest.approx(3.6421316, abs=1e-6)
-    assert niqe(photo(100, blur=3), model) == pytest.approx(87.1550879, abs=1e-6)
+    assert niqe(noise_image(100), model) == pytest.approx(3.6421316, abs=1e-6)
+    assert niqe(noise_image(100, blur=3), model) == pytest.approx(87.1550879, abs=1e-6)
 
 
 def test_niqe_is_zero_with_the_model_of_the_image_itself():
-    gray = matlab_gray(photo(0))
+    gray = matlab_gray(noise_image(0))
     assert niqe_of_gray(gray, fit_distribution(block_features(gray)[0])) == 0
 
 
 def test_floats_are_rounded_to_uint8_first(model):
-    assert niqe(photo(3) / 255, model) == niqe(photo(3), model)
+    assert niqe(noise_image(3) / 255, model) == niqe(noise_image(3), model)
 
 
 def test_the_released_model_is_read_from_the_cache(model, tmp_path, monkeypatch):
     save_pristine_model(tmp_path / "released.npz", model)
     monkeypatch.setattr(module, "cached_weights", {NIQE: tmp_path / "released.npz"}.get)
-    assert niqe(photo(3)) == niqe(photo(3), model)
+    assert niqe(noise_image(3)) == niqe(noise_image(3), model)
 
 
 def test_a_missing_model_raises(tmp_path, monkeypatch):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path))
     with pytest.raises(MetricUnavailable, match="niqe_pris_params.npz are not in"):
-        niqe(photo(3))
+        niqe(noise_image(3))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_blocks_are_in_order_and_the_remainder_is_unused(scene):
 
 
 def test_uniform_areas_do_not_depend_on_how_sums_are_rounded(scene):
-    # A uniform gray whose weighted mean is not exactly itself in floating point, beside texture.
+    # A uniform gray whose weighted mean is not exactly itself in floating point, next to texture.
     mosaic = np.tile(scene[:96, :96], (1, 2))
     mosaic[:, 110:] = 77
     expected, _ = block_features(mosaic)
@@ -200,24 +200,24 @@ def test_uniform_areas_do_not_depend_on_how_sums_are_rounded(scene):
 
 
 @pytest.fixture(scope="module")
-def photos():
+def images():
     return [np.random.RandomState(seed).randint(0, 256, (300, 200, 3)).astype(np.uint8) for seed in range(7)]
 
 
-def test_fits_the_sharp_blocks(photos):
-    mixed = np.concatenate([photos[0], photos[0] // 4 + 96])  # six sharp blocks above six that are not
-    model = fit_pristine_model([mixed, *photos[1:], photos[0][:95]])
-    features = np.concatenate([block_features(matlab_gray(photo))[0] for photo in photos])
+def test_fits_the_sharp_blocks(images):
+    mixed = np.concatenate([images[0], images[0] // 4 + 96])  # six sharp blocks above six that are not
+    model = fit_pristine_model([mixed, *images[1:], images[0][:95]])
+    features = np.concatenate([block_features(matlab_gray(image))[0] for image in images])
     np.testing.assert_allclose(model.mean, features.mean(axis=0), rtol=1e-2)
     # They differ only in the block on the boundary.
-    without = fit_pristine_model(photos)
+    without = fit_pristine_model(images)
     np.testing.assert_allclose(without.mean, features.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(without.covariance, np.cov(features, rowvar=False), rtol=1e-12)
 
 
-def test_too_few_sharp_blocks_raise(photos):
-    with pytest.raises(ValueError, match="at least 37 sharp blocks of 96×96 pixels.* Received: 36 from 6 photos"):
-        fit_pristine_model(photos[:6])
+def test_too_few_sharp_blocks_raise(images):
+    with pytest.raises(ValueError, match="at least 37 sharp blocks of 96×96 pixels.* Received: 36 from 6 images"):
+        fit_pristine_model(images[:6])
 
 
 def test_models_are_saved_and_loaded(tmp_path):

@@ -49,7 +49,7 @@ class TransposedAttention(Block):
         self.depthwise = depthwise_convolution(3, dtype, "depthwise")
         self.project_out = convolution(channels, 1, dtype, "project_out", zero=zero_last)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.temperature = add_float32_weight(self, "temperature", [self.heads, 1, 1], "ones")
         super().build(input_shape)
 

@@ -44,7 +44,7 @@ class LayerNorm(keras.layers.Layer):
     It is computed in float32 and returns the compute type of the policy.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.scale = add_float32_weight(self, "scale", [input_shape[-1]], "ones")
         self.bias = add_float32_weight(self, "bias", [input_shape[-1]], "zeros")
         super().build(input_shape)

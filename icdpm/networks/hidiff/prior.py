@@ -172,7 +172,7 @@ class MixerDenoiser(Network):
         ]
         self.last = linear(width, "float32", "last")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         initializer = keras.initializers.Constant(_FIRST_TIME_SCALE)
         self.time_scale = add_float32_weight(self, "time_scale", [1], initializer)
         super().build(input_shape)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-# Features of a strip (channels times pixels): few enough for intermediate results to be small beside the image, enough for few
-# rows to be computed twice at the boundaries of strips.
+# Features of a strip (channels times pixels): few enough for intermediate results to be small relative to the image, enough for
+# few rows to be computed twice at the boundaries of strips.
 STRIP_FEATURES = 2**22
 
 
