@@ -137,7 +137,7 @@ def test_weights_that_are_not_numbers_are_detected(copied):
         arrays = dict(archive)
     next(iter(arrays.values())).flat[0] = np.nan
     np.savez(weights, **arrays)
-    with pytest.raises(IcdpmError, match="numbers that are not finite"):
+    with pytest.raises(IcdpmError, match="values that are not finite"):
         load(workdir)
 
 
