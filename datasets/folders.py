@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError, shorten_list
-from icdpm_datasets.image_files import SUFFIXES, ImageCache, find_images
+from icdpm.images.search import find_image_files
+from icdpm_datasets.image_files import ImageCache, find_images
 
 _LISTED_NAMES = 10  # in an error
 
@@ -21,7 +22,7 @@ class FolderPairs:
     """Pairs in `folder/blur` and `folder/sharp`, matched by file name without suffix; a `PairSource`.
 
     PNG, JPEG, BMP, TIFF and WebP files with 8 bits per channel are read. Gray is repeated in three channels, alpha is dropped
-    and EXIF orientation is applied. Other files and hidden files are ignored.
+    and EXIF orientation is applied. Other files and hidden files are ignored, as are subfolders.
 
     Args:
       folder: the folder, of which every image's header is read.
@@ -117,11 +118,8 @@ def _images_by_name(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise IcdpmError(f"The folder {folder} is missing. Pairs are read from two folders, blur and sharp.")
     files = collections.defaultdict(list)
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file():
-            files[file.stem].append(file)
-    if not files:
-        raise IcdpmError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}).")
+    for file in find_image_files(folder, subfolders=False):
+        files[file.stem].append(file)
     duplicates = [" and ".join(file.name for file in same) for same in files.values() if len(same) > 1]
     if duplicates:
         raise IcdpmError(f"{folder} has several images of one name: {', '.join(shorten_list(duplicates, _LISTED_NAMES))}.")

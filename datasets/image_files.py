@@ -12,8 +12,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin
 
 from icdpm.errors import IcdpmError
+from icdpm.images.search import find_image_files
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 _EIGHT_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 _TRANSPOSED = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 _TIFF_WIDTH, _TIFF_HEIGHT = ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength
@@ -25,7 +25,7 @@ Size = tuple[int, int]  # width, height
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """Finds all image files in a folder and its subfolders.
+    """Finds all image files in a folder and its subfolders, by the rule of `icdpm.images.search`.
 
     Returns:
       {name: file}, sorted. A name is the path below the folder without suffix, with hyphens in place of slashes:
@@ -34,18 +34,12 @@ def find_images(folder: Path) -> dict[str, Path]:
     Raises:
       IcdpmError: the folder does not exist or has no images, or two files have the same name.
     """
-    if not folder.is_dir():
-        raise IcdpmError(f"The folder {folder} does not exist.")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
+    for path in find_image_files(folder):
         name = "-".join(path.relative_to(folder).with_suffix("").parts)
         if name in found:
             raise IcdpmError(f"{path} and {found[name]} have the same name, {name}. Rename one of them.")
         found[name] = path
-    if not found:
-        raise IcdpmError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}).")
     return found
 
 

@@ -142,23 +142,44 @@ def file_lock(path: str | os.PathLike, on_wait: Callable[[], object] | None) -> 
     """Holds a lock between processes during the block. The operating system releases it even if the process is killed.
 
     Args:
-      path: Path of the lock file. The file and its folder are created, and stay.
-      on_wait: function that is called if another process holds the lock. An exception of this function ends the wait; if it
-        returns, this function waits for the other process.
+      path: Path of the lock file. The file and its folder are created; the file is removed after the block.
+      on_wait: function that is called once if another process holds the lock. An exception of this function ends the wait; if
+        it returns, this function waits for the other process.
 
     Raises:
       OSError: the lock file cannot be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if on_wait is not None:
-                on_wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as held:
+        while True:
+            with contextlib.ExitStack() as opened:
+                file = opened.enter_context(open(path, "w"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if on_wait is not None:
+                        on_wait()
+                        on_wait = None
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                # The process that held the lock has removed its file, and a third one may hold a new file of that name.
+                if _is_file_at(file, path):
+                    held.push(opened.pop_all())
+                    break
+        held.callback(_remove_quietly, path)
         yield
+
+
+def _is_file_at(file, path):
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _remove_quietly(path):
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 @contextlib.contextmanager

@@ -186,6 +186,32 @@ def test_lock_ends_with_its_block_and_with_its_process(tmp_path, holder):
         pytest.fail("this process holds it already")
 
 
+def test_lock_leaves_no_file(tmp_path):
+    path = tmp_path / "folder/.lock"
+    with file_lock(path, raise_held):
+        assert path.exists()
+    with pytest.raises(ValueError), file_lock(path, raise_held):
+        raise ValueError
+    assert path.parent.is_dir() and not path.exists()
+
+
+def test_lock_is_held_by_one_process_at_a_time_though_its_file_is_removed(tmp_path):
+    count = """
+import sys
+from icdpm.files import file_lock
+for _ in range(200):
+    with file_lock(sys.argv[1] + "/.lock", None):
+        with open(sys.argv[1] + "/count", "r+") as file:
+            number = int(file.read())
+            file.seek(0)
+            file.write(str(number + 1))
+"""
+    (tmp_path / "count").write_text("0")
+    processes = [subprocess.Popen([sys.executable, "-c", count, tmp_path]) for _ in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert (tmp_path / "count").read_text() == "600" and not (tmp_path / ".lock").exists()
+
+
 def test_lock_in_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError), file_lock(tmp_path / "file/.lock", raise_held):

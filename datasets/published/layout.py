@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from icdpm.errors import IcdpmError, format_list
+from icdpm.images.search import list_folder
 from icdpm.progress import print_warning
 from icdpm_datasets.published.archives import Archive, unpack, verify_checksum
 
@@ -168,8 +169,9 @@ def list_images(folder: Path, problems: list[str]) -> dict[str, Path]:
       {name without suffix: file}.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in _SUFFIXES or path.name.startswith("."):
+    _, names = list_folder(folder)
+    for path in (folder / name for name in names):
+        if path.suffix.lower() not in _SUFFIXES:
             continue
         if path.stem in found:
             problems.append(f"{path}: duplicates {found[path.stem].name}")
@@ -178,12 +180,8 @@ def list_images(folder: Path, problems: list[str]) -> dict[str, Path]:
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """Lists the subfolders of a folder, sorted, without hidden ones and those that macOS adds to archives."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != "__MACOSX"
-    )
+    """Lists the subfolders of a folder, sorted, without hidden ones and those of the system."""
+    return [folder / name for name in list_folder(folder)[0]] if folder.is_dir() else []
 
 
 def _duplicates(splits: Splits) -> list[str]:

@@ -13,6 +13,8 @@ from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS, SUFFIXES, Format, format_for_path
 from icdpm.storage import RemotePath, is_remote, storage_path
 
+_MAX_NAME_BYTES = 255  # of a file, in all common file systems
+
 
 @dataclasses.dataclass(frozen=True)
 class ExtraOutputs:
@@ -133,6 +135,13 @@ def plan_jobs(
             continue
         job = Job(image.source, target, format_for_path(target), make_extra_outputs(target, **extra))
         paths = [target, *job.extra_outputs.paths]
+        if too_long := [path for path in paths if len(os.fsencode(path.name)) > _MAX_NAME_BYTES]:
+            name = max(too_long, key=lambda path: len(os.fsencode(path.name))).name
+            failures.append(
+                f"{image.source}: the output {name} would have a name of {len(os.fsencode(name))} bytes; the limit is "
+                f"{_MAX_NAME_BYTES}; rename the image"
+            )
+            continue
         existing = [path for path in paths if (path.exists() if is_remote(path) else os.path.exists(path))]
         if skip_existing and existing == paths:
             continue

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import SUFFIXES
+from icdpm.images.search import has_image_suffix, is_hidden, list_folder, walk_files
 from icdpm.storage import RemotePath, is_remote, storage_path
 
 STANDARD_STREAM = "-"
@@ -78,7 +79,7 @@ def select_images(arguments: Sequence[str], exclude: str | os.PathLike | None = 
     """Selects the images of a command's arguments.
 
     A link to an image counts as an image of its own name. A link to a folder is followed only if an argument names it, because
-    links may form circles. Hidden files and folders are skipped.
+    links may form circles. Hidden files and folders and those of the system are skipped (`icdpm.images.search`).
 
     Args:
       arguments: paths of images; folders, searched with their subfolders; patterns with *, ?, [] or ** that match images or
@@ -102,7 +103,7 @@ def select_images(arguments: Sequence[str], exclude: str | os.PathLike | None = 
             key = os.fspath(path) if is_remote(path) else os.path.abspath(path)
             if root is None:
                 selected.setdefault(key, SelectedImage(path, Path(path.name), is_explicit=True))
-            elif path.suffix.lower() in SUFFIXES:
+            elif has_image_suffix(path):
                 selected.setdefault(key, SelectedImage(path, path.relative_to(root), is_explicit=False))
             else:
                 ignored.add(key)
@@ -158,13 +159,13 @@ class _Search:
     def _expand_remote(self, argument):
         try:
             if argument.is_dir():
-                return argument, self._without_excluded(argument.walk_files())
+                return argument, self._without_excluded(_visible(argument.walk_files(), argument))
             if argument.exists() or not glob.has_magic(str(argument)):
                 return None, [argument]
             root = next(parent for parent in argument.parents if not glob.has_magic(str(parent)))
             found = []
             for match in argument.glob():
-                found += match.walk_files() if match.is_dir() else [match]
+                found += _visible(match.walk_files(), match) if match.is_dir() else [match]
         except OSError as error:
             raise IcdpmError(f"{error.filename} cannot be searched for images: {error.strerror}") from error
         if not found:
@@ -184,41 +185,44 @@ class _Search:
             if os.path.lexists(folder / part):
                 yield from self._match(folder / part, rest)
         elif os.path.isdir(folder):
-            _, folders, files = next(os.walk(folder, onerror=_raise_search_error))
+            folders, files = list_folder(folder)
             if part == "**":
                 yield from self._match(folder, rest)
                 # A trailing ** matches the folder, which stands for all files below it.
-                for name in self._without_links(folder, _visible(folders)) if rest else ():
-                    yield from self._match(folder / name, pattern)
+                for name in folders if rest else ():
+                    if self._is_no_link(folder / name):
+                        yield from self._match(folder / name, pattern)
             else:
-                names = folders + files if part.startswith(".") else _visible(folders + files)
-                for name in self._without_links(folder, fnmatch.filter(names, part)):
-                    yield from self._match(folder / name, rest)
+                names = _list_all(folder) if part.startswith(".") else folders + files
+                for name in fnmatch.filter(names, part):
+                    if self._is_no_link(folder / name):
+                        yield from self._match(folder / name, rest)
 
     def _walk_files(self, folder):
-        found = []
-        for parent, folders, files in os.walk(folder, onerror=_raise_search_error):
-            # os.walk descends into the folders that remain in its own list.
-            names = self._without_links(parent, sorted(_visible(folders)))
-            folders[:] = [name for name in names if Path(os.path.realpath(Path(parent, name))) != self._exclude]
-            found += [Path(parent, name) for name in sorted(_visible(files))]
-        return found
+        def enter(subfolder):
+            return self._is_no_link(subfolder) and Path(os.path.realpath(subfolder)) != self._exclude
 
-    def _without_links(self, folder, names):
-        """Returns the names that are not links to folders, and records those that are."""
-        paths = [Path(folder, name) for name in names]
-        links = {path: None for path in paths if os.path.islink(path) and os.path.isdir(path)}
-        self.links.update(links)
-        return [path.name for path in paths if path not in links]
+        return list(walk_files(Path(folder), enter))
+
+    def _is_no_link(self, path):
+        """Returns whether a path is not a link to a folder, and records one that is."""
+        is_link = os.path.islink(path) and os.path.isdir(path)
+        if is_link:
+            self.links[path] = None
+        return not is_link
 
     def _is_excluded(self, folder):
         real = Path(os.path.realpath(folder))
         return self._exclude is not None and self._exclude in (real, *real.parents)
 
 
-def _raise_search_error(error):
-    raise IcdpmError(f"{error.filename} cannot be searched for images: {error.strerror}") from error
+def _list_all(folder):
+    """Returns the names of all entries of a folder, for a pattern that starts with a dot."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise IcdpmError(f"{folder} cannot be searched for images: {error.strerror}") from error
 
 
-def _visible(names):
-    return [name for name in names if not name.startswith(".")]
+def _visible(paths, folder):
+    return [path for path in paths if not any(map(is_hidden, path.relative_to(folder).parts))]

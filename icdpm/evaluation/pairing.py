@@ -16,7 +16,7 @@ from typing import Any, Union
 
 from icdpm.errors import IcdpmError, format_list
 from icdpm.evaluation.lazy_images import CachedPairs, FileImage, SourceImage, find_mismatch
-from icdpm.images.formats import SUFFIXES
+from icdpm.images.search import find_image_files
 from icdpm_datasets.pairs import PairSource
 from icdpm_datasets.published.sets import PUBLISHED
 
@@ -230,7 +230,7 @@ def _find_published_tests(folder: Path, side: str) -> list[tuple[str, dict[str, 
 
 
 def list_images(folder: Path, side: str) -> dict[str, Path]:
-    """Lists all images in a folder and its subfolders.
+    """Lists all images in a folder and its subfolders, by the rule of `icdpm.images.search`.
 
     Args:
       folder: The folder.
@@ -242,13 +242,9 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
     Raises:
       IcdpmError: The folder does not exist or has no images, or two images have one name.
     """
-    if not folder.is_dir():
-        raise IcdpmError(f"{folder} is not a folder.")
     files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in find_image_files(folder):
         relative = path.relative_to(folder)
-        if path.suffix.lower() not in SUFFIXES or any(part.startswith(".") for part in relative.parts):
-            continue
         if len(relative.parts) > 1 and path.parent.name in _OTHER_SIDES[side]:
             continue
         name = pair_name(relative.with_suffix("").as_posix())
@@ -256,7 +252,7 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
             raise IcdpmError(f"{files[name]} and {path} are both the {side} image of {name}. Remove one of them.")
         files[name] = path
     if not files:
-        raise IcdpmError(f"{folder} has no images. Their suffixes are {', '.join(SUFFIXES)}.")
+        raise IcdpmError(f"{folder} has no {side} images, only those of other sides.")
     return dict(sorted(files.items()))
 
 

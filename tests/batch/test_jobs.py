@@ -8,6 +8,7 @@ import pytest
 from icdpm.batch.jobs import Job, plan_jobs
 from icdpm.batch.selection import SelectedImage, Shard
 from icdpm.errors import IcdpmError
+from icdpm.files import write_atomically
 from icdpm.images.formats import FORMATS
 
 
@@ -150,3 +151,14 @@ def test_shards_divide_jobs_and_failures(tmp_path):
     for number in range(3):
         with pytest.raises(IcdpmError, match="would both be restored"):
             plan_jobs([*images, named("b/3.jpg")], str(tmp_path), shard=Shard(number, 3))
+
+
+def test_too_long_names_are_rejected_before_the_work(tmp_path):
+    fits, long, ends = named("a/" + "x" * 242 + ".jpg"), named("a/" + "ü" * 123 + ".jpg"), "a.compare.png"
+    out = str(tmp_path / "out")
+    assert len(plan_jobs([fits, long], out)[0]) == 2
+    jobs, (failure,) = plan_jobs([fits, long], out, compare=True)
+    assert [job.target.name for job in jobs] == [fits.source.name]
+    assert failure.endswith(f"would have a name of {246 + len(ends[1:])} bytes; the limit is 255; rename the image")
+    with write_atomically(jobs[0].extra_outputs.comparison) as temporary:
+        temporary.touch()

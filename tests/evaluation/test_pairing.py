@@ -212,7 +212,7 @@ def test_unsuitable_files(write, noise, content, words):
 
 def test_missing_and_empty_folders(tmp_path, plant):
     sharp, _ = plant("sharp", ["a.png"])
-    with pytest.raises(IcdpmError, match="nowhere is not a folder"):
+    with pytest.raises(IcdpmError, match="nowhere does not exist"):
         pair_folders({"restored": tmp_path / "nowhere"}, sharp)
     (tmp_path / "empty").mkdir()
     with pytest.raises(IcdpmError, match="empty has no images"):

@@ -117,7 +117,7 @@ def test_an_interrupted_layout_continues(data_dir, monkeypatch):
         CropCache("gopro", "train", data_dir)
     before = written(data_dir)
     folder = data_dir / "gopro/blur/1.0.0/strips"
-    assert before and {path.name for path in folder.iterdir()} == {*before, ".lock"}
+    assert before and {path.name for path in folder.iterdir()} == {*before}
     pairs = CropCache("gopro", "train", data_dir)
     assert before.items() < written(data_dir).items()
     np.testing.assert_array_equal(crops(pairs), crops(RecordedPairs("gopro", "train", data_dir)))
@@ -177,7 +177,7 @@ def test_leftovers_of_a_killed_process_are_removed(data_dir):
     folder.mkdir()
     (folder / ".0123456789abcdef-gopro-train.tfrecord-00000.strips").write_bytes(b"half")
     CropCache("gopro", "train", data_dir)
-    assert {path.name for path in folder.iterdir()} == {*written(data_dir), ".lock"}
+    assert {path.name for path in folder.iterdir()} == {*written(data_dir)}
 
 
 def test_waits_for_another_process(data_dir, capsys):
