@@ -109,7 +109,7 @@ def test_invalid_input_is_a_one_line_error(folder, trained, run_each):
     (folder / "unpaired/sharp/pair_3.png").rename(folder / "unpaired/sharp/pair_x.png")
     cases = [
         (["--workdir=" + str(folder / "first"), "--set=data.batch=2"], 1, "another config"),
-        (["--workdir=" + str(blocked / "workdir")], 1, "cannot write"),
+        (["--workdir=" + str(blocked / "workdir")], 1, "cannot be written"),
         (["--data=" + str(folder / "nowhere")], 1, "nowhere"),
         (["--data=" + str(folder / "unpaired")], 1, "pair_3"),
         (["--config=" + str(folder / "none.py")], 1, "an existing .py file"),
