@@ -15,7 +15,7 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.images.color_drift import measure_drift
 from icdpm.images.formats import FORMATS, Format, Image, format_by_name
-from icdpm.images.reading import read_file, read_header, read_image, read_image_stream
+from icdpm.images.reading import read_file_header, read_image, read_image_stream
 from icdpm.images.writing import check_fits, encode_image
 from icdpm.restoration.result import Restored
 from icdpm.storage import is_remote
@@ -153,7 +153,7 @@ def _relative_sizes(jobs: Sequence[Job]) -> dict[Job, float]:
 
 def _count_pixels(job):
     try:
-        header = read_header(read_file(job.source), job.name)
+        header = read_file_header(job.source)
         header.check_size(job.name)
     except IcdpmError:
         return 0

@@ -9,6 +9,7 @@ import logging
 import math
 import operator
 import zlib
+from typing import BinaryIO
 
 # imagecodecs wraps libpng and libtiff, has wheels for every platform and depends only on NumPy.
 import imagecodecs
@@ -106,8 +107,8 @@ def is_tiff(content: bytes) -> bool:
     return content[:4] in _TIFF_MAGIC
 
 
-def read_tiff_layout(content: bytes) -> TiffLayout:
-    """Returns the TiffLayout of a TIFF file's bytes. Raises exceptions of many types for damaged files."""
+def read_tiff_layout(content: bytes | BinaryIO) -> TiffLayout:
+    """Returns the TiffLayout of a TIFF file or its bytes. Raises exceptions of many types for damaged files."""
     with _first_page(content) as page:
         bits = max(page.bitspersample) if isinstance(page.bitspersample, tuple) else page.bitspersample
         # operator.index raises an error if damage has turned a number into several.
@@ -183,7 +184,7 @@ def _select_channels(channels, photometric, extra):
 
 @contextlib.contextmanager
 def _first_page(content):
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
+    with tifffile.TiffFile(io.BytesIO(content) if isinstance(content, bytes) else content) as file:
         yield file.pages[0]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from typing import BinaryIO
 
 import PIL.Image
 
@@ -18,6 +19,8 @@ _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 _MAX_PIXELS = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit
 # The same number of pixels with three channels of 16 bits.
 _MAX_BYTES = 2**30
+
+_START = 64  # bytes that state the format, and PNG's depth and WebP's size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +61,48 @@ def too_many_pixels(name: object) -> IcdpmError:
     return IcdpmError(f"{name} has more than the limit of {_MAX_PIXELS // 10**6} million pixels; make a smaller copy")
 
 
-def open_pillow(content: bytes) -> PIL.Image.Image:
-    """Returns the Pillow image of a file's bytes, not decoded yet; a context manager. Raises the errors of `PIL.Image.open`."""
-    return PIL.Image.open(io.BytesIO(content), formats=_READABLE)
+def open_pillow(content: bytes | BinaryIO) -> PIL.Image.Image:
+    """Returns the Pillow image of a file or its bytes, not decoded yet; a context manager.
+
+    Raises the errors of `PIL.Image.open`.
+    """
+    return PIL.Image.open(io.BytesIO(content) if isinstance(content, bytes) else content, formats=_READABLE)
 
 
-def parse_header(content: bytes) -> Header:
-    """Returns the Header of a file's bytes. Raises exceptions of many types for damaged files."""
-    if is_tiff(content):
+def parse_header(content: bytes | BinaryIO) -> Header:
+    """Returns the Header of a file's bytes, or of an open file, of which little more than the header is read.
+
+    Raises exceptions of many types for damaged files.
+    """
+    if isinstance(content, bytes):
+        start = content[:_START]
+    else:
+        start = content.read(_START)
+        content.seek(0)
+        if start[:4] == b"RIFF" and start[8:12] == b"WEBP":  # Pillow would read the whole file
+            return _parse_webp_header(start)
+    if is_tiff(start):
         layout = read_tiff_layout(content)
         return Header("TIFF", layout.width, layout.height, layout.bits, layout.decoded_bytes)
     with open_pillow(content) as image:
         # A palette's entries may be transparent.
         channels = 4 if image.mode == "P" else len(image.getbands())
-        bits = 16 if image.format == "PNG" and is_png16(content) else 8
+        bits = 16 if image.format == "PNG" and is_png16(start) else 8
         return Header(str(image.format), *image.size, bits, image.width * image.height * channels * bits // 8)
+
+
+def _parse_webp_header(start: bytes) -> Header:
+    """Returns the Header of a WebP file's first bytes; RFC 9649, sections 2.5 to 2.7 and 3.4."""
+    kind, chunk = start[12:16], start[20:]
+    if kind == b"VP8X":
+        width, height = (1 + int.from_bytes(chunk[at : at + 3], "little") for at in (4, 7))
+        has_alpha = bool(chunk[0] & 0x10)
+    elif kind == b"VP8L" and chunk[0] == 0x2F:
+        packed = int.from_bytes(chunk[1:5], "little")
+        width, height, has_alpha = 1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF), bool(packed >> 28 & 1)
+    elif kind == b"VP8 " and chunk[3:6] == b"\x9d\x01\x2a":
+        width, height = (int.from_bytes(chunk[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        has_alpha = False
+    else:
+        raise ValueError("its first chunk is not that of a WebP file")
+    return Header("WEBP", width, height, 8, width * height * (4 if has_alpha else 3))

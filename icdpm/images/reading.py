@@ -106,6 +106,18 @@ def read_header(content: bytes, name: object) -> Header:
         return parse_header(content)
 
 
+def read_file_header(path: str | os.PathLike) -> Header:
+    """Returns the Header of a local file, of which little more than the header is read.
+
+    Raises:
+      IcdpmError: The path is not that of a file, or the file is unreadable, damaged or not an image.
+    """
+    if not os.path.isfile(path):
+        raise IcdpmError(f"{path} is not a file")
+    with _decoding_errors(path), open(path, "rb") as file:
+        return parse_header(file)
+
+
 def decode_image(content: bytes, name: object) -> Image:
     """Decodes the bytes of an image file.
 

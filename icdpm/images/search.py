@@ -52,7 +52,7 @@ def list_folder(folder: str | os.PathLike) -> tuple[list[str], list[str]]:
     """
     folders, files = [], []
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(os.fspath(folder)) as entries:
             for entry in entries:
                 if is_hidden(entry.name):
                     continue

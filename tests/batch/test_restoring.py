@@ -85,6 +85,16 @@ def test_steps_of_larger_images_take_more_of_the_bar(tmp_path, monkeypatch):
     assert steps[:4] == pytest.approx([0.1 * 9, 0.1 * 9, 0.9 * 9, 0.9 * 9]) and done[0][1] == pytest.approx(18)
 
 
+def test_each_file_is_read_once(tmp_path, monkeypatch):
+    """The progress bar is weighed by headers alone."""
+    for name in ("1.png", "2.jpg", "3.webp", "4.tif"):
+        write_image(tmp_path / "in" / name, gradient(60, 90))
+    read, read_bytes = [], Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or read_bytes(path))
+    assert restore_all(plan(tmp_path / "in", tmp_path / "out")) == ([], [])
+    assert read == ["1.png", "2.jpg", "3.webp", "4.tif"]
+
+
 def test_circular_and_broken_links_fail_and_other_links_are_images(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     write_image(folder / "1.png", gradient())

@@ -12,9 +12,9 @@ import tifffile
 
 from icdpm.errors import IcdpmError
 from icdpm.images import reading
-from icdpm.images.codecs import encode_png16
+from icdpm.images.codecs import encode_png16, encode_tiff
 from icdpm.images.header import Header, parse_header
-from icdpm.images.reading import decode_image, read_image, read_image_stream
+from icdpm.images.reading import decode_image, read_file_header, read_image, read_image_stream
 
 # Measures the memory that reading the files adds to a process.
 MEASURE = """
@@ -105,3 +105,67 @@ def test_endless_stream_is_read_up_to_the_limit(monkeypatch):
     monkeypatch.setattr(reading, "_MAX_FILE_BYTES", 2**22)
     with open("/dev/zero", "rb") as file, pytest.raises(IcdpmError, match="^standard input is a file of more than"):
         read_image_stream(file, "standard input")
+
+
+class CountingFile(io.FileIO):
+    """A file that counts the bytes that are read from it."""
+
+    count = 0
+
+    def read(self, size=-1):
+        content = super().read(size)
+        self.count += len(content)
+        return content
+
+    def readinto(self, buffer):
+        length = super().readinto(buffer)
+        self.count += length
+        return length
+
+
+def noise(dtype, *shape):
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype)
+
+
+@pytest.mark.parametrize(
+    "name, pixels",
+    [
+        ("a.png", noise(np.uint8, 300, 400, 3)),
+        ("deep.png", noise(np.uint16, 300, 400, 3)),
+        ("a.jpg", noise(np.uint8, 300, 400, 3)),
+        ("gray.jpg", noise(np.uint8, 300, 400)),
+        ("a.bmp", noise(np.uint8, 300, 400, 3)),
+        ("a.tif", noise(np.uint8, 300, 400, 3)),
+        ("deep.tif", noise(np.uint16, 300, 400, 4)),
+        ("lossy.webp", noise(np.uint8, 300, 400, 3)),
+        ("lossless.webp", noise(np.uint8, 300, 400, 3)),
+        ("lossless_alpha.webp", noise(np.uint8, 300, 400, 4)),
+        ("alpha.webp", noise(np.uint8, 300, 400, 4)),
+        ("exif.webp", noise(np.uint8, 300, 400, 3)),
+    ],
+)
+def test_the_header_of_a_file_is_read_without_the_pixels(tmp_path, name, pixels):
+    path = tmp_path / name
+    if pixels.dtype == np.uint16:
+        path.write_bytes({".png": encode_png16, ".tif": encode_tiff}[path.suffix](pixels, b"", b""))
+    else:
+        exif = PIL.Image.Exif()
+        exif[0x010E] = "described"
+        options = {"exif": exif} if "exif" in name else {}
+        PIL.Image.fromarray(pixels).save(path, lossless="lossless" in name, quality=90, **options)
+    with CountingFile(path) as file:
+        header = parse_header(file)
+        assert file.count < 20_000 < path.stat().st_size
+    assert header == parse_header(path.read_bytes()) == read_file_header(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"RIFF", b"RIFF\x1e\0\0\0WEBPVP8X", b"RIFF\x1e\0\0\0WEBPVP8 " + bytes(20), b"II*\0", b"\x89PNG"],
+)
+def test_damaged_headers_of_files(tmp_path, content):
+    (tmp_path / "a.webp").write_bytes(content)
+    with pytest.raises(IcdpmError, match="a.webp is "):
+        read_file_header(tmp_path / "a.webp")
+    with pytest.raises(IcdpmError, match="is not a file"):
+        read_file_header(tmp_path)
