@@ -5,11 +5,12 @@ READY := $(VENV)/ready-$(shell cksum < setup.py | tr ' ' -)
 # Hides packaging warnings, which concern packagers only.
 INSTALL := PYTHONWARNINGS=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check
 # Variables of the paper's tables and figures. SCALE=paper uses DATA_DIR (records of icdpm-prepare) and STRATEGY (single, mirrored,
-# tpu), SCALE=small uses FOLDER (as in make weights) and PAIRS.
+# tpu), SCALE=small uses FOLDER, PAIRS, KERNELS and SEEDS. TRAINED_ONLY=1 trains nothing; RUNS is the folder of the runs.
 SCALE ?= micro
 BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(STRATEGY),--strategy=$(STRATEGY)) \
   $(if $(FOLDER),--folder='$(FOLDER)') $(foreach each,$(PAIRS),--pairs='$(each)') \
-  $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)') \
+  $(if $(KERNELS),--kernels='$(KERNELS)') $(if $(SEEDS),--seeds=$(SEEDS)) $(if $(TRAINED_ONLY),--trained_only) \
+  $(if $(RUNS),--runs='$(RUNS)') $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)') \
   $(foreach each,$(CROPS),--crops='$(each)') $(if $(PHOTOS),--photos='$(PHOTOS)')
 # Data of bench-samplers and bench-grid; --help describes the flags.
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(PICTURES),--pictures=$(PICTURES)) \
@@ -18,7 +19,7 @@ PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-
   bench-table9 bench-fig4 bench-fig5 bench-fig7 bench-fig8 bench-fig9 bench-hidiff bench-hidiff-ablation \
   bench-fig1 bench-fig6 bench-fig11 bench-fig12 bench-fig13 bench-fig14 bench-fig15 bench-fig16 bench-fig17 bench-fig18 \
   bench-fig19 bench-fig20 bench-fig21 bench-fig22 bench-fig23 bench-fig24 bench-fig25 bench-fig26 \
-  bench-failures bench-hidiff-realblur bench-hidiff-photos bench-hidiff-chain
+  bench-failures bench-hidiff-realblur bench-hidiff-photos bench-hidiff-chain bench-small-page
 # One process more than cores, because some tests wait for other processes; at most four, because of memory.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1); echo $$((cores > 3 ? 4 : cores + 1)))
 # One thread per process, because the processes keep the cores busy.
@@ -57,15 +58,15 @@ docs: $(READY)  ## build the API reference from the docstrings, in docs/; fails 
 	@$(VENV)/bin/griffe dump icdpm datasets --search . --docstyle google --full --output /dev/null 2>&1 | { ! grep WARNING; }
 	@$(PYTHON) -W error::UserWarning:pdoc -m pdoc --docformat google --output-directory docs icdpm '!icdpm.commands' icdpm_datasets
 
-bench-table1:  ## FID and KID between two domains, of inputs and of guidance regressions (SCALE=micro or paper)
-bench-table2:  ## with and without guidance, small and large networks: best of the sampling grid (SCALE=small too)
+bench-table1:  ## FID and KID between two domains, of inputs and of guidance regressions
+bench-table2:  ## with and without guidance, small and large networks: best of the sampling grid
 bench-table3:  ## GoPro, all metrics (RESTORED=NAME=DIR adds another method, as in tables 4 to 6)
 bench-table4:  ## RealBlur-J, all metrics
 bench-table5:  ## REDS, all metrics
 bench-table6:  ## HIDE, all metrics
 bench-table7:  ## page for raters who compare methods; ANSWERS='answers/*.json' fills the table
-bench-table8:  ## settings of the guidance (SCALE=small too)
-bench-table9:  ## with and without the blurry image as input (SCALE=small too)
+bench-table8:  ## settings of the guidance
+bench-table9:  ## with and without the blurry image as input
 bench-fig4:  ## regressions of the guidance at each scale
 bench-fig5:  ## perception against distortion, RealBlur-J
 bench-fig7:  ## perception against distortion, GoPro, HIDE and REDS
@@ -95,6 +96,7 @@ bench-failures:  ## images of RealBlur-J with the least gain and light, and what
 bench-hidiff-realblur:  ## HI-Diff on fixed crops of RealBlur-J (RESTORED, CROPS)
 bench-hidiff-photos:  ## HI-Diff on photos without sharp counterparts, such as RWBI (PHOTOS=DIR, RESTORED, CROPS)
 bench-hidiff-chain:  ## HI-Diff's output at each step of its reverse chain (CROPS)
+bench-small-page:  ## the paper's two claims at SCALE=small: plots, images and answers on one page, results/small.md
 
 $(PAPER): $(READY)
 	@$(PYTHON) -m icdpm_experiments.paper.bench $(@:bench-%=%) $(BENCH_FLAGS)

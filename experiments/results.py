@@ -16,9 +16,9 @@ RESULTS_FOLDER = Path("results")
 SCALE_NOTES = {
     "micro": "Micro scale: small networks, trained briefly on embedded data. These numbers test the code path, not the "
     "paper's claims.",
-    "small": "Small scale: narrow networks, each trained on real images for the same number of steps, at most half an hour "
-    "on one core; one seed. The published values come from other images and from networks trained for days: compare rows "
-    "with each other, not a measured value with the published one.",
+    "small": "Small scale: narrow networks of NAF blocks, each trained for the same number of steps on one core, on sharp "
+    "photos and video frames under synthetic motion blur. The published values come from other images and from networks "
+    "trained for days: compare rows with each other, not a measured value with the published one.",
 }
 
 
@@ -27,7 +27,7 @@ def describe_machine():
     return f"{os.cpu_count()} CPU cores ({platform.machine()}), Python {platform.python_version()}"
 
 
-def write_results(name, *, command, data, scale, rows, title, notes=(), table=None, **numbers):
+def write_results(name, *, command, data, scale, rows, title, notes=(), table=None, folder=RESULTS_FOLDER, **numbers):
     """Writes the results of an experiment as JSON and as Markdown.
 
     Args:
@@ -39,6 +39,7 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
       title: Heading of the Markdown file.
       notes: Lines below the table.
       table: Lines of the Markdown table. Default: the table of `rows`.
+      folder: Folder of both files.
       **numbers: Additional top-level entries of the JSON file.
 
     Returns:
@@ -46,13 +47,13 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     """
     content = {"name": name, "command": command, "data": data, "scale": scale, "machine": describe_machine(), **numbers}
     content["rows"] = rows
-    with write_atomically(RESULTS_FOLDER / f"{name}.json") as temporary:
+    with write_atomically(folder / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
     lines = [f"# {title}", "", f"`{command}`: {data}. Measured on {content['machine']}.", ""]
     if scale in SCALE_NOTES:
         lines += [f"**{SCALE_NOTES[scale]}**", ""]
     lines += [*(table or markdown_table(rows)), ""]
-    path = RESULTS_FOLDER / f"{name}.md"
+    path = folder / f"{name}.md"
     with write_atomically(path) as temporary:
         temporary.write_text("\n".join(lines + list(notes)).rstrip() + "\n")
     return path

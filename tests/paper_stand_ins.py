@@ -10,14 +10,13 @@ from icdpm.images.writing import write_image
 from icdpm.metrics.psnr import psnr
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.paper.scales import Scale
 
 
-class OneModelScale:
+class OneModelScale(Scale):
     """A scale in which every variant is one small model and every test set a few pairs of noise."""
 
     name = "micro"
-    suffix = ""
-    make_variables = {}
 
     def __init__(self, config, pairs):
         self._config = config
@@ -35,18 +34,26 @@ class OneModelScale:
     def label(self, dataset):
         return f"not {dataset}"
 
-    def alignment(self, dataset):
-        return "none"
-
     def grid(self):
         return [SamplingSettings("ancestral", 1, 0.9), SamplingSettings("ancestral", 2, 0.8)]
 
 
-class NoiseScale:
+class ExtendedScale(OneModelScale):
+    """The same with two seeds, two test sets and further columns."""
+
+    name = "small"
+    suffix = "_small"
+    extended = True
+    seeds = 2
+
+    def available_sets(self):
+        return ["gopro", "realblur_j"]
+
+
+class NoiseScale(Scale):
     """A scale with one test set of noise, whose names are in no figure."""
 
     name = "micro"
-    make_variables = {}
 
     def __init__(self, pairs):
         self._pairs = pairs
@@ -56,9 +63,6 @@ class NoiseScale:
 
     def label(self, dataset):
         return f"not {dataset}"
-
-    def alignment(self, dataset):
-        return "none"
 
 
 class StandInRuns:

@@ -13,6 +13,8 @@ photos, video and averaged may contain train/ and test/.
 
 from pathlib import Path
 
+import numpy as np
+
 from icdpm.errors import IcdpmError
 from icdpm_datasets.load import load_pairs
 
@@ -42,6 +44,27 @@ def load_training_data(folder, proportions=PHOTOS_ONLY):
     folder = Path(folder)
     training = ",".join(f"{part.format(folder)}:{weight}" for part, weight in proportions.items())
     return load_pairs(training, "train"), load_pairs(VALIDATION.format(folder), "test")
+
+
+def median_step_milliseconds(workdir):
+    """Returns the median time of a training step from the TensorBoard files of a run, or `None` if they have no two steps."""
+    rates = []
+    for path in sorted((Path(workdir) / "tensorboard").glob("events.out.*")):
+        logged = [(event.step, event.wall_time) for event in _read_events(path) if event.summary.value[0].tag == "train/loss"]
+        for (step, seconds), (later_step, later) in zip(logged, logged[1:]):
+            rates += [1000 * (later - seconds) / (later_step - step)] if later_step > step else []
+    return float(np.median(rates)) if rates else None
+
+
+def _read_events(path):
+    """Yields the events of a TensorBoard file that have values."""
+    import tensorflow as tf
+    from tensorflow.core.util import event_pb2
+
+    for record in tf.data.TFRecordDataset(str(path)):
+        event = event_pb2.Event.FromString(record.numpy())
+        if event.summary.value:
+            yield event
 
 
 def read_curve(workdir):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from icdpm_experiments.paper.comparison import differences_note, interval_row, result_row, write_comparison
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
+from icdpm_experiments.paper.extended_columns import FURTHER_METRICS, extend_table
 from icdpm_experiments.paper.models import ComparedModel
 from icdpm_experiments.paper.published import HIDIFF_ABLATION, TABLE2, TABLE8, TABLE9
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
@@ -127,19 +128,25 @@ def run(runs, name) -> None:
       name: a key of `ABLATIONS`.
     """
     ablation, scale = ABLATIONS[name], runs.scale
-    compared_with = ("blurry", ablation.baseline)
-    rows, protocols, not_available = [], {}, {}
+    models = runs.usable(ablation.models)
+    compared_with = ("blurry", *([ablation.baseline] if ablation.baseline in models else []))
+    rows, protocols, not_available, extension_notes = [], {}, {}, []
     for number, dataset in enumerate(ablation.datasets):
-        label, metrics = scale.label(dataset), ablation.metrics
-        folders = {row: runs.restore(model, dataset) for row, model in ablation.models.items()}
+        label, metrics = scale.label(dataset), (*ablation.metrics, *(FURTHER_METRICS if scale.extended else ()))
+        folders = {row: runs.restore(model, dataset) for row, model in models.items()}
         measured, protocols, not_available = runs.measure(dataset, folders, metrics)
         for row in ("blurry", *ablation.models):
-            values = ablation.published[row][len(metrics) * number :] if row in ablation.published else [None] * len(metrics)
-            rows += [result_row(row, label, *each) for each in zip(metrics, map(measured[row].get, metrics), values)]
+            values = list(ablation.published.get(row, ())[len(ablation.metrics) * number :][: len(ablation.metrics)])
+            values += [None] * (len(metrics) - len(values))
+            measured_row = measured.get(row, {})
+            rows += [result_row(row, label, *each) for each in zip(metrics, map(measured_row.get, metrics), values)]
         for other in compared_with:
             differences = runs.measure_differences(dataset, folders, "psnr", other)
             rows += [interval_row(row, label, f"psnr − {other}", differences.get(row)) for row in ablation.models]
-    notes = [*ablation.notes, differences_note(compared_with)]
+        cost = dataset == ablation.datasets[-1]
+        extension, extension_notes = extend_table(runs, dataset, models, folders, (), cost=cost)
+        rows += extension
+    notes = [*ablation.notes, differences_note(compared_with), *runs.untrained_notes(ablation.models), *extension_notes]
     if ablation.setting_note:
         notes.append(f"{shared_setting_note(ablation.models.values(), scale)} {ablation.setting_note}")
     if name == "table9" and scale.config("table8_d").diffusion.parametrisation != "noise":
@@ -166,5 +173,6 @@ def shared_setting_note(models, scale) -> str:
 
 
 EXPERIMENTS = {
-    name: Experiment(functools.partial(run, name=name), functools.partial(required, name=name)) for name in ABLATIONS
+    name: Experiment(functools.partial(run, name=name), functools.partial(required, name=name), partial=True)
+    for name in ABLATIONS
 }

@@ -1,7 +1,7 @@
 """Makes tables and figures of the papers: trains the variants that they need, restores, measures, and writes results/.
 
     python -m icdpm_experiments.paper.bench table3 --scale=paper --data_dir=records
-    python -m icdpm_experiments.paper.bench table8 --scale=small --folder=images --pairs=gopro=gopro_test
+    python -m icdpm_experiments.paper.bench table5 --scale=small --folder=images --pairs=reds=reds_test --trained_only
     python -m icdpm_experiments.paper.bench all --scale=micro
 
 After an interruption, the same command continues. Variants and restored images that several tables share are made once, in
@@ -25,15 +25,22 @@ def define_flags():
         "scale",
         "micro",
         ["micro", "small", "paper"],
-        "micro: tiny networks, briefly trained on embedded data. small: tables 2, 8 and 9, each variant trained for half an "
-        "hour on one core with the images of --folder. paper: the paper's recipe and data sets.",
+        "micro: tiny networks, briefly trained on embedded data. small: narrow networks, each trained for half an hour on one "
+        "core with the images of --folder. paper: the paper's recipe and data sets.",
+    )
+    flags.DEFINE_string("folder", None, "Scale small: folder with photos/train, photos/test and video, sharp images.")
+    flags.DEFINE_multi_string(
+        "pairs", [], "Scale small: gopro=FOLDER and reds=FOLDER, pairs that are measured in place of HIDE and REDS."
     )
     flags.DEFINE_string(
-        "folder", None, "Scale small: folder of training images, in the layout of make weights. Some are held out for tests."
+        "kernels",
+        None,
+        "Scale small: folder of camera-shake kernels as gray images. Held-out photos under these and embedded scenes are "
+        "measured in place of RealBlur-J.",
     )
-    flags.DEFINE_multi_string(
-        "pairs", [], "Scale small: NAME=FOLDER of pairs that are measured in place of RealBlur-J. Default: the embedded scenes."
-    )
+    flags.DEFINE_integer("seeds", 3, "Scale small: number of seeds of the models of Table 2.", 1)
+    flags.DEFINE_bool("trained_only", False, "Train nothing. Rows of variants that are not trained yet stay empty.")
+    flags.DEFINE_string("runs", "runs", "Folder of the runs of all scales.")
     flags.DEFINE_string(
         "data_dir", None, "Scale paper: folder in which icdpm-prepare recorded the sets. Default: ~/tensorflow_datasets."
     )
@@ -60,24 +67,33 @@ def main(argv):
     from icdpm_experiments.paper.experiment import check_and_print_cost
     from icdpm_experiments.paper.runs import Runs
     from icdpm_experiments.paper.scales import SmallScale, make_scale
+    from icdpm_experiments.paper.small_page import SMALL_ONLY
 
     small = FLAGS.scale == SmallScale.name
-    available = {name: EXPERIMENTS[name] for name in (SmallScale.tables if small else EXPERIMENTS)}
+    names = SmallScale.tables if small else [name for name in EXPERIMENTS if name not in SMALL_ONLY]
+    available = {name: EXPERIMENTS[name] for name in names}
     selected = _select(argv[1:], available)
     strategy = make_strategy(FLAGS.strategy)  # before anything else that uses TensorFlow
     restored = parse_named_folders(FLAGS.restored)
-    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, parse_named_folders(FLAGS.pairs))
-    runs = Runs(scale, strategy)
+    pairs = parse_named_folders(FLAGS.pairs)
+    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, pairs, FLAGS.kernels, FLAGS.seeds)
+    runs = Runs(scale, strategy, FLAGS.runs, FLAGS.trained_only)
     options = {"restored": restored, "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
     required = [each for experiment in selected.values() for each in experiment.required_runs(scale)]
-    if FLAGS.scale == "paper":
+    if FLAGS.scale == "paper" and not FLAGS.trained_only:
         check_and_print_cost(runs, required)
+    for dataset in dict.fromkeys(each.dataset for each in required) if small else ():
+        scale.test_pairs(dataset)  # Missing variables are reported before anything is trained.
     jobs = {
         f"training {workdir.name}": functools.partial(runs.train, variant)
         for workdir, variant in {runs.workdir(each.variant): each.variant for each in required}.items()
-        if not runs.is_trained(variant)
+        if not runs.is_trained(variant) and not FLAGS.trained_only
     }
     for name, experiment in selected.items():
+        absent = {each.variant for each in experiment.required_runs(scale) if not runs.is_usable(each.variant)}
+        if absent and not experiment.partial:
+            print(f"{name}: left out, because these variants are not trained yet: {', '.join(sorted(absent))}", flush=True)
+            continue
         jobs[name] = functools.partial(experiment.run, runs, **{option: options[option] for option in experiment.options})
     seconds = {}
     for name, job in jobs.items():
@@ -116,7 +132,8 @@ def _report_times(scale, names, seconds):
     print()
     print_table(rows)
     path = write_results(
-        f"bench_times{scale.suffix}",
+        scale.result_name("bench-times"),
+        folder=scale.results_folder,
         command=f"python -m icdpm_experiments.paper.bench {' '.join(names)} --scale={scale.name}",
         data="training time of each variant and time of each table and figure; shared images count for the first of them",
         scale=scale.name,

@@ -2,9 +2,9 @@
 
 import re
 
-from icdpm_experiments.paper import ablations, failures, guidance, hidiff, table2, tables3to7, visual_comparison
+from icdpm_experiments.paper import ablations, failures, guidance, hidiff, small_page, table2, tables3to7, visual_comparison
 
-_MODULES = (guidance, table2, tables3to7, ablations, visual_comparison, hidiff, failures)
+_MODULES = (guidance, table2, tables3to7, ablations, visual_comparison, hidiff, failures, small_page)
 
 
 def _order(name: str) -> tuple:

@@ -27,7 +27,7 @@ def differences_note(others) -> str:
 
 
 def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further) -> None:
-    """Prints a table and writes it to results/NAME plus the scale's suffix.
+    """Prints a table and writes it to NAME plus the scale's suffix in the scale's folder of results.
 
     Args:
       name: name of the table. Its hyphens become underscores in the file name.
@@ -44,7 +44,8 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
     print("\n".join(lines))
     path = write_results(
-        f"{name.replace('-', '_')}{scale.suffix}",
+        scale.result_name(name),
+        folder=scale.results_folder,
         command=make_command(f"bench-{name}", SCALE=scale.name, **scale.make_variables),
         data=f"measured on {datasets}",
         scale=scale.name,
@@ -54,6 +55,7 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
         table=lines,
         protocols=protocols,
         not_available=not_available,
+        **scale.record(),
         **further,
     )
     print(f"Written to {path}.")

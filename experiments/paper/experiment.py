@@ -24,11 +24,13 @@ class Experiment(NamedTuple):
       options: names of the flags that `run` takes: 'restored', {name of another method: folder of its restored images};
         'answers', glob pattern of the files that raters exported; 'crops', texts for `visual_comparison.parse_crop`; 'photos',
         a folder.
+      partial: whether it can be made from some of its variants, with the other rows left empty.
     """
 
     run: Callable
     required_runs: Callable
     options: tuple[str, ...] = ()
+    partial: bool = False
 
 
 class RequiredRun(NamedTuple):

@@ -23,7 +23,6 @@ from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 from icdpm_experiments.paper.visual_comparison import MODELS, crop_image, restored_variable
 from icdpm_experiments.report.image_cards import find_largest_difference
 from icdpm_experiments.results import (
-    RESULTS_FOLDER,
     SCALE_NOTES,
     abbreviate_home,
     make_command,
@@ -78,10 +77,11 @@ def run(runs, restored) -> None:
         box = find_worst_box(versions["Ours"], sharp)
         shown.append([crop_image(image, box) for image in versions.values()])
     headings = ["blurry", *folders, "sharp"]
-    gallery = RESULTS_FOLDER / "failures.png"
+    gallery = runs.scale.image_path("failures")
     write_gallery(gallery, headings, shown, _caption(rows[:SHOWN], label, runs.scale))
     path = write_results(
-        "failures",
+        runs.scale.result_name("failures"),
+        folder=runs.scale.results_folder,
         command=make_command(
             "bench-failures", SCALE=runs.scale.name, RESTORED=restored_variable(restored), **runs.scale.make_variables
         ),

@@ -25,7 +25,7 @@ from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required
 from icdpm_experiments.paper.models import GUIDED, UNGUIDED, ComparedModel
 from icdpm_experiments.paper.published import TABLE1
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
-from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, abbreviate_home, make_command, write_results
+from icdpm_experiments.results import SCALE_NOTES, abbreviate_home, make_command, write_results
 
 FIGURE4_MODELS = {"icdpm": UNGUIDED, "guided": GUIDED}
 FIGURE9_MODELS = {
@@ -160,15 +160,17 @@ def run_figure4(runs) -> None:
     headings = ["blurry", "icDPM", "icDPM w/ Guide", "sharp", *(f"regression at 1/{2**k}" for k in scales)]
     _write_gallery("fig4", f"Figure 4, {label}, one sample.", headings, rows, runs.scale)
     path = write_results(
-        "fig4",
+        runs.scale.result_name("fig4"),
+        folder=runs.scale.results_folder,
         command=make_command("bench-fig4", SCALE=runs.scale.name, **runs.scale.make_variables),
         data=f"images of {label}, restored by one sample of Table 2 (b), icDPM, and (f), with guidance",
         scale=runs.scale.name,
         rows=measured,
         title="Figure 4: with and without guidance, and the regression outputs",
-        notes=[f"PSNR of whole images; fig4.png shows their middle. {PROTOCOL}."],
+        notes=[f"PSNR of whole images; {runs.scale.image_path('fig4').name} shows their middle. {PROTOCOL}."],
+        **runs.scale.record(),
     )
-    print(f"Written to {path} and {RESULTS_FOLDER / 'fig4.png'}.")
+    print(f"Written to {path} and {runs.scale.image_path('fig4')}.")
 
 
 # Figure 8.
@@ -194,18 +196,20 @@ def run_figure8(runs) -> None:
     headings = ["image", *["channels of h1"] * FIGURE8_COLUMNS]
     _write_gallery("fig8", f"Figure 8, {label}: blurry, restored, sharp.", headings, rows, runs.scale)
     path = write_results(
-        "fig8",
+        runs.scale.result_name("fig8"),
+        folder=runs.scale.results_folder,
         command=make_command("bench-fig8", SCALE=runs.scale.name, **runs.scale.make_variables),
         data=f"guidance features of Table 2 (f) at half the size of {label}",
         scale=runs.scale.name,
         rows=[{"channel": int(each), "standard_deviation": float(features[..., each].std())} for each in channels],
         title="Figure 8: guidance feature maps",
         notes=[
-            f"The channels with the largest standard deviation, of {features.shape[-1]}. fig8.png shows them from top to "
-            "bottom and left to right."
+            f"The channels with the largest standard deviation, of {features.shape[-1]}. "
+            f"{runs.scale.image_path('fig8').name} shows them from top to bottom and left to right."
         ],
+        **runs.scale.record(),
     )
-    print(f"Written to {path} and {RESULTS_FOLDER / 'fig8.png'}.")
+    print(f"Written to {path} and {runs.scale.image_path('fig8')}.")
 
 
 def strongest_channels(features) -> np.ndarray:
@@ -274,7 +278,7 @@ def _enlarge(image, times):
 
 
 def _write_gallery(name, caption, headings, rows, scale):
-    write_gallery(RESULTS_FOLDER / f"{name}.png", headings, rows, f"{caption}\n{SCALE_NOTES.get(scale.name, '')}")
+    write_gallery(scale.image_path(name), headings, rows, f"{caption}\n{SCALE_NOTES.get(scale.name, '')}")
 
 
 EXPERIMENTS = {

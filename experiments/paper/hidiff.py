@@ -33,7 +33,7 @@ from icdpm_experiments.paper.published import (
 from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.paper.visual_comparison import crop_caption, crop_image, find_pairs, parse_crop
-from icdpm_experiments.results import RESULTS_FOLDER, make_command, write_results
+from icdpm_experiments.results import make_command, write_results
 
 REALBLUR = "{}, trained on RealBlur"
 REALBLUR_MODELS = {"realblur_j": ComparedModel("hidiff_realblur"), "realblur_r": ComparedModel("hidiff_realblur_r")}
@@ -152,11 +152,12 @@ def run_chain(runs, crops) -> None:
         box = crop.box_within(blurry)
         places.append(crop.describe(box))
         cells.append([crop_image(each, box) for each in (blurry, *outputs, sharp)])
-    image = RESULTS_FOLDER / "hidiff_chain.png"
+    image = runs.scale.image_path("hidiff-chain")
     title = "HI-Diff: outputs along the reverse chain"
     write_gallery(image, headings, cells, crop_caption(title, label, places, runs.scale))
     path = write_results(
-        "hidiff_chain",
+        runs.scale.result_name("hidiff-chain"),
+        folder=runs.scale.results_folder,
         command=make_command("bench-hidiff-chain", SCALE=runs.scale.name, **variables),
         data=f"images of {label}, restored by {HIDIFF_GOPRO.variant} with the prior of each step of its chain",
         scale=runs.scale.name,

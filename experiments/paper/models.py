@@ -1,11 +1,12 @@
 """Models that the tables and figures compare, and how their variants depend on each other.
 
-A variant is the name of a config. To add a row to Tables 3 to 6, add a line to `DEBLURRING`: the row's name in the paper and
-its model. `PREFERENCE` has the rows of Table 7.
+A variant is the name of a config, perhaps with another seed or number of steps (`Variant`). To add a row to Tables 3 to 6, add
+a line to `DEBLURRING`: the row's name in the paper and its model. `PREFERENCE` has the rows of Table 7.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from icdpm.models.registry import model_class
@@ -54,6 +55,32 @@ class ComparedModel(NamedTuple):
 def prerequisite(variant: str) -> str | None:
     """Returns the variant that has to be trained before another, or None."""
     return SECOND_STAGES.get(variant) or FINE_TUNED.get(variant)
+
+
+class Variant(NamedTuple):
+    """A config's name, and what is changed in it.
+
+    Attributes:
+      config: name of the config.
+      steps: number of training steps, or None for the config's.
+      seed: seed of the training.
+    """
+
+    config: str
+    steps: int | None = None
+    seed: int = 0
+
+    @classmethod
+    def parse(cls, name: str) -> Variant:
+        """Parses the name of a variant, such as table2_a, table2_a_seed1 or table2_a_steps9000_seed1."""
+        match = re.fullmatch(r"(.+?)(?:_steps(\d+))?(?:_seed(\d+))?", name)
+        assert match is not None  # every name matches
+        config, steps, seed = match.groups()
+        return cls(SAME.get(config, config), int(steps) if steps else None, int(seed or 0))
+
+    def __str__(self) -> str:
+        steps = "" if self.steps is None else f"_steps{self.steps}"
+        return f"{self.config}{steps}{f'_seed{self.seed}' if self.seed else ''}"
 
 
 UNGUIDED, GUIDED = ComparedModel("table2_b"), ComparedModel("table2_f")

@@ -1,9 +1,10 @@
 """Shared state of the experiments: trained variants, restored test sets and measured values.
 
-RUNS/SCALE/VARIANT/                                  workdir of a training run
+RUNS/SCALE/VARIANT/                                  workdir of a training run; VARIANT_seed1 with another seed
 RUNS/SCALE/VARIANT/restored/DATASET/MODEL/NAME.png   a restored test set; MODEL has variant, step and settings
 RUNS/SCALE/measured/DATASET/ROW.csv                  the values of each image
 RUNS/SCALE/measured/grid.jsonl                       the values of each image with each setting of the sampling grid
+RUNS/SCALE/measured/step_flops.jsonl                 the FLOPs of a training step of each config
 
 Everything is kept: results that exist are reused, and interrupted runs continue.
 """
@@ -21,12 +22,16 @@ from icdpm.evaluation.measure import measure, measure_image
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.restore_dataset import restore_dataset
+from icdpm.images.color_drift import measure_drift
+from icdpm.images.reading import read_rgb
 from icdpm.models.workdir import checkpoint_steps, load
+from icdpm.training.cost import estimate_cost
 from icdpm.training.run import train
-from icdpm_experiments.paper.models import FINE_TUNED, SAME, TRAINED_ON, prerequisite
+from icdpm_experiments.packaged_model.training_runs import median_step_milliseconds
+from icdpm_experiments.paper.models import FINE_TUNED, SECOND_STAGES, TRAINED_ON, Variant, prerequisite
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import abbreviate_home
-from icdpm_experiments.sweeping.sweep import Journal, available_metrics, mean_values, measure_settings
+from icdpm_experiments.sweeping.sweep import Journal, available_metrics, detail, mean_values, measure_settings
 
 GRID_METRICS = ("psnr", "lpips_alex", "niqe")
 # Below this number of images, starting worker processes takes longer than measuring.
@@ -40,10 +45,12 @@ class Runs:
       scale: a scale of `scales`.
       strategy: `tf.distribute.Strategy` of the training, from `icdpm.training.strategy.make_strategy`.
       folder: parent folder of the runs of all scales, RUNS above.
+      trained_only: whether variants that are not trained yet are left out instead of trained.
     """
 
-    def __init__(self, scale, strategy, folder="runs"):
+    def __init__(self, scale, strategy, folder="runs", trained_only=False):
         self.scale = scale
+        self.trained_only = trained_only
         self._strategy = strategy
         self.folder = Path(folder) / scale.name
         self._loaded = None, None
@@ -52,32 +59,61 @@ class Runs:
 
     def workdir(self, variant) -> Path:
         """Returns the workdir of a variant. icdpm-train may have trained it there before."""
-        return self.folder / SAME.get(variant, variant)
+        return self.folder / str(Variant.parse(variant))
 
     def config(self, variant):
         """Returns a variant's config at this scale."""
-        return self.scale.config(SAME.get(variant, variant))
+        name, steps, seed = Variant.parse(variant)
+        config = self.scale.config(name)
+        if seed:
+            config.seed = seed
+        if steps:
+            decay = [round(each * steps / config.run.steps) for each in config.optimizer.learning_rate_decay]
+            config.optimizer.learning_rate_decay, config.run.steps = tuple(decay), steps
+        return config
 
     def is_trained(self, variant) -> bool:
         """Returns whether a variant has been trained to its last step."""
         return self._step(variant) >= self.config(variant).run.steps
 
+    def is_usable(self, variant) -> bool:
+        """Returns whether a variant is trained, or may be trained."""
+        return not self.trained_only or self.is_trained(variant)
+
+    def usable(self, models) -> dict:
+        """Selects the usable ones of {row: `models.ComparedModel`}."""
+        return {row: model for row, model in models.items() if self.is_usable(model.variant)}
+
+    def seeds_of(self, variant) -> list[str]:
+        """Lists the usable variants of a variant with each seed of the scale."""
+        variants = [str(Variant.parse(variant)._replace(seed=seed)) for seed in range(self.scale.seeds)]
+        return [each for each in variants if self.is_usable(each)]
+
+    def untrained_notes(self, models) -> list[str]:
+        """Returns a sentence about the rows of {row: `models.ComparedModel`} that are left out; none if all are usable."""
+        absent = [f"{row} ({model.variant})" for row, model in models.items() if not self.is_usable(model.variant)]
+        return [f"Not trained yet, so without values: {', '.join(absent)}."] if absent else []
+
     def train(self, variant) -> None:
         """Trains a variant, after the variant that it starts from, and continues an interrupted training.
 
         Raises:
+          IcdpmError: the variant is not trained, and `trained_only` is set.
           SystemExit: a signal ended the training. The exit status is 128 plus the signal's number.
         """
         if self.is_trained(variant):
             return
+        if self.trained_only:
+            raise IcdpmError(f"{self.workdir(variant)} is not trained to its end. Leave out TRAINED_ONLY to train it.")
         further = {}
-        if first := prerequisite(variant):
+        name = Variant.parse(variant).config
+        if first := prerequisite(name):
             self.train(first)
             further = {"start_from": self.workdir(first)}
-        if variant in FINE_TUNED:
+        if name in FINE_TUNED:
             further["target_pairs"] = self.scale.target_pairs()
-        dataset = TRAINED_ON.get(variant, IN_DOMAIN)
-        pairs = self.scale.training_pairs(dataset), self.scale.test_pairs(dataset)
+        dataset = TRAINED_ON.get(name, IN_DOMAIN)
+        pairs = self.scale.training_pairs(dataset), self.scale.validation_pairs(dataset)
         if signal := train(self.config(variant), self.workdir(variant), *pairs, self._strategy, **further):
             raise SystemExit(128 + signal)
 
@@ -91,6 +127,36 @@ class Runs:
 
     def _step(self, variant):
         return max(checkpoint_steps(self.workdir(variant)), default=0)
+
+    def training_cost(self, variant) -> dict[str, float | None]:
+        """Returns the cost of a training step.
+
+        Returns:
+          {'ms': median milliseconds in the run, or None if the run has no logs; 'GFLOP': operations of convolutions and matrix
+          products}. The mean over both stages of a model of two stages.
+        """
+        first = SECOND_STAGES.get(Variant.parse(variant).config)
+        stages = [each for each in (first, variant) if each]
+        times = [median_step_milliseconds(self.workdir(each)) for each in stages]
+        flops = [self.step_flops(each) for each in stages]
+        return {
+            "ms": None if None in times else round(float(np.mean(times)), 1),
+            "GFLOP": round(float(np.mean(flops)) / 1e9, 2),
+        }
+
+    def training_steps(self, variant) -> int:
+        """Returns the number of training steps of a variant, over all its stages and the variants that it starts from."""
+        first = prerequisite(Variant.parse(variant).config)
+        return self.config(variant).run.steps + (self.training_steps(first) if first else 0)
+
+    def step_flops(self, variant) -> int:
+        """Returns the FLOPs of a training step of one stage: convolutions and matrix products."""
+        config = self.config(Variant.parse(variant).config)  # neither seed nor number of steps change a step
+        journal = Journal(self.folder / "measured" / "step_flops.jsonl")
+        key = {"config": config.to_json(sort_keys=True)}
+        if journal.get(key) is None:
+            journal.add(key, {"flops": estimate_cost(config).step_flops[-1]})
+        return journal.get(key)["flops"]
 
     # Restoring.
 
@@ -174,6 +240,22 @@ class Runs:
         rows = zip((BLURRY, *folders), results.values.values())
         return results, {row: {_plain(name): each for name, each in of_each.items()} for row, of_each in rows}
 
+    def measure_color_and_detail(self, dataset, folders) -> dict[str, dict[str, np.ndarray]]:
+        """Measures color drift, in 8-bit steps, and fine detail relative to the sharp image.
+
+        Returns:
+          {row: {'color drift', 'detail': float64 [images]}}, in the order of the test set, the row BLURRY first.
+        """
+        pairs = self.scale.test_pairs(dataset)
+        values = {row: {"color drift": [], "detail": []} for row in (BLURRY, *folders)}
+        for index, name in enumerate(pairs.names):
+            blurry, sharp = pairs.load(index)
+            for row, of_row in values.items():
+                restored = blurry if row == BLURRY else read_rgb(folders[row] / f"{name}.png")
+                of_row["color drift"].append(measure_drift(blurry, restored).largest)
+                of_row["detail"].append(detail(restored, sharp))
+        return {row: {name: np.array(each) for name, each in of_row.items()} for row, of_row in values.items()}
+
     # Sweeping.
 
     def sweep(self, variant, dataset) -> tuple[list, dict, dict]:
@@ -190,13 +272,29 @@ class Runs:
         reasons = {_plain(metric): abbreviate_home(reason) for metric, reason in reasons.items()}
         return rows, {name: metric.protocol for name, metric in metrics.items()}, reasons
 
-    def measure_best_gain(self, variant, dataset):
-        """Returns the `Mean` gain in dB over the blurry images, with its interval, of the setting with the best PSNR."""
-        values, metrics, _ = self._sweep(variant, dataset)
-        pairs, psnr = self.scale.test_pairs(dataset), {"psnr": metrics["psnr"]}
-        blurry = [measure_image(psnr, *pairs.load(index))[0]["psnr"] for index in range(len(pairs))]
-        gains = [np.subtract([image["psnr"] for image in of_each], blurry) for of_each in values]
-        return mean_with_interval(max(gains, key=np.mean))
+    def sweep_seeds(self, variants, dataset) -> tuple[list, dict, dict]:
+        """Measures as `sweep` does, and returns the means over variants that differ in their seeds only."""
+        swept = [self.sweep(variant, dataset) for variant in variants]
+        _, protocols, reasons = swept[0]
+        points = [
+            {**same[0], **{name: float(np.mean([each[name] for each in same])) for name in protocols}}
+            for same in zip(*(points for points, _, _ in swept))
+        ]
+        return points, protocols, reasons
+
+    def best_gains(self, variants, dataset) -> np.ndarray:
+        """Returns gains in dB over the blurry images with the setting of the best mean PSNR, float64 [variants, images].
+
+        Args:
+          variants: variants that differ in their seeds only. The setting is the same for all of them.
+          dataset: name of the test set.
+        """
+        swept = [self._sweep(variant, dataset)[0] for variant in variants]
+        pairs, psnr = self.scale.test_pairs(dataset), select_metrics(["psnr"], self.scale.alignment(dataset)).image_metrics
+        blurry = [next(iter(measure_image(psnr, *pairs.load(index))[0].values())) for index in range(len(pairs))]
+        values = np.array([[[image["psnr"] for image in of_each] for of_each in of_variant] for of_variant in swept])
+        gains = values - blurry  # [variants, settings, images]
+        return gains[:, gains.mean(axis=(0, 2)).argmax()]
 
     def _sweep(self, variant, dataset):
         """Returns (values from `measure_settings`, {metric: ImageMetric}, {metric: reason why it is not available})."""

@@ -8,6 +8,7 @@ from icdpm.configs import load_config
 
 # Sections of a config about training and sampling, not about the model's structure.
 _TRAINING = ("diffusion", "optimizer", "data", "run", "sampling")
+SMALL_STEPS = 7_000  # of every variant at the scale small
 
 
 def scale_to_micro(config: ConfigDict) -> ConfigDict:
@@ -38,8 +39,11 @@ def scale_to_small(config: ConfigDict) -> ConfigDict:
     The networks have the blocks and the training of the config `small_naf`, because the paper's residual blocks learn half as
     much in the same time. They work on patches of 2 pixels, so that guidance at half the resolution has a level to enter. The
     paper's small networks (32 channels) have 16 channels, its large ones (64 channels) 32. All variants have the same number of
-    steps.
+    steps; the two stages of HI-Diff share them. HI-Diff has the networks of the config `hidiff_tiny`. The further trainings of
+    Figure 9 have a fifth of the steps and of the learning rate.
     """
+    if config.model == "hidiff":
+        return _scale_hidiff_to_small(config)
     recipe = load_config("small_naf")
     _copy_recipe(recipe, config)
     _divide_channels(config, unet=2, guidance=2)
@@ -47,11 +51,40 @@ def scale_to_small(config: ConfigDict) -> ConfigDict:
         if "patch" in network:
             for field in ("block", "patch", "multipliers", "blocks"):
                 network[field] = recipe.unet[field]
-    config.optimizer.learning_rate_decay = (4_900, 7_000)
-    config.optimizer.ema_decay = 0.999
-    config.run.steps = 7_000
-    config.run.validation_images = 8
+    _set_small_steps(config, SMALL_STEPS)
+    if "alignment" in config:
+        _set_small_steps(config, SMALL_STEPS // 5)
+        config.optimizer.learning_rate /= 5
+        config.optimizer.noise_loss_ramp = 0  # the network is trained already
     return config
+
+
+def _scale_hidiff_to_small(config):
+    recipe = load_config("small_naf")
+    tiny = load_config("hidiff_tiny_stage1")
+    for section in ("transformer", "prior", "encoder", "denoiser"):
+        for field in set(tiny[section]) - {"source", "joint", "guide", "latent_encoder", "side", "kind"}:
+            config[section][field] = tiny[section][field]
+    for field in ("learning_rate_ramp", "gradient_clip"):
+        config.optimizer[field] = tiny.optimizer[field]
+    for section, fields in (
+        ("optimizer", ("learning_rate", "learning_rate_end", "learning_rate_shape")),
+        ("data", recipe.data),
+    ):
+        for field in fields:
+            config[section][field] = recipe[section][field]
+    config.run.update(recipe.run)
+    _set_small_steps(config, SMALL_STEPS // 2)
+    config.precision = recipe.precision
+    return config
+
+
+def _set_small_steps(config, steps):
+    """Sets the number of steps. The learning rate falls to zero over the last 30 percent."""
+    config.optimizer.learning_rate_decay = (steps * 7 // 10, steps)
+    config.optimizer.ema_decay = 0.999
+    config.run.steps = steps
+    config.run.validation_images = 8
 
 
 def _copy_recipe(recipe, config):

@@ -1,8 +1,7 @@
 """The three scales of the experiments: paper, small and micro.
 
 A scale defines how a variant is trained, which pairs it is trained and tested on, and the grid of sampling settings. Test sets
-have the names of the published ones at every scale; `label` names the data that is really measured. `suffix` is appended to the
-names of results, and `make_variables` are further variables of the make command that reproduces them.
+have the names of the published ones at every scale; `label` names the data that is really measured.
 """
 
 from __future__ import annotations
@@ -13,17 +12,60 @@ from icdpm.configs import load_config
 from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import Mixture
-from icdpm_experiments.packaged_model.training_runs import load_training_data
-from icdpm_experiments.pairs import SelectedPairs, select_blurred
+from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.paper.models import HIDIFF_GOPRO, ComparedModel
 from icdpm_experiments.paper.sampling_settings import grid_settings
 from icdpm_experiments.paper.scaled_configs import scale_to_micro, scale_to_small
-from icdpm_experiments.results import abbreviate_home
+from icdpm_experiments.paper.small_sets import SmallSets
+from icdpm_experiments.results import RESULTS_FOLDER, abbreviate_home
 
 IN_DOMAIN, OUT_OF_DOMAIN = "gopro", "realblur_j"
+SEEDS = 3  # of the models of Table 2 at the scale small
 
 
-class PaperScale:
+class Scale:
+    """Base class for scales, with the defaults that most of them share.
+
+    Attributes:
+      name: name of the scale and of the folder of its runs.
+      suffix: end of the names of results.
+      results_folder: folder of the results.
+      make_variables: further variables of the make command that reproduces the results.
+      extended: whether tables also have color drift, detail, differences between rows and the cost of a training step.
+      further_models: {row: `ComparedModel`} of rows that Tables 3 to 6 have in addition.
+      seeds: number of seeds of the models of Table 2.
+    """
+
+    name: str
+    suffix = ""
+    results_folder = RESULTS_FOLDER
+    make_variables: dict[str, str | int | None] = {}
+    extended = False
+    further_models: dict[str, ComparedModel] = {}
+    seeds = 1
+
+    def validation_pairs(self, dataset=IN_DOMAIN):
+        """Returns the `PairSource` that training is validated on, by default the test set."""
+        return self.test_pairs(dataset)
+
+    def alignment(self, dataset) -> str:
+        """Returns the alignment before PSNR and SSIM: 'none', because the pairs are aligned."""
+        return "none"
+
+    def record(self) -> dict:
+        """Returns further top-level values of the results."""
+        return {}
+
+    def result_name(self, name) -> str:
+        """Returns the name of a result's files without their endings. Hyphens become underscores."""
+        return f"{name.replace('-', '_')}{self.suffix}"
+
+    def image_path(self, name) -> Path:
+        """Returns the path of a result's image."""
+        return self.results_folder / f"{self.result_name(name)}.png"
+
+
+class PaperScale(Scale):
     """The paper's recipe: trained on GoPro, tested on the published sets.
 
     Args:
@@ -31,7 +73,6 @@ class PaperScale:
     """
 
     name = "paper"
-    suffix = ""
 
     def __init__(self, data_dir=None):
         self._data_dir = data_dir
@@ -69,15 +110,14 @@ class PaperScale:
         return grid_settings()
 
 
-class MicroScale:
+class MicroScale(Scale):
     """The whole path in minutes on two cores: small networks, briefly trained on the embedded pairs.
 
     Kinds of embedded test pairs stand in for the published sets. The training pairs have all kinds, so none is out-of-domain.
     """
 
     name = "micro"
-    suffix = ""
-    make_variables = {}
+    results_folder = Path("runs/micro/results")
     _GRID = ((1, 0.9), (2, 0.8), (5, 0.5), (10, 0.5), (20, 0.3))
     _STAND_INS = {
         "gopro": ("embedded photos", ("photo",)),
@@ -110,51 +150,49 @@ class MicroScale:
         """Returns the name of the data that is measured for a test set."""
         return self._STAND_INS[dataset][0]
 
-    def alignment(self, dataset) -> str:
-        """Returns 'none': the embedded pairs are aligned."""
-        return "none"
-
     def grid(self) -> list[SamplingSettings]:
         """Returns a few settings of a few steps, in place of Table 10's."""
         return [SamplingSettings("ancestral", steps, variance) for steps, variance in self._GRID]
 
 
-class SmallScale:
-    """Tables 2, 8 and 9 with narrow networks, each trained for half an hour on the images of a folder.
+class SmallScale(Scale):
+    """The paper's tables with narrow networks, each trained for half an hour on sharp photos and video frames.
 
-    The images that are held out from the training stand in for GoPro, the training's domain. Pairs of other origin stand in for
-    RealBlur-J. The other sets have no stand-in, so the other tables are not available.
+    All variants are trained on one domain, synthetic motion blur. Test sets: `small_sets`.
 
     Args:
-      folder: images to train on, in the layout of `packaged_model.training_runs`.
-      pairs: {name: folder with blur/ and sharp/}, which together are the other domain; if empty, the embedded scenes are.
+      folder: folder with photos/train/, photos/test/ and video/.
+      pairs: {'gopro' or 'reds': folder with blur/ and sharp/}.
+      kernels: folder of camera-shake kernels as gray images, or None.
+      seeds: number of seeds of the models of Table 2.
 
     Raises:
-      IcdpmError: the folder or a part of it is missing.
+      IcdpmError: the folder or a part of it is missing, or a name in `pairs` is unknown.
 
     Attributes:
-      tables: names of the tables that this scale has.
+      tables: names of the tables and figures that this scale has.
     """
 
     name = "small"
     suffix = "_small"
-    tables = ("table2", "table8", "table9")
+    extended = True
+    further_models = {"HI-Diff": HIDIFF_GOPRO}
+    tables = (
+        *(f"table{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)),
+        *(f"fig{number}" for number in (4, 5, 7, 8, 9)),
+        "small-page",
+    )
     _STEPS = (1, 2, 4, 8)
 
-    def __init__(self, folder, pairs):
-        self._training, validation = load_training_data(folder)
+    def __init__(self, folder, pairs=(), kernels=None, seeds=SEEDS):
+        pairs = dict(pairs)
+        self._sets = SmallSets(folder, pairs, kernels)
+        self.seeds = seeds
         self.make_variables = {
             "FOLDER": abbreviate_home(str(folder)),
             "PAIRS": " ".join(f"{name}={abbreviate_home(str(each))}" for name, each in pairs.items()),
-        }
-        others = {name: load_pairs(each, "test") for name, each in pairs.items()}
-        self._test = {
-            IN_DOMAIN: select_blurred(validation),
-            OUT_OF_DOMAIN: Mixture(others, [1] * len(others)) if others else select_blurred(EmbeddedPairs("test")),
-        }
-        self._labels = {
-            IN_DOMAIN: f"images held out of {Path(folder).name}",
-            OUT_OF_DOMAIN: " and ".join(others) or "embedded scenes",
+            "KERNELS": kernels and abbreviate_home(str(kernels)),
+            "SEEDS": seeds if seeds != SEEDS else None,
         }
 
     def config(self, variant):
@@ -162,34 +200,54 @@ class SmallScale:
         return scale_to_small(load_config(variant))
 
     def training_pairs(self, dataset=IN_DOMAIN):
-        """Returns the folder's images, blurred as they are read, which stand in for every training set."""
-        return self._training
+        """Returns the folder's photos and video frames under motion blur, which stand in for every training set."""
+        return self._sets.training
+
+    def validation_pairs(self, dataset=IN_DOMAIN):
+        """Returns all held-out photos under motion blur, including those that it leaves sharp."""
+        return self._sets.held_out
+
+    def target_pairs(self):
+        """Returns the training photos under real camera-shake kernels."""
+        return self._sets.target
 
     def test_pairs(self, dataset):
-        """Returns the pairs that stand in for gopro or realblur_j."""
-        return self._test[dataset]
+        """Returns the pairs that stand in for gopro, hide, reds or realblur_j."""
+        return self._sets.test(dataset)
+
+    def available_sets(self) -> list[str]:
+        """Lists the test sets whose data were given, the training domain first."""
+        return self._sets.available()
 
     def label(self, dataset) -> str:
         """Returns the name of the data that is measured for a test set."""
-        return f"{self._labels[dataset]} ({len(self._test[dataset])} pairs)"
-
-    def alignment(self, dataset) -> str:
-        """Returns 'none': the pairs are aligned."""
-        return "none"
+        return self._sets.label(dataset)
 
     def grid(self) -> list[SamplingSettings]:
-        """Returns the sampler of the config `small` with one step and a few more, in place of Table 10's settings."""
-        return [SamplingSettings(**load_config("small").sampling).changed(steps=steps) for steps in self._STEPS]
+        """Returns the sampler of the config `small_naf` with one step and a few more, in place of Table 10's settings."""
+        return [SamplingSettings(**load_config("small_naf").sampling).changed(steps=steps) for steps in self._STEPS]
+
+    def record(self) -> dict:
+        """Returns the images of each test set and the seeds."""
+        sets = {dataset: self.test_pairs(dataset) for dataset in self.available_sets()}
+        return {
+            "test_sets": {
+                dataset: {"data": abbreviate_home(pairs.description), "images": pairs.names} for dataset, pairs in sets.items()
+            },
+            "training_data": abbreviate_home(self.training_pairs().description),
+            "training_seeds": list(range(self.seeds)),
+            "sampling_seed": 0,
+        }
 
 
-def make_scale(name, data_dir=None, folder=None, pairs=()):
+def make_scale(name, data_dir=None, folder=None, pairs=(), kernels=None, seeds=SEEDS):
     """Creates a scale.
 
     Args:
       name: 'paper', 'small' or 'micro'.
       data_dir: argument of `PaperScale`.
-      folder, pairs: arguments of `SmallScale`.
+      folder, pairs, kernels, seeds: arguments of `SmallScale`.
     """
     if name == "small":
-        return SmallScale(folder, dict(pairs))
+        return SmallScale(folder, pairs, kernels, seeds)
     return PaperScale(data_dir) if name == "paper" else MicroScale()

@@ -1,8 +1,8 @@
 """Tables 3 to 6, the test sets measured by all metrics, and Table 7, the preference study.
 
-The rows that are restored here are `models.DEBLURRING` and `models.PREFERENCE`. Models that draw samples use the best point of
-their sampling sweep on the table's test set (`sampling_settings`). Rows of other methods are measured if a folder of their
-restored images is given; otherwise they have the published values only.
+The rows that are restored here are `models.DEBLURRING`, with those that the scale adds, and `models.PREFERENCE`. Models that
+draw samples use the best point of their sampling sweep on the table's test set (`sampling_settings`). Rows of other methods are
+measured if a folder of their restored images is given; otherwise they have the published values only.
 
 Table 7 shows the images of Table 4 for the rows "Ours", "Ours-SA" and "DvSR", which has the same test set and row names. The
 paper states no other sampling setting for its raters' images.
@@ -18,7 +18,8 @@ from icdpm.evaluation.preference_study import PROTOCOL, preference_fractions, re
 from icdpm_experiments.paper import published
 from icdpm_experiments.paper.comparison import result_row, write_comparison
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun
-from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE
+from icdpm_experiments.paper.extended_columns import extend_table
+from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
 from icdpm_experiments.paper.published import TABLE7, TABLE7_METHODS
 from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.sampling_settings import point_notes, point_records, required_at_best, restore_at_best
@@ -36,7 +37,12 @@ TABLES = {
 
 def required_for_table(scale, table) -> list[RequiredRun]:
     """Lists the required runs of a table in `TABLES`."""
-    return required_at_best(DEBLURRING.values(), scale, TABLES[table][0])
+    return required_at_best(deblurring_models(scale).values(), scale, TABLES[table][0])
+
+
+def deblurring_models(scale) -> dict[str, ComparedModel]:
+    """Returns {row: model} of the rows of Tables 3 to 6 that are restored at a scale."""
+    return {**DEBLURRING, **scale.further_models}
 
 
 def run_table(runs, table, restored) -> None:
@@ -48,29 +54,34 @@ def run_table(runs, table, restored) -> None:
       restored: {name of another method, from the paper or new: folder of its restored images}.
     """
     dataset, published_rows, title = TABLES[table]
-    own, points = restore_at_best(runs, DEBLURRING, dataset)
+    models = deblurring_models(runs.scale)
+    usable = runs.usable(models)
+    own, points = restore_at_best(runs, usable, dataset)
     folders = merge_folders(own, restored)
     measured, protocols, not_available = runs.measure(dataset, folders, METRICS)
     for values in measured.values():
         if "kid" in values:
             values["kid_x1000"] = 1000 * values["kid"]
     label = runs.scale.label(dataset)
+    # At a scale with other test images the rows of methods that are not measured have nothing to compare.
+    others = [] if runs.scale.extended else published_rows
     rows = [
         result_row(name, label, column, measured.get(name, {}).get(column), value)
-        for name in dict.fromkeys(["blurry", *restored, *published_rows, *own])
+        for name in dict.fromkeys(["blurry", *restored, *others, *models])
         for column, value in zip(COLUMNS, published_rows.get(name, [None] * len(COLUMNS)))
     ]
+    extension, extension_notes = extend_table(runs, dataset, usable, folders, ("blurry", "UNet"))
     write_comparison(
         table,
         title,
         runs.scale,
-        rows,
-        notes=point_notes(DEBLURRING, points, runs.scale),
+        rows + extension,
+        notes=[*point_notes(usable, points, runs.scale), *runs.untrained_notes(models), *extension_notes],
         protocols=protocols,
         not_available=not_available,
         test_set=dataset,
         restored={row: str(folder) for row, folder in folders.items()},
-        sampling=point_records(DEBLURRING, points),
+        sampling=point_records(usable, points),
     )
 
 
@@ -127,7 +138,10 @@ def run_table7(runs, restored, answers=None) -> None:
 
 EXPERIMENTS = {
     table: Experiment(
-        functools.partial(run_table, table=table), functools.partial(required_for_table, table=table), ("restored",)
+        functools.partial(run_table, table=table),
+        functools.partial(required_for_table, table=table),
+        ("restored",),
+        partial=True,
     )
     for table in TABLES
 }

@@ -27,7 +27,7 @@ from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import HIDIFF_GOPRO, OURS, UNGUIDED, ComparedModel
 from icdpm_experiments.paper.runs import merge_folders
-from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES, abbreviate_home, make_command, write_results
+from icdpm_experiments.results import SCALE_NOTES, abbreviate_home, make_command, write_results
 
 MODELS = {"icDPM": UNGUIDED, "Ours": OURS["Ours"]}
 HIDIFF_MODELS = {"HI-Diff": HIDIFF_GOPRO}
@@ -282,19 +282,19 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, variables, note
         places.append(crop.describe(box))
         cells.append([_enlarge(crop_image(each, box)) for each in versions.values()])
     headings = headings[: len(cells[0])]
-    name = figure.replace("-", "_")
     absent = [method for method in entry.methods if method not in files]
-    gallery = RESULTS_FOLDER / f"{name}.png"
+    gallery = runs.scale.image_path(figure)
     write_gallery(gallery, headings, cells, crop_caption(entry.title, label, places, runs.scale))
     path = write_results(
-        name,
+        runs.scale.result_name(figure),
+        folder=runs.scale.results_folder,
         command=make_command(f"bench-{figure}", SCALE=runs.scale.name, RESTORED=restored_variable(restored), **variables),
         data=f"crops of {label}, restored by {', '.join(model.variant for model in entry.models.values())}",
         scale=runs.scale.name,
         rows=rows,
         title=entry.title,
         notes=[
-            f"{name}.png shows the crops. PSNR is that of whole images.",
+            f"{gallery.name} shows the crops. PSNR is that of whole images.",
             *notes,
             *([f"The published figure also shows {', '.join(absent)}. RESTORED=NAME=DIR adds a method."] if absent else []),
         ],

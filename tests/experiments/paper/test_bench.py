@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 def test_the_catalog_and_the_makefile_list_the_same_tables_and_figures():
     expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
     expected |= {*(f"fig{n}" for n in (1, 6, *range(11, 27))), "failures"}
-    expected |= {"hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain"}
+    expected |= {"hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain", "small-page"}
     assert set(catalog.EXPERIMENTS) == expected
     text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()
@@ -30,9 +30,24 @@ def test_wrong_flags_are_usage_errors(run_each):
         (["table8", "--crops=a"], "--crops is for fig1, fig6, fig11"),
         (["fig1", "fig6", "--crops=a"], "--crops is for one figure at a time"),
         (["fig1", "--photos=x"], "--photos is for hidiff-photos"),
-        (["table3", "--scale=small"], "name one or several of table2, table8, table9, or all"),
+        (
+            ["table7", "--scale=small"],
+            "name one or several of table1, table2, table3, table4, table5, table6, table8, table9, fig4",
+        ),
+        (["small-page"], "name one or several of table1"),
     ]
     runs = run_each("icdpm_experiments.paper.bench", [arguments for arguments, _ in cases])
     for (_, message), result in zip(cases, runs):
         assert result.returncode == 2 and message in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_missing_data_of_the_small_scale_are_reported_before_training(run_each, small_pictures):
+    cases = [
+        ("table2", [], "SCALE=small needs KERNELS=FOLDER, a folder of camera-shake kernels, for the set realblur_j."),
+        ("table5", [], "SCALE=small needs PAIRS='reds=FOLDER' here: REDS pairs stand in for the set reds."),
+        ("table6", ["--pairs=hide=x"], "PAIRS at SCALE=small names gopro and reds. Received: hide."),
+    ]
+    arguments = [[name, "--scale=small", f"--folder={small_pictures}", *further] for name, further, _ in cases]
+    for (_, _, message), result in zip(cases, run_each("icdpm_experiments.paper.bench", arguments)):
+        assert result.returncode == 1 and message in result.stderr

@@ -5,8 +5,10 @@ import shutil
 import pytest
 from paper_stand_ins import OneModelScale
 
+from icdpm.errors import IcdpmError
 from icdpm.models.workdir import read_config
 from icdpm.training.strategy import make_strategy
+from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.runs import Runs
 
 pytestmark = pytest.mark.slow
@@ -73,3 +75,39 @@ def test_fine_tuned_variants_start_from_a_trained_one(tmp_path, micro_workdir, r
     Runs(scale, make_strategy("single"), tmp_path).train("fig9_aligned")
     further = {"start_from": tmp_path / "micro/table2_c", "target_pairs": random_pairs}
     assert trained == [("table2_c", {}), ("fig9_aligned", further)]
+
+
+def test_a_variant_has_a_seed_and_a_number_of_steps(tmp_path, micro_workdir, random_pairs):
+    assert Variant.parse("table2_a_steps900_seed2") == Variant("table2_a", 900, 2)
+    assert (
+        str(Variant("table2_a", 900, 2)) == "table2_a_steps900_seed2"
+        and str(Variant.parse("table8_e_seed1")) == "table2_c_seed1"
+    )
+    config = read_config(micro_workdir)
+    config.optimizer.learning_rate_decay, config.run.steps = (300, 600), 600
+    scale = OneModelScale(config, random_pairs)
+    scale.config = lambda variant: config.copy_and_resolve_references()
+    runs = Runs(scale, make_strategy("single"), tmp_path)
+    made = runs.config("table8_a_steps900_seed2")
+    assert (made.seed, made.run.steps, made.optimizer.learning_rate_decay) == (2, 900, (450, 900))
+    assert runs.config("table2_a") == config and runs.workdir("table8_a_seed1") == tmp_path / "micro/table2_a_seed1"
+    assert runs.training_steps("table2_a_steps900") == 900 and runs.training_steps("hidiff_gopro") == 1200
+
+
+def test_untrained_variants_are_left_out_on_request(tmp_path, micro_workdir, random_pairs):
+    scale = OneModelScale(read_config(micro_workdir), random_pairs)
+    scale.seeds = 2
+    runs = Runs(scale, make_strategy("single"), tmp_path, trained_only=True)
+    shutil.copytree(micro_workdir, runs.workdir("table2_a_seed1"))
+    models = {"(a)": ComparedModel("table2_a"), "(a), other seed": ComparedModel("table2_a_seed1")}
+    assert list(runs.usable(models)) == ["(a), other seed"] and runs.seeds_of("table2_a") == ["table2_a_seed1"]
+    assert runs.untrained_notes(models) == ["Not trained yet, so without values: (a) (table2_a)."]
+    with pytest.raises(IcdpmError, match="table2_a is not trained to its end. Leave out TRAINED_ONLY"):
+        runs.load_model("table2_a")
+    assert Runs(scale, make_strategy("single"), tmp_path).usable(models) == models
+
+
+def test_the_cost_of_a_step_is_measured_and_counted(runs):
+    cost = runs.training_cost("table2_a")
+    assert cost["GFLOP"] > 0 and (cost["ms"] is None or cost["ms"] > 0)
+    assert runs.step_flops("table2_a_steps9_seed1") == runs.step_flops("table2_a")

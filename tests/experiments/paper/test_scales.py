@@ -3,12 +3,12 @@
 import pytest
 
 from icdpm.configs import config_names, load_config
-from icdpm.errors import IcdpmError
 from icdpm.models.config import check_config
+from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments.paper import ablations
 from icdpm_experiments.paper.models import SAME, SECOND_STAGES
-from icdpm_experiments.paper.scaled_configs import scale_to_small
+from icdpm_experiments.paper.scaled_configs import SMALL_STEPS, scale_to_small
 from icdpm_experiments.paper.scales import MicroScale, PaperScale, make_scale
 
 VARIANTS = [name for name in config_names() if name.startswith("table")]
@@ -101,28 +101,41 @@ def test_only_realblur_is_aligned():
     assert len(PaperScale().grid()) == 19
 
 
-def test_the_small_scale_measures_held_out_images_and_pairs_of_other_origin(pictures):
-    pairs = {"one": pictures / "other", "two": pictures / "further"}
-    scale = make_scale("small", folder=pictures, pairs={name: str(each) for name, each in pairs.items()})
-    assert scale.label("gopro") == f"images held out of {pictures.name} (2 pairs)"
-    assert scale.label("realblur_j") == "one and two (4 pairs)"
-    # The command in the results has what was given.
-    assert scale.make_variables["FOLDER"] == str(pictures)
-    assert scale.make_variables["PAIRS"] == f"one={pairs['one']} two={pairs['two']}"
-    assert scale.test_pairs("realblur_j").names == ["one/1", "one/2", "two/1", "two/2"]
-    assert all(each in scale.training_pairs().description for each in ("photos", "video", "frames", "averaged"))
-    assert str(pictures / "val") not in scale.training_pairs().description
-    alone = make_scale("small", folder=pictures)
-    assert alone.label("realblur_j").startswith("embedded scenes (") and len(alone.grid()) == 4
+@pytest.mark.parametrize("variant", ["regression_l", "dvsr", "hidiff_gopro", "fig9_aligned", "fig9_unaligned"])
+def test_a_small_variant_of_another_model_has_narrow_networks_and_the_shared_steps(variant):
+    made, paper = check_config(scale_to_small(load_config(variant))), load_config(variant)
+    assert (made.name, made.model) == (variant, paper.model)
+    steps = {"hidiff": SMALL_STEPS // 2, "aligned_icdpm": SMALL_STEPS // 5}.get(made.model, SMALL_STEPS)
+    assert made.run.steps == steps and made.optimizer.learning_rate_decay == (steps * 7 // 10, steps)
+    assert made.data.batch == 12 and made.data.crop == 96 and made.data.repeat == 6 and not made.data.progressive_steps
+    for name in {"unet", "predictor"} & set(made):
+        assert 2 * made[name].channels == paper[name].channels and made[name].block == "naf"
 
 
-def test_the_small_scale_needs_a_folder(tmp_path):
-    with pytest.raises(IcdpmError, match="The folder '' of training images does not exist"):
-        make_scale("small")
+def test_both_stages_of_hidiff_have_one_structure_at_the_small_scale():
+    first, second = (scale_to_small(load_config(name)) for name in ("hidiff_gopro_stage1", "hidiff_gopro"))
+    assert (first.prior.source, second.prior.source) == ("encoded", "diffused")
+    assert first.transformer == second.transformer and first.encoder == second.encoder
+    assert first.transformer.patch == 2 and first.precision == "mixed_bfloat16"
 
 
-def test_results_name_the_given_folders_with_the_home_folder_abbreviated(pictures, monkeypatch):
-    monkeypatch.setenv("HOME", str(pictures.parent))
-    scale = make_scale("small", folder=pictures, pairs={"one": str(pictures / "other")})
-    assert scale.make_variables == {"FOLDER": f"~/{pictures.name}", "PAIRS": f"one=~/{pictures.name}/other"}
-    assert PaperScale(pictures).make_variables == {"DATA_DIR": f"~/{pictures.name}"}
+def test_results_name_the_given_folders_with_the_home_folder_abbreviated(small_pictures, monkeypatch):
+    monkeypatch.setenv("HOME", str(small_pictures.parent))
+    scale = make_scale("small", None, small_pictures, {"reds": str(small_pictures / "reds")}, small_pictures / "kernels", 1)
+    folders = {"FOLDER": "~/pictures", "PAIRS": "reds=~/pictures/reds", "KERNELS": "~/pictures/kernels"}
+    assert scale.make_variables == {**folders, "SEEDS": 1}
+    assert make_scale("small", folder=small_pictures).make_variables["SEEDS"] is None
+    assert PaperScale(small_pictures).make_variables == {"DATA_DIR": "~/pictures"}
+    assert "~/pictures/photos/train" in scale.record()["training_data"]
+
+
+def test_the_small_scale_records_its_images_and_seeds(small_pictures):
+    scale = make_scale("small", folder=small_pictures, pairs={"gopro": str(small_pictures / "averaged")}, seeds=2)
+    assert scale.available_sets() == ["gopro", "hide"] and len(scale.grid()) == 4
+    record = scale.record()
+    assert record["test_sets"]["hide"]["images"] == ["1", "2"] and record["training_seeds"] == [0, 1]
+    # Training is validated on all held-out photos, which data.json of a run describes.
+    assert len(scale.validation_pairs()) == 6 and scale.validation_pairs().description.endswith(
+        "photos/test, blurred by motion"
+    )
+    assert scale.grid()[0] == SamplingSettings("ancestral", 1, 0.999, schedule="log_snr")

@@ -1,0 +1,407 @@
+"""The page results/small.md: the paper's two claims at the scale small.
+
+(i) Guidance helps, and more outside of the training's domain than in it. (ii) A larger network without guidance overfits the
+domain, and guidance mends this. All images are restored with the setting of the configs, one evaluation, unless stated
+otherwise. The sentences follow from the measured intervals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from icdpm.errors import IcdpmError
+from icdpm.evaluation import intervals
+from icdpm.evaluation.intervals import RESAMPLES, Mean, mean_with_interval
+from icdpm.images.reading import read_rgb
+from icdpm_experiments.figures import Panel, write_gallery, write_plot
+from icdpm_experiments.pairs import center_crop
+from icdpm_experiments.paper.comparison import comparison_table, interval_row, protocol_lines, result_row
+from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_sweep
+from icdpm_experiments.paper.extended_columns import cost_note, cost_rows
+from icdpm_experiments.paper.models import ComparedModel, Variant
+from icdpm_experiments.paper.scales import IN_DOMAIN
+from icdpm_experiments.paper.table2 import MODELS, difference_row
+from icdpm_experiments.results import SCALE_NOTES, make_command, write_results
+from icdpm_experiments.sweeping.sweep import perception_metric
+
+METRICS = ("psnr", "ssim", "niqe", "lpips_alex", "fid", "kid")
+# {row with guidance: row without, of the same width}.
+GUIDED = {"c": "a", "d": "a", "e": "b", "f": "b"}
+# {row with guidance: row without, which is trained for as many more steps as make its compute equal}.
+EQUAL_COMPUTE = {"c": "a", "e": "b"}
+SIZES = {"b": "a"}  # {large row without guidance: small one}
+OUTSIDE = "all images outside of the domain"
+_SHOWN = 10
+_SIDE = 192  # pixels: side of the central crop that is shown
+_ICDPM, _OURS = "b", "f"
+
+
+def required(scale) -> list[RequiredRun]:
+    """Lists the required runs: Table 2 with all seeds, without the longer trainings for equal compute."""
+    variants = [str(Variant(variant, seed=seed)) for variant, _ in MODELS.values() for seed in range(scale.seeds)]
+    return [required_sweep(variant, scale, dataset) for variant in variants for dataset in scale.available_sets()]
+
+
+def equal_compute_variant(runs, guided, unguided) -> Variant:
+    """Returns the unguided variant whose training takes the FLOPs of the guided one, to a hundred steps."""
+    guided, unguided = MODELS[guided][0], MODELS[unguided][0]
+    ratio = runs.step_flops(guided) / runs.step_flops(unguided)
+    return Variant(unguided, round(runs.config(guided).run.steps * ratio / 100) * 100)
+
+
+def run(runs) -> None:
+    """Measures the models of Table 2 on all test sets; writes results/small.md, .json and two images."""
+    variants = {row: runs.seeds_of(variant) for row, (variant, _) in MODELS.items()}
+    variants = {row: seeds for row, seeds in variants.items() if seeds}
+    if not variants:
+        raise IcdpmError("None of the six models of Table 2 is trained. Leave out TRAINED_ONLY to train them.")
+    longer = _longer_variants(runs, variants)
+    datasets = runs.scale.available_sets()
+    rows, gains, protocols, reasons = [], {}, {}, {}
+    for dataset in datasets:
+        measured, gains[dataset], protocols, reasons = _measure(runs, dataset, variants, longer)
+        rows += measured
+    gains[OUTSIDE] = _join_outside(gains, datasets)
+    differences = _differences(runs, gains, datasets)
+    costs = cost_rows(runs, {f"({row})": seeds[0] for row, seeds in variants.items()})
+    plot, gallery = (runs.scale.image_path(name) for name in ("pd", "images"))
+    _plot(runs, plot, variants, datasets)
+    shown = _show_images(runs, gallery, variants, datasets)
+    sections = [
+        "## One evaluation, means over images and seeds",
+        "",
+        *comparison_table([*rows, *costs]),
+        "",
+        "; ".join(f"({row}) {description}" for row, (_, description) in MODELS.items()) + ".",
+        *runs.untrained_notes({f"({row})": ComparedModel(variant) for row, (variant, _) in MODELS.items()}),
+        _seeds_note(variants),
+        cost_note(runs, {f"({row})": seeds[0] for row, seeds in variants.items()}),
+        "",
+        "## Does guidance help, and more outside of the domain than in it?",
+        "",
+        *_difference_table([each for each in differences if each["question"] in ("guidance", "equal compute")]),
+        "",
+        *_answer_guidance(gains, differences),
+        *_compute_notes(runs, variants, longer),
+        "",
+        "## Does a larger network without guidance overfit the domain, and does guidance mend it?",
+        "",
+        *_difference_table([each for each in differences if each["question"] == "size"]),
+        "",
+        *_answer_size(gains, differences),
+        "",
+        f"Differences of PSNR in dB, image by image: the {intervals.PROTOCOL}, after a mean over the seeds that both models "
+        "have. Seeds: the 95 % interval over the seeds by Student's t.",
+        "",
+        "## Perception against distortion",
+        "",
+        f"![perception against distortion on each test set]({plot.name})",
+        "",
+        *([f"## {_SHOWN} images", "", f"![blurry, icDPM, ours, sharp]({gallery.name})", "", shown] if shown else []),
+        "",
+        "## Test sets",
+        "",
+        *(f"- {runs.scale.label(dataset)}: {', '.join(runs.scale.test_pairs(dataset).names)}" for dataset in datasets),
+        *_absent_sets(datasets),
+    ]
+    path = write_results(
+        "small",
+        folder=runs.scale.results_folder,
+        command=make_command("bench-small-page", SCALE=runs.scale.name, **runs.scale.make_variables),
+        data=f"measured on {', '.join(runs.scale.label(dataset) for dataset in datasets)}",
+        scale=runs.scale.name,
+        rows=[*rows, *costs],
+        title="The paper's claims at small scale",
+        table=sections,
+        notes=protocol_lines(protocols, reasons),
+        differences=differences,
+        protocols=protocols,
+        not_available=reasons,
+        **runs.scale.record(),
+    )
+    print(f"Written to {path}, {plot} and {gallery}.")
+
+
+# Measuring.
+
+
+def _longer_variants(runs, variants):
+    """Returns {name of a row: usable unguided variant with the compute of a guided row}."""
+    found = {}
+    for guided, unguided in EQUAL_COMPUTE.items():
+        if guided in variants and unguided in variants:
+            variant = str(equal_compute_variant(runs, guided, unguided))
+            if runs.is_usable(variant):
+                found[_longer_name(guided, unguided)] = variant
+    return found
+
+
+def _longer_name(guided, unguided):
+    return f"{unguided}, compute of ({guided})"
+
+
+def _measure(runs, dataset, variants, longer):
+    """Restores and measures a test set.
+
+    Returns:
+      (rows of the table, {row: gains in dB, float64 [seeds, images]}, protocols, reasons).
+    """
+    seeds_of = {**variants, **{row: [variant] for row, variant in longer.items()}}
+    folders = {
+        f"{row} {number}": runs.restore(ComparedModel(variant), dataset)
+        for row, seeds in seeds_of.items()
+        for number, variant in enumerate(seeds)
+    }
+    label, rows, gains = runs.scale.label(dataset), [], {}
+    means, protocols, reasons = runs.measure(dataset, folders, METRICS)
+    further = runs.measure_color_and_detail(dataset, folders)
+    images = runs.measure_images(dataset, folders, "psnr")
+    for row in ("blurry", *seeds_of):
+        same = ["blurry"] if row == "blurry" else [f"{row} {number}" for number in range(len(seeds_of[row]))]
+        name = row if row == "blurry" else f"({row})"
+        for metric in METRICS:
+            values = [means[each][metric] for each in same if metric in means[each]]
+            rows.append(result_row(name, label, metric, float(np.mean(values)) if values else None, None))
+        for metric in ("detail", "color drift"):
+            rows.append(result_row(name, label, metric, float(np.mean([further[each][metric] for each in same])), None))
+        if row != "blurry":
+            gains[row] = np.array([images[each] - images["blurry"] for each in same])
+            rows.append(interval_row(name, label, "psnr − blurry", mean_with_interval(gains[row].mean(axis=0))))
+    return rows, gains, protocols, reasons
+
+
+def _join_outside(gains, datasets):
+    """Joins the gains of all test sets but the training's domain: {row: float64 [seeds, images]}."""
+    outside = [gains[dataset] for dataset in datasets if dataset != IN_DOMAIN]
+    return {row: np.concatenate([each[row] for each in outside], axis=1) for row in outside[0]} if outside else {}
+
+
+def _differences(runs, gains, datasets):
+    """Returns the rows of all differences: {'question', 'row', 'dataset', …} as of `table2.difference_row`."""
+    found = []
+    for dataset in (IN_DOMAIN, *(each for each in datasets if each != IN_DOMAIN), OUTSIDE):
+        label = dataset if dataset == OUTSIDE else runs.scale.label(dataset)
+        of_set = gains[dataset]
+        pairs = [("guidance", f"({row}) − ({other})", row, other) for row, other in GUIDED.items()]
+        pairs += [
+            ("equal compute", f"({row}) − ({other}) of equal compute", row, _longer_name(row, other))
+            for row, other in EQUAL_COMPUTE.items()
+        ]
+        pairs += [("size", f"({row}) − ({other})", row, other) for row, other in SIZES.items()]
+        pairs += [("size", f"({row}) − ({other})", row, other) for row, other in GUIDED.items() if other in SIZES]
+        for question, name, row, other in pairs:
+            if row in of_set and other in of_set:
+                found.append(
+                    {"question": question, "set": dataset, **difference_row(name, label, "psnr", of_set[row], of_set[other])}
+                )
+    return found
+
+
+# Answers. Each sentence depends on the measured intervals alone.
+
+
+def _find(differences, question, dataset, row):
+    return next(
+        (each for each in differences if (each["question"], each["set"], each["row"]) == (question, dataset, row)), None
+    )
+
+
+def describe_difference(difference) -> str:
+    """Returns a difference in words: its value, its interval and what the interval shows."""
+    value, low, high = (difference[key] for key in ("value", "low", "high"))
+    if low is None:
+        return f"{value:+.3f} dB, without an interval"
+    verdict = "a gain" if low > 0 else "a loss" if high < 0 else "no difference that the interval shows"
+    return f"{value:+.3f} dB [{low:+.3f}, {high:+.3f}], {verdict}"
+
+
+def difference_between_sets(inside, outside) -> Mean:
+    """Returns mean(outside) − mean(inside), with a 95 % bootstrap interval over the images of both.
+
+    Args:
+      inside, outside: differences in dB of two models, float64 [images] of two sets.
+    """
+    rng = np.random.default_rng(intervals.SEED)
+    means = [each[rng.integers(len(each), size=(RESAMPLES, len(each)))].mean(axis=1) for each in (inside, outside)]
+    low, high = np.percentile(means[1] - means[0], [2.5, 97.5])
+    return Mean(float(outside.mean() - inside.mean()), float(low), float(high))
+
+
+def _answer_guidance(gains, differences):
+    sentences = []
+    for row, other in GUIDED.items():
+        name = f"({row}) − ({other})"
+        inside, outside = (_find(differences, "guidance", dataset, name) for dataset in (IN_DOMAIN, OUTSIDE))
+        if inside is None:
+            continue
+        sentences.append(f"{name}, equal steps: {describe_difference(inside)} in the domain")
+        if outside is not None:
+            between = _between(gains, row, other)
+            more = "more" if between.low > 0 else "less" if between.high < 0 else "neither more nor less beyond the interval"
+            sentences[-1] += (
+                f"; {describe_difference(outside)} outside of it. Outside minus inside: {between.value:+.3f} dB "
+                f"[{between.low:+.3f}, {between.high:+.3f}], so guidance helps outside {more}"
+            )
+        sentences[-1] += "."
+    for row, other in EQUAL_COMPUTE.items():
+        name = f"({row}) − ({other}) of equal compute"
+        found = [_find(differences, "equal compute", dataset, name) for dataset in (IN_DOMAIN, OUTSIDE)]
+        parts = [
+            f"{describe_difference(each)} {where}" for each, where in zip(found, ("in the domain", "outside of it")) if each
+        ]
+        sentences += [f"{name}: {'; '.join(parts)}."] if parts else []
+    return [f"- {sentence}" for sentence in sentences] or [
+        "Not measured: it takes a guided and an unguided model of one width."
+    ]
+
+
+def _between(gains, row, other):
+    def difference(dataset):
+        count = min(len(gains[dataset][row]), len(gains[dataset][other]))
+        return (gains[dataset][row][:count] - gains[dataset][other][:count]).mean(axis=0)
+
+    return difference_between_sets(difference(IN_DOMAIN), difference(OUTSIDE))
+
+
+def _answer_size(gains, differences):
+    sentences = []
+    for row, other in SIZES.items():
+        inside, outside = (_find(differences, "size", dataset, f"({row}) − ({other})") for dataset in (IN_DOMAIN, OUTSIDE))
+        if inside is None or outside is None:
+            continue
+        overfits = inside["low"] > 0 and outside["high"] < 0
+        partly = inside["low"] > 0 and outside["low"] <= 0
+        shown = (
+            "it gains in the domain and loses outside, as the paper finds"
+            if overfits
+            else (
+                "it gains in the domain and not outside, which is part of what the paper finds"
+                if partly
+                else "this is not the pattern of the paper, a gain in the domain and a loss outside"
+            )
+        )
+        sentences.append(
+            f"({row}) − ({other}), the larger network without guidance: {describe_difference(inside)} in the domain; "
+            f"{describe_difference(outside)} outside of it: {shown}."
+        )
+    for row, other in GUIDED.items():
+        outside = other in SIZES and _find(differences, "size", OUTSIDE, f"({row}) − ({other})")
+        if outside:
+            sentences.append(
+                f"({row}) − ({other}), guidance for the larger network, outside of the domain: {describe_difference(outside)}."
+            )
+    return [f"- {sentence}" for sentence in sentences] or ["Not measured: it takes the models (a) and (b) and a set outside."]
+
+
+def _compute_notes(runs, variants, longer):
+    notes = []
+    for guided, unguided in EQUAL_COMPUTE.items():
+        if guided not in variants or unguided not in variants:
+            continue
+        variant = equal_compute_variant(runs, guided, unguided)
+        name = _longer_name(guided, unguided)
+        state = "" if name in longer else f" It is not trained yet (runs/{runs.scale.name}/{variant})."
+        notes.append(
+            f"Equal compute of ({guided}) and ({unguided}): ({unguided}) is trained for {variant.steps:,} steps instead of "
+            f"{runs.training_steps(MODELS[guided][0]):,}, by the FLOPs of a step.{state}"
+        )
+    return ["", *notes] if notes else []
+
+
+def _difference_table(differences):
+    """Returns lines of a Markdown table: a line for each difference, a column for each test set."""
+    if not differences:
+        return ["Not measured yet."]
+    labels = list(dict.fromkeys(each["dataset"] for each in differences))
+    lines = ["| | " + " | ".join(labels) + " |", "|" + "---|" * (len(labels) + 1)]
+    for row in dict.fromkeys(each["row"] for each in differences):
+        cells = {each["dataset"]: each for each in differences if each["row"] == row}
+        lines.append(f"| {row} | " + " | ".join(_difference_cell(cells.get(label)) for label in labels) + " |")
+    return lines
+
+
+def _difference_cell(difference):
+    if difference is None:
+        return "–"
+    text = f"{difference['value']:+.3f}"
+    if difference["low"] is not None:
+        text += f" [{difference['low']:+.3f}, {difference['high']:+.3f}]"
+    if difference["seeds_low"] is not None:
+        text += f"; {difference['seeds']} seeds [{difference['seeds_low']:+.3f}, {difference['seeds_high']:+.3f}]"
+    return text
+
+
+def _seeds_note(variants):
+    return f"Number of seeds: {', '.join(f'({row}) {len(seeds)}' for row, seeds in variants.items())}."
+
+
+def _absent_sets(datasets):
+    absent = [f"- {name}: not measured, {why}" for name, why in _VARIABLES.items() if name not in datasets]
+    return absent
+
+
+_VARIABLES = {
+    "realblur_j": "KERNELS was not given.",
+    "hide": "PAIRS='gopro=…' was not given.",
+    "reds": "PAIRS='reds=…' was not given.",
+}
+
+
+# Images.
+
+
+def _plot(runs, path, variants, datasets):
+    """Plots perception against distortion, a panel for each test set, over the sampling grid."""
+    panels = []
+    for dataset in datasets:
+        series, axis = {}, ""
+        for row, seeds in variants.items():
+            points, protocols, _ = runs.sweep_seeds(seeds, dataset)
+            perception, axis = perception_metric(protocols)
+            series[f"({row}) {MODELS[row][1]}"] = [(each["psnr"], each[perception]) for each in points]
+        panels.append(Panel("PSNR in dB (more is better)", axis, series, title=_short(runs.scale.label(dataset))))
+    write_plot(path, panels, title="Points: 1, 2, 4 and 8 evaluations, means over seeds.")
+
+
+def _short(label):
+    return label.replace(", ", ",\n")
+
+
+def _show_images(runs, path, variants, datasets):
+    """Writes the images side by side and returns the caption, or '' if one of the two models is not trained."""
+    if not {_ICDPM, _OURS} <= variants.keys():
+        return ""
+    rows, names = [], []
+    for dataset, index in choose_images({dataset: len(runs.scale.test_pairs(dataset)) for dataset in datasets}, _SHOWN):
+        pairs = runs.scale.test_pairs(dataset)
+        name = pairs.names[index]
+        blurry, sharp = pairs.load(index)
+        folders = [runs.restore(ComparedModel(variants[row][0]), dataset) for row in (_ICDPM, _OURS)]
+        versions = [blurry, *(read_rgb(folder / f"{name}.png") for folder in folders), sharp]
+        rows.append([center_crop(image, _SIDE) for image in versions])
+        names.append(f"{dataset}: {name}")
+    caption = f"Middle of each image, from top to bottom: {'; '.join(names)}. One evaluation, seed 0."
+    write_gallery(path, ["blurry", "icDPM-L", "ours (f)", "sharp"], rows, SCALE_NOTES[runs.scale.name])
+    return caption
+
+
+def choose_images(counts, total) -> list[tuple[str, int]]:
+    """Chooses images of several sets in turn, evenly spaced in each set.
+
+    Args:
+      counts: {set: number of its images}.
+      total: number of images to choose. All are chosen if there are fewer.
+
+    Returns:
+      [(set, index)], sorted by set.
+    """
+    shares = dict.fromkeys(counts, 0)
+    while sum(shares.values()) < min(total, sum(counts.values())):
+        for name in counts:
+            if shares[name] < counts[name] and sum(shares.values()) < total:
+                shares[name] += 1
+    return [(name, index * counts[name] // share) for name, share in shares.items() for index in range(share)]
+
+
+EXPERIMENTS = {"small-page": Experiment(run, required, partial=True)}
+SMALL_ONLY = tuple(EXPERIMENTS)
