@@ -6,14 +6,14 @@ import dataclasses
 import os
 import typing
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from icdpm.batch.selection import STANDARD_STREAM, SelectedImage, Shard
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS, SUFFIXES, Format, format_for_path
 from icdpm.storage import RemotePath, is_remote, storage_path
 
-_MAX_NAME_BYTES = 255  # of a file, in all common file systems
+MAX_NAME_BYTES = 255  # of a file, in all common file systems
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,11 +135,11 @@ def plan_jobs(
             continue
         job = Job(image.source, target, format_for_path(target), make_extra_outputs(target, **extra))
         paths = [target, *job.extra_outputs.paths]
-        if too_long := [path for path in paths if len(os.fsencode(path.name)) > _MAX_NAME_BYTES]:
+        if too_long := [path for path in paths if len(os.fsencode(path.name)) > MAX_NAME_BYTES]:
             name = max(too_long, key=lambda path: len(os.fsencode(path.name))).name
             failures.append(
                 f"{image.source}: the output {name} would have a name of {len(os.fsencode(name))} bytes; the limit is "
-                f"{_MAX_NAME_BYTES}; rename the image"
+                f"{MAX_NAME_BYTES}; rename the image"
             )
             continue
         existing = [path for path in paths if (path.exists() if is_remote(path) else os.path.exists(path))]
@@ -152,6 +152,21 @@ def plan_jobs(
     for folder in {job.target.parent for job in jobs if job.target is not None}:
         _check_writable(folder)
     return jobs, failures
+
+
+def name_output(name: str, own_format: Format) -> tuple[str, Format]:
+    """Returns the name and format of the file that an image is restored to.
+
+    The suffix of the name decides the format, whatever the image's own format is. A name without the suffix of a format gets
+    that of the image's own format.
+
+    Args:
+      name: file name of the image.
+      own_format: format of the image.
+    """
+    if Path(name).suffix.lower() not in SUFFIXES:
+        name = str(_with_suffix(PurePath(name), own_format))
+    return name, format_for_path(name)
 
 
 def _is_file_name(output, images):

@@ -30,7 +30,9 @@ flags.DEFINE_string(
 flags.DEFINE_string("password_file", None, "File with one line, the password of the page.")
 flags.DEFINE_boolean("allow_everyone", False, "Let other computers open the page without a password.")
 flags.DEFINE_integer("port", 7860, "Port to listen on.", 1, 65535)
-flags.DEFINE_integer("max_pixels", 24_000_000, "Largest number of pixels of a photo.", 1)
+# Admits cameras of 24 and 26 megapixels, up to 6240×4160. All presets restore such a photo within the default memory limit.
+DEFAULT_MAX_PIXELS = 26_000_000
+flags.DEFINE_integer("max_pixels", DEFAULT_MAX_PIXELS, "Largest number of pixels of a photo.", 1)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 from typing import BinaryIO
 
 import PIL.Image
@@ -51,7 +52,8 @@ class Header:
             raise too_many_pixels(name)
         if self.decoded_bytes > _MAX_BYTES:
             raise IcdpmError(
-                f"{name} takes {self.decoded_bytes / 2**30:.3g} GiB when it is decoded; the limit is "
+                # Rounded up, never to the limit.
+                f"{name} takes {math.ceil(100 * self.decoded_bytes / 2**30) / 100:g} GiB when it is decoded; the limit is "
                 f"{_MAX_BYTES / 2**30:g} GiB; make a smaller copy, in gray or RGB"
             )
 

@@ -75,7 +75,8 @@ def choose_tiling(
     why = f" ({model.title} processes the whole image at once and does not support tiles)" if overlap is None else ""
     raise MemoryLimitError(
         f"an image of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
-        f"settings{why}, and {max_memory / 2**20:.0f} MiB are allowed; allow more (max_memory) or restore a smaller copy"
+        f"settings{why}, and {math.floor(max_memory / 2**20)} MiB are allowed; allow more (max_memory) or restore a smaller "
+        "copy"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.batch.extra_outputs import encode_spread
+from icdpm.batch.jobs import MAX_NAME_BYTES, name_output
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import FORMATS, Image, format_by_name
 from icdpm.images.writing import encode_image
@@ -23,7 +25,7 @@ class ResultFiles:
     """Paths of the files that the page shows for a restored photo.
 
     Attributes:
-      download: the restored photo as icdpm-deblur writes it, in its own format, with its EXIF data and colour profile.
+      download: the restored photo as icdpm-deblur writes it, in the format of its name, with its EXIF data and colour profile.
       before, after: the blurry and the restored photo as JPEG, for browsers.
       spread: (image of the samples' standard deviation, description of its scale), or None.
       intermediate_outputs: [(image, description of its size)].
@@ -53,16 +55,14 @@ def write_results(folder: Path, name: str, image: Image, restored: Restored) -> 
     def encode_for_browsers(pixels):
         return encode_image(Image(pixels, icc_profile=image.icc_profile), FORMATS["jpeg"])
 
-    file_format = format_by_name(image.format)
-    assert file_format is not None, image.format  # the queue rejects other formats
-    suffix = Path(name).suffix or file_format.suffixes[0]
+    target, file_format = name_output(name, format_by_name(image.format))
     spread = None
     if restored.spread is not None:
         content, scale = encode_spread(restored.spread)
         spread = write("spread.png", content), scale
     return ResultFiles(
         download=write(
-            f"{Path(name).stem}-restored{suffix}",
+            _with_ending(target, "-restored"),
             encode_image(dataclasses.replace(image, pixels=restored.pixels), file_format),
         ),
         before=write("before.jpg", encode_for_browsers(image.pixels)),
@@ -73,6 +73,13 @@ def write_results(folder: Path, name: str, image: Image, restored: Restored) -> 
             for name, output in (restored.intermediate_outputs or {}).items()
         ],
     )
+
+
+def _with_ending(name, ending):
+    """Returns a file name with an ending before its suffix, and with a shorter stem if it would be too long."""
+    path = Path(name)
+    ending += path.suffix
+    return os.fsencode(path.stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))].decode("utf-8", "ignore") + ending
 
 
 def _describe_scale(pixels: np.ndarray, output: np.ndarray) -> str:

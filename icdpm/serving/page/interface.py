@@ -124,7 +124,7 @@ def _without_urls(field: gr.File) -> gr.File:
 
 def _introduction(max_pixels, file_age) -> str:
     return (
-        f"The limit is {max_pixels / 1e6:g} million pixels. Photos are restored one at a time on the computer that serves this "
+        f"The limit is {max_pixels:,} pixels. Photos are restored one at a time on the computer that serves this "
         f"page. They are not sent anywhere else and are deleted after {file_age // 60} minutes. Restored detail is plausible, "
         "not certain: where blur has removed detail, the model invents it."
     )

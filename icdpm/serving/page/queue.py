@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from icdpm.batch.jobs import name_output
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import Image, format_by_name
 from icdpm.images.reading import decode_image, read_file, read_header
@@ -225,7 +226,8 @@ class RestorationQueue:
         """Returns (image, notices)."""
         content, name = self._read_valid_file(path)
         image = decode_image(content, name)
-        return image, [*image.notices, *check_fits(image, name, format_by_name(image.format))]
+        _, file_format = name_output(name, format_by_name(image.format))
+        return image, [*image.notices, *check_fits(image, name, file_format)]
 
     def _read_valid_file(self, path):
         """Returns (content, name) of a file whose header is that of a photo within the limits.
@@ -239,13 +241,13 @@ class RestorationQueue:
         header = read_header(content, name)
         if header.pixels > self.max_pixels:
             raise IcdpmError(
-                f"{name} has {header.width}×{header.height} pixels ({header.pixels / 1e6:.3g} million); "
-                f"the limit of this page is {self.max_pixels / 1e6:g} million. Use a smaller copy."
+                f"{name} has {header.width}×{header.height} = {header.pixels:,} pixels; "
+                f"the limit of this page is {self.max_pixels:,} pixels. Use a smaller copy."
             )
         if header.decoded_bytes > self.max_bytes:
             raise IcdpmError(
-                f"{name} takes {header.decoded_bytes / 1e6:.3g} MB when it is decoded; "
-                f"the limit of this page is {self.max_bytes / 1e6:g} MB. Use a smaller copy, in gray or RGB."
+                f"{name} takes {header.decoded_bytes:,} bytes when it is decoded; "
+                f"the limit of this page is {self.max_bytes:,} bytes. Use a smaller copy, in gray or RGB."
             )
         return content, name
 

@@ -2,11 +2,14 @@
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from icdpm.batch.jobs import plan_jobs
+from icdpm.batch.selection import SelectedImage
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import Image
 from icdpm.images.reading import decode_image
@@ -31,6 +34,29 @@ def test_results_of_a_photo(tmp_path):
     assert files.spread[1] == "white is a standard deviation of 1 8-bit step or more"
     [(path, size)] = files.intermediate_outputs
     assert size == "1/8 of the size" and np.array_equal(np.asarray(PIL.Image.open(path)), output)
+
+
+@pytest.mark.parametrize(
+    "name, own, expected, content",
+    [
+        ("photo.jpg", "WEBP", "photo-restored.jpg", "JPEG"),  # a WebP file that a website has called .jpg
+        ("photo.JPG", "PNG", "photo-restored.JPG", "JPEG"),
+        ("scan.tiff", "TIFF", "scan-restored.tiff", "TIFF"),
+        ("photo.png", "JPEG", "photo-restored.png", "PNG"),
+        ("photo", "WEBP", "photo-restored.webp", "WEBP"),
+        ("v1.2", "JPEG", "v1.2-restored.jpg", "JPEG"),
+        ("ü" * 125 + ".png", "PNG", "ü" * 121 + "-restored.png", "PNG"),
+    ],
+)
+def test_the_suffix_of_the_name_decides_the_format(tmp_path, name, own, expected, content):
+    """The rule of icdpm-deblur."""
+    image = Image(noise(20, 30), format=own)
+    download = write_results(tmp_path, name, image, Restored(image.pixels)).download
+    assert download.name == expected and PIL.Image.open(download).format == content
+    if "." in name[-5:-2]:
+        source = tmp_path / "in" / name
+        job = plan_jobs([SelectedImage(source, Path(name), is_explicit=True)], str(tmp_path / "out"))[0][0]
+        assert (job.target.suffix, job.format.name) == (download.suffix, content)
 
 
 def test_stored_and_reserved_bytes_are_limited(tmp_path):

@@ -191,7 +191,7 @@ def test_invalid_photos_are_errors(open_page, photo, tmp_path):
     visitor.wait_for("notes.jpg is not an image in a known format: PNG, JPEG, WebP, TIFF or BMP.")
     visitor.find("#photo [aria-label=Clear]").click()
     visitor.restore(photo("large.png", 700, 800), "fast")
-    visitor.wait_for("large.png has 800×700 pixels (0.56 million); the limit of this page is 0.5 million")
+    visitor.wait_for("large.png has 800×700 = 560,000 pixels; the limit of this page is 500,000 pixels")
     visitor.find("#photo [aria-label=Clear]").click()
     with open(tmp_path / "huge.tif", "wb") as file:
         file.truncate(17 * 2**20)

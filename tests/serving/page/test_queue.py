@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 import tifffile
 
+from icdpm.commands.serve import DEFAULT_MAX_PIXELS
 from icdpm.errors import IcdpmError, MemoryLimitError
 from icdpm.images.formats import FORMATS, Image
 from icdpm.images.writing import encode_image
@@ -142,12 +143,32 @@ def test_invalid_photos_are_one_line_errors(tmp_path, photo):
         return str(rejected.value)
 
     assert error_of("large.png", photo.read_bytes()) == (
-        "large.png has 50×40 pixels (0.002 million); the limit of this page is 0.001 million. Use a smaller copy."
+        "large.png has 50×40 = 2,000 pixels; the limit of this page is 1,000 pixels. Use a smaller copy."
     )
     assert error_of("notes.txt", b"notes").startswith("notes.txt is not")
     assert error_of("empty.jpg", b"").startswith("empty.jpg is empty")
     assert "is damaged" in error_of("cut.png", encode(noise(20, 20), "PNG")[:600])
     assert error_of("one.gif", encode(noise(20, 20, shape=()), "GIF")).startswith("one.gif is a GIF file")
+
+
+def test_messages_do_not_round_to_the_limit(tmp_path, photo):
+    with pytest.raises(IcdpmError, match="50×40 = 2,000 pixels; the limit of this page is 1,999 pixels"):
+        RestorationQueue(Model(), 1_999).restore("a", photo, "only", ignore)
+
+
+def test_the_default_admits_cameras_of_24_megapixels(tmp_path):
+    assert DEFAULT_MAX_PIXELS >= 6240 * 4160 > 6048 * 4024
+    (tmp_path / "camera.png").write_bytes(encode(np.zeros((4024, 6048), bool), "PNG"))
+    queue = RestorationQueue(Model(), DEFAULT_MAX_PIXELS)
+    assert queue.restore("a", tmp_path / "camera.png", "only", ignore).restored.pixels.shape[:2] == (4024, 6048)
+
+
+def test_the_suffix_of_the_name_decides_what_is_lost(tmp_path):
+    """As icdpm-deblur, whose output has the format of its name."""
+    transparent = noise(shape=(4,))
+    (tmp_path / "cut_out.jpg").write_bytes(encode(transparent, "PNG"))
+    with pytest.raises(IcdpmError, match="cut_out.jpg has transparent parts, which JPEG cannot hold"):
+        RestorationQueue(Model(), 10_000).restore("a", tmp_path / "cut_out.jpg", "only", ignore)
 
 
 def test_decoded_bytes_are_limited(tmp_path, bombs):
@@ -162,7 +183,8 @@ def test_decoded_bytes_are_limited(tmp_path, bombs):
     with pytest.raises(IcdpmError) as rejected:
         RestorationQueue(Model(), 1000).restore("a", tmp_path / "layers.tif", "only", ignore)
     assert str(rejected.value) == (
-        "layers.tif takes 0.0128 MB when it is decoded; the limit of this page is 0.008 MB. Use a smaller copy, in gray or RGB."
+        "layers.tif takes 12,800 bytes when it is decoded; the limit of this page is 8,000 bytes. Use a smaller copy, in gray "
+        "or RGB."
     )
     # A photo with the largest number of pixels and the largest number of bytes per pixel is accepted.
     (tmp_path / "deep.png").write_bytes(
