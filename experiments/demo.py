@@ -45,7 +45,7 @@ def fine_tune(test, steps):
 
     Args:
       test: `PairSource`, whose blurred pairs are the validation data.
-      steps: Number of training steps.
+      steps: number of training steps.
 
     Returns:
       Exit status: 0, or 128 + the number of the signal that stopped the training.
@@ -79,7 +79,7 @@ def restore_all(model, pairs):
     """Restores all pairs and scikit-image's motion-blurred clock.
 
     Args:
-      model: Trained model.
+      model: trained model.
       pairs: `PairSource`.
 
     Returns:
@@ -101,8 +101,8 @@ def report(images, seconds):
     """Prints the table and writes results/demo.json, demo.md and demo.png.
 
     Args:
-      images: Return value of `restore_all`.
-      seconds: Time that the restoration took.
+      images: return value of `restore_all`.
+      seconds: time that the restoration took.
     """
     from icdpm.metrics.psnr import psnr
     from icdpm.metrics.ssim import ssim

@@ -20,11 +20,11 @@ def write_gallery(path, columns, rows, caption=""):
     """Writes a grid of images with column headings as one PNG file.
 
     Args:
-      path: Output file, `*.png`.
-      columns: List of str, the heading of each column.
-      rows: List of rows. A row is a list of uint8 arrays [height, width, 3] of one size, one per column; `None` leaves
+      path: output file, `*.png`.
+      columns: list of str, the heading of each column.
+      rows: list of rows. A row is a list of uint8 arrays [height, width, 3] of one size, one per column; `None` leaves
         a cell empty.
-      caption: Text below the grid. Lines wider than the grid are wrapped between words.
+      caption: text below the grid. Lines wider than the grid are wrapped between words.
     """
     font = PIL.ImageFont.load_default(18)
     widths = [max((row[i].shape[1] for row in rows if row[i] is not None), default=0) for i in range(len(columns))]
@@ -70,12 +70,12 @@ class Panel:
     """One pair of axes of a plot.
 
     Attributes:
-      x, y: Axis labels, with the unit and, if it is not obvious, the better direction.
+      x, y: axis labels, with the unit and, if it is not obvious, the better direction.
       series: {name: [(x, y)] or [(x, y, annotation)]}. A name has the same color in all panels.
       levels: {name: y} of dashed horizontal lines.
-      joined: Whether a line joins the points of a series.
-      log_x: Whether the x axis is logarithmic.
-      title: Text above the panel.
+      joined: whether a line joins the points of a series.
+      log_x: whether the x axis is logarithmic.
+      title: text above the panel.
     """
 
     x: str
@@ -91,9 +91,9 @@ def write_plot(path, panels, title=""):
     """Writes panels side by side, with one common legend, as one PNG file. Requires matplotlib (extra `plots`).
 
     Args:
-      path: Output file, `*.png`.
-      panels: List of `Panel`.
-      title: Text above all panels.
+      path: output file, `*.png`.
+      panels: list of `Panel`.
+      title: text above all panels.
     """
     from matplotlib.figure import Figure
 

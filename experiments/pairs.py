@@ -12,9 +12,9 @@ class SelectedPairs:
     """`PairSource` of selected pairs of another source.
 
     Args:
-      source: The other `PairSource`.
-      indices: Indices of the selected pairs.
-      description: One line for logs and results.
+      source: the other `PairSource`.
+      indices: indices of the selected pairs.
+      description: one line for logs and results.
     """
 
     def __init__(self, source, indices, description):
@@ -39,8 +39,8 @@ class CenterCrops(SelectedPairs):
     """`PairSource` of the center side×side pixels of each pair of another source. Smaller images remain whole.
 
     Args:
-      source: The other `PairSource`.
-      side: Side of the crops in pixels.
+      source: the other `PairSource`.
+      side: side of the crops in pixels.
     """
 
     def __init__(self, source, side):
@@ -57,7 +57,7 @@ class SharpPairs(SelectedPairs):
     """`PairSource` whose inputs are the sharp images of another source: a model should leave them unchanged.
 
     Args:
-      source: The other `PairSource`.
+      source: the other `PairSource`.
     """
 
     def __init__(self, source):
@@ -86,9 +86,9 @@ def load_test_pairs(data, data_dir=None, count=None, crop=None):
     """Loads the test pairs of a data set, or a selection of them.
 
     Args:
-      data, data_dir: As for `icdpm_datasets.load.load_pairs`.
-      count: Number of pairs, evenly spaced over the data set. Default: all.
-      crop: Side of the center crops in pixels. Default: whole images.
+      data, data_dir: as for `icdpm_datasets.load.load_pairs`.
+      count: number of pairs, evenly spaced over the data set. Default: all.
+      crop: side of the center crops in pixels. Default: whole images.
 
     Returns:
       A `PairSource`.

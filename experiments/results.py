@@ -31,16 +31,16 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     """Writes the results of an experiment as JSON and as Markdown.
 
     Args:
-      name: Name of the experiment and of both files.
-      command: Shell command that reproduces the numbers.
-      data: Description of the data.
+      name: name of the experiment and of both files.
+      command: shell command that reproduces the numbers.
+      data: description of the data.
       scale: 'paper', 'small', 'micro', 'demo' or 'packaged'. `SCALE_NOTES` adds a note to some of them.
-      rows: List of flat dicts with the same keys.
-      title: Heading of the Markdown file.
-      notes: Lines below the table.
-      table: Lines of the Markdown table. Default: the table of `rows`.
-      folder: Folder of both files.
-      **numbers: Additional top-level entries of the JSON file.
+      rows: list of flat dicts with the same keys.
+      title: heading of the Markdown file.
+      notes: lines below the table.
+      table: lines of the Markdown table. Default: the table of `rows`.
+      folder: folder of both files.
+      **numbers: additional top-level entries of the JSON file.
 
     Returns:
       Path of the Markdown file.
@@ -92,15 +92,15 @@ def run_in_subprocess(description, function, *arguments):
     """Calls a function in a new Python process, so that its start-up time and peak memory are its own.
 
     Args:
-      description: What is measured. It is printed.
-      function: Top-level function of a module. Its return value must be serializable as JSON.
-      *arguments: Arguments that are serializable as JSON, or paths, which arrive as str.
+      description: what is measured. It is printed.
+      function: top-level function of a module. Its return value must be serializable as JSON.
+      *arguments: arguments that are serializable as JSON, or paths, which arrive as str.
 
     Returns:
       The return value of the function.
 
     Raises:
-      IcdpmError: The process failed. Its own error message is on stderr.
+      IcdpmError: the process failed. Its own error message is on stderr.
     """
     print(f"measuring: {description}", flush=True)
     # A module that runs as __main__ is imported by its real name in the new process.

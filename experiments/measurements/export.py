@@ -87,9 +87,9 @@ def measure_path(path, source, output, height, width):
 
     Args:
       path: 'python' or 'saved_model'.
-      source: Workdir of the model, or folder of the SavedModel.
+      source: workdir of the model, or folder of the SavedModel.
       output: PNG file. A 16-bit image is restored to it after the measurement, for the comparison of both paths.
-      height, width: Size of the images in pixels.
+      height, width: size of the images in pixels.
 
     Returns:
       Dict of `load_seconds`, `first_seconds` and `steady_seconds`.

@@ -56,9 +56,9 @@ def write_grid(rows, command, data, metrics, reasons):
     """Prints the rows and writes results/grid.
 
     Args:
-      rows: Rows of `grid_rows` of one or several models.
-      command: Command that reproduces the rows.
-      data: Description of the data.
+      rows: rows of `grid_rows` of one or several models.
+      command: command that reproduces the rows.
+      data: description of the data.
       metrics: {name: ImageMetric} of the measured metrics.
       reasons: {name: reason} of the metrics that are not available.
     """

@@ -31,7 +31,7 @@ class HIDiffReference:
     Images are float32 [batch, height, width, 3] in [0, 1].
 
     Args:
-      folder: Copy of the repository zhengchen1999/HI-Diff.
+      folder: copy of the repository zhengchen1999/HI-Diff.
       model: `icdpm.models.hidiff.HIDiff` of the second stage.
     """
 
@@ -117,8 +117,8 @@ class HIDiffReference:
         """Returns the prior at the end of the reverse chain.
 
         Args:
-          blurry: Blurry images.
-          start: Noise at the start of the chain, float32 [batch, tokens, width].
+          blurry: blurry images.
+          start: noise at the start of the chain, float32 [batch, tokens, width].
         """
         with torch.no_grad():
             return self.sample_chain(self.condition_encoder(_channels_first(blurry)), torch.from_numpy(start)).numpy()
@@ -130,8 +130,8 @@ class HIDiffReference:
         official noise schedules.
 
         Args:
-          condition: Output of the condition encoder.
-          x: Noise at the start of the chain, [batch, tokens, width].
+          condition: output of the condition encoder.
+          x: noise at the start of the chain, [batch, tokens, width].
         """
         chain = self.config.chain
         if chain.predicts == "noise":

@@ -79,8 +79,8 @@ def _row(table, name, counted, published):
     """Returns a row of the results.
 
     Args:
-      table, name: Published table and its row.
-      counted: Return value of `count_size`, or `None`.
+      table, name: published table and its row.
+      counted: return value of `count_size`, or `None`.
       published: (millions of parameters, FLOPs in G, PSNR in dB), each possibly `None`.
     """
     parameters, total, chain = counted or (None, None, None)

@@ -60,10 +60,10 @@ def check_reference(folder):
     """Raises an error if the official code or its dependencies are missing.
 
     Args:
-      folder: Copy of the official repository.
+      folder: copy of the official repository.
 
     Raises:
-      IcdpmError: With instructions on what to install.
+      IcdpmError: with instructions on what to install.
     """
     if not folder or not (Path(folder) / "hi_diff/archs/Transformer_arch.py").is_file():
         raise IcdpmError(
@@ -96,13 +96,13 @@ def measure_seconds(implementation, task, precision, height, width, repeats, ref
     """Measures one implementation; runs in a process of its own.
 
     Args:
-      implementation: One of `IMPLEMENTATIONS`.
+      implementation: one of `IMPLEMENTATIONS`.
       task: 'restore', or 'train' for a training step of the second stage on a batch of `BATCH`.
       precision: 'float32' or 'bfloat16'.
-      height, width: Size of the images in pixels.
-      repeats: Number of timed repeats, after one that is not timed.
-      reference: Copy of the official repository; not used for 'ours'.
-      changes: Changes to the config `hidiff_gopro`.
+      height, width: size of the images in pixels.
+      repeats: number of timed repeats, after one that is not timed.
+      reference: copy of the official repository; not used for 'ours'.
+      changes: changes to the config `hidiff_gopro`.
 
     Returns:
       List of the seconds of each repeat.

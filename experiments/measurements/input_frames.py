@@ -24,8 +24,8 @@ def make_frames(tree, count):
     """Writes synthetic pairs of 1280×720: mosaics of scenes and photos with linear motion blur and sensor noise.
 
     Args:
-      tree: Root folder of the layout.
-      count: Number of pairs.
+      tree: root folder of the layout.
+      count: number of pairs.
     """
     rng = np.random.default_rng(0)
     names = [photo.name for photo in PHOTOS if photo.split == "train"]  # the photos of the other splits are too small
@@ -64,15 +64,15 @@ def lay_out_frames(frames, tree, count):
     """Links the pairs of a folder into the layout, repeatedly if there are fewer than `count`.
 
     Args:
-      frames: Folder of PNG pairs in blur/ and sharp/.
-      tree: Root folder of the layout.
-      count: Minimum number of pairs.
+      frames: folder of PNG pairs in blur/ and sharp/.
+      tree: root folder of the layout.
+      count: minimum number of pairs.
 
     Returns:
       Number of different pairs.
 
     Raises:
-      IcdpmError: The pairs cannot be used.
+      IcdpmError: the pairs cannot be used.
     """
     pairs = FolderPairs(frames)
     folder = tree / SEQUENCE

@@ -142,8 +142,8 @@ def measure_pipeline(name, folder):
     """Measures one input pipeline on `CORES` cores; runs in a process of its own.
 
     Args:
-      name: One of `TITLES`.
-      folder: Folder of tree/ (frames) and records/ (records of the frames).
+      name: one of `TITLES`.
+      folder: folder of tree/ (frames) and records/ (records of the frames).
 
     Returns:
       Dict of `crop_pairs_per_second`, `peak_rss_bytes` and, for 'strips', `seconds_to_lay_out` and `frames`.
@@ -239,9 +239,9 @@ def _measure_rate(iterator, warm_up, batches=None):
     """Measures crop pairs per second and the peak memory of this process.
 
     Args:
-      iterator: Yields batches of pairs.
-      warm_up: Number of batches before the measurement.
-      batches: Number of measured batches. Default: as many as arrive in `_MEASURED_SECONDS`.
+      iterator: yields batches of pairs.
+      warm_up: number of batches before the measurement.
+      batches: number of measured batches. Default: as many as arrive in `_MEASURED_SECONDS`.
     """
     for _ in range(warm_up):
         next(iterator)

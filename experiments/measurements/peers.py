@@ -40,13 +40,13 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     """Loads MAXIM's TensorFlow.js graph.
 
     Args:
-      folder: Folder with model.json and the weight shards that it lists.
+      folder: folder with model.json and the weight shards that it lists.
 
     Returns:
       A function that restores an image, uint8 [height, width, 3] with sides divisible by 64, to one of the same kind.
 
     Raises:
-      IcdpmError: A file is missing or incomplete.
+      IcdpmError: a file is missing or incomplete.
     """
     import tensorflow as tf
     from google.protobuf import json_format
@@ -85,9 +85,9 @@ def restore_crops(restore: Callable[[np.ndarray], np.ndarray], pairs, folder: Pa
     """Restores the blurry images of pairs to PNG files and prints the time of each.
 
     Args:
-      restore: Function that restores an image, uint8 [height, width, 3].
+      restore: function that restores an image, uint8 [height, width, 3].
       pairs: `PairSource`.
-      folder: Output folder.
+      folder: output folder.
 
     Returns:
       Mean seconds per image. The first image is restored twice, because its first restoration compiles the network.

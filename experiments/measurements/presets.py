@@ -69,7 +69,7 @@ def plot_gains(rows, blurry):
     """Writes results/presets.png: the effect of more steps of one sample, and of averaging more samples of one step.
 
     Args:
-      rows: Rows of `preset_search.measure_gains`.
+      rows: rows of `preset_search.measure_gains`.
       blurry: {metric: value} of the blurry images.
     """
     from icdpm_experiments.figures import Panel, write_plot

@@ -87,7 +87,7 @@ def equivalent_rows(rows, suffix=""):
     """Returns the rows of few evaluations whose PSNR and SSIM reach those of the reference, within the tolerances.
 
     Args:
-      rows: Rows of `comparison_rows`; the last one is the reference.
+      rows: rows of `comparison_rows`; the last one is the reference.
       suffix: '' for single samples, `OF_MEAN` for the mean of samples.
     """
     reference = rows[-1]
@@ -103,11 +103,11 @@ def write_samplers(rows, blurry, command, data, samples, metrics):
     """Prints the rows and writes results/samplers.
 
     Args:
-      rows: Rows of `comparison_rows`; the last one is the reference.
-      blurry: Metrics of the blurry images, as `measure_blurry` returns them.
-      command: Command that reproduces the rows.
-      data: Description of the data.
-      samples: Number of samples per image.
+      rows: rows of `comparison_rows`; the last one is the reference.
+      blurry: metrics of the blurry images, as `measure_blurry` returns them.
+      command: command that reproduces the rows.
+      data: description of the data.
+      samples: number of samples per image.
       metrics: {name: ImageMetric} of the measured metrics.
     """
     from icdpm_experiments.figures import write_plot

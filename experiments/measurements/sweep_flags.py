@@ -11,7 +11,7 @@ def define_sweep_flags(crop=None):
     """Defines the flags that the commands share; `flags.adopt_module_key_flags` adds them to the --help of a command.
 
     Args:
-      crop: Default of --crop.
+      crop: default of --crop.
     """
     default = "" if crop else " Default: whole images."
     flags.DEFINE_string("data", "embedded", "Data to restore: a folder with blur/ and sharp/, or any --data of icdpm-train.")

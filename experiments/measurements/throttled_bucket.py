@@ -22,7 +22,7 @@ def throttled_bucket(folder):
     """Context manager: serves the files of a folder as bucket `BUCKET`, in a process of its own.
 
     Args:
-      folder: Folder to serve.
+      folder: folder to serve.
 
     Yields:
       Environment variables with which TensorFlow I/O reaches the server.

@@ -102,10 +102,10 @@ def measure_overlaps(model, image, overlaps=None, core=CORE):
     """Measures the errors of tiled restoration compared with the restoration of the whole image.
 
     Args:
-      model: Trained model.
+      model: trained model.
       image: uint8 [height, width, 3].
-      overlaps: Overlaps in pixels. Default: `OVERLAPS`, the model's default and its receptive-field radius.
-      core: Pixels per side of a tile without its overlap.
+      overlaps: overlaps in pixels. Default: `OVERLAPS`, the model's default and its receptive-field radius.
+      core: pixels per side of a tile without its overlap.
 
     Returns:
       (rows, images). A row has 'margin' (the overlap), 'is_default', 'tiles' and, for each of `compared_settings(model)`,
@@ -150,10 +150,10 @@ def measure_runs(folder, workdir, image, samples=True):
     """Measures time and memory of icdpm-deblur processes.
 
     Args:
-      folder: Folder for input and output files.
-      workdir: Workdir of the model.
+      folder: folder for input and output files.
+      workdir: workdir of the model.
       image: uint8 [HEIGHT, WIDTH, 3]; it is restored as it is and enlarged to `LARGE`.
-      samples: Whether the model samples.
+      samples: whether the model samples.
 
     Returns:
       List of rows: picture, flags, seconds, cpu_seconds, peak_rss_mib.

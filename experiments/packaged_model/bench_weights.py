@@ -91,7 +91,7 @@ def named_settings(model):
     """Returns the settings to measure.
 
     Args:
-      model: Trained model.
+      model: trained model.
 
     Returns:
       ({name: Settings} for whole images, {name: Settings} of the preset "paper" with its many steps). The second dict is empty
@@ -108,12 +108,12 @@ def measure_rows(model, label, source, settings, metrics, folder):
     """Restores a set with all settings and measures the results.
 
     Args:
-      model: Trained model.
-      label: Name of the set in the rows.
+      model: trained model.
+      label: name of the set in the rows.
       source: `PairSource`.
       settings: {name: Settings}.
-      metrics: Names of metrics, including psnr.
-      folder: Folder of the restored images.
+      metrics: names of metrics, including psnr.
+      folder: folder of the restored images.
 
     Returns:
       (rows of the table, {name of an unavailable metric: reason}).

@@ -118,9 +118,9 @@ def measure_gains(dataset, pairs, model, runs):
     """Measures the PSNR gain over the blurry input of the mean of `SAMPLES` samples.
 
     Args:
-      dataset, model: Names for the progress messages.
+      dataset, model: names for the progress messages.
       pairs: `PairSource`.
-      runs: List of (workdir, step).
+      runs: list of (workdir, step).
 
     Returns:
       Gains in dB, float64 [runs, images].
@@ -147,7 +147,7 @@ def gain_rows(dataset, gains):
     """Returns the rows of one data set, with one column per seed if there are several.
 
     Args:
-      dataset: Name of the data set.
+      dataset: name of the data set.
       gains: {model: gains in dB [seeds, images]}.
     """
     from icdpm.evaluation.intervals import mean_with_interval

@@ -51,10 +51,10 @@ def package(runs, target, validation_pairs, data_folder):
     Wortsman et al., CVPR 2022).
 
     Args:
-      runs: Workdirs of two or more runs. Each started from the averaged weights of the previous one.
-      target: Folder of the packaged model. It is replaced.
+      runs: workdirs of two or more runs. Each started from the averaged weights of the previous one.
+      target: folder of the packaged model. It is replaced.
       validation_pairs: `PairSource`, from which the presets are derived as well.
-      data_folder: Folder of the training data. It is removed from the descriptions of the data.
+      data_folder: folder of the training data. It is removed from the descriptions of the data.
 
     Returns:
       Change of the mean validation PSNR by half precision, in dB.
@@ -106,9 +106,9 @@ def write_model_card(folder, runs, half_precision_change):
     """Writes MODEL_CARD.md of a packaged workdir, and the validation curves of its runs, results/weights_curve.png.
 
     Args:
-      folder: The packaged workdir.
-      runs: Workdirs of its runs, each of which started from the previous one.
-      half_precision_change: Change of the mean validation PSNR by half precision, in dB.
+      folder: the packaged workdir.
+      runs: workdirs of its runs, each of which started from the previous one.
+      half_precision_change: change of the mean validation PSNR by half precision, in dB.
     """
     (step,) = checkpoint_steps(folder)
     model = load(folder, step)

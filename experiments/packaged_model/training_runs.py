@@ -30,14 +30,14 @@ def load_training_data(folder, proportions=PHOTOS_ONLY):
     """Loads the training and validation data of a folder.
 
     Args:
-      folder: Folder in the layout above.
+      folder: folder in the layout above.
       proportions: `PHOTOS_ONLY` or `WITH_SCENES`.
 
     Returns:
       (training, validation), two `PairSource`s.
 
     Raises:
-      IcdpmError: The folder or a part of it is missing.
+      IcdpmError: the folder or a part of it is missing.
     """
     if not folder or not Path(folder).is_dir():
         raise IcdpmError(f"The folder {folder or ''!r} of training images does not exist. Set it with FOLDER=pictures.")
@@ -71,7 +71,7 @@ def read_curve(workdir):
     """Reads the validation results of a run from its TensorBoard files.
 
     Args:
-      workdir: Workdir of the run, a `Path`.
+      workdir: workdir of the run, a `Path`.
 
     Returns:
       (rows, hours). Rows are {'step', 'psnr', 'psnr_blurry', 'noise_loss', …}, sorted by step; if a step was repeated after an

@@ -18,7 +18,7 @@ def image_card(name, versions):
     """Returns the HTML of one test image: its versions on top of each other with a slider, and a zoomed crop of each.
 
     Args:
-      name: Name of the image.
+      name: name of the image.
       versions: {name of the version: uint8 [height, width, 3]} of one size, including 'blurry' and 'sharp'.
     """
     height, width = versions["sharp"].shape[:2]

@@ -45,14 +45,14 @@ def write_report(count, data_dir=None):
     """Writes results/report.html.
 
     Args:
-      count: Maximum number of test images per data set.
-      data_dir: Folder of the published data sets, as `icdpm-prepare` recorded them.
+      count: maximum number of test images per data set.
+      data_dir: folder of the published data sets, as `icdpm-prepare` recorded them.
 
     Returns:
       (path of the page, list of sentences about missing content).
 
     Raises:
-      IcdpmError: There are no results.
+      IcdpmError: there are no results.
     """
     names = section_names()
     if not names:
@@ -95,10 +95,10 @@ def render_images(name, count, data_dir, missing):
     """Returns (title, HTML) of the test images of a table, one card each.
 
     Args:
-      name: Name of the table.
-      count: Maximum number of images, evenly spaced over the data set.
-      data_dir: Folder of the published data sets.
-      missing: List. A sentence is appended if restored images are missing.
+      name: name of the table.
+      count: maximum number of images, evenly spaced over the data set.
+      data_dir: folder of the published data sets.
+      missing: list. A sentence is appended if restored images are missing.
     """
     # Imported here because these modules import TensorFlow.
     from icdpm.images.reading import read_rgb

@@ -30,17 +30,17 @@ def measure_gains(model, pairs, journal, settings=None):
     """Measures the gain of each setting over the blurry images.
 
     Args:
-      model: Trained model that samples.
+      model: trained model that samples.
       pairs: `PairSource` of pairs that are not training data of the model.
       journal: `Journal` of the measured values.
-      settings: List of `SamplingSettings`. Default: `candidate_settings()`.
+      settings: list of `SamplingSettings`. Default: `candidate_settings()`.
 
     Returns:
       List of dicts, one for each setting: evaluations, steps, samples, max_noise_variance, gain in dB PSNR, from and to (95 %
       interval of the gain), and the means of the other available metrics of `METRICS`.
 
     Raises:
-      IcdpmError: The model does not sample.
+      IcdpmError: the model does not sample.
     """
     if not isinstance(model.settings(), SamplingSettings):
         raise IcdpmError(f"{model.title} does not sample, so it has no presets.")
@@ -80,8 +80,8 @@ def search_presets(model, pairs, journal, path):
     """Measures the gains and writes the presets of the model.
 
     Args:
-      model, pairs, journal: As for `measure_gains`.
-      path: File of the presets, in the model's workdir.
+      model, pairs, journal: as for `measure_gains`.
+      path: file of the presets, in the model's workdir.
 
     Returns:
       Rows of `measure_gains`.

@@ -38,7 +38,7 @@ def sweep(model, pairs, settings, metrics, journal, label="", seed=0):
     """Measures all settings and returns [{metric: mean over the images}], one dict for each of `settings`.
 
     Args:
-      model, pairs, settings, metrics, journal, label, seed: As for `measure_settings`.
+      model, pairs, settings, metrics, journal, label, seed: as for `measure_settings`.
     """
     return [mean_values(values) for values in measure_settings(model, pairs, settings, metrics, journal, label, seed)]
 
@@ -47,13 +47,13 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
     """Restores every image with all settings and measures the results, with a progress bar and a printed line per setting.
 
     Args:
-      model: Trained model.
+      model: trained model.
       pairs: `PairSource` whose blurry images are restored.
-      settings: List of `Settings`.
+      settings: list of `Settings`.
       metrics: {name: ImageMetric}.
       journal: `Journal`. Values that it contains are not measured again.
-      label: Beginning of the printed lines.
-      seed: Seed of the samples, the same for all images.
+      label: beginning of the printed lines.
+      seed: seed of the samples, the same for all images.
 
     Returns:
       For each of `settings` a list of {metric: value}, one for each image. If there are several samples, the value is the mean
@@ -133,10 +133,10 @@ class Journal:
     """Append-only file of measured values, one JSON line {"key": {...}, "values": {...}} for each measurement.
 
     Args:
-      path: The file. It is created if it is missing. An incomplete last line, left by a killed process, is dropped.
+      path: the file. It is created if it is missing. An incomplete last line, left by a killed process, is dropped.
 
     Raises:
-      IcdpmError: Another line is damaged.
+      IcdpmError: another line is damaged.
     """
 
     def __init__(self, path):
@@ -175,7 +175,7 @@ def available_metrics(names, pairs):
     """Selects the metrics that can be measured on this machine and these images.
 
     Args:
-      names: Names for `icdpm.evaluation.metric_selection.select_metrics`. `detail` is always added.
+      names: names for `icdpm.evaluation.metric_selection.select_metrics`. `detail` is always added.
       pairs: `PairSource`. The metrics are tried on its first pair.
 
     Returns:
@@ -201,7 +201,7 @@ def detail(restored, sharp):
     """Returns the fine detail of a restored image relative to the sharp image. It requires no weights.
 
     Args:
-      restored, sharp: Images as `icdpm.metrics` takes them, at least 3×3. The sharp image must not be of a single color.
+      restored, sharp: images as `icdpm.metrics` takes them, at least 3×3. The sharp image must not be of a single color.
 
     Returns:
       Ratio of the mean absolute Laplacians; 1 is right.

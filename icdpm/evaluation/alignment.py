@@ -56,7 +56,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
       An `AlignedPair`.
 
     Raises:
-      IcdpmError: OpenCV is not installed, or no homography aligns the images.
+      IcdpmError: openCV is not installed, or no homography aligns the images.
     """
     cv2 = import_opencv()
     restored, sharp = (image.astype(np.float32) / 255 for image in as_uint8_pair(restored, sharp))

@@ -30,7 +30,7 @@ def mean_with_interval(values: npt.ArrayLike) -> Mean:
     the methods.
 
     Args:
-      values: One value per image, [images].
+      values: one value per image, [images].
 
     Returns:
       A `Mean`.

@@ -22,7 +22,7 @@ class FileImage:
     """An image in a file.
 
     Attributes:
-      path: The file.
+      path: the file.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class FileImage:
           uint8 [height, width, 3].
 
         Raises:
-          IcdpmError: The file is not a readable image, or the image has transparent parts.
+          IcdpmError: the file is not a readable image, or the image has transparent parts.
         """
         image = read_image(self.path)
         pixels = image.pixels
@@ -66,7 +66,7 @@ class SourceImage:
 
     Attributes:
       pairs: `CachedPairs` of the source.
-      index: Index of the pair.
+      index: index of the pair.
       side: 0 for the blurry image, 1 for the sharp image.
     """
 
@@ -90,13 +90,13 @@ def find_mismatch(image: FileImage, partner: FileImage) -> str | None:
     """Describes why two image files cannot be a pair. Nothing is decoded if the headers agree.
 
     Args:
-      image, partner: The two files.
+      image, partner: the two files.
 
     Returns:
       A phrase such as 'is 640×360, not 1280×720 as PARTNER', or `None` if size and color agree.
 
     Raises:
-      IcdpmError: A file is not a readable image.
+      IcdpmError: a file is not a readable image.
     """
     if _read_header(image.path) == _read_header(partner.path) is not None:
         return None

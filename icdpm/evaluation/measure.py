@@ -39,9 +39,9 @@ class Measured:
     """The measured values of a test set.
 
     Attributes:
-      description: One line about the test set.
-      names: Names of its pairs.
-      metrics: The `MetricSelection`.
+      description: one line about the test set.
+      names: names of its pairs.
+      metrics: the `MetricSelection`.
       values: {method: {metric: float64 [images]}} of metrics of images, in the order of `names`.
       set_values: {method: {metric: number}} of metrics of sets.
       unavailable: {metric: reason} of metrics that could not be measured.
@@ -61,16 +61,16 @@ def measure(
     """Measures all methods of a test set, with progress bars. An interrupted evaluation continues where it stopped.
 
     Args:
-      pairs: The test set and the restored images of each method.
-      metrics: Return value of `select_metrics`.
-      output: Folder. METHOD.csv in it stores the values of each image.
-      workers: Number of processes; 1 works in this process. Default: the number of cores, from 2 to 16.
+      pairs: the test set and the restored images of each method.
+      metrics: return value of `select_metrics`.
+      output: folder. METHOD.csv in it stores the values of each image.
+      workers: number of processes; 1 works in this process. Default: the number of cores, from 2 to 16.
 
     Returns:
       A `Measured`.
 
     Raises:
-      IcdpmError: An image cannot be read or measured. Values that were measured before are in `output`.
+      IcdpmError: an image cannot be read or measured. Values that were measured before are in `output`.
     """
     workers = workers or min(max(2, os.cpu_count() or 2), _MAX_WORKERS)
     unavailable: dict[str, str] = {}
@@ -103,7 +103,7 @@ def measure_image(
       ({name: value}, {name of an unavailable metric: reason}).
 
     Raises:
-      IcdpmError: A metric is not defined for these images.
+      IcdpmError: a metric is not defined for these images.
     """
     values: dict[str, float] = {}
     unavailable: dict[str, str] = {}
@@ -220,7 +220,7 @@ def worker_pool(workers: int) -> Iterator[_Pool]:
     """Context manager: a pool of processes with a method `submit(function, *arguments)` that returns a future.
 
     Args:
-      workers: Number of processes; 1 works in this process, during `submit`.
+      workers: number of processes; 1 works in this process, during `submit`.
     """
     if workers == 1:
         yield _InlinePool()

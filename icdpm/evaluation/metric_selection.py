@@ -36,9 +36,9 @@ class ImageMetric(NamedTuple):
     """A metric of single images.
 
     Attributes:
-      function, protocol, higher_is_better: As in `icdpm.metrics.registry.Metric`.
-      of: Arguments of `function`: 'pair' (restored, sharp), 'restored', or 'aligned' (an `alignment.AlignedPair`).
-      in_tensorflow: Whether it runs in TensorFlow.
+      function, protocol, higher_is_better: as in `icdpm.metrics.registry.Metric`.
+      of: arguments of `function`: 'pair' (restored, sharp), 'restored', or 'aligned' (an `alignment.AlignedPair`).
+      in_tensorflow: whether it runs in TensorFlow.
     """
 
     function: Callable[..., float]
@@ -54,7 +54,7 @@ class MetricSelection(NamedTuple):
     Attributes:
       image_metrics: {name: ImageMetric}.
       set_metrics: {name: Metric} of Inception features of whole sets.
-      features: Function that returns the Inception features of an image, float32 [patches, 2048].
+      features: function that returns the Inception features of an image, float32 [patches, 2048].
     """
 
     image_metrics: dict[str, ImageMetric]
@@ -71,18 +71,18 @@ def select_metrics(
     """Selects metrics by name.
 
     Args:
-      names: Names among `NAMES`.
+      names: names among `NAMES`.
       align: 'ecc' for RealBlur's protocol, or 'none'. 'ecc' replaces psnr and ssim by psnr_ecc and ssim_ecc; the other metrics
         are measured without alignment.
-      niqe_model: File of a NIQE model to use instead of the published one. The name of the metric then contains the checksum
+      niqe_model: file of a NIQE model to use instead of the published one. The name of the metric then contains the checksum
         of the model, as its values differ from published NIQE values.
-      patch_size: Side in pixels of the patches for FID and KID. Default: whole images.
+      patch_size: side in pixels of the patches for FID and KID. Default: whole images.
 
     Returns:
       A `MetricSelection`.
 
     Raises:
-      IcdpmError: A name is unknown, the NIQE model is not readable, or OpenCV is required and not installed.
+      IcdpmError: a name is unknown, the NIQE model is not readable, or OpenCV is required and not installed.
     """
     unknown = [name for name in names if name not in NAMES]
     if unknown or not names:
@@ -123,14 +123,14 @@ def fit_niqe(folder: str | os.PathLike, output: str | os.PathLike) -> int:
     """Fits a NIQE model to all photos in a folder and its subfolders.
 
     Args:
-      folder: Folder of sharp photos.
-      output: File of the model, `*.npz`.
+      folder: folder of sharp photos.
+      output: file of the model, `*.npz`.
 
     Returns:
       Number of photos.
 
     Raises:
-      IcdpmError: The folder has no photos, a photo is not readable, or the photos have too little texture.
+      IcdpmError: the folder has no photos, a photo is not readable, or the photos have too little texture.
     """
     photos = select_images([str(folder)]).images
     with progress_bar("fitting", len(photos), "photo") as bar:

@@ -40,7 +40,7 @@ class PairedSet:
     """The images of an evaluation.
 
     Attributes:
-      description: One line for the report.
+      description: one line for the report.
       sharp: {name of the pair: sharp image}, in the order of the report.
       methods: {name of the method: {name of the pair: restored image}}. Every method has every pair.
     """
@@ -54,7 +54,7 @@ def pair_name(path: str) -> str:
     """Returns the name of the pair of an image.
 
     Args:
-      path: Path of the image relative to the folder of its side, with slashes and without suffix; or a published name.
+      path: path of the image relative to the folder of its side, with slashes and without suffix; or a published name.
     """
     for pattern, name in _NAME_PATTERNS:
         path, found = pattern.subn(name, path)
@@ -67,13 +67,13 @@ def parse_named_folders(arguments: Iterable[str]) -> dict[str, str]:
     """Parses arguments of the form DIR, named after the folder, or NAME=DIR.
 
     Args:
-      arguments: The arguments.
+      arguments: the arguments.
 
     Returns:
       {name: folder}.
 
     Raises:
-      IcdpmError: A name is given twice, empty, or reserved.
+      IcdpmError: a name is given twice, empty, or reserved.
     """
     folders: dict[str, str] = {}
     for argument in arguments:
@@ -98,14 +98,14 @@ def pair_folders(
 
     Args:
       restored: {name of the method: folder}.
-      sharp: Folder of the sharp images.
-      blurry: Folder of the blurry images, which are measured as the method `blurry`, or `None`.
+      sharp: folder of the sharp images.
+      blurry: folder of the blurry images, which are measured as the method `blurry`, or `None`.
 
     Returns:
       A `PairedSet`.
 
     Raises:
-      IcdpmError: A folder has no images or two of one name, images have no partner, or size or color differ from the partner.
+      IcdpmError: a folder has no images or two of one name, images have no partner, or size or color differ from the partner.
     """
     folders = {method: list_images(Path(folder), "restored") for method, folder in restored.items()}
     title, wanted = _choose_images(Path(sharp), "sharp", folders)
@@ -128,14 +128,14 @@ def pair_with_source(
 
     Args:
       restored: {name of the method: folder}.
-      source: Return value of `icdpm_datasets.load.load_pairs`.
-      note: Addition to the description, or `None`.
+      source: return value of `icdpm_datasets.load.load_pairs`.
+      note: addition to the description, or `None`.
 
     Returns:
       A `PairedSet`, in the order of the source.
 
     Raises:
-      IcdpmError: As for `pair_folders`.
+      IcdpmError: as for `pair_folders`.
     """
     names = {pair_name(name): index for index, name in enumerate(source.names)}
     if len(names) < len(source):
@@ -159,13 +159,13 @@ def pair_methods(
 
     Args:
       restored: {name of the method: folder}.
-      blurry: Folder of the blurry images, or `None`.
+      blurry: folder of the blurry images, or `None`.
 
     Returns:
       ({name of the method: {name of the pair: image}}, {name of the pair: blurry image} or `None`).
 
     Raises:
-      IcdpmError: As for `pair_folders`.
+      IcdpmError: as for `pair_folders`.
     """
     folders = {method: list_images(Path(folder), "restored") for method, folder in restored.items()}
     (first, wanted), *others = folders.items()
@@ -185,7 +185,7 @@ def _choose_images(folder: Path, side: str, others: Mapping[str, Mapping[str, An
     """Chooses the published test split or all images of a folder, whichever has the same names as `others`.
 
     Args:
-      folder: The folder.
+      folder: the folder.
       side: 'sharp' or 'blurry'.
       others: {method: {name of the pair: anything}}.
 
@@ -193,7 +193,7 @@ def _choose_images(folder: Path, side: str, others: Mapping[str, Mapping[str, An
       (title, {name of the pair: path}).
 
     Raises:
-      IcdpmError: Neither has the same names. The message lists the differences from the closer one.
+      IcdpmError: neither has the same names. The message lists the differences from the closer one.
     """
 
     def count_differences(candidate):
@@ -233,14 +233,14 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
     """Lists all images in a folder and its subfolders, by the rule of `icdpm.images.search`.
 
     Args:
-      folder: The folder.
+      folder: the folder.
       side: 'sharp', 'blurry' or 'restored'. Folders of other sides are skipped.
 
     Returns:
       {name of the pair: path}, sorted by name.
 
     Raises:
-      IcdpmError: The folder does not exist or has no images, or two images have one name.
+      IcdpmError: the folder does not exist or has no images, or two images have one name.
     """
     files: dict[str, Path] = {}
     for path in find_image_files(folder):

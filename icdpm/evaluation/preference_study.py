@@ -44,17 +44,17 @@ def write_preference_page(
 
     Args:
       methods: {name of the method: folder of restored images}, at least two.
-      output: File of the page.
-      blurry: Folder of the blurry images, which raters can show for comparison, or `None`.
-      count: Number of randomly selected images; all of them if there are fewer.
-      crop: Width and height in pixels of the random crop of each image. Smaller images are shown whole.
-      seed: Seed of the selection and of the crops.
+      output: file of the page.
+      blurry: folder of the blurry images, which raters can show for comparison, or `None`.
+      count: number of randomly selected images; all of them if there are fewer.
+      crop: width and height in pixels of the random crop of each image. Smaller images are shown whole.
+      seed: seed of the selection and of the crops.
 
     Returns:
       Number of comparisons for each rater.
 
     Raises:
-      IcdpmError: There are fewer than two methods, or the images cannot be paired or read.
+      IcdpmError: there are fewer than two methods, or the images cannot be paired or read.
     """
     if len(methods) < 2:
         raise IcdpmError("A preference study requires at least two methods. Give each as --method=NAME=DIR.")
@@ -98,8 +98,8 @@ class Fraction(NamedTuple):
     """Fraction of ratings that preferred one method over another.
 
     Attributes:
-      preferred: Number of ratings that preferred the method.
-      ratings: Number of all ratings of the two methods.
+      preferred: number of ratings that preferred the method.
+      ratings: number of all ratings of the two methods.
       low, high: 95 % interval of the fraction.
     """
 
@@ -118,8 +118,8 @@ class Answers(NamedTuple):
     """The answers of all raters of one page.
 
     Attributes:
-      methods: Names of the methods.
-      comparisons: Number of comparisons for each rater.
+      methods: names of the methods.
+      comparisons: number of comparisons for each rater.
       ratings: {rater: [(image, left method, right method, preferred method)]}.
     """
 
@@ -132,13 +132,13 @@ def read_answers(paths: Iterable[str | os.PathLike]) -> Answers:
     """Reads the files that raters saved from one page.
 
     Args:
-      paths: The JSON files.
+      paths: the JSON files.
 
     Returns:
       An `Answers`.
 
     Raises:
-      IcdpmError: A file has another format, or the files are of different pages, or two are of one rater.
+      IcdpmError: a file has another format, or the files are of different pages, or two are of one rater.
     """
     contents = [_read_answer_file(Path(path)) for path in paths]
     if not contents:

@@ -31,17 +31,17 @@ def restore_dataset(
     An error of one image does not stop the others.
 
     Args:
-      model: Trained model.
+      model: trained model.
       source: `PairSource` whose blurry images are restored.
-      settings: Settings of the restoration.
-      seed: Seed of the samples, the same for all images, as in icdpm-deblur.
-      folder: Output folder. A file in it records how its images were restored.
+      settings: settings of the restoration.
+      seed: seed of the samples, the same for all images, as in icdpm-deblur.
+      folder: output folder. A file in it records how its images were restored.
 
     Returns:
       Description of the restoration for a report.
 
     Raises:
-      IcdpmError: The folder contains images that were restored otherwise, it is not writable, or some images failed.
+      IcdpmError: the folder contains images that were restored otherwise, it is not writable, or some images failed.
     """
     folder = Path(folder)
     record = _make_record(model, source, settings, seed)

@@ -34,12 +34,12 @@ class ImageResults:
     A file of an earlier run is continued. Its values remain valid while the version of icdpm and both images are the same.
 
     Args:
-      path: The CSV file.
-      metrics: Names of the metrics to measure. The file may have columns of other metrics from earlier runs.
+      path: the CSV file.
+      metrics: names of the metrics to measure. The file may have columns of other metrics from earlier runs.
       stamps: {name of the pair: text that changes when one of its images changes}, in the order of the rows.
 
     Raises:
-      IcdpmError: The file is not a table of icdpm-evaluate.
+      IcdpmError: the file is not a table of icdpm-evaluate.
 
     Attributes:
       values: {name of the pair: {metric: value}} as far as they are measured.
@@ -109,7 +109,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
     """Summarizes measured values as flat rows.
 
     Args:
-      measured: Return value of `measure`.
+      measured: return value of `measure`.
 
     Returns:
       A dict that is serializable as JSON: `description`, `version` of icdpm, `pictures` (their number), `statistics`,
@@ -165,8 +165,8 @@ def write_summary(folder: str | os.PathLike, summary: Mapping[str, Any]) -> str:
     """Writes summary.json and summary.md to a folder and returns the text of the latter.
 
     Args:
-      folder: Output folder.
-      summary: Return value of `summarize`.
+      folder: output folder.
+      summary: return value of `summarize`.
     """
     with write_atomically(Path(folder) / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
