@@ -18,7 +18,7 @@ from icdpm_datasets.folders import SharpImages
 from icdpm_datasets.image_files import find_images
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import Mixture, PairSource, crop_corner
-from icdpm_datasets.prepare.shake import read_kernel
+from icdpm_datasets.prepare.own_pairs import read_kernel
 from icdpm_experiments.pairs import SelectedPairs, select_blurred
 
 # {argument of `load_pairs`, with {} for the folder: proportion of the training examples}.

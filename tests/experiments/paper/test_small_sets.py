@@ -5,7 +5,7 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_rgb
-from icdpm_datasets.prepare.shake import prepare_shake
+from icdpm_datasets.prepare.own_pairs import prepare_shake
 from icdpm_experiments.paper.small_sets import KernelBlurredImages, SmallSets
 
 
