@@ -56,7 +56,7 @@ def write_report(count, data_dir=None):
     """
     names = section_names()
     if not names:
-        raise IcdpmError(f"{RESULTS_FOLDER} has no results yet. Run make demo or make bench-micro first.")
+        raise IcdpmError(f"{RESULTS_FOLDER} has no results yet. Run make demo or another target that writes results first.")
     parts, missing = [(name, *render_section(name)) for name in names], []
     for name in _TABLES_WITH_IMAGES:
         if (RESULTS_FOLDER / f"{name}.json").exists():

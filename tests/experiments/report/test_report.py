@@ -87,7 +87,7 @@ def test_the_page_is_complete_and_self_contained(page, tmp_path):
 
 
 def test_an_empty_folder_is_reported():
-    with pytest.raises(IcdpmError, match="has no results yet. Run make demo or make bench-micro first"):
+    with pytest.raises(IcdpmError, match="has no results yet. Run make demo or another target"):
         write_report(2)
 
 
