@@ -195,13 +195,16 @@ class Runs:
         """
         results, values = self._measure(dataset, folders, metrics)
         rows = {
-            row: {**{name: float(each.mean()) for name, each in of_each.items()}, **results.set_values[method]}
+            row: {**{name: float(np.nanmean(each)) for name, each in of_each.items()}, **results.set_values[method]}
             for (row, of_each), method in zip(values.items(), results.set_values)
         }
         selection = results.metrics
         measured_by = {**selection.image_metrics, **selection.set_metrics}
         protocols = {_plain(name): metric.protocol for name, metric in measured_by.items()}
         reasons = {_plain(metric): abbreviate_home(reason) for metric, reason in results.unavailable.items()}
+        for method, reasons_of in results.undefined.items():
+            for metric, images in reasons_of.items():
+                reasons[f"{_plain(metric)} of {len(images)} images of {method}"] = next(iter(images.values()))
         return rows, protocols, reasons
 
     def measure_differences(self, dataset, folders, metric, other=BLURRY) -> dict:

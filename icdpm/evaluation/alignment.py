@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.metrics.inputs import as_uint8_pair
+from icdpm.metrics.inputs import MetricUndefined, as_uint8_pair
 from icdpm.metrics.ssim import mean_similarity
 
 _ALIGNMENT = (
@@ -62,7 +62,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
     restored, sharp = (image.astype(np.float32) / 255 for image in as_uint8_pair(restored, sharp))
     energy = np.sum(restored * restored, dtype=np.float64)
     if energy == 0:
-        raise IcdpmError("The restored image is black and cannot be aligned.")
+        raise MetricUndefined("The restored image is black and cannot be aligned.")
     restored = restored * np.float32(np.sum(sharp * restored, dtype=np.float64) / energy)
     # An ε of 0 never stops early: the protocol takes all iterations.
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 0)
@@ -77,7 +77,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
             gaussFiltSize=_FILTER_SIZE,
         )
     except cv2.error as error:
-        raise IcdpmError(
+        raise MetricUndefined(
             "The restored image cannot be aligned to the sharp image: ECC finds no homography. Do they show the same scene?"
         ) from error
     size = sharp.shape[1::-1]
@@ -88,7 +88,9 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
         np.ones(sharp.shape[:2], np.float32), homography, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
     )
     if not mask.any():
-        raise IcdpmError("The restored image cannot be aligned to the sharp image: the homography moves it out of the frame.")
+        raise MetricUndefined(
+            "The restored image cannot be aligned to the sharp image: the homography moves it out of the frame."
+        )
     return AlignedPair(warped * mask[..., None], sharp * mask[..., None], mask, homography)
 
 

@@ -30,12 +30,15 @@ def mean_with_interval(values: npt.ArrayLike) -> Mean:
     the methods.
 
     Args:
-      values: one value per image, [images].
+      values: one value per image, [images]; NaN for images that have none, which are left out.
 
     Returns:
       A `Mean`.
     """
-    values = np.asarray(values, np.float64)
+    given = np.asarray(values, np.float64)
+    values = given[~np.isnan(given)]
+    if not len(values):
+        return Mean(math.nan, None, None)
     if len(values) == 1 or not np.isfinite(values).all():
         return Mean(float(values.mean()), None, None)
     rng = np.random.default_rng(SEED)

@@ -26,6 +26,7 @@ from icdpm.evaluation.alignment import align
 from icdpm.evaluation.metric_selection import ImageMetric, MetricSelection
 from icdpm.evaluation.pairing import PairedSet
 from icdpm.evaluation.results import ImageResults
+from icdpm.metrics.inputs import MetricUndefined
 from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
 
@@ -45,6 +46,7 @@ class Measured:
       values: {method: {metric: float64 [images]}} of metrics of images, in the order of `names`.
       set_values: {method: {metric: number}} of metrics of sets.
       unavailable: {metric: reason} of metrics that could not be measured.
+      undefined: {method: {metric: {name: reason}}} of metrics that are not defined for some images. Their values are NaN.
     """
 
     description: str
@@ -53,6 +55,7 @@ class Measured:
     values: dict[str, dict[str, np.ndarray]]
     set_values: dict[str, dict[str, float]]
     unavailable: dict[str, str]
+    undefined: dict[str, dict[str, dict[str, str]]]
 
 
 def measure(
@@ -80,14 +83,16 @@ def measure(
         for method in pairs.methods:
             file = Path(output) / f"{method}.csv"
             results[method] = stack.enter_context(ImageResults(file, metrics.image_metrics, _make_stamps(pairs, method)))
-        _measure_images(pairs, metrics.image_metrics, results, unavailable, workers, check_interrupt)
+        undefined = _measure_images(pairs, metrics.image_metrics, results, unavailable, workers, check_interrupt)
         set_values = _measure_sets(pairs, metrics, unavailable, check_interrupt)
     available = [name for name in metrics.image_metrics if name not in unavailable]
     values = {
-        method: {metric: np.array([stored.values[name][metric] for name in pairs.sharp]) for metric in available}
+        method: {
+            metric: np.array([stored.values[name].get(metric, math.nan) for name in pairs.sharp]) for metric in available
+        }
         for method, stored in results.items()
     }
-    return Measured(pairs.description, list(pairs.sharp), metrics, values, set_values, unavailable)
+    return Measured(pairs.description, list(pairs.sharp), metrics, values, set_values, unavailable, undefined)
 
 
 def measure_image(
@@ -105,25 +110,51 @@ def measure_image(
     Raises:
       IcdpmError: a metric is not defined for these images.
     """
+    values, unavailable, undefined = measure_defined(metrics, restored, sharp)
+    for name, reason in undefined.items():
+        raise IcdpmError(f"{name} cannot be measured: {reason}")
+    return values, unavailable
+
+
+def measure_defined(
+    metrics: Mapping[str, ImageMetric], restored: np.ndarray, sharp: np.ndarray
+) -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
+    """Measures one image by the metrics that are defined for it.
+
+    Args:
+      metrics, restored, sharp: as for `measure_image`.
+
+    Returns:
+      ({name: value}, {name of an unavailable metric: reason}, {name of a metric that is not defined for the image: reason}).
+
+    Raises:
+      IcdpmError: the images are invalid.
+    """
     values: dict[str, float] = {}
     unavailable: dict[str, str] = {}
+    undefined: dict[str, str] = {}
     aligned = None
     for name, metric in metrics.items():
         try:
             if metric.of == "pair":
-                values[name] = metric.function(restored, sharp)
+                value = metric.function(restored, sharp)
             elif metric.of == "restored":
-                values[name] = metric.function(restored)
+                value = metric.function(restored)
             else:
                 aligned = aligned or align(restored, sharp)
-                values[name] = metric.function(aligned)
+                value = metric.function(aligned)
         except MetricUnavailable as error:
             unavailable[name] = str(error)
+        except MetricUndefined as error:
+            undefined[name] = str(error)
         except ValueError as error:  # includes IcdpmError
             raise IcdpmError(f"{name} cannot be measured: {error}") from error
-        if math.isnan(values.get(name, 0.0)):
-            raise IcdpmError(f"{name} cannot be measured: its value is not a number.")
-    return values, unavailable
+        else:
+            if math.isnan(value):
+                undefined[name] = "its value is not a number."
+            else:
+                values[name] = value
+    return values, unavailable, undefined
 
 
 def _make_stamps(pairs, method) -> dict[str, str]:
@@ -131,8 +162,13 @@ def _make_stamps(pairs, method) -> dict[str, str]:
     return {name: f"{images[name].stamp()} {sharp.stamp()}" for name, sharp in pairs.sharp.items()}
 
 
-def _measure_images(pairs, image_metrics, results, unavailable, workers, check_interrupt) -> None:
-    """Adds the missing values of images to `results` and the reasons of unavailable metrics to `unavailable`."""
+def _measure_images(pairs, image_metrics, results, unavailable, workers, check_interrupt) -> dict:
+    """Adds the missing values of images to `results` and the reasons of unavailable metrics to `unavailable`.
+
+    Returns:
+      `Measured.undefined`.
+    """
+    undefined: dict[str, dict[str, dict[str, str]]] = {}
     tasks = [(name, method) for name in pairs.sharp for method in pairs.methods if results[method].missing(name)]
     read_sharp = functools.lru_cache(maxsize=1)(lambda name: pairs.sharp[name].read())
 
@@ -146,22 +182,25 @@ def _measure_images(pairs, image_metrics, results, unavailable, workers, check_i
             (place, {each: metric for each, metric in missing.items() if metric.in_tensorflow == in_tensorflow})
             for place, in_tensorflow in ((pool, False), (_InlinePool(), True))
         ]
-        return [place.submit(measure_image, part, *images) for place, part in parts if part]
+        return [place.submit(measure_defined, part, *images) for place, part in parts if part]
 
     with progress_bar("measuring", len(tasks)) as bar, worker_pool(workers) as pool:
         try:
             for (name, method), futures in prefetch(tasks, start, 2 * workers):
                 values = {}
                 for future in futures:
-                    part_values, reasons = _result_of(future, pairs.methods[method][name])
+                    part_values, reasons, reasons_of_image = _result_of(future, pairs.methods[method][name])
                     values.update(part_values)
                     unavailable.update(reasons)
+                    for metric, reason in reasons_of_image.items():
+                        undefined.setdefault(method, {}).setdefault(metric, {})[name] = reason
                 if values:
                     results[method].add(name, values)
                 bar.update()
                 check_interrupt()
         except BrokenProcessPool as error:
             raise IcdpmError("A worker process was killed, perhaps for lack of memory. Repeat the command.") from error
+    return undefined
 
 
 def _result_of(future, image):
@@ -187,7 +226,7 @@ def _measure_sets(pairs, metrics, unavailable, check_interrupt) -> dict[str, dic
                     bar.update()
                     check_interrupt()
                 features.append(np.concatenate(rows))
-    except MetricUnavailable as error:
+    except (MetricUnavailable, MetricUndefined) as error:
         unavailable.update(dict.fromkeys(metrics.set_metrics, str(error)))
         return values
     sharp, *restored = features
@@ -195,6 +234,8 @@ def _measure_sets(pairs, metrics, unavailable, check_interrupt) -> dict[str, dic
         for name, metric in metrics.set_metrics.items():
             try:
                 values[method][name] = metric.function(method_features, sharp)
+            except MetricUndefined as error:
+                unavailable[name] = str(error)
             except ValueError as error:
                 raise IcdpmError(f"{name} cannot be measured: {error}") from error
     return values
@@ -204,6 +245,8 @@ def _compute_features(metrics, image) -> np.ndarray:
     pixels = image.read()
     try:
         return metrics.features(pixels)
+    except MetricUndefined as error:
+        raise MetricUndefined(f"{image}: {error}") from error
     except IcdpmError:
         raise
     except ValueError as error:

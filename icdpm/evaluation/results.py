@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import icdpm
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, shorten_list
 from icdpm.evaluation.intervals import PROTOCOL, mean_with_interval
 from icdpm.files import write_atomically
 from icdpm.metrics.registry import SET_METRICS
@@ -113,9 +115,10 @@ def summarize(measured: Measured) -> dict[str, Any]:
 
     Returns:
       A dict that is serializable as JSON: `description`, `version` of icdpm, `pictures` (their number), `statistics`,
-      `protocols` {metric: text}, `higher_is_better` {metric: bool}, `not_available` {metric: reason}; `rows` of method, metric,
-      value, low, high; `differences` of method, minus, metric, value, low, high, taken image by image. `low` and `high` are the
-      95 % interval, or null for a single image, infinite values and metrics of sets.
+      `protocols` {metric: text}, `higher_is_better` {metric: bool}, `not_available` {metric: reason}; `not_defined` of method,
+      metric, picture, reason, for images that have no value; `rows` of method, metric, value, low, high; `differences` of
+      method, minus, metric, value, low, high, taken image by image. `low` and `high` are the 95 % interval, or null for
+      a single image, infinite values and metrics of sets. Rows that leave out images have their number of images as `pictures`.
     """
     selected = measured.metrics
     metrics: dict[str, ImageMetric | Metric] = {**selected.image_metrics, **selected.set_metrics}
@@ -123,7 +126,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
     for method, values in measured.values.items():
         set_values = measured.set_values[method]
         for metric in metrics:
-            if metric in values:
+            if metric in values and not np.isnan(values[metric]).all():
                 rows.append({"method": method, "metric": metric, **_mean_cells(values[metric])})
             elif metric in set_values:
                 value = _json_number(set_values[metric])
@@ -132,6 +135,13 @@ def summarize(measured: Measured) -> dict[str, Any]:
         {"method": method, "minus": other, "metric": metric, **_mean_cells(_subtract(values, measured.values[other][metric]))}
         for other, method in itertools.combinations(measured.values, 2)
         for metric, values in measured.values[method].items()
+        if not np.isnan(values + measured.values[other][metric]).all()
+    ]
+    not_defined = [
+        {"method": method, "metric": metric, "picture": name, "reason": reason}
+        for method, reasons_of in measured.undefined.items()
+        for metric, reasons in reasons_of.items()
+        for name, reason in reasons.items()
     ]
     return {
         "description": measured.description,
@@ -141,6 +151,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
         "protocols": {name: metric.protocol for name, metric in metrics.items()},
         "higher_is_better": {name: metric.higher_is_better for name, metric in metrics.items()},
         "not_available": dict(measured.unavailable),
+        "not_defined": not_defined,
         "rows": rows,
         "differences": differences,
     }
@@ -152,8 +163,9 @@ def _subtract(values, others) -> list[float]:
 
 
 def _mean_cells(values) -> dict[str, Any]:
-    mean = mean_with_interval(values)
-    return {"value": _json_number(mean.value), "low": mean.low, "high": mean.high}
+    mean, count = mean_with_interval(values), np.count_nonzero(~np.isnan(values))
+    cells = {"value": _json_number(mean.value), "low": mean.low, "high": mean.high}
+    return cells if count == len(values) else {**cells, "pictures": int(count)}
 
 
 def _json_number(value) -> float | str:
@@ -190,12 +202,16 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         compared = [metric for metric in metrics if any(row["metric"] == metric for row in summary["differences"])]
         differences = {(row["method"], row["minus"], row["metric"]): _format_cell(row, "+") for row in summary["differences"]}
         pairs = list(dict.fromkeys((row["method"], row["minus"]) for row in summary["differences"]))
-        rows = {f"{a} − {b}": [differences[a, b, metric] for metric in compared] for a, b in pairs}
+        rows = {f"{a} − {b}": [differences.get((a, b, metric), "n/a") for metric in compared] for a, b in pairs}
         lines += ["", "## Differences, image by image", "", *_markdown_table("methods", compared, rows)]
     lines += ["", "## Protocol", ""]
     for metric, protocol in summary["protocols"].items():
         reason = summary["not_available"].get(metric)
         lines.append(f"- {metric}: not available: {reason}" if reason else f"- {metric}: {protocol}")
+    if summary["not_defined"]:
+        lines += ["", "## Images without a value", ""]
+        named = ["{metric} of {method}, {picture}: {reason}".format(**each) for each in summary["not_defined"]]
+        lines += [f"- {line}" for line in shorten_list(named)]
     return "\n".join(lines) + "\n"
 
 
@@ -212,7 +228,7 @@ def _markdown_table(corner, columns, rows) -> list[str]:
 
 def _format_cell(row, sign="") -> str:
     digits = _DIGITS.get(row["metric"].partition("_")[0], 4)
-    if isinstance(row["value"], str):
-        return row["value"]
-    value = f"{row['value']:{sign}.{digits}f}"
-    return value if row["low"] is None else f"{value} [{row['low']:{sign}.{digits}f}, {row['high']:{sign}.{digits}f}]"
+    value = row["value"] if isinstance(row["value"], str) else f"{row['value']:{sign}.{digits}f}"
+    if row["low"] is not None:
+        value += f" [{row['low']:{sign}.{digits}f}, {row['high']:{sign}.{digits}f}]"
+    return f"{value} ({row['pictures']} images)" if "pictures" in row else value

@@ -8,7 +8,7 @@ from typing import Union
 
 import numpy as np
 
-from icdpm.metrics.inputs import as_uint8
+from icdpm.metrics.inputs import MetricUndefined, as_uint8
 from icdpm.metrics.weights import INCEPTION, load_weights
 
 PROTOCOL = (
@@ -58,9 +58,9 @@ def feature_batches(features: FeatureSet, name: str) -> Iterator[np.ndarray]:
 
 
 def check_count(count: int, metric: str, name: str) -> None:
-    """Raises a ValueError if a set has fewer than two features."""
+    """Raises `MetricUndefined` if a set has fewer than two features."""
     if count < 2:
-        raise ValueError(f"{metric} needs at least 2 images or patches in each set. Received: {count} in the {name} set.")
+        raise MetricUndefined(f"{metric} needs at least 2 images or patches in each set. Received: {count} in the {name} set.")
 
 
 def _patches(image, size):
@@ -69,7 +69,7 @@ def _patches(image, size):
         return image[None]
     rows, columns = image.shape[0] // size, image.shape[1] // size
     if not rows * columns:
-        raise ValueError(
+        raise MetricUndefined(
             f"The image must hold a patch of {size}×{size} pixels. Received: {image.shape[1]}×{image.shape[0]} pixels."
         )
     image = image[: rows * size, : columns * size]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
+
 # The first row of MATLAB's rgb2gray: the inverse of its NTSC matrix, with the digits that decide how a value is rounded.
 _GRAY = np.linalg.inv([[1.0, 0.956, 0.621], [1.0, -0.272, -0.647], [1.0, -1.106, 1.703]])[0]
 # ITU-R BT.601, 8 bits, studio range.
 _Y = np.array([65.481, 128.553, 24.966]) / 255
+
+
+class MetricUndefined(IcdpmError):
+    """Error of a metric that is not defined for an image, such as one that is too small; other images may have a value."""
 
 
 def as_uint8_pair(restored: np.ndarray, sharp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +54,10 @@ def as_uint8(image: np.ndarray, name: str = "image") -> np.ndarray:
 
 
 def check_size(shape: tuple[int, ...], smallest: int, metric: str) -> None:
-    """Raises a ValueError if an image of a shape [height, width, …] has a side shorter than `smallest` pixels."""
+    """Raises `MetricUndefined` if an image of a shape [height, width, …] has a side shorter than `smallest` pixels."""
     height, width = shape[:2]
     if min(height, width) < smallest:
-        raise ValueError(f"{metric} needs images of at least {smallest}×{smallest} pixels. Received: {width}×{height}.")
+        raise MetricUndefined(f"{metric} needs images of at least {smallest}×{smallest} pixels. Received: {width}×{height}.")
 
 
 def matlab_gray(image: np.ndarray) -> np.ndarray:

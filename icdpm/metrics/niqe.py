@@ -19,7 +19,7 @@ from scipy.special import gamma
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.metrics.inputs import as_uint8, matlab_gray
+from icdpm.metrics.inputs import MetricUndefined, as_uint8, matlab_gray
 from icdpm.metrics.weights import NIQE, cached_weights
 
 BLOCK = 96
@@ -66,7 +66,8 @@ def niqe(image: np.ndarray, model: PristineModel | None = None) -> float:
 
     Raises:
       MetricUnavailable: the model of the original release is needed and not in the cache.
-      ValueError: the image is too small, or too uniform to have the features.
+      MetricUndefined: the image is too small, or too uniform to have the features.
+      ValueError: the image is invalid.
     """
     return niqe_of_gray(matlab_gray(as_uint8(image)), released_model() if model is None else model)
 
@@ -75,7 +76,7 @@ def niqe_of_gray(gray: np.ndarray, model: PristineModel) -> float:
     """Returns the NIQE of one channel, [height, width] in 0…255."""
     height, width = gray.shape
     if (height // BLOCK) * (width // BLOCK) < 2:
-        raise ValueError(
+        raise MetricUndefined(
             f"NIQE needs images of at least two blocks of {BLOCK}×{BLOCK} pixels. Received: {width}×{height} pixels."
         )
     features, _ = block_features(gray)
@@ -122,11 +123,11 @@ def fit_distribution(features: np.ndarray) -> PristineModel:
     """Returns mean and covariance of features [blocks, 36] that may hold NaN, as MATLAB's nanmean and nancov do.
 
     Raises:
-      ValueError: fewer than two blocks have all features.
+      MetricUndefined: fewer than two blocks have all features.
     """
     complete = features[~np.isnan(features).any(axis=1)]
     if len(complete) < 2:
-        raise ValueError(
+        raise MetricUndefined(
             f"NIQE needs texture in at least two blocks of {BLOCK}×{BLOCK} pixels. "
             f"Received: {len(complete)} of {len(features)} blocks."
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from icdpm.metrics.inputs import as_uint8_pair, check_size, matlab_gray, studio_y
+from icdpm.metrics.inputs import MetricUndefined, as_uint8_pair, check_size, matlab_gray, studio_y
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
@@ -94,7 +94,7 @@ def mean_similarity(restored: np.ndarray, sharp: np.ndarray, mask: np.ndarray | 
       mask: [height, width], nonzero where a pixel counts; None: all count.
 
     Raises:
-      ValueError: the images are smaller than the window, or no pixel counts.
+      MetricUndefined: the images are smaller than the window, or no pixel counts.
     """
     check_size(sharp.shape, WINDOW_SIZE, "SSIM")
     luminance, structure = similarity_maps(restored, sharp)
@@ -103,7 +103,7 @@ def mean_similarity(restored: np.ndarray, sharp: np.ndarray, mask: np.ndarray | 
         return float(similarity.mean())
     counted = _valid_region(mask) != 0
     if not counted.any():
-        raise ValueError("The mask must contain a pixel where the window fits into the image. Received: none.")
+        raise MetricUndefined("The mask must contain a pixel where the window fits into the image. Received: none.")
     return float(similarity[counted].mean())
 
 

@@ -14,6 +14,7 @@ from icdpm.evaluation.metric_selection import DEFAULT, NAMES, ImageMetric, Metri
 from icdpm.evaluation.pairing import pair_folders
 from icdpm.evaluation.results import summarize, write_summary
 from icdpm.metrics.fid import fid
+from icdpm.metrics.niqe import PristineModel, save_pristine_model
 from icdpm.metrics.psnr import psnr
 from icdpm.metrics.registry import SET_METRICS, Metric
 from icdpm.metrics.ssim import ssim
@@ -148,8 +149,49 @@ def test_images_that_a_metric_does_not_support(write, noise, tmp_path):
         ("ssim", "SSIM needs images of at least 11×11 pixels. Received: 12×9"),
         ("ms_ssim", "MS-SSIM needs images of at least 176×176 pixels. Received: 12×9"),
     ]:
-        with pytest.raises(IcdpmError, match=f"small/a.png: {metric} cannot be measured: {words}"):
-            measure(pair_folders({"small": small}, small), select_metrics([metric]), tmp_path / "out", workers=2)
+        measured = measure(pair_folders({"small": small}, small), select_metrics(["psnr", metric]), tmp_path / "out", workers=2)
+        assert measured.undefined["small"][metric]["a"].startswith(words) and measured.values["small"]["psnr"][0] == math.inf
+        text = write_summary(tmp_path / "out", summarize(measured))
+        assert "| small | inf | n/a |" in text and f"- {metric} of small, a: {words}" in text
+
+
+@pytest.fixture
+def textured(write):
+    """Four pairs of 96×192 pixels, two blocks of NIQE; one image is flat and one half flat."""
+    rng = np.random.default_rng(0)
+    images = {name: rng.integers(0, 256, (96, 192, 3), np.uint8) for name in ("cat.png", "flat.png", "half.png", "sea.png")}
+    images["flat.png"][:], images["half.png"][:, :96] = 128, 255
+    return write("sharp", images), write("near", {name: pixels // 4 * 4 for name, pixels in images.items()})
+
+
+def test_one_flat_image_does_not_stop_niqe(textured, tmp_path):
+    sharp, near = textured
+    covariance = np.eye(36)
+    save_pristine_model(tmp_path / "model.npz", PristineModel(np.ones(36), covariance))
+    metrics = select_metrics(["psnr", "niqe"], niqe_model=tmp_path / "model.npz")
+    (niqe_name,) = set(metrics.image_metrics) - {"psnr"}
+    for workers in (1, 2):  # the second time, the values are those of the first
+        measured = measure(pair_folders({"near": near}, sharp, sharp), metrics, tmp_path / "out", workers=workers)
+        reasons = measured.undefined["near"][niqe_name]
+        assert set(reasons) == {"flat", "half"} and "0 of 2 blocks" in reasons["flat"] and "1 of 2 blocks" in reasons["half"]
+        values = measured.values["near"]
+        assert list(np.isnan(values[niqe_name])) == [False, True, True, False] and not np.isnan(values["psnr"]).any()
+        summary = summarize(measured)
+        json.dumps(summary, allow_nan=False)
+        (row,) = [each for each in summary["rows"] if (each["method"], each["metric"]) == ("near", niqe_name)]
+        assert row["pictures"] == 2 and row["value"] == pytest.approx(np.nanmean(values[niqe_name]))
+        assert all("pictures" not in each for each in summary["rows"] if each["metric"] == "psnr")
+        (difference,) = [each for each in summary["differences"] if each["metric"] == niqe_name]
+        assert difference["pictures"] == 2 and len(summary["not_defined"]) == 4
+        text = write_summary(tmp_path / "out", summary)
+        assert text.count("(2 images)") == 3 and f"- {niqe_name} of near, flat: NIQE needs texture" in text
+
+
+def test_an_image_that_cannot_be_aligned_has_no_value(write, noise, tmp_path):
+    pytest.importorskip("cv2")
+    sharp = write("sharp", {"a.png": noise(0), "flat.png": np.full((40, 48, 3), 9, np.uint8), "c.png": noise(2)})
+    measured = measure(pair_folders({"same": sharp}, sharp), select_metrics(["psnr"], align="ecc"), tmp_path, workers=1)
+    assert list(measured.undefined["same"]["psnr_ecc"]) == ["flat"] and np.isnan(measured.values["same"]["psnr_ecc"][2])
 
 
 def test_nan_is_an_error(noise):
@@ -195,8 +237,8 @@ def test_metrics_of_sets(paired, write, noise, tmp_path):
 
     one = write("one", {"a.png": noise(0)})
     alone = MetricSelection({}, {"fid": SET_METRICS["fid"]}, lambda pixels: features(pixels)[:1])
-    with pytest.raises(IcdpmError, match="fid cannot be measured: FID needs at least 2 images or patches in each set."):
-        measure(pair_folders({"one": one}, one), alone, tmp_path, workers=1)
+    measured = measure(pair_folders({"one": one}, one), alone, tmp_path, workers=1)
+    assert measured.unavailable["fid"].startswith("FID needs at least 2 images or patches in each set.")
 
     def refuse(pixels):
         raise ValueError("patches of 64×64 do not fit")
