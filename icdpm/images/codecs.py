@@ -9,27 +9,28 @@ import logging
 import math
 import operator
 import zlib
+from fractions import Fraction
 from typing import BinaryIO
 
 # imagecodecs wraps libpng and libtiff, has wheels for every platform and depends only on NumPy.
 import imagecodecs
 import numpy as np
-import PIL.PngImagePlugin
 import tifffile
 from PIL.ExifTags import IFD, Base
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
 from icdpm.images.exif import HEADER, encode_text, read_exif
+from icdpm.images.metadata import CENTIMETRE, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
+from icdpm.images.png_chunks import drop_descriptions, insert_chunks
 
 # tifffile logs irregularities; errors are raised as exceptions.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _PNG_BIT_DEPTH_OFFSET = 24
-_PNG_HEADER_END = 33
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_TIFF_UNDEFINED = 7
+_TIFF_BYTE, _TIFF_UNDEFINED = 1, 7
 # Decoders that stop at the size that the TIFF file states. Others decode images with a size of their own.
 _TIFF_COMPRESSIONS = (
     COMPRESSION.NONE,
@@ -60,7 +61,7 @@ def decode_png16(content: bytes) -> np.ndarray:
     Raises:
       RuntimeError: the file is damaged.
     """
-    return np.atleast_3d(imagecodecs.png_decode(content))
+    return np.atleast_3d(imagecodecs.png_decode(drop_descriptions(content)))
 
 
 def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
@@ -76,14 +77,12 @@ def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes
     if channels.shape[-1] == 1:
         channels = channels[..., 0]
     content = imagecodecs.png_encode(np.ascontiguousarray(channels))
-    described = io.BytesIO()
-    described.write(content[:_PNG_HEADER_END])
+    chunks = []
     if icc_profile:
-        PIL.PngImagePlugin.putchunk(described, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile)))
     if exif:
-        PIL.PngImagePlugin.putchunk(described, b"eXIf", exif[len(HEADER) :])
-    described.write(content[_PNG_HEADER_END:])
-    return described.getvalue()
+        chunks.append((b"eXIf", exif[len(HEADER) :]))
+    return insert_chunks(content, chunks)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,12 +187,12 @@ def _first_page(content):
         yield file.pages[0]
 
 
-def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
+def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes, metadata: Metadata = NO_METADATA) -> bytes:
     """Encodes an uncompressed TIFF file. Pillow writes only 8 bits a channel.
 
     Args:
       channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: metadata as in `Image`; may be empty.
+      exif, icc_profile, metadata: metadata as in `Image`; may be empty.
 
     Returns:
       Bytes of the file.
@@ -211,6 +210,7 @@ def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
     if icc_profile:
         directory.tagtype[Base.InterColorProfile] = _TIFF_UNDEFINED
         directory[Base.InterColorProfile] = icc_profile
+    _add_metadata(directory, metadata)
     directory[Base.ImageWidth] = width
     directory[Base.ImageLength] = height
     directory[Base.BitsPerSample] = (8 * channels.itemsize,) * count
@@ -227,3 +227,17 @@ def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
     directory.save(file)
     file.write(pixels)
     return file.getvalue()
+
+
+def _add_metadata(directory, metadata):
+    """Adds the part of a `Metadata` that TIFF files store to a directory of Pillow."""
+    for tag, kind, block in ((TIFF_XMP, _TIFF_BYTE, metadata.xmp), (TIFF_IPTC, _TIFF_UNDEFINED, metadata.iptc)):
+        if block:
+            directory.tagtype[tag] = kind
+            directory[tag] = block
+    if density := metadata.density:
+        unit, code = (INCH, 2) if density.unit == INCH else (CENTIMETRE, 3) if density.unit else (0, 1)
+        scale = unit / density.unit if unit else 1
+        for tag, value in ((Base.XResolution, density.x), (Base.YResolution, density.y)):
+            directory[tag] = IFDRational(Fraction(value * scale).limit_denominator(10**4))
+        directory[Base.ResolutionUnit] = code

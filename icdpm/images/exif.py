@@ -44,7 +44,7 @@ def read_exif(content: bytes) -> PIL.Image.Exif:
     return exif
 
 
-def apply_exif(channels: np.ndarray, read: Callable[[], PIL.Image.Exif]) -> tuple[np.ndarray, bytes, bool]:
+def apply_exif(channels: np.ndarray, read: Callable[[], PIL.Image.Exif]) -> tuple[np.ndarray, bytes, int, bool]:
     """Applies the EXIF orientation to an image and selects the metadata that a restored image keeps.
 
     Args:
@@ -52,16 +52,16 @@ def apply_exif(channels: np.ndarray, read: Callable[[], PIL.Image.Exif]) -> tupl
       read: function that returns the EXIF data. It may raise any exception.
 
     Returns:
-      (the upright image, the EXIF block or b"", whether the EXIF data are damaged).
+      (the upright image, the EXIF block or b"", the orientation that was applied, whether the EXIF data are damaged).
     """
     orientation = 1
     try:
         exif = read()
         orientation = _orientation(exif)
         upright = turn_upright(channels, orientation)
-        return upright, _select_metadata(exif, *upright.shape[:2]), False
+        return upright, _select_metadata(exif, orientation, *upright.shape[:2]), orientation, False
     except Exception:  # Pillow's parser raises exceptions of any type for damaged data
-        return turn_upright(channels, orientation), b"", True
+        return turn_upright(channels, orientation), b"", orientation, True
 
 
 def _orientation(exif):
@@ -81,7 +81,7 @@ def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
     return image
 
 
-def _select_metadata(exif, height, width):
+def _select_metadata(exif, orientation, height, width):
     """Returns the EXIF block, with its header, of an upright image of this size; b"" if nothing is kept.
 
     The thumbnail is dropped, as it shows the blurry photo.
@@ -89,6 +89,8 @@ def _select_metadata(exif, height, width):
     kept = PIL.Image.Exif()
     for tag in _KEPT & set(exif):
         kept[tag] = encode_text(exif[tag])
+    if orientation in (5, 6, 7, 8) and {Base.XResolution, Base.YResolution} <= set(kept):
+        kept[Base.XResolution], kept[Base.YResolution] = kept[Base.YResolution], kept[Base.XResolution]
     shot = exif.get_ifd(IFD.Exif)
     if IFD.Interop in shot:
         shot[IFD.Interop] = exif.get_ifd(IFD.Interop)

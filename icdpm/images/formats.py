@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError
+from icdpm.images.metadata import NO_METADATA, Metadata
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Image:
       alpha: opacity, [height, width] of the pixels' dtype, 0 where the image is transparent; `None` if it has no transparency.
       exif: EXIF block as in a JPEG file, with the orientation already applied; may be empty.
       icc_profile: ICC profile of the pixels; empty for sRGB.
+      metadata: other metadata.
       format: Pillow's name of the file format that the image comes from.
       notices: sentences about properties of the file that were not kept.
     """
@@ -28,6 +30,7 @@ class Image:
     alpha: np.ndarray | None = None
     exif: bytes = b""
     icc_profile: bytes = b""
+    metadata: Metadata = NO_METADATA
     format: str = "PNG"
     notices: tuple[str, ...] = ()
 
@@ -49,8 +52,9 @@ class Format:
     Attributes:
       name: Pillow's name of the format.
       suffixes: suffixes of file names, the usual one first.
-      gray, alpha, sixteen_bit, metadata: whether the format stores gray images, transparency, 16 bits a channel, EXIF and ICC
-        profiles.
+      gray, alpha, sixteen_bit: whether the format stores gray images, transparency, 16 bits a channel.
+      exif: whether it stores EXIF data and ICC profiles.
+      stores: fields of `Metadata` that it stores.
       longest_side: largest width and height in pixels.
     """
 
@@ -59,19 +63,70 @@ class Format:
     gray: bool
     alpha: bool
     sixteen_bit: bool
-    metadata: bool
+    exif: bool
+    stores: frozenset[str]
     longest_side: int
 
 
 FORMATS = {
-    "png": Format("PNG", (".png",), gray=True, alpha=True, sixteen_bit=True, metadata=True, longest_side=2**31 - 1),
-    "jpeg": Format("JPEG", (".jpg", ".jpeg"), gray=True, alpha=False, sixteen_bit=False, metadata=True, longest_side=65500),
-    "webp": Format("WEBP", (".webp",), gray=False, alpha=True, sixteen_bit=False, metadata=True, longest_side=16383),
-    "tiff": Format("TIFF", (".tif", ".tiff"), gray=True, alpha=True, sixteen_bit=True, metadata=True, longest_side=2**31 - 1),
-    "bmp": Format("BMP", (".bmp",), gray=True, alpha=False, sixteen_bit=False, metadata=False, longest_side=2**31 - 1),
+    "png": Format(
+        "PNG",
+        (".png",),
+        gray=True,
+        alpha=True,
+        sixteen_bit=True,
+        exif=True,
+        stores=frozenset({"xmp", "comments", "density", "colors", "texts"}),
+        longest_side=2**31 - 1,
+    ),
+    "jpeg": Format(
+        "JPEG",
+        (".jpg", ".jpeg", ".jfif", ".jpe"),
+        gray=True,
+        alpha=False,
+        sixteen_bit=False,
+        exif=True,
+        stores=frozenset({"xmp", "iptc", "comments", "density"}),
+        longest_side=65500,
+    ),
+    "webp": Format(
+        "WEBP",
+        (".webp",),
+        gray=False,
+        alpha=True,
+        sixteen_bit=False,
+        exif=True,
+        stores=frozenset({"xmp"}),
+        longest_side=16383,
+    ),
+    "tiff": Format(
+        "TIFF",
+        (".tif", ".tiff"),
+        gray=True,
+        alpha=True,
+        sixteen_bit=True,
+        exif=True,
+        stores=frozenset({"xmp", "iptc", "density"}),
+        longest_side=2**31 - 1,
+    ),
+    "bmp": Format(
+        "BMP",
+        (".bmp",),
+        gray=True,
+        alpha=False,
+        sixteen_bit=False,
+        exif=False,
+        stores=frozenset({"density"}),
+        longest_side=2**31 - 1,
+    ),
 }
 
-SUFFIXES = tuple(suffix for each in FORMATS.values() for suffix in each.suffixes)
+# Formats that are only read, by Pillow's names. Their restored images are PNG files, which keep 10 bits as 16.
+_READ_ONLY = {"AVIF": (".avif",), "HEIF": (".heic", ".heif", ".hif")}
+
+WRITTEN_SUFFIXES = tuple(suffix for each in FORMATS.values() for suffix in each.suffixes)
+READ_ONLY_SUFFIXES = tuple(suffix for each in _READ_ONLY.values() for suffix in each)
+SUFFIXES = WRITTEN_SUFFIXES + READ_ONLY_SUFFIXES
 
 
 def format_for_path(path: str | os.PathLike) -> Format:
@@ -79,9 +134,9 @@ def format_for_path(path: str | os.PathLike) -> Format:
     for each in FORMATS.values():
         if Path(path).suffix.lower() in each.suffixes:
             return each
-    raise IcdpmError(f"{path}: images are written as {', '.join(SUFFIXES)}; choose one of these suffixes")
+    raise IcdpmError(f"{path}: images are written as {', '.join(WRITTEN_SUFFIXES)}; choose one of these suffixes")
 
 
 def format_by_name(name: str) -> Format:
-    """Returns the `Format` that Pillow calls `name`. Raises KeyError for any other name."""
-    return {each.name: each for each in FORMATS.values()}[name]
+    """Returns the `Format` to write for an image of the format that Pillow calls `name`. Raises KeyError for unknown names."""
+    return FORMATS["png"] if name in _READ_ONLY else {each.name: each for each in FORMATS.values()}[name]

@@ -8,18 +8,23 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+import struct
 from typing import BinaryIO
 
 import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.images.codecs import is_png16, is_tiff, read_tiff_layout
+from icdpm.images.heif import avif_bits, check_readable, detect_format, open_heic
+from icdpm.images.png_chunks import drop_descriptions, is_png
 
 # GIF is opened only for a better error message.
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
 _MAX_PIXELS = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit
 # The same number of pixels with three channels of 16 bits.
 _MAX_BYTES = 2**30
+# Colour type: number of channels; a palette's entries may be transparent.
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 
 _START = 64  # bytes that state the format, and PNG's depth and WebP's size
 
@@ -68,7 +73,9 @@ def open_pillow(content: bytes | BinaryIO) -> PIL.Image.Image:
 
     Raises the errors of `PIL.Image.open`.
     """
-    return PIL.Image.open(io.BytesIO(content) if isinstance(content, bytes) else content, formats=_READABLE)
+    if isinstance(content, bytes):
+        content = io.BytesIO(drop_descriptions(content) if is_png(content) else content)
+    return PIL.Image.open(content, formats=_READABLE)
 
 
 def parse_header(content: bytes | BinaryIO) -> Header:
@@ -83,14 +90,24 @@ def parse_header(content: bytes | BinaryIO) -> Header:
         content.seek(0)
         if start[:4] == b"RIFF" and start[8:12] == b"WEBP":  # Pillow would read the whole file
             return _parse_webp_header(start)
+        if is_png(start):  # Pillow would read all chunks before the pixels
+            return _parse_png_header(start)
+        if detect_format(start):
+            content = content.read()
+    if kind := detect_format(start):
+        check_readable(kind)
+    if kind == "HEIF":
+        heic = open_heic(content)
+        size = heic.width * heic.height * heic.channels * -(-heic.bits // 8)
+        return Header("HEIF", heic.width, heic.height, heic.bits, size)
     if is_tiff(start):
         layout = read_tiff_layout(content)
         return Header("TIFF", layout.width, layout.height, layout.bits, layout.decoded_bytes)
     with open_pillow(content) as image:
         # A palette's entries may be transparent.
         channels = 4 if image.mode == "P" else len(image.getbands())
-        bits = 16 if image.format == "PNG" and is_png16(start) else 8
-        return Header(str(image.format), *image.size, bits, image.width * image.height * channels * bits // 8)
+        bits = 16 if image.format == "PNG" and is_png16(start) else avif_bits(content) if kind else 8
+        return Header(str(image.format), *image.size, bits, image.width * image.height * channels * -(-bits // 8))
 
 
 def _parse_webp_header(start: bytes) -> Header:
@@ -108,3 +125,12 @@ def _parse_webp_header(start: bytes) -> Header:
     else:
         raise ValueError("its first chunk is not that of a WebP file")
     return Header("WEBP", width, height, 8, width * height * (4 if has_alpha else 3))
+
+
+def _parse_png_header(start: bytes) -> Header:
+    """Returns the Header of a PNG file's first bytes."""
+    kind, width, height, bits, color = struct.unpack(">12x4sIIBB", start[:26])
+    if kind != b"IHDR" or not width or not height or color not in _PNG_CHANNELS:
+        raise ValueError("its first chunk is not that of a PNG file")
+    bits = max(8, bits)
+    return Header("PNG", width, height, bits, width * height * _PNG_CHANNELS[color] * bits // 8)

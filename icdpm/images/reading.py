@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import struct
@@ -19,6 +20,10 @@ from icdpm.images.codecs import decode_png16, decode_tiff16
 from icdpm.images.exif import apply_exif, read_exif
 from icdpm.images.formats import Image
 from icdpm.images.header import Header, open_pillow, parse_header, too_many_pixels
+from icdpm.images.heif import MissingDecoderError, can_decode_avif16, color_chunk, decode_avif16, open_heic
+from icdpm.images.metadata import NO_METADATA, Metadata, metadata_of_pillow, metadata_of_png, metadata_of_tiff
+from icdpm.images.png_chunks import read_description
+from icdpm.images.truncated_jpeg import complete_jpeg
 from icdpm.storage import access_hint, is_remote, storage_path
 
 # Of the encoded file, which may include layers and previews.
@@ -39,26 +44,26 @@ _DAMAGE = (
 # Pillow mode: the mode to convert to, (without, with) transparency.
 _MODES = {
     **dict.fromkeys(("1", "L", "LA", "La"), ("L", "LA")),
-    **dict.fromkeys(("P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "YCbCr"), ("RGB", "RGBA")),
+    **dict.fromkeys(("P", "PA", "RGB", "RGBX", "RGBA", "RGBa", "YCbCr", "HSV"), ("RGB", "RGBA")),
 }
 
 
-def read_image(path: str | os.PathLike) -> Image:
+def read_image(path: str | os.PathLike, accept_truncated: bool = False) -> Image:
     """Reads an image file.
 
     Raises:
       IcdpmError: the file is missing, empty, unreadable, damaged, too large, not an image, or of an unsupported kind.
     """
-    return decode_image(read_file(path), path)
+    return decode_image(read_file(path), path, accept_truncated)
 
 
-def read_image_stream(file: BinaryIO, name: object) -> Image:
+def read_image_stream(file: BinaryIO, name: object, accept_truncated: bool = False) -> Image:
     """Reads an image from a binary file object, such as standard input. Messages call it `name`; raises as `read_image`."""
     pieces = []
     while piece := file.read(_READ_BYTES):
         pieces.append(piece)
         _check_file_size(len(pieces) * _READ_BYTES, name)
-    return decode_image(b"".join(pieces), name)
+    return decode_image(b"".join(pieces), name, accept_truncated)
 
 
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
@@ -118,12 +123,14 @@ def read_file_header(path: str | os.PathLike) -> Header:
         return parse_header(file)
 
 
-def decode_image(content: bytes, name: object) -> Image:
+def decode_image(content: bytes, name: object, accept_truncated: bool = False) -> Image:
     """Decodes the bytes of an image file.
 
     Args:
       content: bytes of the file.
       name: name of the file for error messages.
+      accept_truncated: whether to return the rows that exist of a JPEG file that was cut off. By default that is an error,
+        unless it lacks only the marker of its end.
 
     Raises:
       IcdpmError: as `read_image`.
@@ -131,7 +138,7 @@ def decode_image(content: bytes, name: object) -> Image:
     header = read_header(content, name)
     header.check_size(name)
     with _decoding_errors(name):
-        return _decode(content, header, name)
+        return _decode(content, header, name, accept_truncated)
 
 
 def _check_file_size(length, name):
@@ -149,23 +156,27 @@ def _decoding_errors(name):
             yield
     except IcdpmError:
         raise
+    except MissingDecoderError as error:
+        raise IcdpmError(f"{name} {error}") from error
     except PIL.Image.DecompressionBombError as error:
         raise too_many_pixels(name) from error
     except PIL.UnidentifiedImageError as error:
-        raise IcdpmError(f"{name} is not an image in a known format: PNG, JPEG, WebP, TIFF or BMP") from error
+        raise IcdpmError(f"{name} is not an image in a known format: PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC") from error
     except _DAMAGE as error:
         raise IcdpmError(f"{name} is damaged ({error}); get a complete copy of it") from error
 
 
-def _decode(content, header, name):
+def _decode(content, header, name, accept_truncated):
     if header.format == "TIFF" and header.bits == 16:
         channels, profile = decode_tiff16(content, name)
         return _make_image(channels, lambda: read_exif(content), profile, "TIFF", name)
+    if header.format == "HEIF":
+        return _decode_heic(content, name)
     if header.bits > 16:
         raise IcdpmError(f"{name} has {header.bits} bits a channel; convert it to 8 or 16 first")
     notices = []
     with open_pillow(content) as image:
-        file_format, profile = image.format, image.info.get("icc_profile") or b""
+        file_format, profile = str(image.format), image.info.get("icc_profile") or b""
         if file_format == "MPO":  # a JPEG file with more images after the first, as phones write it
             file_format = "JPEG"
             notices.append("is restored without the images that follow its first")
@@ -173,21 +184,75 @@ def _decode(content, header, name):
             raise IcdpmError(f"{name} is an animation or has several pages; extract the one to restore first")
         elif file_format == "GIF":
             raise IcdpmError(f"{name} is a GIF file, which is not supported; convert it to PNG first")
+        if file_format == "PNG":
+            described = read_description(content)
+            profile, metadata = described.icc_profile, metadata_of_png(described)
+            notices += described.notices
+            if described.exif:
+                image.info.setdefault("exif", described.exif)
+            if described.xmp:
+                image.info["xmp"] = described.xmp  # may hold the orientation
+        elif file_format == "TIFF":
+            metadata = NO_METADATA
+        else:
+            metadata, more_notices = metadata_of_pillow(image)
+            notices += more_notices
+        if file_format == "AVIF":
+            metadata = dataclasses.replace(metadata, colors=() if profile else color_chunk(content))
         if file_format == "WEBP":
             # Pillow decodes every WebP file as an animation, with five copies in memory.
             channels = imagecodecs.webp_decode(content)
-            return _make_image(channels, lambda: _exif(image), profile, file_format, name)
-        image.load()
-        if file_format == "PNG" and header.bits == 16:
+        elif file_format == "PNG" and header.bits == 16:
+            image.load()
             channels = decode_png16(content)
-        elif image.mode == "CMYK":
-            converted, notice = cmyk_to_srgb(image)
-            channels, profile = np.asarray(converted), b""
-            notices.append(notice)
+        elif file_format == "AVIF" and header.bits > 8 and can_decode_avif16():
+            channels = decode_avif16(content, header.bits)
         else:
-            channels = _channels(image, name)
+            if file_format == "JPEG":
+                decoded, rows = _load_jpeg(image, content, name, accept_truncated, notices)
+            else:
+                image.load()
+                decoded, rows = image, None
+            channels, converted_notices = pillow_channels(decoded, name)
+            if converted_notices:
+                profile = b""
+            channels, notices = channels[:rows], [*notices, *converted_notices]
         # After decoding, as some formats store EXIF behind the pixels.
-        return _make_image(channels, lambda: _exif(image), profile, file_format, name, notices)
+        return _make_image(channels, lambda: _exif(image), profile, file_format, name, notices, metadata)
+
+
+def _decode_heic(content, name):
+    heic = open_heic(content)
+    metadata = Metadata(xmp=heic.xmp, colors=() if heic.icc_profile else color_chunk(content))
+    notices = ["is restored without the other images that it has"] if heic.count > 1 else []
+    return _make_image(heic.decode(), heic.read_exif, heic.icc_profile, "HEIF", name, notices, metadata)
+
+
+def _load_jpeg(image, content, name, accept_truncated, notices):
+    """Decodes a JPEG file, which may end early.
+
+    Returns:
+      (the decoded Pillow image, the number of rows that exist or `None` for all). Adds to `notices`.
+    """
+    try:
+        image.load()
+        return image, None
+    except OSError:
+        ended, rows, lacks_detail = complete_jpeg(content)
+        if (rows is not None or lacks_detail) and not accept_truncated:
+            raise
+        if rows is not None and rows < 1:
+            raise
+        if rows is None:
+            what = (
+                "was cut off: some of its detail is missing" if lacks_detail else "lacks the marker of its end, but no pixels"
+            )
+        else:
+            what = f"was cut off: only the first {rows} of its {image.height} rows, as stored in the file, are restored"
+        notices.append(what)
+        whole = PIL.Image.open(io.BytesIO(ended), formats=("JPEG",))
+        whole.load()
+        return whole, rows
 
 
 def _exif(image):
@@ -197,13 +262,49 @@ def _exif(image):
     return image.getexif()
 
 
-def _channels(image, name):
-    """Returns a Pillow image as uint8 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha."""
-    if image.mode not in _MODES:
-        raise IcdpmError(f"{name} has the colour mode {image.mode}; convert it to RGB or gray of 8 or 16 bits first")
-    opaque, transparent = _MODES[image.mode]
-    mode = transparent if image.has_transparency_data else opaque
-    return np.atleast_3d(np.asarray(image if image.mode == mode else image.convert(mode)))
+def pillow_channels(image: PIL.Image.Image, name: object) -> tuple[np.ndarray, list[str]]:
+    """Converts a Pillow image by its colour mode.
+
+    Args:
+      image: image of any mode.
+      name: its name for error messages.
+
+    Returns:
+      (uint8 or uint16 [height, width, channels], a clause for each conversion of colours, after which the profile of the file
+      is not valid); the channels are gray, gray + alpha, RGB or RGB + alpha.
+
+    Raises:
+      IcdpmError: the mode cannot be converted.
+    """
+    mode = image.mode
+    if mode == "CMYK":
+        converted, notice = cmyk_to_srgb(image)
+        return np.asarray(converted), [notice]
+    if mode == "I" or mode.startswith("I;16"):
+        gray = np.asarray(image)
+        if gray.size and (gray.min() < 0 or gray.max() > np.iinfo(np.uint16).max):
+            raise IcdpmError(f"{name} has gray values beyond 16 bits; convert it to 8 or 16 bits first")
+        return gray.astype(np.uint16)[..., None], []
+    if mode not in _MODES:
+        raise IcdpmError(f"{name} has the colour mode {mode}; convert it to RGB or gray of 8 or 16 bits first")
+    opaque, transparent = _MODES[mode]
+    target = transparent if image.has_transparency_data else opaque
+    return np.atleast_3d(np.asarray(image if mode == target else image.convert(target))), []
+
+
+def read_pillow(image: PIL.Image.Image, name: object = "the image") -> Image:
+    """Reads a Pillow image as `read_image` reads the same image from a file: by its colour mode and upright.
+
+    Raises:
+      IcdpmError: the image is damaged, empty, or of a colour mode that cannot be converted.
+    """
+    if not image.width or not image.height:
+        raise IcdpmError(f"{name} is empty: its size is {image.width}×{image.height}")
+    with _decoding_errors(name):
+        image.load()
+        channels, notices = pillow_channels(image, name)
+        profile = b"" if notices else image.info.get("icc_profile") or b""
+        return _make_image(channels, lambda: _exif(image), profile, image.format or "PNG", name, notices)
 
 
 def cmyk_to_srgb(image: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
@@ -231,16 +332,22 @@ def cmyk_to_srgb(image: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
     return converted, "was converted from CMYK to sRGB through its colour profile"
 
 
-def _make_image(channels, read_its_exif, profile, file_format, name, notices=()):
-    channels, exif, damaged = apply_exif(channels, read_its_exif)
+def _make_image(channels, read_its_exif, profile, file_format, name, notices=(), metadata=None):
+    channels, exif, orientation, damaged = apply_exif(channels, read_its_exif)
     if damaged:
         notices = [*notices, "has damaged EXIF data, which are left out"]
+    if file_format == "TIFF":
+        try:
+            metadata = metadata_of_tiff(read_its_exif())
+        except Exception:  # Pillow's parser raises exceptions of any type for damaged data
+            metadata = NO_METADATA
     count = channels.shape[-1]
     return Image(
         pixels=channels[..., :3] if count > 2 else channels[..., 0],
         alpha=channels[..., -1] if count in (2, 4) else None,
         exif=exif,
         icc_profile=profile,
+        metadata=(metadata or NO_METADATA).turn_upright(orientation),
         format=file_format,
         notices=tuple(f"{name} {notice}" for notice in notices),
     )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import warnings
 
 import numpy as np
 import PIL.Image
+from PIL.ExifTags import Base
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.exif import read_exif
 from icdpm.images.formats import Format, Image, format_for_path
+from icdpm.images.metadata import BMP_INCHES, METRE, Metadata, add_to_jpeg, fits_jpeg, png_chunks
+from icdpm.images.png_chunks import insert_chunks
 
 # Pillow's options for each format. Without `exact`, WebP changes colours where they are transparent.
 _OPTIONS: dict[str, dict] = {
@@ -53,6 +58,7 @@ def check_fits(image: Image, name: object, file_format: Format) -> list[str]:
         notices.append("its EXIF data")
     if _profile_for(image, file_format) != image.icc_profile:
         notices.append("its colour profile")
+    notices += _missing_metadata(image, file_format)
     return [f"{name} is written as {file_format.name} without {notice}" for notice in notices]
 
 
@@ -62,6 +68,7 @@ def encode_image(image: Image, file_format: Format) -> bytes:
     JPEG has quality 95 without chroma subsampling and WebP quality 95; the other formats are lossless.
     """
     pixels, alpha = image.pixels, image.alpha if file_format.alpha else None
+    metadata = _metadata_for(image, file_format)
     exif, profile = _exif_for(image, file_format), _profile_for(image, file_format)
     if image.is_16bit and not file_format.sixteen_bit:
         pixels, alpha = _to_8bit(pixels), None if alpha is None else _to_8bit(alpha)
@@ -71,16 +78,23 @@ def encode_image(image: Image, file_format: Format) -> bytes:
     if alpha is not None:
         channels = np.concatenate([channels, alpha[..., None]], axis=-1)
     if file_format.name == "TIFF":
-        return encode_tiff(channels, exif, profile)
+        return encode_tiff(channels, exif, profile, metadata)
     if channels.dtype == np.uint16:
-        return encode_png16(channels, exif, profile)
-    metadata = {key: block for key, block in (("exif", exif), ("icc_profile", profile)) if block}
+        return insert_chunks(encode_png16(channels, exif, profile), png_chunks(metadata))
+    blocks = {key: block for key, block in (("exif", exif), ("icc_profile", profile)) if block}
+    if file_format.name == "WEBP" and metadata.xmp:
+        blocks["xmp"] = metadata.xmp
+    if file_format.name == "BMP" and metadata.density:
+        blocks["dpi"] = tuple(pixels / BMP_INCHES for pixels in metadata.density.per(METRE))
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pillow = PIL.Image.fromarray(channels.squeeze(-1) if channels.shape[-1] == 1 else channels)
-        pillow.save(file, file_format.name, **metadata, **_OPTIONS.get(file_format.name, {}))
-    return file.getvalue()
+        pillow.save(file, file_format.name, **blocks, **_OPTIONS.get(file_format.name, {}))
+    content = file.getvalue()
+    if file_format.name == "JPEG":
+        return add_to_jpeg(content, metadata)
+    return insert_chunks(content, png_chunks(metadata)) if file_format.name == "PNG" else content
 
 
 def write_image(path: str | os.PathLike, pixels: np.ndarray) -> None:
@@ -104,13 +118,41 @@ def _to_8bit(values):
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+def _metadata_for(image, file_format):
+    """Returns the part of an image's `Metadata` that a file of the format stores."""
+    dropped = {field.name: field.default for field in dataclasses.fields(Metadata) if field.name not in file_format.stores}
+    kept = dataclasses.replace(image.metadata, **dropped)
+    return fits_jpeg(kept) if file_format.name == "JPEG" else kept
+
+
+def _missing_metadata(image, file_format):
+    """Returns a name for each part of an image's `Metadata` that a file of the format will not state in any way."""
+    given, kept = image.metadata, _metadata_for(image, file_format)
+    missing = {
+        "its XMP data": given.xmp != kept.xmp,
+        "its IPTC data": given.iptc != kept.iptc,
+        "its comments": given.comments != kept.comments,
+        "its print resolution": given.density != kept.density and not _has_resolution(_exif_for(image, file_format)),
+        # A profile replaces the other descriptions of colours.
+        "its description of colours": given.colors != kept.colors
+        and given.has_other_colors
+        and not _profile_for(image, file_format),
+        "its texts": given.texts != kept.texts,
+    }
+    return [name for name, is_missing in missing.items() if is_missing]
+
+
+def _has_resolution(exif):
+    return bool(exif) and Base.XResolution in read_exif(exif)
+
+
 def _exif_for(image, file_format):
-    fits = file_format.metadata and (file_format.name != "JPEG" or len(image.exif) <= _MAX_JPEG_EXIF_BYTES)
+    fits = file_format.exif and (file_format.name != "JPEG" or len(image.exif) <= _MAX_JPEG_EXIF_BYTES)
     return image.exif if fits else b""
 
 
 def _profile_for(image, file_format):
     # Bytes 16 to 19 name the colour space of the profile. One for gray is wrong for an image that was converted to RGB.
     is_gray_profile = image.icc_profile[16:20] == b"GRAY"
-    fits = file_format.metadata and (file_format.gray or not is_gray_profile)
+    fits = file_format.exif and (file_format.gray or not is_gray_profile)
     return image.icc_profile if fits else b""

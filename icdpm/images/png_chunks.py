@@ -1,0 +1,183 @@
+"""Chunks of PNG files that describe an image: text, profile, colours and print resolution.
+
+Pillow and libpng refuse files whose text or profile is longer than a few megabytes, and keep only some of these chunks. This
+module takes them out of a file before it is decoded, and puts them into a file that was encoded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Limit of all texts and of the profile of a file together, after they are decompressed.
+MAX_DESCRIPTION_BYTES = 64 * 2**20
+# Chunks that state the colour space of the pixels; https://www.w3.org/TR/png-3, section 11.3.2.
+_COLOR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_RAW_PROFILE = b"Raw profile type "
+_HEADER_END = 33
+_END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
+
+
+@dataclasses.dataclass
+class PngDescription:
+    """The chunks of a PNG file that describe its image.
+
+    Attributes:
+      icc_profile, exif, xmp, iptc: Blocks as in `Metadata` and `Image`; may be empty. `exif` is that of a text chunk.
+      density: Content of the chunk pHYs; may be empty.
+      colors: (type, content) of the chunks that state the colour space.
+      texts: (type, content) of the other text chunks.
+      notices: Clauses about what was left out.
+    """
+
+    icc_profile: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    density: bytes = b""
+    colors: list[tuple[bytes, bytes]] = dataclasses.field(default_factory=list)
+    texts: list[tuple[bytes, bytes]] = dataclasses.field(default_factory=list)
+    notices: list[str] = dataclasses.field(default_factory=list)
+
+
+def is_png(content: bytes) -> bool:
+    """Returns whether the bytes of a file are those of a PNG file."""
+    return content.startswith(SIGNATURE)
+
+
+def drop_descriptions(content: bytes) -> bytes:
+    """Returns a PNG file's bytes without texts and profile, whose lengths decoders limit, and with its end if only that is
+    missing.
+    """
+    kept, end, last, has_pixels = [SIGNATURE], len(SIGNATURE), b"", False
+    is_changed = False
+    for kind, start, stop in _iterate_chunks(content):
+        end, last = stop, kind
+        has_pixels |= kind == b"IDAT"
+        if kind in _TEXT_CHUNKS or kind == b"iCCP":
+            is_changed = True
+        else:
+            kept.append(content[start:stop])
+    if end < len(content) and last != b"IEND":
+        kept.append(content[end:])
+    elif last != b"IEND" and has_pixels:
+        kept.append(_END)
+        is_changed = True
+    return b"".join(kept) if is_changed else content
+
+
+def read_description(content: bytes) -> PngDescription:
+    """Returns the `PngDescription` of a PNG file. Damaged or too long chunks are left out, with a notice."""
+    found = PngDescription()
+    left = MAX_DESCRIPTION_BYTES
+    problems = {}
+    for kind, start, stop in _iterate_chunks(content):
+        data = content[start + 8 : stop - 4]
+        if kind in _COLOR_CHUNKS:
+            found.colors.append((kind, data))
+        elif kind == b"pHYs" and len(data) == 9:
+            found.density = data
+        elif kind == b"iCCP" or kind in _TEXT_CHUNKS:
+            name = "colour profile" if kind == b"iCCP" else "text"
+            try:
+                if zlib.crc32(content[start + 4 : stop - 4]) != int.from_bytes(content[stop - 4 : stop], "big"):
+                    raise ValueError("wrong checksum")
+                left -= _add_described(found, kind, data, left)
+            except _TooLongError:
+                limit = MAX_DESCRIPTION_BYTES // 2**20
+                problems[f"long {name}"] = f"has more than {limit} MiB of texts and profile; its {name} is left out"
+            except (ValueError, zlib.error):
+                problems[name] = f"has a damaged {name}, which is left out"
+    found.notices = list(problems.values())
+    return found
+
+
+class _TooLongError(Exception):
+    """Texts and profile together exceed the limit."""
+
+
+def _add_described(found, kind, data, limit):
+    """Adds the profile or text of a chunk to a `PngDescription`. Returns its length in bytes."""
+    keyword, _, rest = data.partition(b"\0")
+    is_profile = kind == b"iCCP"
+    is_raw = keyword.startswith(_RAW_PROFILE)
+    if not is_profile and keyword != _XMP_KEYWORD and not is_raw:
+        if len(data) > limit:
+            raise _TooLongError
+        found.texts.append((kind, data))  # unread, so it stays compressed
+        return len(data)
+    text = _decompress(rest[1:], limit) if kind in (b"iCCP", b"zTXt") else rest
+    if kind == b"iTXt":
+        is_compressed, (language, translated, text) = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
+        del language, translated
+        text = _decompress(text, limit) if is_compressed else text
+    if len(text) > limit:
+        raise _TooLongError
+    if is_profile:
+        found.icc_profile = text
+    elif is_raw:
+        _add_raw_profile(found, keyword[len(_RAW_PROFILE) :], text)
+    else:
+        found.xmp = text
+    return len(text)
+
+
+def _add_raw_profile(found, kind, text):
+    """Adds metadata as ImageMagick stores it: a name, a length and hexadecimal digits, each on lines of its own."""
+    content = bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
+    if kind in (b"exif", b"APP1") and content.startswith(b"Exif\0\0"):
+        found.exif = content
+    elif kind == b"xmp":
+        found.xmp = content
+    elif kind == b"iptc":
+        found.iptc = content
+
+
+def _decompress(content, limit):
+    decompressor = zlib.decompressobj()
+    text = decompressor.decompress(content, limit + 1)
+    if len(text) > limit:
+        raise _TooLongError
+    if not decompressor.eof:
+        raise ValueError("incomplete")
+    return text
+
+
+def encode_text_chunk(keyword: bytes, text: bytes) -> tuple[bytes, bytes]:
+    """Returns (type, content) of a chunk with a text: UTF-8 if it is valid, else Latin-1."""
+    text = text.replace(b"\0", b"")
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return b"tEXt", keyword + b"\0" + text
+    return b"iTXt", keyword + b"\0\0\0\0\0" + text
+
+
+def encode_xmp_chunk(xmp: bytes) -> tuple[bytes, bytes]:
+    """Returns (type, content) of the chunk with an XMP packet."""
+    return b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + xmp
+
+
+def insert_chunks(content: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Returns a PNG file's bytes with chunks (type, content) after its header."""
+    encoded = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks]
+    return b"".join([content[:_HEADER_END], *encoded, content[_HEADER_END:]]) if encoded else content
+
+
+def _iterate_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yields (type, start, stop) of each complete chunk, with its length and checksum, up to the end of the image."""
+    start = len(SIGNATURE)
+    while start + 12 <= len(content):
+        stop = start + 12 + int.from_bytes(content[start : start + 4], "big")
+        if stop > len(content):
+            return
+        kind = content[start + 4 : start + 8]
+        yield kind, start, stop
+        if kind == b"IEND":
+            return
+        start = stop
