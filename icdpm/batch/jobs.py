@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from icdpm.batch.selection import STANDARD_STREAM, SelectedImage, Shard
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS, SUFFIXES, Format, format_for_path
+from icdpm.images.formats import FORMATS, READ_ONLY_SUFFIXES, SUFFIXES, WRITTEN_SUFFIXES, Format, format_for_path
 from icdpm.storage import RemotePath, is_remote, storage_path
 
 MAX_NAME_BYTES = 255  # of a file, in all common file systems
@@ -130,7 +130,7 @@ def plan_jobs(
     for image, target in targets.items():
         if shard and not shard.contains(image.relative_path):
             continue
-        if target.suffix.lower() not in SUFFIXES:
+        if target.suffix.lower() not in WRITTEN_SUFFIXES:
             failures.append(f"{image.source} does not have the suffix of a format that can be written; choose a --format")
             continue
         job = Job(image.source, target, format_for_path(target), make_extra_outputs(target, **extra))
@@ -178,6 +178,8 @@ def _is_file_name(output, images):
 
 
 def _with_suffix(path, chosen):
+    if chosen is None and path.suffix.lower() in READ_ONLY_SUFFIXES:
+        chosen = FORMATS["png"]
     if chosen is None or path.suffix.lower() in chosen.suffixes:
         return path
     stem = path.stem if path.suffix.lower() in SUFFIXES else path.name

@@ -15,6 +15,7 @@ from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.images.color_drift import measure_drift
 from icdpm.images.formats import FORMATS, Format, Image, format_by_name
+from icdpm.images.hidden_pixels import fill_hidden
 from icdpm.images.reading import read_file_header, read_image, read_image_stream
 from icdpm.images.writing import check_fits, encode_image
 from icdpm.restoration.result import Restored
@@ -28,6 +29,7 @@ def restore_images(
     evaluations: int | None = None,
     match_color: bool = False,
     verbose: bool = False,
+    accept_truncated: bool = False,
     defer_interrupts: bool = True,
 ) -> tuple[list[str], list[str]]:
     """Restores image files with a progress bar. A failure of an image does not stop the others.
@@ -41,6 +43,7 @@ def restore_images(
         up more of the bar in proportion to its pixels. `None`: the bar counts images.
       match_color: whether to remove colour drift (`icdpm.images.color_drift`).
       verbose: whether to report the colour drift of each image.
+      accept_truncated: as in `icdpm.images.reading.decode_image`.
       defer_interrupts: as in `process_images`.
 
     Returns:
@@ -48,7 +51,10 @@ def restore_images(
     """
     restore_functions = [restore] if callable(restore) else restore
     processes = [
-        functools.partial(process_image, restore=each, match_color=match_color, verbose=verbose) for each in restore_functions
+        functools.partial(
+            process_image, restore=each, match_color=match_color, verbose=verbose, accept_truncated=accept_truncated
+        )
+        for each in restore_functions
     ]
     weights = _relative_sizes(jobs) if evaluations else dict.fromkeys(jobs, 1.0)
     results, failures = process_images(
@@ -70,6 +76,7 @@ def process_image(
     restore: Callable[..., Restored],
     match_color: bool = False,
     verbose: bool = False,
+    accept_truncated: bool = False,
 ) -> list[str]:
     """Reads, restores and writes one image.
 
@@ -80,6 +87,7 @@ def process_image(
         its other arguments bound.
       match_color: whether to remove colour drift.
       verbose: whether to report the colour drift.
+      accept_truncated: as in `icdpm.images.reading.decode_image`.
 
     Returns:
       Notices about properties that were not kept.
@@ -87,22 +95,25 @@ def process_image(
     Raises:
       IcdpmError: the image cannot be read, restored or written. The message names it.
     """
-    image = read_image_stream(sys.stdin.buffer, job.name) if job.source is None else read_image(job.source)
+    if job.source is None:
+        image = read_image_stream(sys.stdin.buffer, job.name, accept_truncated)
+    else:
+        image = read_image(job.source, accept_truncated)
     file_format = job.format or format_by_name(image.format)
     # Before the restoration, so that an image that does not fit the format fails early.
     notices = [*image.notices, *check_fits(image, job.name, file_format)]
     extra = job.extra_outputs
+    filled = fill_hidden(image.pixels, image.alpha)
     try:
-        restored = restore(
-            image.pixels, keep_samples=bool(extra.samples), spread=extra.spread is not None, on_step=on_step
-        )
+        restored = restore(filled, keep_samples=bool(extra.samples), spread=extra.spread is not None, on_step=on_step)
     except IcdpmError as error:
         raise IcdpmError(f"{job.name}: {error}") from error
     if match_color:
-        restored = restored.match_color(image.pixels)
+        restored = restored.match_color(filled)
     notices += [f"{job.name}: {notice}" for notice in restored.notices]
     if verbose:
-        notices.append(f"{job.name}: {measure_drift(image.pixels, restored.pixels)}")
+        notices.append(f"{job.name}: {measure_drift(filled, restored.pixels)}")
+    restored = restored.restore_hidden(image.pixels, image.alpha)
     if job.target is None:
         _write_standard_output(encode_image(dataclasses.replace(image, pixels=restored.pixels), file_format))
     else:

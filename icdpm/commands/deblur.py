@@ -1,9 +1,9 @@
 """icdpm-deblur: restores blurry photos with the packaged model or with a model that you trained.
 
 Arguments are files, folders (searched with their subfolders), quoted patterns such as 'trip/**/*.jpg', and - for standard
-input. Formats are JPEG, PNG, WebP, TIFF and BMP. EXIF data, colour profile, transparency and 16 bits a channel are kept if the
-output's format supports them. A link to a photo counts as a photo of its own name; a link to a folder is followed only if it is
-an argument.
+input. Formats are JPEG, PNG, WebP, TIFF and BMP; AVIF and HEIC photos are read, and written as PNG. EXIF data, colour profile,
+transparency and 16 bits a channel are kept if the output's format supports them. A link to a photo counts as a photo of its own
+name; a link to a folder is followed only if it is an argument.
 
 Extra outputs are written into the folder of the restored photo. For photo.jpg these are photo.compare.png, photo.spread.png
 with photo.spread.npy, and photo.sample-1.jpg, photo.sample-2.jpg, …
@@ -83,6 +83,11 @@ flags.DEFINE_string(
     None,
     "NUMBER/COUNT, counted from 0: restore only this part of the photos. The part of a photo follows from its name.",
 )
+flags.DEFINE_bool(
+    "accept_truncated",
+    False,
+    "Restore the rows that exist of JPEG photos that were cut off. Default: such photos are an error.",
+)
 flags.DEFINE_bool("verbose", False, "Report the colour drift of every photo.")
 # Settings that an exported model fixes, and outputs that the server does not return.
 _NOT_FOR_SERVERS = ("checkpoint", *settings_flags.SETTINGS, "seed", "spread", "keep_samples", "tile", "max_memory")
@@ -113,7 +118,11 @@ def main(argv: Sequence[str]) -> int:
     notices = selection.notices
     if jobs:
         more_notices, more_failures = restore_images(
-            jobs, match_color=FLAGS.match_color, verbose=FLAGS.verbose, **restore_options
+            jobs,
+            match_color=FLAGS.match_color,
+            verbose=FLAGS.verbose,
+            accept_truncated=FLAGS.accept_truncated,
+            **restore_options,
         )
         notices, failures = notices + more_notices, failures + more_failures
     _print_summary(count, skipped, notices, failures, selection.ignored)

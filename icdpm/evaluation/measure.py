@@ -58,9 +58,7 @@ class Measured:
     undefined: dict[str, dict[str, dict[str, str]]]
 
 
-def measure(
-    pairs: PairedSet, metrics: MetricSelection, output: str | os.PathLike, workers: int | None = None
-) -> Measured:
+def measure(pairs: PairedSet, metrics: MetricSelection, output: str | os.PathLike, workers: int | None = None) -> Measured:
     """Measures all methods of a test set, with progress bars. An interrupted evaluation continues where it stopped.
 
     Args:

@@ -121,9 +121,7 @@ def pair_folders(
     return PairedSet(description, sharp_images, methods)
 
 
-def pair_with_source(
-    restored: Mapping[str, str | os.PathLike], source: PairSource, note: str | None = None
-) -> PairedSet:
+def pair_with_source(restored: Mapping[str, str | os.PathLike], source: PairSource, note: str | None = None) -> PairedSet:
     """Pairs folders of restored images with a `PairSource`, whose blurry images are measured as the method `blurry`.
 
     Args:
@@ -141,9 +139,7 @@ def pair_with_source(
     if len(names) < len(source):
         raise IcdpmError(f"{source.description}: two pairs have equivalent names. Rename one of them.")
     pairs = CachedPairs(source)
-    methods: dict[str, dict[str, LazyImage]] = {
-        BLURRY: {name: SourceImage(pairs, index, 0) for name, index in names.items()}
-    }
+    methods: dict[str, dict[str, LazyImage]] = {BLURRY: {name: SourceImage(pairs, index, 0) for name, index in names.items()}}
     for method, folder in restored.items():
         files = list_images(Path(folder), "restored")
         _require_same_names(method, files, names, source.description)

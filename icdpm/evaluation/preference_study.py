@@ -194,9 +194,7 @@ def preference_rows(answers: Answers) -> list[dict[str, Any]]:
     """Returns the fractions as flat rows: method, over, preferred, ratings, value, low, high."""
     fractions = preference_fractions(answers)
     order = sorted(fractions, key=lambda pair: tuple(map(answers.methods.index, pair)))
-    return [
-        {"method": pair[0], "over": pair[1], "value": fractions[pair].value, **fractions[pair]._asdict()} for pair in order
-    ]
+    return [{"method": pair[0], "over": pair[1], "value": fractions[pair].value, **fractions[pair]._asdict()} for pair in order]
 
 
 def format_preferences(answers: Answers) -> str:

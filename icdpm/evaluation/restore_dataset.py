@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 _SETTINGS_FILE = "settings.json"
 
 
-def restore_dataset(
-    model: ImageRestorer, source: PairSource, settings: Settings, seed: int, folder: str | os.PathLike
-) -> str:
+def restore_dataset(model: ImageRestorer, source: PairSource, settings: Settings, seed: int, folder: str | os.PathLike) -> str:
     """Restores the missing images of a data set to FOLDER/NAME.png, with a progress bar.
 
     An error of one image does not stop the others.

@@ -92,21 +92,22 @@ def parse_header(content: bytes | BinaryIO) -> Header:
             return _parse_webp_header(start)
         if is_png(start):  # Pillow would read all chunks before the pixels
             return _parse_png_header(start)
-        if detect_format(start):
-            content = content.read()
+    bits = 8
     if kind := detect_format(start):
         check_readable(kind)
-    if kind == "HEIF":
-        heic = open_heic(content)
-        size = heic.width * heic.height * heic.channels * -(-heic.bits // 8)
-        return Header("HEIF", heic.width, heic.height, heic.bits, size)
+        content = content if isinstance(content, bytes) else content.read()
+        if kind == "HEIF":
+            heic = open_heic(content)
+            size = heic.width * heic.height * heic.channels * -(-heic.bits // 8)
+            return Header("HEIF", heic.width, heic.height, heic.bits, size)
+        bits = avif_bits(content)
     if is_tiff(start):
         layout = read_tiff_layout(content)
         return Header("TIFF", layout.width, layout.height, layout.bits, layout.decoded_bytes)
     with open_pillow(content) as image:
         # A palette's entries may be transparent.
         channels = 4 if image.mode == "P" else len(image.getbands())
-        bits = 16 if image.format == "PNG" and is_png16(start) else avif_bits(content) if kind else 8
+        bits = 16 if image.format == "PNG" and is_png16(start) else bits
         return Header(str(image.format), *image.size, bits, image.width * image.height * channels * -(-bits // 8))
 
 

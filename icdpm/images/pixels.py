@@ -45,7 +45,7 @@ def array_to_pixels(array: npt.ArrayLike) -> np.ndarray:
     """Converts a user's array to pixels.
 
     Args:
-      array: [height, width, 3] sRGB or [height, width] gray, or an object that NumPy converts to one, such as a Pillow image;
+      array: [height, width, 3] sRGB or [height, width] gray, or an object that NumPy converts to one;
         uint8, uint16, or float in [0, 1].
 
     Returns:

@@ -70,8 +70,8 @@ class ImageRestorer(PairModel):
         """Restores a blurry image.
 
         Args:
-          image: path of an image file; or an array [height, width, 3] in sRGB or [height, width] in gray: uint8, uint16, or
-            float in [0, 1] (restored with 16 bits).
+          image: path of an image file; a Pillow image, which is converted and turned upright as a file is; or an array
+            [height, width, 3] in sRGB or [height, width] in gray: uint8, uint16, or float in [0, 1] (restored with 16 bits).
           preset: a name in `sampling_presets`; None: the config's sampling settings and one sample. A preset that does not
             suit the model issues a warning.
           **options: settings of the model, such as `steps` and `samples`, which replace those of the preset; and
@@ -80,8 +80,8 @@ class ImageRestorer(PairModel):
             tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
 
         Returns:
-          The mean of the samples, an array of the image's shape and dtype (float32 for floats). Files are rotated upright,
-          and their alpha channel is dropped.
+          The mean of the samples, an array of the image's shape and dtype (float32 for floats). Files and Pillow
+          images are rotated upright, and their alpha channel is dropped.
 
         Raises:
           IcdpmError: the image or an option is invalid.

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.diffusion.tiling import LazyImage, RowStrips, Tiling, make_tiling, split_rows
 from icdpm.errors import IcdpmError
+from icdpm.images.hidden_pixels import fill_hidden
 from icdpm.images.pixels import array_to_pixels, pad_to_multiple, pixels_to_array, to_channels, to_levels
-from icdpm.images.reading import read_image
+from icdpm.images.reading import read_image, read_pillow
 from icdpm.models.sampling import sample_in_tiles, unpadded_intermediate_outputs
 from icdpm.models.workdir import load
 from icdpm.restoration.memory import DEFAULT_MAX_MEMORY, choose_tiling
@@ -130,9 +132,7 @@ def restore(
     if keep_intermediate_outputs:
         # Conditions that are not maps belong to the whole image already.
         whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, condition)
-        outputs = to_intermediate_outputs(
-            unpadded_intermediate_outputs(model, whole, padded.height, height, width), image
-        )
+        outputs = to_intermediate_outputs(unpadded_intermediate_outputs(model, whole, padded.height, height, width), image)
         del whole
     seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     moments = RunningMoments(image.shape, spread) if samples > 1 else None
@@ -201,7 +201,8 @@ def restore_file_or_array(
 
     Args:
       model: trained model.
-      image: Path or URL of an image file, or an array (`icdpm.images.pixels.array_to_pixels`).
+      image: path or URL of an image file, a Pillow image, which is converted by its colour mode and turned upright as a
+        file is, or an array (`icdpm.images.pixels.array_to_pixels`).
       preset: name of one of `model.sampling_presets`, or `None`.
       seed, tile, max_memory, spread, keep_samples, on_step: as in `restore`.
       match_color: whether to remove colour drift (`icdpm.images.color_drift`).
@@ -220,11 +221,17 @@ def restore_file_or_array(
         raise IcdpmError("one sample has no spread; use two or more, as in samples=8")
     if not isinstance(seed, numbers.Integral) or not 0 <= seed < _MAX_SEED:
         raise IcdpmError(f"`seed` must be an integer from 0 to 2^63 - 1. Received: {seed!r}")
-    array = read_image(image).pixels if isinstance(image, (str, os.PathLike)) else image
+    read = None
+    if isinstance(image, (str, os.PathLike)):
+        read = read_image(image)
+    elif isinstance(image, PIL.Image.Image) and image.mode != "F":
+        read = read_pillow(image)
+    array = read.pixels if read else image
     pixels = array_to_pixels(array)
+    filled = fill_hidden(pixels, read.alpha) if read else pixels
     restored = restore(
         model,
-        pixels,
+        filled,
         settings,
         seed=seed,
         tile=tile,
@@ -234,11 +241,12 @@ def restore_file_or_array(
         on_step=on_step,
     )
     if match_color:
-        restored = restored.match_color(pixels)
+        restored = restored.match_color(filled)
+    if read:
+        restored = restored.restore_hidden(pixels, read.alpha)
     samples = restored.samples and [pixels_to_array(sample, array) for sample in restored.samples]
-    return Restored(
-        pixels_to_array(restored.pixels, array), restored.spread, samples, restored.intermediate_outputs, restored.notices
-    )
+    notices = (*(read.notices if read else ()), *restored.notices)
+    return Restored(pixels_to_array(restored.pixels, array), restored.spread, samples, restored.intermediate_outputs, notices)
 
 
 def load_on_gpus(

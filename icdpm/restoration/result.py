@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from icdpm.images.color_drift import match_color
+from icdpm.images.hidden_pixels import restore_hidden
 from icdpm.images.pixels import to_levels
 
 
@@ -40,6 +41,16 @@ class Restored:
         """
         samples = self.samples and [match_color(blurry, sample) for sample in self.samples]
         return dataclasses.replace(self, pixels=match_color(blurry, self.pixels), samples=samples)
+
+    def restore_hidden(self, blurry: np.ndarray, alpha: np.ndarray | None) -> Restored:
+        """Returns the result with the colours of the input where it is invisible (`icdpm.images.hidden_pixels`).
+
+        Args:
+          blurry: the input.
+          alpha: its opacity, or `None`.
+        """
+        samples = self.samples and [restore_hidden(sample, blurry, alpha) for sample in self.samples]
+        return dataclasses.replace(self, pixels=restore_hidden(self.pixels, blurry, alpha), samples=samples)
 
 
 def to_intermediate_outputs(outputs: Mapping[str, npt.ArrayLike], image: np.ndarray) -> dict[str, np.ndarray]:
