@@ -62,6 +62,8 @@ S3_SERVER = [f"{name}{OLD} and python_version >= '3.10'" for name in ("moto[s3]>
 EXTRAS = {
     # Storages that TensorFlow does not know by itself, s3:// for one: the release for TensorFlow 2.15, the last there is.
     "buckets": BUCKETS,
+    # Reads HEIC photos, as phones write them.
+    "heic": ["pillow-heif>=0.18"],
     # What `icdpm-evaluate --align=ecc` needs.
     "align": ALIGN,
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser;

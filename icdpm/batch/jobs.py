@@ -157,14 +157,14 @@ def plan_jobs(
 def name_output(name: str, own_format: Format) -> tuple[str, Format]:
     """Returns the name and format of the file that an image is restored to.
 
-    The suffix of the name decides the format, whatever the image's own format is. A name without the suffix of a format gets
-    that of the image's own format.
+    The suffix of the name decides the format, whatever the image's own format is. A name without the suffix of a format
+    that can be written gets that of the image's own format.
 
     Args:
       name: file name of the image.
       own_format: format of the image.
     """
-    if Path(name).suffix.lower() not in SUFFIXES:
+    if Path(name).suffix.lower() not in WRITTEN_SUFFIXES:
         name = str(_with_suffix(PurePath(name), own_format))
     return name, format_for_path(name)
 

@@ -1,11 +1,11 @@
 """Tests of icdpm.batch.jobs."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
-from icdpm.batch.jobs import Job, plan_jobs
+from icdpm.batch.jobs import Job, name_output, plan_jobs
 from icdpm.batch.selection import SelectedImage, Shard
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
@@ -162,3 +162,16 @@ def test_too_long_names_are_rejected_before_the_work(tmp_path):
     assert failure.endswith(f"would have a name of {246 + len(ends[1:])} bytes; the limit is 255; rename the image")
     with write_atomically(jobs[0].extra_outputs.comparison) as temporary:
         temporary.touch()
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.HEIF", "a.avif"])
+def test_images_of_formats_that_are_only_read_become_png(tmp_path, name):
+    image = SelectedImage(tmp_path / name, PurePath(name), is_explicit=False)
+    (job,), failures = plan_jobs([image], str(tmp_path / "out"))
+    assert (job.target, job.format, failures) == (tmp_path / "out/a.png", FORMATS["png"], [])
+    (job,), _ = plan_jobs([image], str(tmp_path / "out"), "jpeg")
+    assert job.target == tmp_path / "out/a.jpg"
+    assert name_output(name, FORMATS["png"]) == ("a.png", FORMATS["png"])
+    for suffix in (".jfif", ".jpe"):
+        (job,), _ = plan_jobs([SelectedImage(tmp_path / f"a{suffix}", PurePath(f"a{suffix}"), False)], str(tmp_path / "out"))
+        assert (job.target.name, job.format) == (f"a{suffix}", FORMATS["jpeg"])

@@ -260,3 +260,37 @@ def test_match_color(tmp_path):
     assert "+9" not in notices[0]
     for name in ("1.png", "1.sample-1.png"):
         assert np.abs(read_rgb(out / name) - (gradient() // 2).astype(int)).max() <= 1
+
+
+def test_hidden_colours_are_kept_and_do_not_reach_the_network(tmp_path):
+    alpha = np.full((20, 30), 255, np.uint8)
+    alpha[:, 15:] = 0
+    seen = []
+
+    def darken(pixels, **options):
+        seen.append(pixels)
+        return dataclasses.replace(instant(pixels // 2, **options), pixels=pixels // 2)
+
+    for name, hidden in (("black", 0), ("white", 255)):
+        pixels = gradient()
+        pixels[:, 15:] = hidden
+        (tmp_path / "in").mkdir(exist_ok=True)
+        PIL.Image.fromarray(np.dstack([pixels, alpha])).save(tmp_path / f"in/{name}.png")
+    assert restore_all(plan(tmp_path / "in", tmp_path / "out", kept_samples=SAMPLES), darken) == ([], [])
+    np.testing.assert_array_equal(seen[0], seen[1])
+    for name, hidden in (("black", 0), ("white", 255), ("black.sample-1", 0), ("white.sample-1", 255)):
+        image = read_image(tmp_path / f"out/{name}.png")
+        assert (image.pixels[:, 15:] == hidden).all()
+    np.testing.assert_array_equal(image.alpha, alpha)
+    np.testing.assert_array_equal(read_rgb(tmp_path / "out/white.png")[:, :15], gradient()[:, :15] // 2)
+
+
+def test_cut_jpeg_is_accepted_on_request(tmp_path):
+    write_image(tmp_path / "in/a.jpg", np.random.default_rng(0).integers(0, 256, (160, 90, 3), dtype=np.uint8))
+    content = (tmp_path / "in/a.jpg").read_bytes()
+    (tmp_path / "in/a.jpg").write_bytes(content[: len(content) * 3 // 4])
+    jobs = plan(tmp_path / "in", tmp_path / "out")
+    assert "is damaged" in restore_all(jobs)[1][0]
+    notices, failures = restore_all(jobs, accept_truncated=True)
+    rows = len(read_rgb(tmp_path / "out/a.jpg"))
+    assert failures == [] and f"only the first {rows} of its 160 rows" in notices[0]

@@ -15,7 +15,7 @@ from icdpm.errors import IcdpmError
 from icdpm.images.codecs import encode_png16, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import FORMATS
-from icdpm.images.reading import decode_image, read_image
+from icdpm.images.reading import decode_image, read_image, read_pillow
 from icdpm.images.writing import encode_image
 
 
@@ -82,9 +82,7 @@ def test_transparency():
         assert result.is_gray == (pillow.mode in "1L"), pillow.mode
         np.testing.assert_array_equal(
             result.alpha == 0,
-            np.asarray(pillow) == transparency
-            if pillow.mode != "RGB"
-            else (np.asarray(pillow) == transparency).all(axis=-1),
+            np.asarray(pillow) == transparency if pillow.mode != "RGB" else (np.asarray(pillow) == transparency).all(axis=-1),
         )
 
 
@@ -283,3 +281,59 @@ def test_first_image_of_a_multi_picture_jpeg_is_read():
     result = encode_and_decode(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert result.format == "JPEG" and result.pixels[0, 0, 0] > 250
     assert result.notices == ("photo is restored without the images that follow its first",)
+
+
+def pillow_images():
+    """Returns {mode: a Pillow image of it, of the same colours}."""
+    image = PIL.Image.fromarray(gradient())
+    alpha = PIL.Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30).astype(np.uint8))
+    transparent = image.copy()
+    transparent.putalpha(alpha)
+    palette = image.quantize(200)
+    images = {mode: image.convert(mode) for mode in ("1", "L", "RGB", "YCbCr", "HSV", "CMYK", "RGBX")}
+    images |= {mode: transparent.convert(mode) for mode in ("LA", "La", "RGBA", "RGBa")}
+    images |= {"P": palette, "PA": palette.convert("PA")}
+    return images
+
+
+@pytest.mark.parametrize("mode", pillow_images())
+def test_pillow_images_are_read_by_their_mode(mode):
+    image = pillow_images()[mode]
+    assert image.mode == mode
+    result = read_pillow(image)
+    gray = mode in ("1", "L", "LA", "La")
+    assert result.is_gray == gray and result.pixels.dtype == np.uint8
+    expected = image.convert("LA").convert("L") if gray else image.convert("RGB")
+    np.testing.assert_array_equal(result.pixels, np.asarray(expected))
+    assert (result.alpha is not None) == (mode in ("LA", "La", "PA", "RGBA", "RGBa"))
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L", "I"])
+def test_pillow_images_of_16_bits_are_gray(mode):
+    gray = gradient(np.uint16)[..., 0]
+    if mode == "I":
+        image = PIL.Image.fromarray(gray.astype(np.int32))
+    else:
+        image = PIL.Image.frombytes(mode, (30, 20), gray.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
+    result = read_pillow(image)
+    assert image.mode == mode and result.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(result.pixels, gray)
+
+
+def test_pillow_images_that_cannot_be_converted_are_errors():
+    for image, text in [
+        (PIL.Image.new("LAB", (4, 4)), "the image has the colour mode LAB; convert it"),
+        (PIL.Image.new("I", (4, 4), 70000), "the image has gray values beyond 16 bits"),
+        (PIL.Image.new("RGB", (0, 4)), "the image is empty"),
+    ]:
+        with pytest.raises(IcdpmError, match=text):
+            read_pillow(image)
+
+
+def test_pillow_images_are_turned_upright_as_files():
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(gradient()).save(buffer, "JPEG", exif=exif_of(Orientation=6))
+    with PIL.Image.open(buffer) as image:
+        result = read_pillow(image)
+    np.testing.assert_array_equal(result.pixels, decode_image(buffer.getvalue(), "photo").pixels)
+    assert result.pixels.shape == (30, 20, 3)

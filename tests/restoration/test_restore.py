@@ -187,6 +187,36 @@ def test_result_has_the_shape_and_dtype_of_the_input(model, shape):
         np.testing.assert_allclose(floats, sixteen / 65535, atol=2e-5)
 
 
+def test_pillow_images_are_restored_as_files(model, tmp_path):
+    image = PIL.Image.fromarray(random_image(9, 12, 3))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    for number, (given, options) in enumerate(
+        [(image.quantize(50), {}), (image.convert("LA"), {}), (image, {"exif": exif}), (image.convert("1"), {})]
+    ):
+        path = tmp_path / f"{number}.png"
+        given.save(path, **options)
+        expected = model.restore(path, "fast")
+        with PIL.Image.open(path) as opened:
+            np.testing.assert_array_equal(model.restore(opened, "fast"), expected)
+    rgb = model.restore(np.asarray(image.convert("YCbCr").convert("RGB")), "fast")
+    np.testing.assert_array_equal(model.restore(image.convert("YCbCr"), "fast"), rgb)
+    with pytest.raises(IcdpmError, match="colour mode LAB"):
+        model.restore(PIL.Image.new("LAB", (4, 4)))
+
+
+def test_visible_pixels_do_not_depend_on_hidden_colours(model, tmp_path):
+    pixels, alpha = random_image(20, 24, 3), np.full((20, 24), 255, np.uint8)
+    alpha[:, 12:] = 0
+    restored = []
+    for hidden in (0, 255):
+        pixels[:, 12:] = hidden
+        image = PIL.Image.fromarray(np.dstack([pixels, alpha]))
+        restored.append(model.restore(image, "fast"))
+        assert (restored[-1][:, 12:] == hidden).all()
+    np.testing.assert_array_equal(restored[0][:, :12], restored[1][:, :12])
+
+
 def test_presets_and_options(model):
     image = random_image(9, 12, 3)
     fast = model.restore(image, "fast", seed=1)

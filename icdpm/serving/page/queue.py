@@ -21,6 +21,7 @@ import tensorflow as tf
 from icdpm.batch.jobs import name_output
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import Image, format_by_name
+from icdpm.images.hidden_pixels import fill_hidden
 from icdpm.images.reading import decode_image, read_file, read_header
 from icdpm.images.writing import check_fits
 from icdpm.restoration.result import Restored
@@ -160,11 +161,13 @@ class RestorationQueue:
             with self._turn(request, report):
                 report(None, "Restoring")
                 image, notices = self._read_image(path)
+                filled = fill_hidden(image.pixels, image.alpha)
                 try:
-                    restored = self.model.restore(image.pixels, preset, lambda *done: report(*_describe_progress(*done)))
+                    restored = self.model.restore(filled, preset, lambda *done: report(*_describe_progress(*done)))
                 except (MemoryError, tf.errors.ResourceExhaustedError) as error:
                     # The full message is about settings of the server, which a client cannot change.
                     raise IcdpmError(f"{Path(path).name} needs more memory than is available. Use a smaller copy.") from error
+            restored = restored.restore_hidden(image.pixels, image.alpha)
             return Outcome(image, restored, [*notices, *(f"{Path(path).name}: {notice}" for notice in restored.notices)])
 
     def cancel(self, client: str) -> None:

@@ -1,0 +1,73 @@
+"""Tests of icdpm.images.truncated_jpeg and of how `decode_image` uses it."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from icdpm.errors import IcdpmError
+from icdpm.images.reading import decode_image
+
+OPTIONS = [
+    {},
+    {"subsampling": 0},
+    {"optimize": True},
+    {"restart_marker_rows": 1},
+    {"restart_marker_blocks": 3},
+    {"progressive": True},
+    {"mode": "L"},
+    {"mode": "L", "progressive": True},
+    {"mode": "CMYK"},
+]
+
+
+def jpeg(mode="RGB", **options):
+    random = np.random.default_rng(1)
+    image = np.kron(random.integers(0, 247, (12, 16, 3)), np.ones((10, 10, 1))) + random.integers(0, 9, (120, 160, 3))
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image.astype(np.uint8)).convert(mode).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_jpeg_that_lacks_only_its_end_is_restored_with_a_notice(options):
+    content = jpeg(**options)
+    whole = decode_image(content, "photo")
+    for cut in (content[:-2], content[:-1]):
+        image = decode_image(cut, "photo")
+        np.testing.assert_array_equal(image.pixels, whole.pixels)
+        assert image.notices == ("photo lacks the marker of its end, but no pixels", *whole.notices)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_jpeg_that_lacks_rows_is_an_error_unless_it_is_accepted(options):
+    content = jpeg(**options)
+    whole = decode_image(content, "photo").pixels
+    for length in (len(content) - 12, len(content) * 8 // 10, len(content) * 6 // 10):
+        with pytest.raises(IcdpmError, match="^photo is damaged"):
+            decode_image(content[:length], "photo")
+        image = decode_image(content[:length], "photo", accept_truncated=True)
+        if options.get("progressive"):
+            assert image.pixels.shape == whole.shape and "some of its detail is missing" in image.notices[0]
+            continue
+        rows = len(image.pixels)
+        assert 16 <= rows < 120 and f"only the first {rows} of its 120 rows" in image.notices[0]
+        np.testing.assert_array_equal(image.pixels, whole[:rows])
+
+
+def test_jpeg_without_any_rows_is_an_error():
+    content = jpeg()
+    for length in (300, 700):
+        with pytest.raises(IcdpmError, match="^photo is damaged"):
+            decode_image(content[:length], "photo", accept_truncated=True)
+
+
+def test_rows_of_a_cut_jpeg_are_turned_upright():
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    content = jpeg(exif=exif)
+    image = decode_image(content[: len(content) * 3 // 4], "photo", accept_truncated=True)
+    rows = image.pixels.shape[1]
+    assert image.pixels.shape == (160, rows, 3) and 16 <= rows < 120
+    np.testing.assert_array_equal(image.pixels, decode_image(content, "photo").pixels[:, -rows:])
