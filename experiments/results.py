@@ -60,8 +60,12 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
 
 
 def make_command(target, **variables):
-    """Returns the command `make TARGET NAME=value …` with all variables that are not empty."""
-    words = [f"{name}='{value}'" if " " in str(value) else f"{name}={value}" for name, value in variables.items() if value]
+    """Returns the command `make TARGET NAME=value …` with all variables that are not empty.
+
+    The values are those that were given, so that the results name their data; only the home folder is abbreviated.
+    """
+    given = {name: abbreviate_home(str(value)) for name, value in variables.items() if value}
+    words = [f"{name}='{value}'" if " " in value else f"{name}={value}" for name, value in given.items()]
     return " ".join([f"make {target}", *words])
 
 

@@ -56,7 +56,7 @@ def main(argv):
     print("\n".join(notes))
     path = write_results(
         "export",
-        command=make_command("bench-export", WORKDIR=FLAGS.workdir and "…"),
+        command=make_command("bench-export", WORKDIR=FLAGS.workdir),
         data=f"noise as PNG files, {'a' if FLAGS.workdir else 'the packaged'} model in float32 with its default settings",
         scale="packaged",
         rows=rows,

@@ -18,7 +18,7 @@ from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
-from icdpm_experiments.results import print_table, run_in_subprocess, write_results
+from icdpm_experiments.results import make_command, print_table, run_in_subprocess, write_results
 
 FLAGS = flags.FLAGS
 # (task, height, width, repeats in each process)
@@ -43,7 +43,7 @@ def main(argv):
     print_table(rows)
     path = write_results(
         "hidiff_speed",
-        command="make bench-hidiff-speed REFERENCE=…",
+        command=make_command("bench-hidiff-speed", REFERENCE=FLAGS.reference),
         data="hidiff_gopro: one restoration of 1280×720; a training step of the second stage at 128×128, batch 4",
         scale="paper",
         rows=rows,

@@ -75,7 +75,7 @@ def main(argv):
     print("\n".join(notes))
     path = write_results(
         "input",
-        command=make_command("bench-input", FRAMES=FLAGS.frames and "DIR"),
+        command=make_command("bench-input", FRAMES=FLAGS.frames),
         data=f"{CROP}×{CROP} crops from {data} of {WIDTH}×{HEIGHT}, batch {BATCH}, {CORES} cores",
         scale="paper",
         rows=rows,

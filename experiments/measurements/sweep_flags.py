@@ -29,6 +29,6 @@ def load_selected_pairs():
 
 def reproducing_command(target):
     """Returns the make command that is equivalent to the current flags."""
-    given = {name: FLAGS[name].value for name in ("data", "pictures", "crop", "samples") if name in FLAGS}
+    given = {name: FLAGS[name].value for name in ("data", "data_dir", "pictures", "crop", "samples") if name in FLAGS}
     given = {name.upper(): value for name, value in given.items() if value != FLAGS[name].default}
-    return make_command(target, WORKDIR=FLAGS["workdir"].value and "…", **given)
+    return make_command(target, WORKDIR=FLAGS["workdir"].value, **given)

@@ -81,7 +81,7 @@ def main(argv):
     name = "tiles" if model.config.model == "icdpm" else f"tiles_{model.config.model}"
     path = write_results(
         name,
-        command=make_command("bench-tiles", WORKDIR=FLAGS.workdir and "…", PHOTO=FLAGS.photo and "…"),
+        command=make_command("bench-tiles", WORKDIR=FLAGS.workdir, PHOTO=FLAGS.photo),
         data=f"a blurry photo of {WIDTH}×{HEIGHT}, and enlarged to {LARGE[0]}×{LARGE[1]}",
         scale="demo",
         rows=rows,

@@ -66,7 +66,7 @@ def main(argv):
     path = write_results(
         "guided_long" if FLAGS.guided else "guided",
         command=make_command(
-            "bench-guided", FOLDER="pictures", GUIDED=FLAGS.guided, UNGUIDED=FLAGS.unguided, PAIRS=" ".join(FLAGS.pairs)
+            "bench-guided", FOLDER=FLAGS.folder, GUIDED=FLAGS.guided, UNGUIDED=FLAGS.unguided, PAIRS=" ".join(FLAGS.pairs)
         ),
         data=", ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items())
         + f"; PSNR gain over the blurry input, dB, mean of {SAMPLES} samples",

@@ -126,6 +126,15 @@ def _select(names, experiments):
     return {name: experiments[name] for name in names}
 
 
+def _reproducing_command(names, scale):
+    """Returns the command that makes the tables and figures from the data that were given."""
+    given = []
+    for variable, value in scale.make_variables.items():
+        values = value.split() if variable == "PAIRS" else [value]
+        given += [f"--{variable.lower()}={each}" for each in values if each]
+    return " ".join(["python -m icdpm_experiments.paper.bench", *names, f"--scale={scale.name}", *given])
+
+
 def _report_times(scale, names, seconds):
     """Writes results/bench_times. Images that several experiments share count for the first of them."""
     rows = [{"what": name, "seconds": round(each)} for name, each in seconds.items()]
@@ -134,7 +143,7 @@ def _report_times(scale, names, seconds):
     path = write_results(
         scale.result_name("bench-times"),
         folder=scale.results_folder,
-        command=f"python -m icdpm_experiments.paper.bench {' '.join(names)} --scale={scale.name}",
+        command=_reproducing_command(names, scale),
         data="training time of each variant and time of each table and figure; shared images count for the first of them",
         scale=scale.name,
         rows=rows,
