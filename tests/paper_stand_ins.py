@@ -10,6 +10,7 @@ from icdpm.images.writing import write_image
 from icdpm.metrics.psnr import psnr
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.paper.models import HIDIFF_GOPRO
 from icdpm_experiments.paper.scales import Scale
 
 
@@ -44,6 +45,7 @@ class ExtendedScale(OneModelScale):
     name = "small"
     suffix = "_small"
     extended = True
+    further_models = {"HI-Diff": HIDIFF_GOPRO}
     seeds = 2
 
     def available_sets(self):

@@ -17,7 +17,7 @@ from icdpm_experiments.figures import Panel, write_gallery, write_plot
 from icdpm_experiments.pairs import center_crop
 from icdpm_experiments.paper.comparison import comparison_table, interval_row, protocol_lines, result_row
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_sweep
-from icdpm_experiments.paper.extended_columns import cost_note, cost_rows
+from icdpm_experiments.paper.extended_columns import COST, cost_note, cost_rows
 from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.paper.table2 import MODELS, difference_row
@@ -70,7 +70,10 @@ def run(runs) -> None:
     sections = [
         "## One evaluation, means over images and seeds",
         "",
-        *comparison_table([*rows, *costs]),
+        *_set_tables(rows),
+        f"**{COST}**",
+        "",
+        *comparison_table(costs),
         "",
         "; ".join(f"({row}) {description}" for row, (_, description) in MODELS.items()) + ".",
         *runs.untrained_notes({f"({row})": ComparedModel(variant) for row, (variant, _) in MODELS.items()}),
@@ -329,6 +332,14 @@ def _difference_cell(difference):
     if difference["seeds_low"] is not None:
         text += f"; {difference['seeds']} seeds [{difference['seeds_low']:+.3f}, {difference['seeds_high']:+.3f}]"
     return text
+
+
+def _set_tables(rows):
+    """Returns lines of Markdown: a heading and a table for each test set."""
+    lines = []
+    for label in dict.fromkeys(row["dataset"] for row in rows):
+        lines += [f"**{label}**", "", *comparison_table([row for row in rows if row["dataset"] == label]), ""]
+    return lines
 
 
 def _seeds_note(variants):

@@ -109,7 +109,7 @@ def test_the_page_shows_images_of_the_two_large_models(extended_runs, micro_work
 def test_tables_have_further_columns_and_empty_rows(extended_runs):
     tables3to7.run_table(extended_runs, "table3", {})
     rows = {(row["row"], row["metric"]): row for row in read_results("table3_small")["rows"]}
-    assert {row for row, _ in rows} == {"blurry", "UNet", "DvSR", "DvSR-SA", "Ours", "Ours-SA"}
+    assert {row for row, _ in rows} == {"blurry", "UNet", "DvSR", "DvSR-SA", "Ours", "Ours-SA", "HI-Diff"}
     assert (
         rows["UNet", "psnr"]["value"] > 0
         and rows["Ours", "psnr"]["value"] is None
@@ -123,7 +123,11 @@ def test_tables_have_further_columns_and_empty_rows(extended_runs):
     gain = rows["UNet", "psnr − blurry"]
     assert gain["value"] == pytest.approx(rows["UNet", "psnr"]["value"] - rows["blurry", "psnr"]["value"])
     text = Path("results/table3_small.md").read_text()
-    assert "Not trained yet, so without values: DvSR (dvsr), DvSR-SA (dvsr)" in text and "Training steps:" in text
+    assert (
+        "Not trained yet, so without values: DvSR (dvsr), DvSR-SA (dvsr)" in text
+        and "HI-Diff (hidiff_gopro)" in text
+        and "Training steps:" in text
+    )
     ablations.run(extended_runs, "table8")
     rows = {(row["row"], row["metric"]): row["value"] for row in read_results("table8_small")["rows"]}
     assert rows["a", "psnr"] > 0 and rows["b", "psnr"] is None and rows["e", "psnr − a"] == 0 and rows["e", "detail"] > 0
