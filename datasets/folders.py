@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from icdpm.errors import IcdpmError, shorten_list
-from icdpm.images.search import find_image_files
+from icdpm.images.search import find_image_files, normalize_name
 from icdpm_datasets.image_files import ImageCache, find_images
 
 _LISTED_NAMES = 10  # in an error
@@ -28,7 +28,7 @@ class FolderPairs:
       folder: the folder, of which every image's header is read.
 
     Attributes:
-      names: file names without suffix, sorted.
+      names: file names without suffix, sorted; those of the blurry images if the Unicode forms (NFC, NFD) of a pair differ.
       description: one line for logs.
 
     Raises:
@@ -40,8 +40,8 @@ class FolderPairs:
         folder = Path(folder)
         blurry, sharp = _images_by_name(folder / "blur"), _images_by_name(folder / "sharp")
         _check_partners(folder, blurry, sharp)
-        self.names = sorted(blurry)
-        self._files = [(blurry[name], sharp[name]) for name in self.names]
+        self._files = sorted(((file, sharp[name]) for name, file in blurry.items()), key=lambda files: files[0].stem)
+        self.names = [file.stem for file, _ in self._files]
         self._images = ImageCache(itertools.chain(*self._files))
         self._check_equal_sizes()
         self.description = f"{len(self)} pairs in {folder}"
@@ -110,7 +110,7 @@ class SharpImages:
 
 
 def _images_by_name(folder: Path) -> dict[str, Path]:
-    """Returns {name without suffix: file} of the images in a folder.
+    """Returns {name without suffix, normalized: file} of the images in a folder.
 
     Raises:
       IcdpmError: the folder is missing or has no images, or a name occurs twice.
@@ -119,7 +119,7 @@ def _images_by_name(folder: Path) -> dict[str, Path]:
         raise IcdpmError(f"The folder {folder} is missing. Pairs are read from two folders, blur and sharp.")
     files = collections.defaultdict(list)
     for file in find_image_files(folder, subfolders=False):
-        files[file.stem].append(file)
+        files[normalize_name(file.stem)].append(file)
     duplicates = [" and ".join(file.name for file in same) for same in files.values() if len(same) > 1]
     if duplicates:
         raise IcdpmError(f"{folder} has several images of one name: {', '.join(shorten_list(duplicates, _LISTED_NAMES))}.")

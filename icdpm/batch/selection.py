@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import SUFFIXES
-from icdpm.images.search import has_image_suffix, is_hidden, list_folder, walk_files
+from icdpm.images.search import has_image_suffix, is_hidden, list_folder, normalize_name, walk_files
 from icdpm.storage import RemotePath, is_remote, storage_path
 
 STANDARD_STREAM = "-"
@@ -63,7 +63,7 @@ class Shard:
 
     def contains(self, relative_path: PurePath) -> bool:
         """Returns whether an image with this `SelectedImage.relative_path` belongs to the shard."""
-        digest = hashlib.sha256(os.fsencode(relative_path.as_posix())).digest()
+        digest = hashlib.sha256(os.fsencode(normalize_name(relative_path.as_posix()))).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number
 
 

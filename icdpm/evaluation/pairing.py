@@ -2,7 +2,7 @@
 
 A pair has one name in all forms of the published data sets and of folders of results: GOPR0384_11_00/000001 of GoPro is also
 GOPR0384_11_00/sharp/000001 and GOPR0384_11_00-000001. `icdpm_datasets.published.sets` lists these forms. The name of any other
-image is its path without suffix.
+image is its path without suffix. Names are compared in one form of Unicode (NFC); results have the names that were given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Union
 
 from icdpm.errors import IcdpmError, format_list
 from icdpm.evaluation.lazy_images import CachedPairs, FileImage, SourceImage, find_mismatch
-from icdpm.images.search import find_image_files
+from icdpm.images.search import find_image_files, normalize_name
 from icdpm_datasets.pairs import PairSource
 from icdpm_datasets.published.sets import PUBLISHED
 
@@ -114,8 +114,9 @@ def pair_folders(
         title, files = _choose_images(Path(blurry), BLURRY, {"sharp": wanted})
         folders = {BLURRY: files, **folders}
         description += f", blurry pictures of {title}"
-    sharp_images = {name: FileImage(path) for name, path in wanted.items()}
-    methods = {method: {name: FileImage(files[name]) for name in sharp_images} for method, files in folders.items()}
+    given = {name: _given_name(name, path, Path(sharp)) for name, path in wanted.items()}
+    sharp_images = {given[name]: FileImage(path) for name, path in wanted.items()}
+    methods = {method: {given[name]: FileImage(files[name]) for name in wanted} for method, files in folders.items()}
     for images in methods.values():
         _require_same_format(images, sharp_images)
     return PairedSet(description, sharp_images, methods)
@@ -135,16 +136,19 @@ def pair_with_source(restored: Mapping[str, str | os.PathLike], source: PairSour
     Raises:
       IcdpmError: as for `pair_folders`.
     """
-    names = {pair_name(name): index for index, name in enumerate(source.names)}
+    given = [pair_name(name) for name in source.names]
+    names = {normalize_name(name): index for index, name in enumerate(given)}
     if len(names) < len(source):
         raise IcdpmError(f"{source.description}: two pairs have equivalent names. Rename one of them.")
     pairs = CachedPairs(source)
-    methods: dict[str, dict[str, LazyImage]] = {BLURRY: {name: SourceImage(pairs, index, 0) for name, index in names.items()}}
+    methods: dict[str, dict[str, LazyImage]] = {
+        BLURRY: {name: SourceImage(pairs, index, 0) for index, name in enumerate(given)}
+    }
     for method, folder in restored.items():
         files = list_images(Path(folder), "restored")
         _require_same_names(method, files, names, source.description)
-        methods[method] = {name: FileImage(files[name]) for name in names}
-    sharp = {name: SourceImage(pairs, index, 1) for name, index in names.items()}
+        methods[method] = {given[index]: FileImage(files[name]) for name, index in names.items()}
+    sharp = {name: SourceImage(pairs, index, 1) for index, name in enumerate(given)}
     return PairedSet("; ".join(filter(None, [source.description, note])), sharp, methods)
 
 
@@ -167,11 +171,12 @@ def pair_methods(
     (first, wanted), *others = folders.items()
     for method, files in others:
         _require_same_names(method, files, wanted, first, first)
-    methods = {method: {name: FileImage(files[name]) for name in wanted} for method, files in folders.items()}
+    given = {name: _given_name(name, path, Path(restored[first])) for name, path in wanted.items()}
+    methods = {method: {given[name]: FileImage(files[name]) for name in wanted} for method, files in folders.items()}
     blurry_images = None
     if blurry is not None:
         _, files = _choose_images(Path(blurry), BLURRY, {first: wanted})
-        blurry_images = {name: FileImage(files[name]) for name in wanted}
+        blurry_images = {given[name]: FileImage(files[name]) for name in wanted}
     for images in [*list(methods.values())[1:], *([blurry_images] if blurry_images else [])]:
         _require_same_format(images, methods[first])
     return methods, blurry_images
@@ -212,7 +217,7 @@ def _find_published_tests(folder: Path, side: str) -> list[tuple[str, dict[str, 
             if layout.is_root(root):
                 # Errors of the layout are ignored: they matter only as far as names are missing.
                 pairs = layout.list_pairs(root, []).get("test", [])
-                files = {pair_name(pair.name): getattr(pair, side) for pair in pairs}
+                files = {normalize_name(pair_name(pair.name)): getattr(pair, side) for pair in pairs}
                 files = {name: path for name, path in files.items() if folder.resolve() in path.parents}
                 if files:
                     # GoPro has two kinds of blurry images, whose results are not comparable.
@@ -233,7 +238,7 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
       side: 'sharp', 'blurry' or 'restored'. Folders of other sides are skipped.
 
     Returns:
-      {name of the pair: path}, sorted by name.
+      {name of the pair, normalized: path}, sorted by name.
 
     Raises:
       IcdpmError: the folder does not exist or has no images, or two images have one name.
@@ -243,13 +248,19 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
         relative = path.relative_to(folder)
         if len(relative.parts) > 1 and path.parent.name in _OTHER_SIDES[side]:
             continue
-        name = pair_name(relative.with_suffix("").as_posix())
+        name = normalize_name(pair_name(relative.with_suffix("").as_posix()))
         if name in files:
             raise IcdpmError(f"{files[name]} and {path} are both the {side} image of {name}. Remove one of them.")
         files[name] = path
     if not files:
         raise IcdpmError(f"{folder} has no {side} images, only those of other sides.")
     return dict(sorted(files.items()))
+
+
+def _given_name(name: str, path: Path, folder: Path) -> str:
+    """Returns the name of the pair of an image in the Unicode form of its path below a folder."""
+    given = pair_name(Path(os.path.relpath(path, folder)).with_suffix("").as_posix())
+    return given if normalize_name(given) == name else name
 
 
 def _require_same_names(

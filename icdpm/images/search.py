@@ -7,6 +7,7 @@ neither a folder whose name ends in .png nor a pipe is one. The folder that a us
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 
@@ -35,6 +36,14 @@ _SYSTEM_FOLDERS = {
 def is_hidden(name: str) -> bool:
     """Returns whether a file or folder of this name, without its path, is hidden or belongs to the system."""
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def normalize_name(name: str) -> str:
+    """Returns a name in Unicode's composed form (NFC), by which names are compared.
+
+    macOS and some programs store é as e and an accent (NFD), others as one character. Both are one name.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def has_image_suffix(path: PurePath) -> bool:

@@ -1,6 +1,7 @@
 """Tests of icdpm.batch.selection."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,12 @@ def test_shard_of_an_image_is_pinned():
     """Shards of different versions and machines must agree."""
     names = [path.name for path in PATHS[:12] if Shard(1, 3).contains(path)]
     assert names == ["0001.jpg", "0008.jpg", "0010.jpg"]
+
+
+def test_forms_of_unicode_are_in_one_shard():
+    for number in range(20):
+        forms = [Path(unicodedata.normalize(form, f"déjà/{number}.jpg")) for form in ("NFC", "NFD")]
+        assert len({Shard(0, 2).contains(path) for path in forms}) == 1
 
 
 def test_parse_shard():

@@ -1,6 +1,7 @@
 """Pairs in folders."""
 
 import io
+import unicodedata
 
 import numpy as np
 import pytest
@@ -82,6 +83,20 @@ def test_exif_orientation_is_applied(folder, ending):
     blurry, sharp = FolderPairs(folder).load(0)
     assert blurry.shape == sharp.shape == (30, 20, 3)
     assert np.abs(blurry.astype(int) - smooth).mean() < 6
+
+
+@pytest.mark.parametrize("blurry_form, sharp_form", [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_names_in_two_forms_of_unicode_are_one(tmp_path, blurry_form, sharp_form):
+    for index, name in enumerate(("café", "zoo", "größe")):
+        save(tmp_path / "blur" / f"{unicodedata.normalize(blurry_form, name)}.png", random_image(index))
+        save(tmp_path / "sharp" / f"{unicodedata.normalize(sharp_form, name)}.png", random_image(10 + index))
+    pairs = FolderPairs(tmp_path)
+    assert pairs.names == sorted(unicodedata.normalize(blurry_form, name) for name in ("café", "zoo", "größe"))
+    index = pairs.names.index(unicodedata.normalize(blurry_form, "größe"))
+    assert [np.array_equal(image, random_image(seed)) for image, seed in zip(pairs.load(index), (2, 12))] == [True, True]
+    save(tmp_path / "blur" / f"{unicodedata.normalize('NFC' if blurry_form == 'NFD' else 'NFD', 'café')}.png", random_image(0))
+    with pytest.raises(IcdpmError, match="several images of one name"):
+        FolderPairs(tmp_path)
 
 
 def test_names_without_partners_are_listed(folder):

@@ -1,6 +1,7 @@
 """Tests of pairing by name: published data sets, folders of results, and errors."""
 
 import itertools
+import unicodedata
 
 import numpy as np
 import PIL.Image
@@ -8,6 +9,7 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.pairing import pair_folders, pair_methods, pair_name, pair_with_source, parse_named_folders
+from icdpm_datasets.folders import FolderPairs
 
 
 @pytest.fixture
@@ -217,6 +219,32 @@ def test_missing_and_empty_folders(tmp_path, plant):
     (tmp_path / "empty").mkdir()
     with pytest.raises(IcdpmError, match="empty has no images"):
         pair_folders({"restored": sharp}, tmp_path / "empty")
+
+
+def test_names_in_two_forms_of_unicode_are_one(write, noise):
+    composed, decomposed = (unicodedata.normalize(form, "déjà/café") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    sharp = write("sharp", {f"{composed}.png": noise(0), "zoo.png": noise(1)})
+    restored = write("restored", {f"{decomposed}.png": noise(2), "zoo.png": noise(3)})
+    pairs = pair_folders({"mine": restored}, sharp, restored)
+    assert list(pairs.sharp) == list(pairs.methods["mine"]) == list(pairs.methods["blurry"]) == [composed, "zoo"]
+    assert np.array_equal(pairs.methods["mine"][composed].read(), noise(2))
+    # The names are those that were given.
+    assert set(pair_folders({"mine": sharp}, restored).sharp) == {decomposed, "zoo"}
+    methods, blurry = pair_methods({"a": restored, "b": sharp}, sharp)
+    assert set(methods["a"]) == set(methods["b"]) == set(blurry) == {decomposed, "zoo"}
+
+
+def test_a_source_with_names_in_another_form_of_unicode(write, noise, tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    write("pairs/blur", {f"{decomposed}.png": noise(0)})
+    write("pairs/sharp", {f"{composed}.png": noise(1)})
+    restored = write("restored", {f"{composed}.png": noise(2)})
+    pairs = pair_with_source({"mine": restored}, FolderPairs(tmp_path / "pairs"))
+    assert list(pairs.sharp) == list(pairs.methods["mine"]) == [decomposed]
+    (restored / f"{decomposed}.png").write_bytes((restored / f"{composed}.png").read_bytes())
+    with pytest.raises(IcdpmError, match="are both the restored image of café"):
+        pair_with_source({"mine": restored}, FolderPairs(tmp_path / "pairs"))
 
 
 def test_parse_named_folders(tmp_path):
