@@ -48,14 +48,14 @@ def write_results(name, *, command, data, scale, rows, title, notes=(), table=No
     content = {"name": name, "command": command, "data": data, "scale": scale, "machine": describe_machine(), **numbers}
     content["rows"] = rows
     with write_atomically(folder / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     lines = [f"# {title}", "", f"`{command}`: {data}. Measured on {content['machine']}.", ""]
     if scale in SCALE_NOTES:
         lines += [f"**{SCALE_NOTES[scale]}**", ""]
     lines += [*(table or markdown_table(rows)), ""]
     path = folder / f"{name}.md"
     with write_atomically(path) as temporary:
-        temporary.write_text("\n".join(lines + list(notes)).rstrip() + "\n")
+        temporary.write_text("\n".join(lines + list(notes)).rstrip() + "\n", encoding="utf-8")
     return path
 
 

@@ -13,7 +13,9 @@ The commands (`icdpm-train`, …) and the experiments behind the make targets us
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
 import re
 import signal
@@ -30,6 +32,12 @@ from absl import app, flags, logging
 from icdpm.errors import IcdpmError
 
 _REQUIRED = "must have a value other than None."
+_DEGRADE = "icdpm.degrade"
+# Characters of messages that consoles may lack. Others, as in names of files, are written as escape sequences.
+_SUBSTITUTES = {
+    **{"×": "x", "…": "...", "–": "-", "—": "-", "−": "-", "→": "->", "±": "+/-", "≤": "<=", "≥": ">=", "·": "."},
+    **{"’": "'", "‘": "'", "“": '"', "”": '"', "√": "sqrt", "²": "2", "³": "3", "°": " deg", "\u00a0": " ", "\u202f": " "},
+}
 # Copies stdin to stdout without log lines of the level INFO and without absl's remark that logging is not set up yet.
 _FILTER = r"""
 import re, sys
@@ -99,6 +107,7 @@ def _run(main):
                 raise KeyboardInterrupt from error
             raise
 
+    _degrade_output()
     silence_tensorflow()
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons \(TFA\) has ended")
     # A shell that starts the command in the background sets another handler, so that Ctrl-C does not reach it.
@@ -112,6 +121,25 @@ def _run(main):
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         stop("interrupted", 130)
+
+
+def _degrade_output() -> None:
+    """Makes stdout and stderr write characters that their encoding lacks in another way, instead of failing."""
+    codecs.register_error(_DEGRADE, _replace_characters)
+    for stream in (sys.stdout, sys.stderr):
+        # A stream that is not an io.TextIOWrapper, as a test or a notebook sets it, takes all characters.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
+            stream.reconfigure(errors=_DEGRADE)
+
+
+def _replace_characters(error):
+    """Implements the error handler of `_degrade_output` (`codecs.register_error`)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    replaced = ""
+    for character in error.object[error.start : error.end]:
+        replaced += _SUBSTITUTES.get(character) or character.encode("ascii", "backslashreplace").decode()
+    return replaced, error.end
 
 
 def _exit_immediately(error):

@@ -57,6 +57,7 @@ def command(tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
+            encoding=variables.get("PYTHONIOENCODING"),
         )
 
     return run
@@ -192,3 +193,24 @@ except KeyboardInterrupt:
 """
     done = command("--photo=a", f"--failure={failure}")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
+def test_output_degrades_on_consoles_that_lack_characters(command, encoding):
+    code = "import os; print('640×480 → 2 ± 1 …'); print(os.fsdecode(b'b\\xff'), '漢', file=sys.stderr); print('done')"
+    result = command("--photo=a", f"--failure={code}", PYTHONIOENCODING=encoding)
+    assert result.returncode == 0 and "Traceback" not in result.stderr
+    assert result.stdout.endswith("done\na\n")
+    if encoding == "ascii":
+        assert result.stdout.startswith("640x480 -> 2 +/- 1 ...\n")
+        assert result.stderr == "b\\udcff \\u6f22\n"
+
+
+@pytest.mark.parametrize("name", ["train", "deblur", "evaluate", "export", "serve", "prepare"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_help_of_every_command_degrades(name, encoding):
+    code = f"import sys; from icdpm.commands.{name} import run; sys.argv = ['icdpm-{name}', '--help']; run()"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, encoding=encoding)
+    assert result.returncode == 0 and result.stderr == "" and "Flags:" in result.stdout
+    assert "\\u" not in result.stdout  # common characters have a readable substitute

@@ -121,7 +121,7 @@ class PairBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
             with contextlib.closing(examples):  # ends its progress bar if writing fails
                 splits.append(self._write(split, examples, recorded))
         self.info.set_splits(tfds.core.SplitDict(splits))
-        (self.data_path / INDEX).write_text(index_text(recorded))
+        (self.data_path / INDEX).write_text(index_text(recorded), encoding="utf-8")
 
     def _write(
         self, split: str, examples: Iterator[tuple[str, dict]], recorded: list[RecordedPair]

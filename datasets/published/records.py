@@ -113,7 +113,7 @@ def read_index(folder: RemotePath, files: Sequence[str]) -> list[RecordedPair]:
       IcdpmError: the index is missing, damaged or cannot be read.
     """
     try:
-        index: Mapping = json.loads((folder / INDEX).read_text())
+        index: Mapping = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         return [
             RecordedPair(folder / file, name, *map(tuple, spans)) for file in files for name, *spans in index[file]
         ]

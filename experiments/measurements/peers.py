@@ -52,7 +52,7 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     from google.protobuf import json_format
 
     try:
-        model = json.loads((folder / "model.json").read_text())
+        model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         (manifest,) = model["weightsManifest"]
         data = b"".join((folder / name).read_bytes() for name in manifest["paths"])
         topology, signature = model["modelTopology"], model["signature"]

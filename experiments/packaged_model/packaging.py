@@ -66,12 +66,12 @@ def package(runs, target, validation_pairs, data_folder):
     shutil.rmtree(new, ignore_errors=True)
     with make_folder_atomically(new) as folder:
         weights_file(folder, step).parent.mkdir(parents=True)
-        config_file(folder).write_text(config_to_json(read_config(workdir)))
+        config_file(folder).write_text(config_to_json(read_config(workdir)), encoding="utf-8")
         data = {
             kind: [each.replace(f"{data_folder}/", "") for each in descriptions]
             for kind, descriptions in read_data(workdir).items()
         }
-        data_file(folder).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        data_file(folder).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         psnrs = []
         for precision in (np.float32, np.float16):
             save_weights(weights_file(folder, step), weights, precision)
@@ -148,7 +148,7 @@ def write_model_card(folder, runs, half_precision_change):
         "## Checksum",
         f"SHA-256 of `{weights_file('', step)}`: `{digest}`.",
     ]
-    (folder / CARD).write_text("\n\n".join(paragraphs) + "\n")
+    (folder / CARD).write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
 
 
 def _concatenate_curves(runs, steps):
@@ -163,7 +163,7 @@ def _concatenate_curves(runs, steps):
 
 def _describe_presets(folder):
     """Returns Markdown about the settings and the measured gain of each preset of a workdir."""
-    presets = json.loads(presets_file(folder).read_text())
+    presets = json.loads(presets_file(folder).read_text(encoding="utf-8"))
     rows, pairs = presets["measured"]["rows"], presets["measured"]["pairs"]
     best = max(rows, key=lambda row: row["gain"])
 
@@ -192,7 +192,7 @@ def _results_table(digest):
     path = RESULTS_FOLDER / "weights.json"
     if not path.is_file():
         return "Not yet measured. Run `make bench-weights`."
-    results = json.loads(path.read_text())
+    results = json.loads(path.read_text(encoding="utf-8"))
     if results["weights"] != digest:
         return "Not yet measured. Run `make bench-weights`, then `make weights`."
     return "\n".join([f"`{results['command']}`:", "", *markdown_table(results["rows"])])

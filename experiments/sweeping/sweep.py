@@ -144,7 +144,7 @@ class Journal:
         self._values = {}
         if not self.path.exists():
             return
-        *lines, incomplete = self.path.read_text().split("\n")
+        *lines, incomplete = self.path.read_text(encoding="utf-8").split("\n")
         for number, line in enumerate(lines, 1):
             try:
                 entry = json.loads(line)
@@ -153,7 +153,7 @@ class Journal:
                 raise IcdpmError(f"{self.path}, line {number}, is damaged. Delete the line; it is measured again.") from error
         if incomplete:
             with write_atomically(self.path) as temporary:
-                temporary.write_text("".join(f"{line}\n" for line in lines))
+                temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def get(self, key):
         """Returns the values stored under a flat dict, or `None`."""

@@ -74,7 +74,7 @@ def _check_record(path: Path, record: dict[str, Any]) -> None:
     """Raises `IcdpmError` if the file holds another record, otherwise writes this one."""
     if path.exists():
         try:
-            existing = json.loads(path.read_text())
+            existing = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise IcdpmError(f"{path} is damaged. Delete {path.parent}; its images are restored again.") from error
         differing = sorted(key for key in record.keys() | existing.keys() if record.get(key) != existing.get(key))
@@ -84,4 +84,4 @@ def _check_record(path: Path, record: dict[str, Any]) -> None:
                 "Choose another --output or delete the folder."
             )
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -161,7 +161,7 @@ def _decoding_errors(name):
     except PIL.Image.DecompressionBombError as error:
         raise too_many_pixels(name) from error
     except PIL.UnidentifiedImageError as error:
-        raise IcdpmError(f"{name} is not an image in a known format: PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC") from error
+        raise IcdpmError(f"{name} is not an image in a known format: PNG, JPEG, WebP, TIFF or BMP") from error
     except _DAMAGE as error:
         raise IcdpmError(f"{name} is damaged ({error}); get a complete copy of it") from error
 

@@ -110,9 +110,9 @@ def prepare_published(config: ml_collections.ConfigDict, source: str | os.PathLi
     values = convert(networks, model, source)
     with write_atomically(data_file(workdir)) as temporary:
         data = {"training": [f"that of the published weights in {source.name}, which do not describe it"], "validation": []}
-        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     with write_atomically(config_file(workdir)) as temporary:
-        temporary.write_text(config_to_json(config))
+        temporary.write_text(config_to_json(config), encoding="utf-8")
     save_weights(weights_file(workdir, config.run.steps), values)
     count = sum(array.size for array in values.values())
     summary = f"ready: {', '.join(networks)}, {count:,} parameters, in {workdir}"

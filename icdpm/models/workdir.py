@@ -88,7 +88,7 @@ def read_config(workdir: PathLike) -> ml_collections.ConfigDict:
     if not path.is_file():
         raise IcdpmError(f"{workdir} is not the workdir of a training run: it has no config.json{access_hint(workdir)}")
     try:
-        return config_from_json(path.read_text())
+        return config_from_json(path.read_text(encoding="utf-8"))
     except IcdpmError as error:
         raise IcdpmError(f"{path}: {error}") from error
 
@@ -99,7 +99,7 @@ def read_data(workdir: PathLike) -> dict[str, list[str]]:
     if not path.is_file():
         return {"training": [], "validation": []}
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         return {name: [str(description) for description in content[name]] for name in ("training", "validation")}
     except (ValueError, KeyError, TypeError) as error:
         raise IcdpmError(f"{path} is damaged. Delete it; training writes it again.") from error
@@ -111,7 +111,7 @@ def read_best(workdir: PathLike) -> int | None:
     if not path.is_file():
         return None
     try:
-        return int(json.loads(path.read_text())["step"])
+        return int(json.loads(path.read_text(encoding="utf-8"))["step"])
     except (ValueError, KeyError, TypeError) as error:
         raise IcdpmError(f"{path} is damaged. Delete it; validation writes it again.") from error
 

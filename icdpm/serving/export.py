@@ -78,9 +78,9 @@ def export(
         except tf.errors.OpError as error:
             reason = summarize_error(error).rpartition("; ")[2]  # without the names of temporary files
             raise IcdpmError(f"Cannot write {output}: {reason}.") from error
-        (folder / "config.json").write_text(config_to_json(model.config))
+        (folder / "config.json").write_text(config_to_json(model.config), encoding="utf-8")
         descriptions = {name: str(preset) for name, preset in model.sampling_presets.items()}
-        (folder / PRESETS_FILE).write_text(json.dumps(descriptions, indent=2) + "\n")
+        (folder / PRESETS_FILE).write_text(json.dumps(descriptions, indent=2) + "\n", encoding="utf-8")
         source = weights_file(workdir, step)
         checksums = {_WEIGHTS_FILE: _sha256(folder / _WEIGHTS_FILE), f"{source.parent.name}/{source.name}": _sha256(source)}
         card = model_card(
@@ -95,9 +95,9 @@ def export(
             max_pixels=max_pixels,
             checksums=checksums,
         )
-        (folder / "MODEL_CARD.md").write_text(card)
+        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-        (folder / "SHA256SUMS").write_text("".join(f"{_sha256(folder / file)}  {file}\n" for file in files))
+        (folder / "SHA256SUMS").write_text("".join(f"{_sha256(folder / file)}  {file}\n" for file in files), encoding="utf-8")
 
 
 def _sha256(path):

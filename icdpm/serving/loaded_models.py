@@ -139,7 +139,7 @@ def _read_presets(path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        return {str(name): str(description) for name, description in json.loads(path.read_text()).items()}
+        return {str(name): str(description) for name, description in json.loads(path.read_text(encoding="utf-8")).items()}
     except (ValueError, AttributeError) as error:
         raise IcdpmError(f"{path} is damaged. Export the model again.") from error
 

@@ -129,6 +129,8 @@ def _validation_lines(workdir, step):
     best = read_best(workdir)
     if best is None:
         return ["The run has not been validated."]
-    scores = {name: value for name, value in json.loads(best_file(workdir).read_text()).items() if name != "step"}
+    scores = {
+        name: value for name, value in json.loads(best_file(workdir).read_text(encoding="utf-8")).items() if name != "step"
+    }
     subject = "of these weights" if best == step else f"of the best checkpoint, after {best} steps; these weights differ"
     return [f"Validation during training, {subject}:", "", *(f"- {name}: {value:.4g}" for name, value in scores.items())]

@@ -84,7 +84,7 @@ class Checkpoints:
         """Saves the checkpoint of a step and records it, with its validation results, as the best."""
         self.save(step)
         with write_atomically(best_file(self._workdir)) as temporary:
-            temporary.write_text(json.dumps({"step": step, **numbers}, indent=2) + "\n")
+            temporary.write_text(json.dumps({"step": step, **numbers}, indent=2) + "\n", encoding="utf-8")
 
     def forget_best(self) -> None:
         """Removes the record of the best checkpoint, so that the next validation becomes the best."""
@@ -94,7 +94,7 @@ class Checkpoints:
         """Returns a value of the best validation so far, such as 'psnr', or None before the first."""
         if read_best(self._workdir) is None:
             return None
-        return json.loads(best_file(self._workdir).read_text())[name]
+        return json.loads(best_file(self._workdir).read_text(encoding="utf-8"))[name]
 
     def restore_latest(self) -> int:
         """Sets model and optimizer to the latest checkpoint and returns its step; returns 0 without a checkpoint.

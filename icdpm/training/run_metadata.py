@@ -41,7 +41,7 @@ def save_config(config: ConfigDict, workdir: str | os.PathLike) -> None:
     path = config_file(workdir)
     if not path.exists() or changed_fields(config, workdir):
         with write_atomically(path) as temporary:
-            temporary.write_text(config_to_json(config))
+            temporary.write_text(config_to_json(config), encoding="utf-8")
 
 
 def changed_data(
@@ -92,7 +92,7 @@ def record_data(
     for name, before, now in (("training", earlier, list(training)), ("validation", [], list(validation))):
         data[name] = [each for each in dict.fromkeys([*data[name], *before]) if each not in now] + now
     with write_atomically(data_file(workdir)) as temporary:
-        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _flatten(config: ConfigDict) -> list[tuple[str, Any]]:

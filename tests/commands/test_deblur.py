@@ -52,6 +52,17 @@ def save(path, height=20, width=30):
     return path
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_console_that_lacks_characters(tmp_path, workdir, encoding):
+    path = save(tmp_path / "漢 ü.png")
+    flags = (f"--workdir={workdir}", f"--output={tmp_path / 'aus ü'}", "--samples=2", "--spread", "--verbose", "--tile=18")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments, status in (((path, *flags), 0), ((tmp_path / "… no such photo.png", *flags), 1)):
+        done = deblur(*arguments, env=environment, encoding=encoding)
+        assert done.returncode == status and "Traceback" not in done.stderr, done.stderr
+    assert (tmp_path / "aus ü/漢 ü.png").exists()
+
+
 def test_folder_with_all_kinds_of_images(tmp_path, workdir, deblur_each):
     folder = tmp_path / "mein Ordner ü"
     for name, height, width in [

@@ -111,7 +111,7 @@ def read_password_check(path: Path) -> Callable[[str, str], bool]:
       IcdpmError: the file holds no password or a short one.
     """
     try:
-        password = path.read_text().rstrip("\r\n")
+        password = path.read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise IcdpmError(f"{path} is not a text file. It must hold the password in one line.") from error
     if len(password) < _MIN_PASSWORD_LENGTH or "\n" in password:
