@@ -11,7 +11,8 @@ def random_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, bits: tf.Tensor)
     """Cuts the same random square from both images.
 
     Args:
-      blurry, sharp: [H, W, 3], of equal size.
+      blurry: [H, W, 3], of equal size.
+      sharp: [H, W, 3], of equal size.
       crop: side of the square in pixels, at most H and W.
       bits: int64 [2], independent non-negative random numbers.
 
@@ -36,7 +37,8 @@ def random_dihedral(blurry: tf.Tensor, sharp: tf.Tensor, bits: tf.Tensor) -> tup
     """Applies the same random one of the eight flips and rotations by multiples of 90° to both images.
 
     Args:
-      blurry, sharp: [S, S, 3].
+      blurry: [S, S, 3].
+      sharp: [S, S, 3].
       bits: int64 [], a non-negative random number.
 
     Returns:

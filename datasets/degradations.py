@@ -126,7 +126,8 @@ class _Axis:
     """Intervals along one axis of an image that are needed for a part of it after downscaling and upscaling.
 
     Args:
-      start, size: of the part in pixels.
+      start: first pixel of the part.
+      size: length of the part in pixels.
       length: of the whole image in pixels.
       factor: of the downscaling; the length of the downscaled image is rounded to whole pixels.
 

@@ -63,7 +63,8 @@ def training_dataset(
       start_step: the first step.
       steps: number of steps; None for no end.
       first_example: number of the first example of step 0, which exceeds 0 after a run has changed its batch size.
-      shard_index, num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
+      shard_index: this worker has the shard_index-th of num_shards equal parts of every global batch.
+      num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
       per_replica_batch: size of the emitted batches, of which several may form a step of this worker; None for the worker's
         whole part.
       repeat: how often a crop is shown, within some steps and with another flip and rotation each time. It is made once.

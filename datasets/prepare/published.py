@@ -88,7 +88,8 @@ def is_partial(data_dir: str | os.PathLike | None, name: str) -> bool:
     """Returns whether the records of a data set are a subset, so that results on them are not the benchmark.
 
     Args:
-      data_dir, name: as for `prepare_published`.
+      data_dir: as for `prepare_published`.
+      name: as for `prepare_published`.
 
     Raises:
       IcdpmError: the data set has not been recorded there.

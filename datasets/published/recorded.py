@@ -90,7 +90,8 @@ def prepared_set(name: str, data_dir: str | os.PathLike | None, split: str = "te
     """Finds the records of a data set.
 
     Args:
-      name, split: as for `tfds_name`.
+      name: as for `tfds_name`.
+      split: as for `tfds_name`.
       data_dir: as for `find_prepared`.
 
     Raises:

@@ -166,7 +166,8 @@ def outline(rng: np.random.Generator, x: float, y: float, radius: float) -> list
 
     Args:
       rng: source of randomness.
-      x, y: center.
+      x: horizontal position of the center.
+      y: vertical position of the center.
       radius: points are at most about 1.3 times as far from the center.
 
     Returns:

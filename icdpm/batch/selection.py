@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import Any
 
 from icdpm.errors import IcdpmError
 from icdpm.images.formats import SUFFIXES
@@ -127,7 +128,7 @@ class _Search:
         if isinstance(self._exclude, Path):
             self._exclude = Path(os.path.realpath(exclude))
 
-    def expand(self, argument):
+    def expand(self, argument: str) -> tuple[Any, list]:
         """Finds the files of a name or pattern.
 
         Returns:
@@ -151,7 +152,7 @@ class _Search:
         matches = sorted(self._match(root, parts[first:]))
         if not matches and len(self.links) == known:
             raise IcdpmError(f"{argument} matches nothing; check the pattern")
-        found = []
+        found: list[Path] = []
         for match in matches:
             found += self._walk_files(match) if os.path.isdir(match) else [match]
         return root, found if self._is_excluded(root) else [path for path in found if not self._is_excluded(path.parent)]

@@ -136,6 +136,7 @@ def sampling_noise(seeds: tf.Tensor, step: tf.Tensor, shape: Shape, first: tf.Te
       seeds: int64 [batch, 2].
       step: number of the step, int32.
       shape: of one image, int32 [3].
-      first, last: rows to compute, the last one exclusive; they do not depend on whether the others are computed.
+      first: first row to compute. Rows do not depend on which others are computed.
+      last: row after the last one to compute.
     """
     return normal_rows_each(fold_in(seeds, step), shape, first, last)

@@ -44,7 +44,10 @@ def run_sampling_loop_in_graph(
     """Runs the sampling loop in one `tf.while_loop`, whose graph does not grow with the number of steps.
 
     Args:
-      denoise, start, noise, schedule: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
+      denoise: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
+      start: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
+      noise: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
+      schedule: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
 
     Returns:
       x_0, of the shape of x_T, equal to the result of `run_sampling_loop` bit for bit.
@@ -132,8 +135,10 @@ def _step(weights: tf.Tensor, x: tf.Tensor, denoised: tf.Tensor, previous: Calla
 
     Args:
       weights: a row of `SamplingSchedule.weights`.
-      x, denoised: x_t and x̂_t.
-      previous, noise: functions that return x̂_{t+1} and ε_t; called only where their weight is not 0.
+      x: x_t.
+      denoised: x̂_t.
+      previous: function that returns x̂_{t+1}; called only where its weight is not 0.
+      noise: function that returns ε_t; called only where its weight is not 0.
     """
     on_x, on_image, on_previous, on_noise = weights.numpy().tolist()
     x = on_x * x + on_image * denoised

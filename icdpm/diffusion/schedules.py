@@ -73,7 +73,8 @@ def piecewise_uniform(gammas: tf.Tensor, step_uniform: tf.Tensor, level_uniform:
 
     Args:
       gammas: γ_0 … γ_T of the training schedule, float64 [T + 1].
-      step_uniform, level_uniform: independent uniform numbers in [0, 1), float32, of the same shape.
+      step_uniform: independent uniform numbers in [0, 1), float32, of the same shape.
+      level_uniform: independent uniform numbers in [0, 1), float32, of the same shape.
 
     Returns:
       γ, float32, of that shape.

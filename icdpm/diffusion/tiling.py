@@ -93,7 +93,11 @@ def make_tiling(height: int, width: int, tile: int, overlap: int, multiple: int 
     """Returns the tiling of an image into tiles of at most `tile`×`tile` pixels, overlaps included.
 
     Args:
-      height, width, tile, overlap, multiple: see `make_windows`.
+      height: see `make_windows`.
+      width: see `make_windows`.
+      tile: see `make_windows`.
+      overlap: see `make_windows`.
+      multiple: see `make_windows`.
       blends: whether the outputs of neighbouring tiles are blended over their overlap, or over less where cores are smaller.
     """
     rows, columns = make_windows(height, tile, overlap, multiple), make_windows(width, tile, overlap, multiple)

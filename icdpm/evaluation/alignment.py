@@ -35,7 +35,8 @@ class AlignedPair:
     """A restored image aligned to the sharp image. Both are 0 where the restored image does not cover the sharp image.
 
     Attributes:
-      restored, sharp: float32 [height, width, 3]; sharp in [0, 1], restored about in [0, 1], not clipped or rounded.
+      restored: float32 [height, width, 3]; sharp in [0, 1], restored about in [0, 1], not clipped or rounded.
+      sharp: float32 [height, width, 3]; sharp in [0, 1], restored about in [0, 1], not clipped or rounded.
       mask: float32 [height, width], 1 where the restored image covers the sharp image, otherwise 0.
       homography: float32 [3, 3], maps positions (x, y, 1) in the sharp image to positions in the restored image.
     """
@@ -50,7 +51,8 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
     """Aligns a restored image to its sharp image.
 
     Args:
-      restored, sharp: uint8 or float images, as metrics take them.
+      restored: uint8 or float images, as metrics take them.
+      sharp: uint8 or float images, as metrics take them.
 
     Returns:
       An `AlignedPair`.

@@ -90,7 +90,8 @@ def find_mismatch(image: FileImage, partner: FileImage) -> str | None:
     """Describes why two image files cannot be a pair. Nothing is decoded if the headers agree.
 
     Args:
-      image, partner: the two files.
+      image: one file.
+      partner: the other file.
 
     Returns:
       A phrase such as 'is 640×360, not 1280×720 as PARTNER', or `None` if size and color agree.

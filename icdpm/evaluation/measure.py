@@ -100,7 +100,8 @@ def measure_image(
 
     Args:
       metrics: {name: ImageMetric}.
-      restored, sharp: uint8 [height, width, 3].
+      restored: uint8 [height, width, 3].
+      sharp: uint8 [height, width, 3].
 
     Returns:
       ({name: value}, {name of an unavailable metric: reason}).

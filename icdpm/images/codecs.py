@@ -69,7 +69,8 @@ def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes
 
     Args:
       channels: uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile: metadata as in `Image`; may be empty.
+      exif: metadata as in `Image`; may be empty.
+      icc_profile: metadata as in `Image`; may be empty.
 
     Returns:
       Bytes of the file.
@@ -161,7 +162,7 @@ def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
         return _select_channels(np.atleast_3d(channels), page.photometric, extra), profile
 
 
-def _select_channels(channels, photometric, extra):
+def _select_channels(channels: np.ndarray, photometric: int, extra: int | None) -> np.ndarray:
     """Returns gray, gray + alpha, RGB or RGB + alpha of all channels of a file.
 
     Args:
@@ -192,7 +193,9 @@ def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes, metadata:
 
     Args:
       channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif, icc_profile, metadata: metadata as in `Image`; may be empty.
+      exif: metadata as in `Image`; may be empty.
+      icc_profile: metadata as in `Image`; may be empty.
+      metadata: metadata as in `Image`; may be empty.
 
     Returns:
       Bytes of the file.

@@ -45,7 +45,8 @@ def measure_drift(blurry: np.ndarray, restored: np.ndarray) -> ColorDrift:
     """Measures the colour drift between two images.
 
     Args:
-      blurry, restored: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
+      blurry: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
+      restored: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
     """
     blurry, restored = _with_channels(blurry), _with_channels(restored)
     rows, columns = (_region_edges(length, blurry.shape) for length in blurry.shape[:2])
@@ -67,7 +68,8 @@ def match_color(blurry: np.ndarray, restored: np.ndarray) -> np.ndarray:
     The correction interpolates the offsets of the regions between their centres, so it is too smooth to change detail.
 
     Args:
-      blurry, restored: images as in `measure_drift`.
+      blurry: images as in `measure_drift`.
+      restored: images as in `measure_drift`.
 
     Returns:
       The corrected image, of the shape and dtype of `restored`.

@@ -14,7 +14,8 @@ def fid(restored: FeatureSet, sharp: FeatureSet) -> float:
     """Returns the FID between two sets of features, which are read once, array by array.
 
     Args:
-      restored, sharp: see `FeatureSet`.
+      restored: see `FeatureSet`.
+      sharp: see `FeatureSet`.
 
     Raises:
       ValueError: a set has fewer than two features, too few for a covariance.

@@ -27,7 +27,8 @@ def kid(
     """Returns the KID between two sets of features.
 
     Args:
-      restored, sharp: see `FeatureSet`; all features are held in memory, 16 KB each.
+      restored: see `FeatureSet`; all features are held in memory, 16 KB each.
+      sharp: see `FeatureSet`; all features are held in memory, 16 KB each.
       subsets: number of random subsets whose mean is taken.
       subset_size: features of each set in a subset, sampled without replacement; at most the size of the smaller set. None
         compares the whole sets once: less noisy, but not what papers report.

@@ -90,7 +90,8 @@ def mean_similarity(restored: np.ndarray, sharp: np.ndarray, mask: np.ndarray | 
     """Returns the mean of SSIM over the pixels where the window fits into the image.
 
     Args:
-      restored, sharp: arrays [height, width, …] of values in 0…255; the channels are independent of each other.
+      restored: arrays [height, width, …] of values in 0…255; the channels are independent of each other.
+      sharp: arrays [height, width, …] of values in 0…255; the channels are independent of each other.
       mask: [height, width], nonzero where a pixel counts; None: all count.
 
     Raises:
@@ -113,7 +114,8 @@ def similarity_maps(restored: np.ndarray, sharp: np.ndarray, axes: tuple[int, ..
     Their product is equation 13 of Wang et al. with K1 0.01 and K2 0.03.
 
     Args:
-      restored, sharp: arrays of values in 0…255.
+      restored: arrays of values in 0…255.
+      sharp: arrays of values in 0…255.
       axes: along which the window (11 wide, σ 1.5) extends. Beyond the border the outermost values are repeated.
     """
     x, y = restored.astype(np.float64), sharp.astype(np.float64)

@@ -161,7 +161,9 @@ class DiffusionModel(ImageRestorer):
         """Computes the mean distance between the network's output and its target, at γ ~ p_γ (continuous noise levels).
 
         Args:
-          batch, seeds, training: see `compute_losses`.
+          batch: see `compute_losses`.
+          seeds: see `compute_losses`.
+          training: see `compute_losses`.
           condition: the condition of the batch.
 
         Returns:

@@ -159,7 +159,7 @@ class ICDPM(DiffusionModel):
             guidance[k] = self.guidance_networks[k](structure)
         return guidance
 
-    def _inference_noise(self, scale, shape, first, last):
+    def _inference_noise(self, scale: int, shape: tf.Tensor, first: int, last: int | tf.Tensor) -> tf.Tensor:
         """Returns rows of the noise n of eq. 1 at inference.
 
         The noise follows from the config's seed, the scale and the size of φ_k. Each row is the same bit for bit with and
@@ -168,7 +168,8 @@ class ICDPM(DiffusionModel):
         Args:
           scale: k.
           shape: height, width and channels of φ_k of the whole image; int32 [3].
-          first, last: the rows; `last` is exclusive.
+          first: first row.
+          last: row after the last one.
 
         Returns:
           float32 [1, last − first, width, channels].

@@ -47,7 +47,9 @@ class ImageRestorer(PairModel):
     The methods in "Defined by subclasses" receive images whose height and width are divisible by `size_multiple`.
 
     Args:
-      config, measured_presets, name: see `PairModel`. The constructor creates layers; `icdpm.build` also builds their weights.
+      config: see `PairModel`. The constructor creates layers; `icdpm.build` also builds their weights.
+      measured_presets: see `PairModel`.
+      name: see `PairModel`.
 
     Attributes:
       title: name of the kind of model in messages, with an article.
@@ -94,7 +96,9 @@ class ImageRestorer(PairModel):
         """Draws two or more restored images.
 
         Args:
-          image, preset, **options: see `restore`.
+          image: see `restore`.
+          preset: see `restore`.
+          **options: see `restore`.
 
         Returns:
           An `icdpm.restoration.result.Restored`: `samples` are the restored images, `pixels` their mean (the result of

@@ -30,7 +30,8 @@ class AveragedAdam(keras.optimizers.Optimizer):
 
     Args:
       learning_rate: a schedule: step → rate.
-      beta_1, beta_2: decay rates of the two moments.
+      beta_1: decay rates of the two moments.
+      beta_2: decay rates of the two moments.
       weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), multiplied by the learning rate as in PyTorch; 0:
         Adam.
       gradient_clip: largest global norm of the gradient; 0: no clipping.

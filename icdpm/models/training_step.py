@@ -107,7 +107,8 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
     The batch is processed in `optimizer.accumulation` parts, over which gradients and losses are averaged.
 
     Args:
-      model, batch: see `take_step`.
+      model: see `take_step`.
+      batch: see `take_step`.
 
     Returns:
       (gradients of the trained weights, {name: loss}).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework import ops
@@ -38,7 +39,7 @@ def count_multiply_adds(function: Callable, *specs: tf.TensorSpec) -> collection
     return _multiply_adds(_static_graph(function, specs))
 
 
-def count_flops_and_bytes(function: Callable, *specs) -> tuple[int, int]:
+def count_flops_and_bytes(function: Callable, *specs: Any) -> tuple[int, int]:
     """Returns the FLOPs and the peak memory of one call of a function.
 
     The function is traced for static shapes and nothing is executed. FLOPs are 2 × multiply-adds of convolutions and matrix

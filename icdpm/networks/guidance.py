@@ -24,7 +24,8 @@ class GuidanceNetwork(Network):
       multipliers: widths over C.
       middle_blocks: residual blocks between the two halves.
       zero_last: see `ResidualBlock`.
-      name, dtype: see `Network`; the regression is always float32.
+      name: see `Network`; the regression is always float32.
+      dtype: see `Network`; the regression is always float32.
     """
 
     def __init__(

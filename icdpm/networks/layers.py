@@ -12,6 +12,7 @@ import math
 import random
 import types
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -53,7 +54,7 @@ class Network(keras.Model):
       **arguments: the other arguments of the constructor, for `get_config`.
     """
 
-    def __init__(self, name: str, dtype: str, **arguments) -> None:
+    def __init__(self, name: str, dtype: str, **arguments: Any) -> None:
         super().__init__(name=name, dtype=dtype, autocast=False)
         self._arguments = types.MappingProxyType(arguments)  # a type that Keras does not search for layers
 
@@ -166,7 +167,7 @@ class Conv2D(keras.layers.Conv2D):
       **options: of `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **options) -> None:
+    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **options: Any) -> None:
         super().__init__(filters, kernel_size, padding=padding, **{**options, "data_format": "channels_last"})
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -188,7 +189,7 @@ class DepthwiseConv2D(keras.layers.Layer):
       **options: of `keras.layers.Layer`.
     """
 
-    def __init__(self, kernel_size: int, use_bias: bool, initializer: keras.initializers.Initializer, **options) -> None:
+    def __init__(self, kernel_size: int, use_bias: bool, initializer: keras.initializers.Initializer, **options: Any) -> None:
         super().__init__(**options)
         self.kernel_size = kernel_size
         self.use_bias = use_bias
@@ -231,7 +232,7 @@ def convolution(
     bias: bool = True,
     zero: bool = False,
     initializer: keras.initializers.Initializer | None = None,
-    **options,
+    **options: Any,
 ) -> Conv2D:
     """Returns a `size`×`size` convolution that keeps height and width.
 

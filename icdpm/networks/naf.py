@@ -153,8 +153,10 @@ class NAFUNet(GuidedUNet):
       patch: side of a patch, in pixels.
       embedded: whether the network is conditioned on a noise level.
       embedding_scale: see `NoiseLevelEmbedding`.
-      dropout, zero_last: see `NAFBlock`; `zero_last` also of the head.
-      name, dtype: see `Network`; the output is always float32.
+      dropout: see `NAFBlock`; `zero_last` also of the head.
+      zero_last: see `NAFBlock`; `zero_last` also of the head.
+      name: see `Network`; the output is always float32.
+      dtype: see `Network`; the output is always float32.
     """
 
     def __init__(
@@ -280,7 +282,8 @@ class NAFGuidanceNetwork(Network):
       outputs: 1 (gray targets) or 3 (RGB targets).
       blocks: number of blocks.
       zero_last: see `NAFBlock`.
-      name, dtype: see `Network`; the regression is always float32.
+      name: see `Network`; the regression is always float32.
+      dtype: see `Network`; the regression is always float32.
     """
 
     def __init__(

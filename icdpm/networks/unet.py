@@ -76,8 +76,10 @@ class UNet(GuidedUNet):
       patch: side of a patch, in pixels.
       embedded: whether the network is conditioned on a noise level; a regression network is not.
       embedding_scale: see `NoiseLevelEmbedding`.
-      dropout, zero_last: see `ResidualBlock`.
-      name, dtype: see `Network`; the output is always float32.
+      dropout: see `ResidualBlock`.
+      zero_last: see `ResidualBlock`.
+      name: see `Network`; the output is always float32.
+      dtype: see `Network`; the output is always float32.
     """
 
     def __init__(

@@ -52,7 +52,8 @@ def choose_tiling(
       overlap: overlap of the tiles in pixels; `None` if the model does not support tiles.
       samples: number of samples.
       at_once: number of samples that run together if the image is one tile.
-      keep_samples, spread: as in `icdpm.restoration.restore.restore`.
+      keep_samples: as in `icdpm.restoration.restore.restore`.
+      spread: as in `icdpm.restoration.restore.restore`.
       max_memory: limit for the memory of the process, in bytes.
 
     Raises:

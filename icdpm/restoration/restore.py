@@ -204,7 +204,12 @@ def restore_file_or_array(
       image: path or URL of an image file, a Pillow image, which is converted by its colour mode and turned upright as a
         file is, or an array (`icdpm.images.pixels.array_to_pixels`).
       preset: name of one of `model.sampling_presets`, or `None`.
-      seed, tile, max_memory, spread, keep_samples, on_step: as in `restore`.
+      seed: as in `restore`.
+      tile: as in `restore`.
+      max_memory: as in `restore`.
+      spread: as in `restore`.
+      keep_samples: as in `restore`.
+      on_step: as in `restore`.
       match_color: whether to remove colour drift (`icdpm.images.color_drift`).
       **changes: sampling settings that differ from the preset's or the config's.
 

@@ -49,8 +49,10 @@ def export(
     Args:
       workdir: folder of a training run.
       output: a new folder. TensorFlow Serving expects a number as its name, the model's version: MODELS/icdpm/1.
-      checkpoint, precision: see `icdpm.models.workdir.load`.
-      seed, max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
+      checkpoint: see `icdpm.models.workdir.load`.
+      precision: see `icdpm.models.workdir.load`.
+      seed: see `icdpm.serving.signatures.restoration_signatures`.
+      max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
       **changes: preset and settings of `ImageRestorer.settings`, for the signatures `serving_default` and `restore`.
 
     Raises:

@@ -31,7 +31,8 @@ def guidance_signature(model: ImageRestorer, max_pixels: int) -> Signature:
     """Traces the signature that evaluates the guidance networks.
 
     Args:
-      model, max_pixels: see `icdpm_signatures`.
+      model: see `icdpm_signatures`.
+      max_pixels: see `icdpm_signatures`.
 
     Returns:
       `blurry` (float32 [batch, height, width, 3] in [−1, 1]) → for each scale k `features_k` (float32 [batch, height/2^k,
@@ -56,7 +57,8 @@ def denoising_signature(model: ImageRestorer, max_pixels: int) -> Signature:
     """Traces the signature of one evaluation of the denoiser.
 
     Args:
-      model, max_pixels: see `icdpm_signatures`.
+      model: see `icdpm_signatures`.
+      max_pixels: see `icdpm_signatures`.
 
     Returns:
       `x_gamma` and `blurry` (float32 [batch, height, width, 3]; blurry in [−1, 1]), `gamma` (float32 [batch] in (0, 1])

@@ -34,7 +34,8 @@ def check_images(images: tf.Tensor, name: str, lowest: float, highest: float, ma
     Args:
       images: float32, declared as [batch, height, width, 3].
       name: their name in error messages.
-      lowest, highest: the range of valid values.
+      lowest: smallest valid value.
+      highest: largest valid value.
       max_pixels: the largest number of pixels of an image.
     """
     images = check_layout(images, name, ["batch", "height", "width", 3])

@@ -34,11 +34,15 @@ def model_card(
     """Returns the model card as Markdown.
 
     Args:
-      workdir, step: the run and the checkpoint of the weights.
+      workdir: folder of the run.
+      step: step of the checkpoint.
       model: the exported model.
       signatures: {name: concrete function} of all signatures.
       extra: those of them that the model class adds (`ImageRestorer.extra_signatures`).
-      settings, presets, seed, max_pixels: see `icdpm.serving.signatures.all_signatures`.
+      settings: see `icdpm.serving.signatures.all_signatures`.
+      presets: see `icdpm.serving.signatures.all_signatures`.
+      seed: see `icdpm.serving.signatures.all_signatures`.
+      max_pixels: see `icdpm.serving.signatures.all_signatures`.
       checksums: {file: SHA-256 of its weights}.
     """
     parameters = sum(variable.shape.num_elements() for variable in signatures["restore"].variables)

@@ -47,7 +47,10 @@ def all_signatures(
     TensorFlow Serving has no optional inputs, so settings are constants of a graph and each preset has its own signatures.
 
     Args:
-      model, settings, seed, max_pixels: see `restoration_signatures`.
+      model: see `restoration_signatures`.
+      settings: see `restoration_signatures`.
+      seed: see `restoration_signatures`.
+      max_pixels: see `restoration_signatures`.
       presets: {name: settings}.
 
     Yields:

@@ -179,7 +179,8 @@ def record_validation(
       checkpoints: the checkpoints of the run.
       writer: of TensorBoard.
       step: number of steps done.
-      numbers, images: as `Validation.run` returns them.
+      numbers: as `Validation.run` returns them.
+      images: as `Validation.run` returns them.
     """
     with writer.as_default(step):
         for name, value in numbers.items():

@@ -130,7 +130,8 @@ def restoration_flops(model: ImageRestorer, height: int, width: int) -> tuple[in
 
     Args:
       model: the model.
-      height, width: size of the image in pixels, rounded up to a multiple of `model.size_multiple`.
+      height: size of the image in pixels, rounded up to a multiple of `model.size_multiple`.
+      width: size of the image in pixels, rounded up to a multiple of `model.size_multiple`.
 
     Returns:
       (FLOPs of the condition, which is encoded once per image; FLOPs of one evaluation of the network, as in each sampling

@@ -66,7 +66,8 @@ def train(
     Args:
       config: a checked config. It must equal the workdir's config if there is one, except for its `run` section.
       workdir: folder of the run (`icdpm.models.workdir`).
-      training_pairs, validation_pairs: the data, as of `icdpm_datasets.load.load_pairs`.
+      training_pairs: the data, as of `icdpm_datasets.load.load_pairs`.
+      validation_pairs: the data, as of `icdpm_datasets.load.load_pairs`.
       strategy: a strategy of `make_strategy`.
       start_from: workdir of another run, whose latest averaged weights initialize this one as far as they fit; None for random
         weights. A run that has a checkpoint continues from the checkpoint.
@@ -220,7 +221,8 @@ def _batch_function(
       stage: the stage.
       start: number of steps of the run that are done.
       replicas: number of replicas of all workers.
-      training_pairs, target_pairs: see `train`.
+      training_pairs: see `train`.
+      target_pairs: see `train`.
     """
 
     def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:

@@ -52,7 +52,8 @@ def changed_data(
     Args:
       config: the config of the run.
       workdir: the folder of the run, which has been started before.
-      training, validation: descriptions of the data, as for `record_data`.
+      training: descriptions of the data, as for `record_data`.
+      validation: descriptions of the data, as for `record_data`.
 
     Returns:
       {'training' or 'validation': (previous data, present data)} of what differs.
@@ -81,7 +82,8 @@ def record_data(
     Args:
       workdir: the folder of the run.
       start_from: workdir of the run whose weights this one started from, or None. Its training data are recorded too.
-      training, validation: descriptions of the data (`PairSource.description`).
+      training: descriptions of the data (`PairSource.description`).
+      validation: descriptions of the data (`PairSource.description`).
     """
     earlier: list[str] = []
     if start_from:

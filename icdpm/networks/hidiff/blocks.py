@@ -201,7 +201,8 @@ class TransformerBlock(Block):
     """Transformer block: x + attention(norm(x)), then x + feed-forward(norm(x)).
 
     Args:
-      channels, heads: see `TransposedAttention`.
+      channels: see `TransposedAttention`.
+      heads: see `TransposedAttention`.
       expansion: see `GatedFeedForward`.
       dtype: a Keras policy.
       name: of the layer.
@@ -241,7 +242,9 @@ class TransformerLevel(Block):
     """Transformer blocks of one width at one resolution, with or without a prior.
 
     Args:
-      channels, heads, expansion: see `TransformerBlock`.
+      channels: see `TransformerBlock`.
+      heads: see `TransformerBlock`.
+      expansion: see `TransformerBlock`.
       blocks: number of blocks.
       dtype: a Keras policy.
       name: of the layer.

@@ -80,8 +80,10 @@ class TokenMixer(Block):
     Each MLP has one hidden layer with a GELU.
 
     Args:
-      tokens, width: shape of the input.
-      token_expansion, channel_expansion: hidden width of each MLP, over `tokens` and over `width`.
+      tokens: shape of the input.
+      width: shape of the input.
+      token_expansion: hidden width of each MLP, over `tokens` and over `width`.
+      channel_expansion: hidden width of each MLP, over `tokens` and over `width`.
       name: of the layer.
     """
 

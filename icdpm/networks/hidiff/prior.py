@@ -68,8 +68,10 @@ class LatentEncoder(Network):
       blocks: residual blocks of two 3×3 convolutions.
       side: tokens along each side of the image.
       width: channels of a token.
-      token_expansion, channel_expansion: see `TokenMixer`.
-      name, dtype: see `Network`; tokens are float32.
+      token_expansion: see `TokenMixer`.
+      channel_expansion: see `TokenMixer`.
+      name: see `Network`; tokens are float32.
+      dtype: see `Network`; tokens are float32.
     """
 
     patch = _PATCH  # pixels of the image along one pixel of the features
@@ -145,11 +147,14 @@ class MixerDenoiser(Network):
     """Denoiser of tokens in the GoPro model: a linear map of [tokens, time, condition], mixers, and a linear map; in float32.
 
     Args:
-      tokens, width: shape of the prior.
+      tokens: shape of the prior.
+      width: shape of the prior.
       hidden: hidden width.
       blocks: mixers, with a GELU after each.
-      token_expansion, channel_expansion: see `TokenMixer`.
-      name, dtype: see `Network`.
+      token_expansion: see `TokenMixer`.
+      channel_expansion: see `TokenMixer`.
+      name: see `Network`.
+      dtype: see `Network`.
     """
 
     def __init__(
@@ -199,7 +204,8 @@ class PerceptronDenoiser(Network):
     Args:
       width: channels of a token, and hidden width.
       layers: linear maps after the first.
-      name, dtype: see `Network`.
+      name: see `Network`.
+      dtype: see `Network`.
     """
 
     def __init__(self, width: int, layers: int, name: str = "denoiser", dtype: str = "float32") -> None:

@@ -46,7 +46,8 @@ def sum_over_strips(function: Callable, x: tf.Tensor, halo: int = 0) -> tuple[tf
     Args:
       function: of a strip of x with `halo` rows around it, and of a function that crops these rows from a map of the same
         height; returns a tuple of float32 tensors.
-      x, halo: see `map_strips`.
+      x: see `map_strips`.
+      halo: see `map_strips`.
     """
     count, window = _strips(x, halo)
 

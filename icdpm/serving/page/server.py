@@ -132,7 +132,8 @@ def serve_page(
 
     Args:
       queue: restores the photos.
-      host, port: the address to listen on.
+      host: the address to listen on.
+      port: the port to listen on.
       authenticate: returns whether a user name and a password are valid; None serves the page without a login.
       limits: limits of storage and time.
       on_ready: called with the page's URL once it can be opened.
