@@ -121,7 +121,9 @@ def measure_defined(
     """Measures one image by the metrics that are defined for it.
 
     Args:
-      metrics, restored, sharp: as for `measure_image`.
+      metrics: as for `measure_image`.
+      restored: as for `measure_image`.
+      sharp: as for `measure_image`.
 
     Returns:
       ({name: value}, {name of an unavailable metric: reason}, {name of a metric that is not defined for the image: reason}).
