@@ -91,7 +91,7 @@ def run(runs) -> None:
         "",
         *_difference_table([each for each in differences if each["question"] == "size"]),
         "",
-        *_answer_size(gains, differences),
+        *_answer_size(differences),
         "",
         f"Differences of PSNR in dB, image by image: the {intervals.PROTOCOL}, after a mean over the seeds that both models "
         "have. Seeds: the 95 % interval over the seeds by Student's t.",
@@ -210,12 +210,30 @@ def _find(differences, question, dataset, row):
 
 
 def describe_difference(difference) -> str:
-    """Returns a difference in words: its value, its interval and what the interval shows."""
+    """Returns a difference in words: its value, its interval over the images, and what the intervals show."""
     value, low, high = (difference[key] for key in ("value", "low", "high"))
     if low is None:
         return f"{value:+.3f} dB, without an interval"
-    verdict = "a gain" if low > 0 else "a loss" if high < 0 else "no difference that the interval shows"
+    over_images = interval_sign(low, high)
+    verdict = {1: "a gain", -1: "a loss", 0: "no difference that the interval shows"}[over_images]
+    if over_images != difference_sign(difference):
+        verdict += " over the images, which the interval over the seeds does not confirm"
     return f"{value:+.3f} dB [{low:+.3f}, {high:+.3f}], {verdict}"
+
+
+def interval_sign(low, high) -> int:
+    """Returns 1 or -1 if an interval is above or below zero, otherwise 0. `None` is an interval of any width."""
+    if low is None:
+        return 0
+    return 1 if low > 0 else -1 if high < 0 else 0
+
+
+def difference_sign(difference) -> int:
+    """Returns the sign that the interval over the images shows and, if there are seeds, that over the seeds confirms."""
+    sign = interval_sign(difference["low"], difference["high"])
+    if difference["seeds_low"] is None:
+        return sign
+    return sign if sign == interval_sign(difference["seeds_low"], difference["seeds_high"]) else 0
 
 
 def difference_between_sets(inside, outside) -> Mean:
@@ -230,6 +248,9 @@ def difference_between_sets(inside, outside) -> Mean:
     return Mean(float(outside.mean() - inside.mean()), float(low), float(high))
 
 
+_MORE = {1: "more", -1: "less", 0: "neither more nor less beyond the interval"}
+
+
 def _answer_guidance(gains, differences):
     sentences = []
     for row, other in GUIDED.items():
@@ -240,10 +261,10 @@ def _answer_guidance(gains, differences):
         sentences.append(f"{name}, equal steps: {describe_difference(inside)} in the domain")
         if outside is not None:
             between = _between(gains, row, other)
-            more = "more" if between.low > 0 else "less" if between.high < 0 else "neither more nor less beyond the interval"
+            more = _MORE[interval_sign(between.low, between.high)]
             sentences[-1] += (
                 f"; {describe_difference(outside)} outside of it. Outside minus inside: {between.value:+.3f} dB "
-                f"[{between.low:+.3f}, {between.high:+.3f}], so guidance helps outside {more}"
+                f"[{between.low:+.3f}, {between.high:+.3f}] over the images, so guidance helps outside {more}"
             )
         sentences[-1] += "."
     for row, other in EQUAL_COMPUTE.items():
@@ -266,22 +287,22 @@ def _between(gains, row, other):
     return difference_between_sets(difference(IN_DOMAIN), difference(OUTSIDE))
 
 
-def _answer_size(gains, differences):
+# {(sign of the difference in the domain, outside of it): what it shows}.
+_SIZE_ANSWERS = {
+    (1, -1): "it gains in the domain and loses outside, as the paper finds",
+    (1, 0): "it gains in the domain, and no gain is shown outside, which is part of what the paper finds",
+}
+
+
+def _answer_size(differences):
     sentences = []
     for row, other in SIZES.items():
         inside, outside = (_find(differences, "size", dataset, f"({row}) − ({other})") for dataset in (IN_DOMAIN, OUTSIDE))
         if inside is None or outside is None:
             continue
-        overfits = inside["low"] > 0 and outside["high"] < 0
-        partly = inside["low"] > 0 and outside["low"] <= 0
-        shown = (
-            "it gains in the domain and loses outside, as the paper finds"
-            if overfits
-            else (
-                "it gains in the domain and not outside, which is part of what the paper finds"
-                if partly
-                else "this is not the pattern of the paper, a gain in the domain and a loss outside"
-            )
+        shown = _SIZE_ANSWERS.get(
+            (difference_sign(inside), difference_sign(outside)),
+            "this is not the pattern of the paper, a gain in the domain and a loss outside",
         )
         sentences.append(
             f"({row}) − ({other}), the larger network without guidance: {describe_difference(inside)} in the domain; "

@@ -12,7 +12,8 @@ from icdpm_experiments.paper import ablations, small_page, table2, tables3to7
 
 
 def difference(question, dataset, row, value, low, high):
-    return {"question": question, "set": dataset, "row": row, "value": value, "low": low, "high": high}
+    interval = {"value": value, "low": low, "high": high, "seeds_low": None, "seeds_high": None}
+    return {"question": question, "set": dataset, "row": row, **interval}
 
 
 def test_a_verdict_follows_from_the_interval():
@@ -21,8 +22,22 @@ def test_a_verdict_follows_from_the_interval():
         (-0.2, -0.01, "a loss"),
         (-0.1, 0.1, "no difference that the interval shows"),
     ):
-        text = small_page.describe_difference({"value": (low + high) / 2, "low": low, "high": high})
+        text = small_page.describe_difference(difference("size", "gopro", "x", (low + high) / 2, low, high))
         assert text.endswith(words) and f"[{low:+.3f}, {high:+.3f}]" in text
+
+
+def test_a_verdict_needs_both_intervals():
+    one = difference("size", "gopro", "x", 0.1, 0.05, 0.15)
+    confirmed, unconfirmed = ({**one, "seeds_low": low, "seeds_high": 0.2} for low in (0.01, -0.01))
+    assert small_page.describe_difference(confirmed).endswith("], a gain")
+    assert small_page.describe_difference(unconfirmed).endswith(
+        "a gain over the images, which the interval over the seeds does not confirm"
+    )
+    assert small_page.difference_sign(confirmed) == 1 and small_page.difference_sign(unconfirmed) == 0
+    single = {**one, "low": None, "high": None}
+    assert (
+        small_page.describe_difference(single) == "+0.100 dB, without an interval" and small_page.difference_sign(single) == 0
+    )
 
 
 def answer_size(inside, outside):
@@ -30,14 +45,14 @@ def answer_size(inside, outside):
         difference("size", "gopro", "(b) − (a)", *inside),
         difference("size", small_page.OUTSIDE, "(b) − (a)", *outside),
     ]
-    (sentence,) = small_page._answer_size({}, differences)
+    (sentence,) = small_page._answer_size(differences)
     return sentence
 
 
 def test_the_answer_about_size_follows_from_the_intervals():
     gain, loss, none = (0.1, 0.05, 0.15), (-0.1, -0.15, -0.05), (0.0, -0.05, 0.05)
     assert "gains in the domain and loses outside, as the paper finds" in answer_size(gain, loss)
-    assert "gains in the domain and not outside, which is part of what the paper finds" in answer_size(gain, none)
+    assert "gains in the domain, and no gain is shown outside, which is part of what the paper finds" in answer_size(gain, none)
     assert "this is not the pattern of the paper" in answer_size(gain, gain)
     assert "this is not the pattern of the paper" in answer_size(none, loss)
 
