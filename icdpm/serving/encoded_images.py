@@ -10,8 +10,8 @@ from icdpm.serving.input_checks import count_pixels, too_large_message
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
-# Offsets in the header of a PNG file: of the size, and of the number of bits per channel.
-_PNG_SIZE_OFFSET, _PNG_DEPTH_OFFSET = 16, 24
+# Offsets in the header of a PNG file: of the size, the number of bits per channel, and the colour type.
+_PNG_SIZE_OFFSET, _PNG_DEPTH_OFFSET, _PNG_COLOR_TYPE_OFFSET = 16, 24, 25
 
 
 class DecodedImage(NamedTuple):
@@ -106,17 +106,45 @@ def _decode(content, is_png):
     """Returns (channels, is_16bit) of a `DecodedImage`. Fails on damaged images."""
     is_16bit = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
 
+    # TensorFlow makes one transparent colour an alpha channel only for palettes, unless it decodes to four channels.
+    has_color_key = tf.cond(is_png, lambda: _has_color_key(content), lambda: tf.constant(False))
+
+    def decode_any_png(dtype):
+        def decode_color_key():
+            channels = tf.io.decode_png(content, channels=4, dtype=dtype)
+            is_gray = tf.equal(tf.strings.substr(content, _PNG_COLOR_TYPE_OFFSET, 1), b"\0")
+            return tf.cond(is_gray, lambda: channels[..., 2:], lambda: channels)
+
+        return tf.cond(has_color_key, decode_color_key, lambda: tf.io.decode_png(content, dtype=dtype))
+
     def decode_16bit_png():
-        return _to_unit_range(tf.io.decode_png(content, dtype=tf.uint16))
+        return _to_unit_range(decode_any_png(tf.uint16))
 
     def decode_png():
-        return _to_unit_range(tf.io.decode_png(content))
+        return _to_unit_range(decode_any_png(tf.uint8))
 
     def decode_jpeg():
         # Other decoders use the accurate transform; TensorFlow's default is faster and differs by a few levels.
         return _to_unit_range(tf.io.decode_jpeg(content, dct_method="INTEGER_ACCURATE"))
 
     return tf.case([(is_16bit, decode_16bit_png), (is_png, decode_png)], default=decode_jpeg), is_16bit
+
+
+def _has_color_key(content):
+    """Returns whether a PNG file (string scalar) has one transparent colour or gray value: the chunk tRNS without a palette."""
+
+    def read_type(at):
+        return tf.strings.substr(content, at + 4, 4)
+
+    def next_chunk(at):
+        length = tf.io.decode_raw(tf.strings.substr(content, at, 4), tf.int32, little_endian=False)[0]
+        return at + 12 + tf.maximum(length, 0)
+
+    def is_before(at):
+        return tf.reduce_all([tf.not_equal(read_type(at), kind) for kind in (b"tRNS", b"PLTE", b"IDAT", b"IEND", b"")])
+
+    at = tf.while_loop(is_before, lambda at: (next_chunk(at),), (tf.constant(len(_PNG)),))[0]
+    return tf.equal(read_type(at), b"tRNS")
 
 
 def _to_unit_range(pixels):
