@@ -235,6 +235,7 @@ class SmallScale(Scale):
                 dataset: {"data": abbreviate_home(pairs.description), "images": pairs.names} for dataset, pairs in sets.items()
             },
             "training_data": abbreviate_home(self.training_pairs().description),
+            "kernels": self._sets.kernel_names(),
             "training_seeds": list(range(self.seeds)),
             "sampling_seed": 0,
         }

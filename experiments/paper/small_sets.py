@@ -28,6 +28,8 @@ HELD_OUT = "motion:{}/photos"
 PAIR_SETS = {"hide": ("gopro", "GoPro test pairs, averaged high-speed video"), "reds": ("reds", "REDS pairs")}
 MOTION_LABEL = "held-out photos under synthetic motion blur, the training domain"
 SHAKE_LABEL = "held-out photos under real camera-shake kernels, and night and lettering scenes"
+# A kernel has a path on black ground: at most this fraction of its pixels are brighter than this fraction of the brightest.
+_MOST_FILLED, _FAINT = 0.5, 0.05
 SCENES = ("night", "text")  # kinds of embedded test scenes in the place of RealBlur-J
 
 
@@ -39,6 +41,9 @@ class KernelBlurredImages(SharpImages):
     Args:
       folder: folder of sharp images.
       kernels: folder of kernels as gray images.
+
+    Raises:
+      IcdpmError: an image is not a kernel.
     """
 
     kind = "blurred by real camera-shake kernels"
@@ -46,7 +51,7 @@ class KernelBlurredImages(SharpImages):
 
     def __init__(self, folder: Path, kernels: Path) -> None:
         super().__init__(folder)
-        self._kernels = [read_kernel(path) for path in find_images(kernels).values()]
+        self._kernels = [_read_sparse_kernel(path) for path in find_images(kernels).values()]
         self.description += f", {len(self._kernels)} kernels of {kernels}"
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,6 +76,14 @@ class KernelBlurredImages(SharpImages):
 
     def _choose(self, rng: np.random.Generator) -> np.ndarray:
         return self._kernels[rng.integers(len(self._kernels))]
+
+
+def _read_sparse_kernel(path):
+    """Reads a kernel; raises IcdpmError for a photo, which folders of kernels may contain too."""
+    kernel = read_kernel(path)
+    if (kernel > _FAINT * kernel.max()).mean() > _MOST_FILLED:
+        raise IcdpmError(f"{path} is a photo, not a camera-shake kernel. KERNELS must name a folder of kernels alone.")
+    return kernel
 
 
 class SmallSets:
@@ -127,6 +140,10 @@ class SmallSets:
         if dataset not in self._tests:
             self._tests[dataset] = self._load_test(dataset)
         return self._tests[dataset]
+
+    def kernel_names(self) -> list[str]:
+        """Lists the names of the kernels, one of which the name of a photo determines."""
+        return list(find_images(self._kernels)) if self._kernels else []
 
     def available(self) -> list[str]:
         """Lists the test sets whose data were given, the training domain first."""

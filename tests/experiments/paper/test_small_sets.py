@@ -5,6 +5,7 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_rgb
+from icdpm.images.writing import write_image
 from icdpm_datasets.prepare.own_pairs import prepare_shake
 from icdpm_experiments.paper.small_sets import KernelBlurredImages, SmallSets
 
@@ -36,6 +37,14 @@ def test_kernel_blurred_images_are_those_of_icdpm_prepare(small_pictures, tmp_pa
     one, other = images.load_crop(0, 32, bits), images.load_crop(0, 32, bits)
     assert one[0].shape == one[1].shape == (32, 32, 3)
     assert np.array_equal(one[0], other[0]) and not np.array_equal(one[0], one[1])
+
+
+def test_a_photo_among_the_kernels_is_an_error(small_pictures):
+    folder = small_pictures / "kernels"
+    assert SmallSets(small_pictures, {}, folder).kernel_names() == ["line"]
+    write_image(folder / "photo.png", np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8))
+    with pytest.raises(IcdpmError, match="photo.png is a photo, not a camera-shake kernel"):
+        SmallSets(small_pictures, {}, folder).test("realblur_j")
 
 
 def test_missing_data_are_named_by_their_variable(small_pictures, tmp_path):
