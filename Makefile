@@ -55,7 +55,7 @@ lint: $(READY)  ## check style and types
 
 docs: $(READY)  ## build the API reference from the docstrings, in docs/; fails if a docstring cannot be parsed
 	@$(PYTHON) -c 'import griffe, pdoc' 2> /dev/null || $(INSTALL) --editable '.[docs]'
-	@$(VENV)/bin/griffe dump icdpm datasets --search . --docstyle google --full --output /dev/null 2>&1 | { ! grep WARNING; }
+	@$(PYTHON) -m griffe dump icdpm datasets --search . --docstyle google --full --output /dev/null 2>&1 | { ! grep WARNING; }
 	@$(PYTHON) -W error::UserWarning:pdoc -m pdoc --docformat google --output-directory docs icdpm '!icdpm.commands' icdpm_datasets
 
 bench-table1:  ## FID and KID between two domains, of inputs and of guidance regressions
@@ -156,8 +156,8 @@ bench-export: $(READY)  ## an exported model compared with Python: load, first a
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
 	@bash tests/wheel_check.sh
 
-test-keras: $(READY)  ## check every model against the Keras API: build, fit, predict, save, load
-	@$(PYTEST) tests/models
+test-keras: $(READY)  ## what a Keras user expects of every model: build, fit, predict, save, load, and every front end
+	@$(PYTEST) tests/models/test_keras_contract.py tests/models/test_front_ends.py tests/models/test_readme.py
 
 test-stacks: $(READY)  ## run the tests with both TensorFlow versions, and stack-check (second environment in .venv-other)
 	@$(MAKE) --no-print-directory test
@@ -167,6 +167,7 @@ test-stacks: $(READY)  ## run the tests with both TensorFlow versions, and stack
 stack-check: $(READY)  ## check that files written with one TensorFlow version load with the other (in .venv-other)
 	@$(MAKE) --no-print-directory setup $(OTHER)
 	@bash tests/stack_check.sh $(VENV) $(OTHER_VENV)
+	@$(MAKE) --no-print-directory test-keras $(OTHER)
 
 clean:  ## remove the files that setup, builds and tests create
 	@rm -rf $(VENV) $(OTHER_VENV) build dist *.egg-info .pytest_cache .ruff_cache

@@ -56,6 +56,9 @@ SERVE = "gradio==6.31.0; python_version >= '3.10'"
 
 BUCKETS = ["tensorflow-io==0.36.0" + OLD, "tensorflow-io-gcs-filesystem==0.36.0" + OLD]
 
+# Parses docstrings.
+GRIFFE = "griffe>=1.14,<3"
+
 # A server of S3's protocol, for tests.
 S3_SERVER = [f"{name}{OLD} and python_version >= '3.10'" for name in ("moto[s3]>=5.1,<6", "flask", "flask-cors")]
 
@@ -69,12 +72,12 @@ EXTRAS = {
     # dill and importlib_resources are used by tfds.testing, which does not ask for them; selenium opens pages in a browser;
     # kubernetes-validate brings the schemas of Kubernetes' API.
     "test": [
-        *("pytest", "pytest-xdist", "dill", "importlib_resources", "selenium", "kubernetes-validate"),
+        *("pytest", "pytest-xdist", "dill", "importlib_resources", "selenium", "kubernetes-validate", GRIFFE),
         *(*ALIGN, *PLOTS, REPORT, *BUCKETS, *S3_SERVER),
     ],
     "lint": ["ruff==0.17.5", "mypy==1.18.2"],
     # What `make docs` builds the API reference with.
-    "docs": ["pdoc==15.0.4", "griffe>=1.14,<3"],
+    "docs": ["pdoc==15.0.4", GRIFFE],
     # What the experiments' plots are drawn with.
     "plots": PLOTS,
     # What `make report` turns results/*.md into a page with.

@@ -1,5 +1,6 @@
 """Documentation: links, and the commands, flags, make targets and names in it, exist."""
 
+import os
 import re
 import subprocess
 import sys
@@ -128,3 +129,10 @@ def test_every_name_is_documented(page, names):
 
 def test_the_cited_version_is_current():
     assert f"\nversion: {icdpm.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_docstrings_are_google_style():
+    """Every argument in a docstring exists and has a type annotation; `make docs` needs the same."""
+    command = f"-m griffe dump icdpm datasets --search . --docstyle google --full --output {os.devnull}".split()
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and [line for line in done.stderr.splitlines() if "WARNING" in line] == []

@@ -228,7 +228,9 @@ def _decode_heic(content, name):
     return _make_image(heic.decode(), heic.read_exif, heic.icc_profile, "HEIF", name, notices, metadata)
 
 
-def _load_jpeg(image, content, name, accept_truncated, notices):
+def _load_jpeg(
+    image: PIL.Image.Image, content: bytes, name: object, accept_truncated: bool, notices: list[str]
+) -> tuple[PIL.Image.Image, int | None]:
     """Decodes a JPEG file, which may end early.
 
     Returns:
