@@ -11,6 +11,7 @@ import PIL.Image
 import PIL.PngImagePlugin
 
 from icdpm.images.formats import Image
+from icdpm.images.metadata import Metadata
 
 
 def make_comparison(image: Image, pixels: np.ndarray) -> Image:
@@ -20,7 +21,7 @@ def make_comparison(image: Image, pixels: np.ndarray) -> Image:
       image: the blurry image.
       pixels: its restored pixels.
     """
-    before = dataclasses.replace(image, exif=b"", notices=())
+    before = dataclasses.replace(image, exif=b"", metadata=Metadata(colors=image.metadata.colors), notices=())
     alpha = None if image.alpha is None else _join(image.alpha, image.alpha)
     return dataclasses.replace(before, pixels=_join(image.pixels, pixels), alpha=alpha)
 

@@ -8,6 +8,7 @@ import pytest
 
 from icdpm.batch.extra_outputs import encode_array, encode_spread, make_comparison
 from icdpm.images.formats import Image
+from icdpm.images.metadata import INCH, Density, Metadata
 
 
 @pytest.mark.parametrize("value, white", [(0.0, 1), (0.7, 1), (4.5, 5), (32.0, 32)])
@@ -56,3 +57,11 @@ def test_comparison_joins_input_and_result(shape, dtype, transparent):
         assert made.alpha is None
     # The profile applies to both halves; the EXIF data do not.
     assert (made.icc_profile, made.exif) == (b"profile", b"")
+
+
+def test_comparison_keeps_only_what_its_colours_need():
+    colors = ((b"gAMA", bytes([0, 1, 134, 160])),)
+    metadata = Metadata(xmp=b"<x/>", comments=(b"note",), density=Density(300, 300, INCH), colors=colors)
+    image = Image(np.zeros((4, 5, 3), np.uint8), icc_profile=b"profile", metadata=metadata)
+    compared = make_comparison(image, image.pixels)
+    assert compared.metadata == Metadata(colors=colors) and compared.icc_profile == b"profile"
