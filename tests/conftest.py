@@ -219,8 +219,8 @@ def bad_photos(tmp_path, bombs):
     for name in ("gif", "png", "webp", "tiff"):
         file(f"animation.{name}", saved(name, frames[0], save_all=True, append_images=frames[1:]), "is an animation")
     file("pages 16 bits.tif", saved("TIFF", deep, save_all=True, append_images=[deep]), "has several pages")
-    file("floats.tif", saved("TIFF", PIL.Image.new("F", (8, 8))), "has 32 bits a channel")
-    file("lab.tif", saved("TIFF", PIL.Image.new("LAB", (8, 8))), "has the colour mode LAB")
+    file("floats.tif", saved("TIFF", PIL.Image.new("F", (8, 8))), "has 32 bits per channel")
+    file("lab.tif", saved("TIFF", PIL.Image.new("LAB", (8, 8))), "has the color mode LAB")
     if os.geteuid() != 0:
         file("protected.png", saved("PNG"), "cannot be read: Permission denied")
         (folder / "protected.png").chmod(0)

@@ -41,8 +41,8 @@ def restore_images(
       restore: function as in `process_image`, or several, one per device, that restore different images at the same time.
       evaluations: evaluations of the network per image, which the progress bar counts. An evaluation for a larger image takes
         up more of the bar in proportion to its pixels. `None`: the bar counts images.
-      match_color: whether to remove colour drift (`icdpm.images.color_drift`).
-      verbose: whether to report the colour drift of each image.
+      match_color: whether to remove color drift (`icdpm.images.color_drift`).
+      verbose: whether to report the color drift of each image.
       accept_truncated: as in `icdpm.images.reading.decode_image`.
       defer_interrupts: as in `process_images`.
 
@@ -85,8 +85,8 @@ def process_image(
       on_step: function that `restore` calls after each evaluation of the network.
       restore: function (pixels, *, keep_samples, spread, on_step) -> Restored, such as `icdpm.restoration.restore.restore` with
         its other arguments bound.
-      match_color: whether to remove colour drift.
-      verbose: whether to report the colour drift.
+      match_color: whether to remove color drift.
+      verbose: whether to report the color drift.
       accept_truncated: as in `icdpm.images.reading.decode_image`.
 
     Returns:

@@ -1,9 +1,9 @@
 """icdpm-deblur: restores blurry photos with the packaged model or with a model that you trained.
 
 Arguments are files, folders (searched with their subfolders), quoted patterns such as 'trip/**/*.jpg', and - for standard
-input. Formats are JPEG, PNG, WebP, TIFF and BMP; AVIF and HEIC photos are read, and written as PNG. EXIF data, colour profile,
-transparency and 16 bits a channel are kept if the output's format supports them. A link to a photo counts as a photo of its own
-name; a link to a folder is followed only if it is an argument.
+input. Formats are JPEG, PNG, WebP, TIFF and BMP; AVIF and HEIC photos are read, and written as PNG. EXIF data, color profile,
+transparency and 16 bits per channel are kept if the output's format supports them. A symbolic link to a photo is restored under
+the link's name; a link to a folder is followed only if it is an argument.
 
 Extra outputs are written into the folder of the restored photo. For photo.jpg these are photo.compare.png, photo.spread.png
 with photo.spread.npy, and photo.sample-1.jpg, photo.sample-2.jpg, …
@@ -67,7 +67,7 @@ flags.DEFINE_bool("keep_samples", False, "Also write each of the samples.")
 flags.DEFINE_bool(
     "match_color",
     False,
-    "Remove colour drift: give every large region the light that it has in the input. Detail does not change.",
+    "Remove color drift: give every large region the light that it has in the input. Detail does not change.",
 )
 flags.DEFINE_integer(
     "max_memory",
@@ -88,7 +88,7 @@ flags.DEFINE_bool(
     False,
     "Restore the rows that exist of JPEG photos that were cut off. Default: such photos are an error.",
 )
-flags.DEFINE_bool("verbose", False, "Report the colour drift of every photo.")
+flags.DEFINE_bool("verbose", False, "Report the color drift of every photo.")
 # Settings that an exported model fixes, and outputs that the server does not return.
 _NOT_FOR_SERVERS = ("checkpoint", *settings_flags.SETTINGS, "seed", "spread", "keep_samples", "tile", "max_memory")
 

@@ -1,4 +1,4 @@
-"""PNG and TIFF files that Pillow cannot read or write, most of all with 16 bits a channel."""
+"""PNG and TIFF files that Pillow cannot read or write, most of all with 16 bits per channel."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _ROWS_AT_ONCE = 64
 
 
 def is_png16(content: bytes) -> bool:
-    """Returns whether the bytes of a PNG file hold 16 bits a channel."""
+    """Returns whether the bytes of a PNG file hold 16 bits per channel."""
     return content[_PNG_BIT_DEPTH_OFFSET] == 16
 
 
 def decode_png16(content: bytes) -> np.ndarray:
-    """Decodes a PNG file of 16 bits a channel, of which Pillow keeps only 8.
+    """Decodes a PNG file of 16 bits per channel, of which Pillow keeps only 8.
 
     Args:
       content: bytes of the file.
@@ -65,7 +65,7 @@ def decode_png16(content: bytes) -> np.ndarray:
 
 
 def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
-    """Encodes a PNG file of 16 bits a channel.
+    """Encodes a PNG file of 16 bits per channel.
 
     Args:
       channels: uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
@@ -92,7 +92,7 @@ class TiffLayout:
 
     Attributes:
       width, height: size in pixels.
-      bits: bits a channel; the largest number if channels differ.
+      bits: bits per channel; the largest number if channels differ.
       decoded_bytes: size of all channels after decoding, with the parts of tiles beyond the edges.
     """
 
@@ -124,9 +124,9 @@ def read_tiff_layout(content: bytes | BinaryIO) -> TiffLayout:
 
 
 def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
-    """Decodes a TIFF file of 16 bits a channel.
+    """Decodes a TIFF file of 16 bits per channel.
 
-    Pillow keeps only 8 of the 16 bits of colour, and does not read gray with alpha.
+    Pillow keeps only 8 of the 16 bits of color, and does not read gray with alpha.
 
     Args:
       content: bytes of the file. The size that it states is trusted.
@@ -136,7 +136,7 @@ def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
       (uint16 [height, width, channels], the ICC profile or b""); the channels are gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
-      IcdpmError: the file has several pages, other colours or an unsupported compression.
+      IcdpmError: the file has several pages, other colors or an unsupported compression.
       Exception: the file is damaged; exceptions of many types.
     """
     with _first_page(content) as page:
@@ -167,8 +167,8 @@ def _select_channels(channels: np.ndarray, photometric: int, extra: int | None) 
 
     Args:
       channels: uint16 [height, width, channels]; modified in place.
-      photometric: TIFF's interpretation of the colours.
-      extra: TIFF's meaning of the first channel after the colours, or None.
+      photometric: TIFF's interpretation of the colors.
+      extra: TIFF's meaning of the first channel after the colors, or None.
     """
     colors = 3 if photometric == PHOTOMETRIC.RGB else 1
     has_alpha = extra in (EXTRASAMPLE.UNASSALPHA, EXTRASAMPLE.ASSOCALPHA)
@@ -189,7 +189,7 @@ def _first_page(content):
 
 
 def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes, metadata: Metadata = NO_METADATA) -> bytes:
-    """Encodes an uncompressed TIFF file. Pillow writes only 8 bits a channel.
+    """Encodes an uncompressed TIFF file. Pillow writes only 8 bits per channel.
 
     Args:
       channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.

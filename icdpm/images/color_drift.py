@@ -1,4 +1,4 @@
-"""Colour drift: differences in light between a restored image and its input at a scale that blur does not change.
+"""Color drift: differences in light between a restored image and its input at a scale that blur does not change.
 
 Blur averages light, so a region much wider than the blur keeps its light, and so must its restoration. The sums compared are of
 linear light, not of sRGB values: these are concave in light, so that blur raises their mean and a correct restoration lowers it
@@ -20,7 +20,7 @@ _SMALLEST_REGION = 64
 
 @dataclasses.dataclass(frozen=True)
 class ColorDrift:
-    """Differences of colour between a restored image and its input, in 8-bit steps of sRGB.
+    """Differences of color between a restored image and its input, in 8-bit steps of sRGB.
 
     Attributes:
       mean_error: float64 [channels], the mean of restored − input.
@@ -42,7 +42,7 @@ class ColorDrift:
 
 
 def measure_drift(blurry: np.ndarray, restored: np.ndarray) -> ColorDrift:
-    """Measures the colour drift between two images.
+    """Measures the color drift between two images.
 
     Args:
       blurry: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
@@ -63,9 +63,9 @@ def measure_drift(blurry: np.ndarray, restored: np.ndarray) -> ColorDrift:
 
 
 def match_color(blurry: np.ndarray, restored: np.ndarray) -> np.ndarray:
-    """Removes the colour drift of a restored image.
+    """Removes the color drift of a restored image.
 
-    The correction interpolates the offsets of the regions between their centres, so it is too smooth to change detail.
+    The correction interpolates the offsets of the regions between their centers, so it is too smooth to change detail.
 
     Args:
       blurry: images as in `measure_drift`.
@@ -102,6 +102,6 @@ def _column_sums(values, columns):
 
 
 def _interpolation_weights(edges):
-    """Returns weights [length, regions] of linear interpolation between regions' centres, constant beyond the outer ones."""
-    centres = (edges[:-1] + edges[1:] - 1) / 2
-    return np.stack([np.interp(np.arange(edges[-1]), centres, one) for one in np.eye(len(centres))], axis=1)
+    """Returns weights [length, regions] of linear interpolation between regions' centers, constant beyond the outer ones."""
+    centers = (edges[:-1] + edges[1:] - 1) / 2
+    return np.stack([np.interp(np.arange(edges[-1]), centers, one) for one in np.eye(len(centers))], axis=1)

@@ -17,7 +17,7 @@ class Image:
     """An upright image and what its file stores with it.
 
     Attributes:
-      pixels: uint8 or uint16, [height, width, 3] sRGB (or in the colour space of the profile), or [height, width] if gray.
+      pixels: uint8 or uint16, [height, width, 3] sRGB (or in the color space of the profile), or [height, width] if gray.
       alpha: opacity, [height, width] of the pixels' dtype, 0 where the image is transparent; `None` if it has no transparency.
       exif: EXIF block as in a JPEG file, with the orientation already applied; may be empty.
       icc_profile: ICC profile of the pixels; empty for sRGB.
@@ -41,7 +41,7 @@ class Image:
 
     @property
     def is_16bit(self) -> bool:
-        """Whether the image has 16 bits a channel."""
+        """Whether the image has 16 bits per channel."""
         return self.pixels.dtype == np.uint16
 
 
@@ -52,7 +52,7 @@ class Format:
     Attributes:
       name: Pillow's name of the format.
       suffixes: suffixes of file names, the usual one first.
-      gray, alpha, sixteen_bit: whether the format stores gray images, transparency, 16 bits a channel.
+      gray, alpha, sixteen_bit: whether the format stores gray images, transparency, 16 bits per channel.
       exif: whether it stores EXIF data and ICC profiles.
       stores: fields of `Metadata` that it stores.
       longest_side: largest width and height in pixels.

@@ -23,7 +23,7 @@ _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
 _MAX_PIXELS = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit
 # The same number of pixels with three channels of 16 bits.
 _MAX_BYTES = 2**30
-# Colour type: number of channels; a palette's entries may be transparent.
+# Color type: number of channels; a palette's entries may be transparent.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 
 _START = 64  # bytes that state the format, and PNG's depth and WebP's size
@@ -36,7 +36,7 @@ class Header:
     Attributes:
       format: Pillow's name of the file format.
       width, height: size in pixels, before the EXIF orientation is applied.
-      bits: bits a channel.
+      bits: bits per channel.
       decoded_bytes: size of all channels in the file after decoding.
     """
 

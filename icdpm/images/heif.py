@@ -16,7 +16,7 @@ from icdpm.images.exif import read_exif
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-# Colour primaries and transfer characteristics (ITU-T H.273) of sRGB and BT.709, and those that are not specified.
+# Color primaries and transfer characteristics (ITU-T H.273) of sRGB and BT.709, and those that are not specified.
 _SRGB_PRIMARIES, _SRGB_TRANSFERS = (1, 2), (1, 2, 6, 13)
 
 
@@ -45,7 +45,7 @@ def check_readable(file_format: str) -> None:
 
 
 def avif_bits(content: bytes) -> int:
-    """Returns the bits a channel of an AVIF file: 8, 10 or 12."""
+    """Returns the bits per channel of an AVIF file: 8, 10 or 12."""
     at = content.find(b"av1C")
     flags = content[at + 6] if 0 <= at < len(content) - 6 else 0
     return 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
@@ -74,7 +74,7 @@ class HeicFile:
 
     Attributes:
       width, height: size in pixels, upright.
-      bits: bits a channel.
+      bits: bits per channel.
       channels: number of channels.
       count: number of images in the file; the others than the primary one are ignored.
       icc_profile, xmp: metadata; may be empty.
@@ -103,7 +103,7 @@ class HeicFile:
 
 
 def color_chunk(content: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """Returns the PNG chunk cICP, as ((type, content),), of an AVIF or HEIC file whose colours are not sRGB; else ()."""
+    """Returns the PNG chunk cICP, as ((type, content),), of an AVIF or HEIC file whose colors are not sRGB; else ()."""
     at = content.find(b"colrnclx")
     if not 0 <= at <= len(content) - 14:
         return ()

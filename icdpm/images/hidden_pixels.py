@@ -1,4 +1,4 @@
-"""Colours that transparency hides: filled from visible neighbours for the network, and put back afterwards."""
+"""Colors that transparency hides: filled from visible neighbors for the network, and put back afterwards."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ROWS_AT_ONCE = 64  # even
 
 
 def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Replaces the colours of invisible pixels by those of visible neighbours, so that they do not affect visible pixels.
+    """Replaces the colors of invisible pixels by those of visible neighbors, so that they do not affect visible pixels.
 
     An invisible pixel takes the mean of the visible ones in the smallest square around it, of 2, 4, 8, … pixels, that has any.
 
@@ -33,7 +33,7 @@ def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def restore_hidden(restored: np.ndarray, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Returns a restored image with the colours of `pixels` where `alpha` is 0. Args as in `fill_hidden`."""
+    """Returns a restored image with the colors of `pixels` where `alpha` is 0. Args as in `fill_hidden`."""
     if alpha is None or alpha.all():
         return restored
     restored = restored.copy()
@@ -56,7 +56,7 @@ def _sum_squares(pixels, visible):
 
 
 def _mean_colors(sums, counts):
-    """Returns the mean colour of each square, or of the smallest larger square if it has no visible pixel."""
+    """Returns the mean color of each square, or of the smallest larger square if it has no visible pixel."""
     empty = counts[..., 0] == 0
     means = sums / np.maximum(counts, 1)
     if empty.any():

@@ -1,4 +1,4 @@
-"""Metadata besides EXIF and the colour profile: XMP, IPTC, comments, print resolution, and chunks of PNG files."""
+"""Metadata besides EXIF and the color profile: XMP, IPTC, comments, print resolution, and chunks of PNG files."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def make_density(x: float, y: float, unit: float) -> Density | None:
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What a file states about an image, other than EXIF data and the colour profile.
+    """What a file states about an image, other than EXIF data and the color profile.
 
     Attributes:
       xmp: XMP packet, with the orientation already applied; may be empty.
       iptc: IPTC records; may be empty.
       comments: Comments of a JPEG file.
       density: Print resolution.
-      colors: (type, content) of the chunks of a PNG file that state its colour space, such as cICP and gAMA.
+      colors: (type, content) of the chunks of a PNG file that state its color space, such as cICP and gAMA.
       texts: (type, content) of the text chunks of a PNG file.
     """
 
@@ -77,7 +77,7 @@ class Metadata:
 
     @property
     def has_other_colors(self) -> bool:
-        """Whether the chunks of a PNG file state a colour space other than sRGB."""
+        """Whether the chunks of a PNG file state a color space other than sRGB."""
         return any(content not in _SRGB_CHUNKS.get(kind, {content}) for kind, content in self.colors)
 
     def turn_upright(self, orientation: int) -> Metadata:

@@ -1,4 +1,4 @@
-"""Chunks of PNG files that describe an image: text, profile, colours and print resolution.
+"""Chunks of PNG files that describe an image: text, profile, colors and print resolution.
 
 Pillow and libpng refuse files whose text or profile is longer than a few megabytes, and keep only some of these chunks. This
 module takes them out of a file before it is decoded, and puts them into a file that was encoded.
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Limit of all texts and of the profile of a file together, after they are decompressed.
 MAX_DESCRIPTION_BYTES = 64 * 2**20
-# Chunks that state the colour space of the pixels; https://www.w3.org/TR/png-3, section 11.3.2.
+# Chunks that state the color space of the pixels; https://www.w3.org/TR/png-3, section 11.3.2.
 _COLOR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -30,7 +30,7 @@ class PngDescription:
     Attributes:
       icc_profile, exif, xmp, iptc: Blocks as in `Metadata` and `Image`; may be empty. `exif` is that of a text chunk.
       density: Content of the chunk pHYs; may be empty.
-      colors: (type, content) of the chunks that state the colour space.
+      colors: (type, content) of the chunks that state the color space.
       texts: (type, content) of the other text chunks.
       notices: Clauses about what was left out.
     """
@@ -83,7 +83,7 @@ def read_description(content: bytes) -> PngDescription:
         elif kind == b"pHYs" and len(data) == 9:
             found.density = data
         elif kind == b"iCCP" or kind in _TEXT_CHUNKS:
-            name = "colour profile" if kind == b"iCCP" else "text"
+            name = "color profile" if kind == b"iCCP" else "text"
             try:
                 if zlib.crc32(content[start + 4 : stop - 4]) != int.from_bytes(content[stop - 4 : stop], "big"):
                     raise ValueError("wrong checksum")

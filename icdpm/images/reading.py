@@ -1,4 +1,4 @@
-"""Reads image files of the formats, colour modes and sizes that users have."""
+"""Reads image files of the formats, color modes and sizes that users have."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
     """Reads an image file as an RGB array.
 
     Returns:
-      uint8 [height, width, 3], or uint16 for a file of 16 bits a channel; upright, without alpha.
+      uint8 [height, width, 3], or uint16 for a file of 16 bits per channel; upright, without alpha.
 
     Raises:
       IcdpmError: as `read_image`.
@@ -173,7 +173,7 @@ def _decode(content, header, name, accept_truncated):
     if header.format == "HEIF":
         return _decode_heic(content, name)
     if header.bits > 16:
-        raise IcdpmError(f"{name} has {header.bits} bits a channel; convert it to 8 or 16 first")
+        raise IcdpmError(f"{name} has {header.bits} bits per channel; convert it to 8 or 16 first")
     notices = []
     with open_pillow(content) as image:
         file_format, profile = str(image.format), image.info.get("icc_profile") or b""
@@ -265,14 +265,14 @@ def _exif(image):
 
 
 def pillow_channels(image: PIL.Image.Image, name: object) -> tuple[np.ndarray, list[str]]:
-    """Converts a Pillow image by its colour mode.
+    """Converts a Pillow image by its color mode.
 
     Args:
       image: image of any mode.
       name: its name for error messages.
 
     Returns:
-      (uint8 or uint16 [height, width, channels], a clause for each conversion of colours, after which the profile of the file
+      (uint8 or uint16 [height, width, channels], a clause for each conversion of colors, after which the profile of the file
       is not valid); the channels are gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
@@ -288,17 +288,17 @@ def pillow_channels(image: PIL.Image.Image, name: object) -> tuple[np.ndarray, l
             raise IcdpmError(f"{name} has gray values beyond 16 bits; convert it to 8 or 16 bits first")
         return gray.astype(np.uint16)[..., None], []
     if mode not in _MODES:
-        raise IcdpmError(f"{name} has the colour mode {mode}; convert it to RGB or gray of 8 or 16 bits first")
+        raise IcdpmError(f"{name} has the color mode {mode}; convert it to RGB or gray of 8 or 16 bits first")
     opaque, transparent = _MODES[mode]
     target = transparent if image.has_transparency_data else opaque
     return np.atleast_3d(np.asarray(image if mode == target else image.convert(target))), []
 
 
 def read_pillow(image: PIL.Image.Image, name: object = "the image") -> Image:
-    """Reads a Pillow image as `read_image` reads the same image from a file: by its colour mode and upright.
+    """Reads a Pillow image as `read_image` reads the same image from a file: by its color mode and upright.
 
     Raises:
-      IcdpmError: the image is damaged, empty, or of a colour mode that cannot be converted.
+      IcdpmError: the image is damaged, empty, or of a color mode that cannot be converted.
     """
     if not image.width or not image.height:
         raise IcdpmError(f"{name} is empty: its size is {image.width}×{image.height}")
@@ -317,7 +317,7 @@ def cmyk_to_srgb(image: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
     """
     profile = image.info.get("icc_profile")
     if not profile:
-        return image.convert("RGB"), "was converted from CMYK, without a profile, to RGB: its colours are approximate"
+        return image.convert("RGB"), "was converted from CMYK, without a profile, to RGB: its colors are approximate"
     try:
         converted = PIL.ImageCms.profileToProfile(
             image,
@@ -331,7 +331,7 @@ def cmyk_to_srgb(image: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
     except (OSError, PIL.ImageCms.PyCMSError):
         return image.convert("RGB"), "was converted from CMYK to RGB without its damaged profile"
     assert converted is not None  # it is only for a conversion in place
-    return converted, "was converted from CMYK to sRGB through its colour profile"
+    return converted, "was converted from CMYK to sRGB through its color profile"
 
 
 def _make_image(channels, read_its_exif, profile, file_format, name, notices=(), metadata=None):

@@ -63,7 +63,7 @@ def _common_rows(first, second):
     different = (first != second).reshape(len(first), -1).any(axis=1)
     if not different.any():
         return None
-    # The colours of a row also depend on the next block, and blocks of reduced colours have 16 rows.
+    # The colors of a row also depend on the next block, and blocks of reduced colors have 16 rows.
     return max(0, int(different.argmax()) // 16 * 16 - 16)
 
 

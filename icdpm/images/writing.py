@@ -19,7 +19,7 @@ from icdpm.images.formats import Format, Image, format_for_path
 from icdpm.images.metadata import BMP_INCHES, METRE, Metadata, add_to_jpeg, fits_jpeg, png_chunks
 from icdpm.images.png_chunks import insert_chunks
 
-# Pillow's options for each format. Without `exact`, WebP changes colours where they are transparent.
+# Pillow's options for each format. Without `exact`, WebP changes colors where they are transparent.
 _OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
@@ -57,7 +57,7 @@ def check_fits(image: Image, name: object, file_format: Format) -> list[str]:
     if _exif_for(image, file_format) != image.exif:
         notices.append("its EXIF data")
     if _profile_for(image, file_format) != image.icc_profile:
-        notices.append("its colour profile")
+        notices.append("its color profile")
     notices += _missing_metadata(image, file_format)
     return [f"{name} is written as {file_format.name} without {notice}" for notice in notices]
 
@@ -133,8 +133,8 @@ def _missing_metadata(image, file_format):
         "its IPTC data": given.iptc != kept.iptc,
         "its comments": given.comments != kept.comments,
         "its print resolution": given.density != kept.density and not _has_resolution(_exif_for(image, file_format)),
-        # A profile replaces the other descriptions of colours.
-        "its description of colours": given.colors != kept.colors
+        # A profile replaces the other descriptions of colors.
+        "its description of colors": given.colors != kept.colors
         and given.has_other_colors
         and not _profile_for(image, file_format),
         "its texts": given.texts != kept.texts,
@@ -152,7 +152,7 @@ def _exif_for(image, file_format):
 
 
 def _profile_for(image, file_format):
-    # Bytes 16 to 19 name the colour space of the profile. One for gray is wrong for an image that was converted to RGB.
+    # Bytes 16 to 19 name the color space of the profile. One for gray is wrong for an image that was converted to RGB.
     is_gray_profile = image.icc_profile[16:20] == b"GRAY"
     fits = file_format.exif and (file_format.gray or not is_gray_profile)
     return image.icc_profile if fits else b""

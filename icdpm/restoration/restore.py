@@ -201,7 +201,7 @@ def restore_file_or_array(
 
     Args:
       model: trained model.
-      image: path or URL of an image file, a Pillow image, which is converted by its colour mode and turned upright as a
+      image: path or URL of an image file, a Pillow image, which is converted by its color mode and turned upright as a
         file is, or an array (`icdpm.images.pixels.array_to_pixels`).
       preset: name of one of `model.sampling_presets`, or `None`.
       seed: as in `restore`.
@@ -210,7 +210,7 @@ def restore_file_or_array(
       spread: as in `restore`.
       keep_samples: as in `restore`.
       on_step: as in `restore`.
-      match_color: whether to remove colour drift (`icdpm.images.color_drift`).
+      match_color: whether to remove color drift (`icdpm.images.color_drift`).
       **changes: sampling settings that differ from the preset's or the config's.
 
     Returns:

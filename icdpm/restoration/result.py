@@ -34,7 +34,7 @@ class Restored:
     notices: tuple[str, ...] = ()
 
     def match_color(self, blurry: np.ndarray) -> Restored:
-        """Returns the result with the colour drift of its pixels and samples removed (`icdpm.images.color_drift`).
+        """Returns the result with the color drift of its pixels and samples removed (`icdpm.images.color_drift`).
 
         Args:
           blurry: the input.
@@ -43,7 +43,7 @@ class Restored:
         return dataclasses.replace(self, pixels=match_color(blurry, self.pixels), samples=samples)
 
     def restore_hidden(self, blurry: np.ndarray, alpha: np.ndarray | None) -> Restored:
-        """Returns the result with the colours of the input where it is invisible (`icdpm.images.hidden_pixels`).
+        """Returns the result with the colors of the input where it is invisible (`icdpm.images.hidden_pixels`).
 
         Args:
           blurry: the input.

@@ -10,7 +10,7 @@ from icdpm.serving.input_checks import count_pixels, too_large_message
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
-# Offsets in the header of a PNG file: of the size, the number of bits per channel, and the colour type.
+# Offsets in the header of a PNG file: of the size, the number of bits per channel, and the color type.
 _PNG_SIZE_OFFSET, _PNG_DEPTH_OFFSET, _PNG_COLOR_TYPE_OFFSET = 16, 24, 25
 
 
@@ -58,7 +58,7 @@ def decode_in_graph(content: tf.Tensor, max_pixels: int) -> tuple[DecodedImage, 
 
 
 def to_rgb(image: DecodedImage) -> tf.Tensor:
-    """Returns the colours without alpha, float32 [height, width, 3] in [−1, 1]; gray becomes three equal channels."""
+    """Returns the colors without alpha, float32 [height, width, 3] in [−1, 1]; gray becomes three equal channels."""
     shape = tf.shape(image.channels)
     return tf.broadcast_to(image.channels[..., : _count_colors(image)], [shape[0], shape[1], 3]) * 2.0 - 1.0
 
@@ -106,7 +106,7 @@ def _decode(content, is_png):
     """Returns (channels, is_16bit) of a `DecodedImage`. Fails on damaged images."""
     is_16bit = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
 
-    # TensorFlow makes one transparent colour an alpha channel only for palettes, unless it decodes to four channels.
+    # TensorFlow makes one transparent color an alpha channel only for palettes, unless it decodes to four channels.
     has_color_key = tf.cond(is_png, lambda: _has_color_key(content), lambda: tf.constant(False))
 
     def decode_any_png(dtype):
@@ -131,7 +131,7 @@ def _decode(content, is_png):
 
 
 def _has_color_key(content):
-    """Returns whether a PNG file (string scalar) has one transparent colour or gray value: the chunk tRNS without a palette."""
+    """Returns whether a PNG file (string scalar) has one transparent color or gray value: the chunk tRNS without a palette."""
 
     def read_type(at):
         return tf.strings.substr(content, at + 4, 4)

@@ -89,7 +89,7 @@ def test_folder_with_all_kinds_of_images(tmp_path, workdir, deblur_each):
     status, text = first
     assert status == 1
     assert text.endswith(
-        f"icdpm-deblur: note: {folder}/print.jpg was converted from CMYK, without a profile, to RGB: its colours are "
+        f"icdpm-deblur: note: {folder}/print.jpg was converted from CMYK, without a profile, to RGB: its colors are "
         f"approximate\nicdpm-deblur: error: {folder}/text.png is not an image in a known format: PNG, JPEG, WebP, TIFF or "
         "BMP\nicdpm-deblur: 8 restored, 1 failed, 1 ignored (not named as an image)"
     )

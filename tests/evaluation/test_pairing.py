@@ -195,7 +195,7 @@ def test_gray_pairs_and_16_bits_are_measured_as_rgb_of_8_bits(write, noise):
     [
         (b"", "is empty"),
         (b"not an image", "is not an image"),
-        ("float", "has 32 bits a channel"),
+        ("float", "has 32 bits per channel"),
         ("transparent", "has transparent parts"),
     ],
 )

@@ -74,7 +74,7 @@ def test_texts_and_profile_are_bounded_together_and_damage_is_left_out(monkeypat
     image = decode_image(insert_chunks(save("PNG"), texts), "photo")
     assert len(image.metadata.xmp) == 2000 and image.metadata.texts == () and "its text is left out" in image.notices[0]
     image = decode_image(insert_chunks(save("PNG"), [(b"iCCP", b"p\0\0garbage")]), "photo")
-    assert image.notices == ("photo has a damaged colour profile, which is left out",)
+    assert image.notices == ("photo has a damaged color profile, which is left out",)
     content = bytearray(insert_chunks(save("PNG"), [(b"tEXt", b"note\0text")]))
     content[45] ^= 1
     assert decode_image(bytes(content), "photo").notices == ("photo has a damaged text, which is left out",)
@@ -95,7 +95,7 @@ def test_png_keeps_its_description_of_colours(sixteen_bit):
     assert metadata.colors == chunks and notices == []
     for name in ("jpeg", "tiff", "webp", "bmp"):
         metadata, notices = restored(content, name)
-        assert metadata.colors == () and any("without its description of colours" in notice for notice in notices)
+        assert metadata.colors == () and any("without its description of colors" in notice for notice in notices)
 
 
 def test_what_states_srgb_is_no_loss():

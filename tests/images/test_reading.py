@@ -266,7 +266,7 @@ def test_cmyk_is_converted_with_a_notice(file_format):
     through_profile = encode_and_decode(cyan, file_format, icc_profile=cmyk_profile())
     without, damaged = encode_and_decode(cyan, file_format), encode_and_decode(cyan, file_format, icc_profile=b"no profile")
     for result, words, color in [
-        (through_profile, "sRGB through its colour profile", 94),
+        (through_profile, "sRGB through its color profile", 94),
         (without, "without a profile", (127, 255, 255)),
         (damaged, "without its damaged profile", (127, 255, 255)),
     ]:
@@ -322,7 +322,7 @@ def test_pillow_images_of_16_bits_are_gray(mode):
 
 def test_pillow_images_that_cannot_be_converted_are_errors():
     for image, text in [
-        (PIL.Image.new("LAB", (4, 4)), "the image has the colour mode LAB; convert it"),
+        (PIL.Image.new("LAB", (4, 4)), "the image has the color mode LAB; convert it"),
         (PIL.Image.new("I", (4, 4), 70000), "the image has gray values beyond 16 bits"),
         (PIL.Image.new("RGB", (0, 4)), "the image is empty"),
     ]:

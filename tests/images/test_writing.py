@@ -91,10 +91,10 @@ def test_unsupported_properties_are_reported_and_dropped():
     long_exif[Base.ImageDescription] = "x" * 70_000
     cases = [
         (make_image(is_16bit=True), "jpeg", ["the lower 8 of its 16 bits"]),
-        (make_image(is_16bit=True), "bmp", ["the lower 8 of its 16 bits", "its EXIF data", "its colour profile"]),
+        (make_image(is_16bit=True), "bmp", ["the lower 8 of its 16 bits", "its EXIF data", "its color profile"]),
         (opaque, "jpeg", ["its alpha, which is opaque everywhere"]),
         (dataclasses.replace(make_image(), exif=long_exif.tobytes()), "jpeg", ["its EXIF data"]),
-        (make_image(gray=True, profile=GRAY_PROFILE), "webp", ["its colour profile"]),
+        (make_image(gray=True, profile=GRAY_PROFILE), "webp", ["its color profile"]),
     ]
     for given, name, left_out in cases:
         file_format = FORMATS[name]

@@ -201,7 +201,7 @@ def test_pillow_images_are_restored_as_files(model, tmp_path):
             np.testing.assert_array_equal(model.restore(opened, "fast"), expected)
     rgb = model.restore(np.asarray(image.convert("YCbCr").convert("RGB")), "fast")
     np.testing.assert_array_equal(model.restore(image.convert("YCbCr"), "fast"), rgb)
-    with pytest.raises(IcdpmError, match="colour mode LAB"):
+    with pytest.raises(IcdpmError, match="color mode LAB"):
         model.restore(PIL.Image.new("LAB", (4, 4)))
 
 

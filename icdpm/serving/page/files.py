@@ -25,7 +25,7 @@ class ResultFiles:
     """Paths of the files that the page shows for a restored photo.
 
     Attributes:
-      download: the restored photo as icdpm-deblur writes it, in the format of its name, with its EXIF data and colour profile.
+      download: the restored photo as icdpm-deblur writes it, in the format of its name, with its EXIF data and color profile.
       before, after: the blurry and the restored photo as JPEG, for browsers.
       spread: (image of the samples' standard deviation, description of its scale), or None.
       intermediate_outputs: [(image, description of its size)].
