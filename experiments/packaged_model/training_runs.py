@@ -46,14 +46,17 @@ def load_training_data(folder, proportions=PHOTOS_ONLY):
     return load_pairs(training, "train"), load_pairs(VALIDATION.format(folder), "test")
 
 
-def median_step_milliseconds(workdir):
-    """Returns the median time of a training step from the TensorBoard files of a run, or `None` if they have no two steps."""
+def unloaded_step_milliseconds(workdir):
+    """Returns the time of a training step from the TensorBoard files of a run, or `None` if they have no two steps.
+
+    It is the 1st percentile over the run, because other work on the machine can slow most of a run.
+    """
     rates = []
     for path in sorted((Path(workdir) / "tensorboard").glob("events.out.*")):
         logged = [(event.step, event.wall_time) for event in _read_events(path) if event.summary.value[0].tag == "train/loss"]
         for (step, seconds), (later_step, later) in zip(logged, logged[1:]):
             rates += [1000 * (later - seconds) / (later_step - step)] if later_step > step else []
-    return float(np.median(rates)) if rates else None
+    return float(np.percentile(rates, 1)) if rates else None
 
 
 def _read_events(path):

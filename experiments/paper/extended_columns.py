@@ -57,6 +57,6 @@ def cost_note(runs, variants) -> str:
     listed = ", ".join(f"{row} {count:,}" for row, count in steps.items())
     counts = f"{next(iter(steps.values())):,} each" if len(set(steps.values())) == 1 else listed
     return (
-        f"Training steps: {counts or 'none'}. {COST}: median time in the run, on one core that other work may have slowed, and "
+        f"Training steps: {counts or 'none'}. {COST}: 1st percentile of its time in the run, since other work may slow it, and "
         "operations of convolutions and matrix products; the mean over both stages of HI-Diff."
     )

@@ -27,7 +27,7 @@ from icdpm.images.reading import read_rgb
 from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.cost import estimate_cost
 from icdpm.training.run import train
-from icdpm_experiments.packaged_model.training_runs import median_step_milliseconds
+from icdpm_experiments.packaged_model.training_runs import unloaded_step_milliseconds
 from icdpm_experiments.paper.models import FINE_TUNED, SECOND_STAGES, TRAINED_ON, Variant, prerequisite
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import abbreviate_home
@@ -132,12 +132,12 @@ class Runs:
         """Returns the cost of a training step.
 
         Returns:
-          {'ms': median milliseconds in the run, or None if the run has no logs; 'GFLOP': operations of convolutions and matrix
-          products}. The mean over both stages of a model of two stages.
+          {'ms': milliseconds, the 1st percentile in the run, or None without logs; 'GFLOP': operations of convolutions and
+          matrix products}. The mean over both stages of a model of two stages.
         """
         first = SECOND_STAGES.get(Variant.parse(variant).config)
         stages = [each for each in (first, variant) if each]
-        times = [median_step_milliseconds(self.workdir(each)) for each in stages]
+        times = [unloaded_step_milliseconds(self.workdir(each)) for each in stages]
         flops = [self.step_flops(each) for each in stages]
         return {
             "ms": None if None in times else round(float(np.mean(times)), 1),
