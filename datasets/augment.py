@@ -57,5 +57,5 @@ def _dihedral(pair: tf.Tensor, element: int) -> tf.Tensor:
 
 
 def to_unit_range(image: tf.Tensor) -> tf.Tensor:
-    """Converts uint8 to float32 in [−1, 1]."""
-    return tf.cast(image, tf.float32) / 127.5 - 1.0
+    """Converts uint8 or uint16 to float32 in [−1, 1]."""
+    return tf.cast(image, tf.float32) / (float(image.dtype.max) / 2) - 1.0

@@ -21,19 +21,21 @@ _LISTED_NAMES = 10  # in an error
 class FolderPairs:
     """Pairs in `folder/blur` and `folder/sharp`, matched by file name without suffix; a `PairSource`.
 
-    PNG, JPEG, BMP, TIFF and WebP files with 8 bits per channel are read. Gray is repeated in three channels, alpha is dropped
-    and EXIF orientation is applied. Other files and hidden files are ignored, as are subfolders.
+    Image files with 8 or 16 bits per channel are read. If one has 16 bits, all images are uint16, those of 8 bits without loss.
+    Gray is repeated in three channels, alpha is dropped and EXIF orientation is applied. Other files
+    and hidden files are ignored, as are subfolders.
 
     Args:
       folder: the folder, of which every image's header is read.
 
     Attributes:
       names: file names without suffix, sorted; those of the blurry images if the Unicode forms (NFC, NFD) of a pair differ.
+      dtype: uint8 or uint16, of all images.
       description: one line for logs.
 
     Raises:
-      IcdpmError: a folder is missing or empty, a name has no partner or occurs twice, a file is not an image with 8 bits per
-        channel, or the images of a pair differ in size.
+      IcdpmError: a folder is missing or empty, a name has no partner or occurs twice, a file is not an image with 8 or 16 bits
+        per channel, or the images of a pair differ in size.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -42,9 +44,10 @@ class FolderPairs:
         _check_partners(folder, blurry, sharp)
         self._files = sorted(((file, sharp[name]) for name, file in blurry.items()), key=lambda files: files[0].stem)
         self.names = [file.stem for file, _ in self._files]
-        self._images = ImageCache(itertools.chain(*self._files))
+        self._images = ImageCache(itertools.chain(*self._files), keep_depth=True)
         self._check_equal_sizes()
-        self.description = f"{len(self)} pairs in {folder}"
+        self.dtype = self._images.dtype
+        self.description = f"{len(self)} pairs in {folder}" + (" of 16 bits" if self.dtype == np.uint16 else "")
 
     def __len__(self) -> int:
         return len(self.names)

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from icdpm_datasets.image_files import to_dtype
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
 class PairSource(Protocol):
     """Pairs of a blurry and a sharp image, numbered from 0.
+
+    All images are uint8, unless the source has an attribute `dtype` that is uint16 (see `dtype_of`).
 
     Attributes:
       names: unique names of the pairs, by which results are matched.
@@ -29,7 +33,7 @@ class PairSource(Protocol):
         """Returns the number of pairs."""
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the whole pair (blurry, sharp) at `index`, uint8 [H, W, 3] sRGB, of equal size. Is thread-safe.
+        """Returns the whole pair (blurry, sharp) at `index`, [H, W, 3] sRGB, of equal size. Is thread-safe.
 
         Raises:
           IcdpmError: the pair cannot be read; the message names the file.
@@ -67,6 +71,11 @@ class RemoteSource(Protocol):
         """
 
 
+def dtype_of(source: PairSource) -> np.dtype:
+    """Returns the type of a source's images: uint8, or uint16 for images with 16 bits per channel."""
+    return np.dtype(getattr(source, "dtype", np.uint8))
+
+
 def load_crop(source: PairSource, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the crop of a training example.
 
@@ -77,7 +86,7 @@ def load_crop(source: PairSource, index: int, crop: int, bits: np.ndarray) -> tu
       bits: int64 [3], the example's non-negative random numbers, of which the first two determine the position.
 
     Returns:
-      (blurry, sharp), uint8 [crop, crop, 3].
+      (blurry, sharp), [crop, crop, 3] of the source's type.
     """
     if isinstance(source, CropSource):
         return source.load_crop(index, crop, bits)
@@ -106,6 +115,7 @@ class Mixture:
       description: one line for logs.
       counts: number of pairs of each source.
       weights: as given.
+      dtype: uint16 if that of a source is; images of 8 bits are then converted without loss.
     """
 
     def __init__(self, sources: Mapping[str, PairSource], weights: Sequence[int]) -> None:
@@ -114,6 +124,7 @@ class Mixture:
         self.counts = [len(source) for source in self._sources]
         self._starts = [0, *itertools.accumulate(self.counts)]
         self.weights = weights
+        self.dtype = max(map(dtype_of, self._sources), key=lambda dtype: dtype.itemsize)
         shares = [f"{weight / sum(weights):.1%} {s.description}" for weight, s in zip(weights, self._sources)]
         self.description = "; ".join(shares)
 
@@ -122,11 +133,13 @@ class Mixture:
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         source, own_index = self._find(index)
-        return source.load(own_index)
+        blurry, sharp = source.load(own_index)
+        return to_dtype(blurry, self.dtype), to_dtype(sharp, self.dtype)
 
     def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         source, own_index = self._find(index)
-        return load_crop(source, own_index, crop, bits)
+        blurry, sharp = load_crop(source, own_index, crop, bits)
+        return to_dtype(blurry, self.dtype), to_dtype(sharp, self.dtype)
 
     def check_crop(self, crop: int) -> None:
         for source in self._sources:

@@ -26,7 +26,7 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError
 from icdpm_datasets.augment import center_crop, random_crop, random_dihedral, to_unit_range
 from icdpm_datasets.order import VISIT, crops_to_keep, first_visit, mixed_index, repeated_number, shuffled_index
-from icdpm_datasets.pairs import InMemory, Mixture, PairSource, RemoteSource, load_crop
+from icdpm_datasets.pairs import InMemory, Mixture, PairSource, RemoteSource, dtype_of, load_crop
 from icdpm_datasets.tf_data_errors import for_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
@@ -186,7 +186,7 @@ def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tenso
       kept: number of crops to keep, the most recent ones.
 
     Returns:
-      A function (index: int64 [], bits: int64 [3]) → (blurry, sharp), uint8 [crop, crop, 3].
+      A function (index: int64 [], bits: int64 [3]) → (blurry, sharp), [crop, crop, 3] of the source's type.
     """
     if isinstance(source, InMemory):
         whole = _reader(source)
@@ -196,25 +196,25 @@ def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tenso
     def make_crop(index: int, *bits: int) -> tuple[np.ndarray, np.ndarray]:
         return load_crop(source, index, crop, np.array(bits))
 
-    load = for_tf_data(lambda index, bits: make_crop(int(index), *bits.tolist()))
+    load, dtype = for_tf_data(lambda index, bits: make_crop(int(index), *bits.tolist())), tf.as_dtype(dtype_of(source))
 
     def read(index: tf.Tensor, bits: tf.Tensor) -> Pair:
-        pair = tf.numpy_function(load, [index, bits], (tf.uint8, tf.uint8), stateful=False)
+        pair = tf.numpy_function(load, [index, bits], (dtype, dtype), stateful=False)
         return tuple(tf.ensure_shape(image, [crop, crop, 3]) for image in pair)
 
     return read
 
 
 def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
-    """Returns a function for tf.data from an index, int64 [], to the pair (blurry, sharp), uint8 [H, W, 3]."""
+    """Returns a function for tf.data from an index, int64 [], to the pair (blurry, sharp), [H, W, 3] of the source's type."""
     if isinstance(source, InMemory):
         with tf.device("CPU"):
             blurry, sharp = tf.constant(source.blurry), tf.constant(source.sharp)
         return lambda index: (tf.gather(blurry, index), tf.gather(sharp, index))
-    load = for_tf_data(lambda index: source.load(int(index)))
+    load, dtype = for_tf_data(lambda index: source.load(int(index))), tf.as_dtype(dtype_of(source))
 
     def read(index: tf.Tensor) -> Pair:
-        pair = tf.numpy_function(load, [index], (tf.uint8, tf.uint8), stateful=False)
+        pair = tf.numpy_function(load, [index], (dtype, dtype), stateful=False)
         return tuple(tf.ensure_shape(image, [None, None, 3]) for image in pair)
 
     return read

@@ -8,6 +8,7 @@ import PIL.ImageDraw
 import PIL.ImageFont
 
 from icdpm.files import write_atomically
+from icdpm.metrics.inputs import as_uint8
 
 _GAP = 8  # pixels between the images of a grid
 _LINE_HEIGHT = 28  # pixels of a heading and of a line of the caption
@@ -22,7 +23,7 @@ def write_gallery(path, columns, rows, caption=""):
     Args:
       path: output file, `*.png`.
       columns: list of str, the heading of each column.
-      rows: list of rows. A row is a list of uint8 arrays [height, width, 3] of one size, one per column; `None` leaves
+      rows: list of rows. A row is a list of uint8 or uint16 arrays [height, width, 3] of one size, one per column; `None` leaves
         a cell empty.
       caption: text below the grid. Lines wider than the grid are wrapped between words.
     """
@@ -45,7 +46,7 @@ def write_gallery(path, columns, rows, caption=""):
     for row, height in zip(rows, heights):
         for left, image in zip(lefts, row):
             if image is not None:
-                sheet.paste(PIL.Image.fromarray(image), (int(left), top))
+                sheet.paste(PIL.Image.fromarray(image if image.dtype == np.uint8 else as_uint8(image)), (int(left), top))
         top += height + _GAP
     for line in lines:
         draw.text((_GAP, top), line, "black", font)

@@ -4,6 +4,7 @@ import numpy as np
 
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
+from icdpm_datasets.pairs import dtype_of
 
 UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp image contains noise, but no blur
 
@@ -21,13 +22,14 @@ class SelectedPairs:
         self._source = source
         self._indices = indices
         self.names = [source.names[index] for index in indices]
+        self.dtype = dtype_of(source)
         self.description = description
 
     def __len__(self):
         return len(self._indices)
 
     def load(self, index):
-        """Returns the pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
+        """Returns the pair (blurry, sharp) at `index`, [height, width, 3] of `dtype`."""
         return self._source.load(self._indices[index])
 
     def check_crop(self, crop):
@@ -49,7 +51,7 @@ class CenterCrops(SelectedPairs):
         self._side = side
 
     def load(self, index):
-        """Returns the pair (blurry, sharp) at `index`, uint8 [height, width, 3]."""
+        """Returns the pair (blurry, sharp) at `index`, [height, width, 3] of `dtype`."""
         return tuple(center_crop(image, self._side) for image in super().load(index))
 
 
@@ -65,7 +67,7 @@ class SharpPairs(SelectedPairs):
         super().__init__(source, range(len(source)), f"the sharp pictures of {source.description}")
 
     def load(self, index):
-        """Returns the pair (sharp, sharp) at `index`, uint8 [height, width, 3]."""
+        """Returns the pair (sharp, sharp) at `index`, [height, width, 3] of `dtype`."""
         return (super().load(index)[1],) * 2
 
 

@@ -14,7 +14,7 @@ from scipy import stats
 
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
-from icdpm.metrics.inputs import matlab_gray
+from icdpm.metrics.inputs import as_uint8, matlab_gray
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
@@ -64,7 +64,8 @@ def run(runs, restored) -> None:
             continue
         blurry, sharp = pairs.load(index)
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
-        numbers = measure_light_and_gradient(blurry, sharp, FileImage(files["Ours"][index]).read())
+        images = blurry, sharp, FileImage(files["Ours"][index]).read()
+        numbers = measure_light_and_gradient(*map(as_uint8, images))
         rows.append({"picture": name, "psnr blurry": round(float(values[BLURRY][index]), 4), **gains, **numbers})
     rows = rank(rows)
     for row in rows:

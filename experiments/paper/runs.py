@@ -24,6 +24,7 @@ from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.images.color_drift import measure_drift
 from icdpm.images.reading import read_rgb
+from icdpm.metrics.registry import protocol_of_depth
 from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.cost import estimate_cost
 from icdpm.training.run import train
@@ -200,7 +201,9 @@ class Runs:
         }
         selection = results.metrics
         measured_by = {**selection.image_metrics, **selection.set_metrics}
-        protocols = {_plain(name): metric.protocol for name, metric in measured_by.items()}
+        protocols = {
+            _plain(name): protocol_of_depth(name, metric.protocol, results.bits) for name, metric in measured_by.items()
+        }
         reasons = {_plain(metric): abbreviate_home(reason) for metric, reason in results.unavailable.items()}
         for method, reasons_of in results.undefined.items():
             for metric, images in reasons_of.items():

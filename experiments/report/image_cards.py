@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 from scipy import ndimage
 
+from icdpm.metrics.inputs import as_uint8
 from icdpm.metrics.psnr import psnr
 
 # Images of more pixels are embedded with lossy compression to limit the size of the page.
@@ -59,10 +60,10 @@ def find_largest_difference(blurry, sharp, side):
 
 
 def data_url(image):
-    """Returns a uint8 image as data URL: WebP, lossless for small images, otherwise of quality 95."""
+    """Returns an image as data URL: WebP, lossless for small images, otherwise of quality 95."""
     file = io.BytesIO()
     small = image.shape[0] * image.shape[1] <= _LOSSLESS_PIXELS
-    PIL.Image.fromarray(image).save(file, "WEBP", lossless=small, quality=60 if small else 95)
+    PIL.Image.fromarray(image if image.dtype == np.uint8 else as_uint8(image)).save(file, "WEBP", lossless=small, quality=60 if small else 95)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 

@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from icdpm.errors import IcdpmError
-from icdpm.metrics.inputs import MetricUndefined, as_uint8_pair
+from icdpm.metrics.inputs import MetricUndefined, as_levels_pair
 from icdpm.metrics.ssim import mean_similarity
 
 _ALIGNMENT = (
@@ -61,7 +61,7 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
       IcdpmError: openCV is not installed, or no homography aligns the images.
     """
     cv2 = import_opencv()
-    restored, sharp = (image.astype(np.float32) / 255 for image in as_uint8_pair(restored, sharp))
+    restored, sharp = (image.astype(np.float32) / 255 for image in as_levels_pair(restored, sharp))
     energy = np.sum(restored * restored, dtype=np.float64)
     if energy == 0:
         raise MetricUndefined("The restored image is black and cannot be aligned.")

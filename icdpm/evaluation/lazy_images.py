@@ -11,8 +11,8 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.images.reading import read_image
-from icdpm_datasets.pairs import PairSource
+from icdpm.images.reading import read_file_header, read_image
+from icdpm_datasets.pairs import PairSource, dtype_of
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
@@ -31,10 +31,10 @@ class FileImage:
         return str(self.path)
 
     def read(self) -> np.ndarray:
-        """Reads the image as metrics take it: 16 bits are rounded to 8, gray becomes three equal channels.
+        """Reads the image as metrics take it: gray becomes three equal channels.
 
         Returns:
-          uint8 [height, width, 3].
+          uint8 or uint16 [height, width, 3].
 
         Raises:
           IcdpmError: the file is not a readable image, or the image has transparent parts.
@@ -43,9 +43,15 @@ class FileImage:
         pixels = image.pixels
         if image.alpha is not None and image.alpha.min() < np.iinfo(image.alpha.dtype).max:
             raise IcdpmError(f"{self} has transparent parts, whose color is not defined. Save it without transparency.")
-        if image.is_16bit:
-            pixels = np.round(pixels / 257).astype(np.uint8)
         return np.repeat(pixels[..., None], 3, axis=-1) if image.is_gray else pixels
+
+    @property
+    def bits(self) -> int:
+        """Bits per channel as the image is read, 8 or 16, from the header; 8 if that is damaged."""
+        try:
+            return 16 if read_file_header(self.path).bits > 8 else 8
+        except IcdpmError:
+            return 8
 
     def stamp(self) -> str:
         """Returns a text that changes whenever the file changes."""
@@ -78,8 +84,13 @@ class SourceImage:
         return f"{self.pairs.source.names[self.index]} of {self.pairs.source.description}"
 
     def read(self) -> np.ndarray:
-        """Returns the image, uint8 [height, width, 3]. Raises `IcdpmError` if it is not readable."""
+        """Returns the image, uint8 or uint16 [height, width, 3]. Raises `IcdpmError` if it is not readable."""
         return self.pairs.load(self.index)[self.side]
+
+    @property
+    def bits(self) -> int:
+        """Bits per channel, 8 or 16."""
+        return 8 * dtype_of(self.pairs.source).itemsize
 
     def stamp(self) -> str:
         """Returns a text that changes whenever the data set changes."""

@@ -46,6 +46,7 @@ class Measured:
       values: {method: {metric: float64 [images]}} of metrics of images, in the order of `names`.
       set_values: {method: {metric: number}} of metrics of sets.
       unavailable: {metric: reason} of metrics that could not be measured.
+      bits: bits per channel of the images, 8 or 16.
       undefined: {method: {metric: {name: reason}}} of metrics that are not defined for some images. Their values are NaN.
     """
 
@@ -55,6 +56,7 @@ class Measured:
     values: dict[str, dict[str, np.ndarray]]
     set_values: dict[str, dict[str, float]]
     unavailable: dict[str, str]
+    bits: int
     undefined: dict[str, dict[str, dict[str, str]]]
 
 
@@ -75,12 +77,13 @@ def measure(pairs: PairedSet, metrics: MetricSelection, output: str | os.PathLik
     """
     workers = workers or min(max(2, os.cpu_count() or 2), _MAX_WORKERS)
     unavailable: dict[str, str] = {}
+    bits = pairs.bits
     results: dict[str, ImageResults] = {}
     with contextlib.ExitStack() as stack:
         check_interrupt = stack.enter_context(deferred_interrupts())
         for method in pairs.methods:
             file = Path(output) / f"{method}.csv"
-            results[method] = stack.enter_context(ImageResults(file, metrics.image_metrics, _make_stamps(pairs, method)))
+            results[method] = stack.enter_context(ImageResults(file, metrics.image_metrics, _make_stamps(pairs, method, bits)))
         undefined = _measure_images(pairs, metrics.image_metrics, results, unavailable, workers, check_interrupt)
         set_values = _measure_sets(pairs, metrics, unavailable, check_interrupt)
     available = [name for name in metrics.image_metrics if name not in unavailable]
@@ -90,7 +93,7 @@ def measure(pairs: PairedSet, metrics: MetricSelection, output: str | os.PathLik
         }
         for method, stored in results.items()
     }
-    return Measured(pairs.description, list(pairs.sharp), metrics, values, set_values, unavailable, undefined)
+    return Measured(pairs.description, list(pairs.sharp), metrics, values, set_values, unavailable, bits, undefined)
 
 
 def measure_image(
@@ -100,8 +103,8 @@ def measure_image(
 
     Args:
       metrics: {name: ImageMetric}.
-      restored: uint8 [height, width, 3].
-      sharp: uint8 [height, width, 3].
+      restored: uint8 or uint16 [height, width, 3].
+      sharp: uint8 or uint16 [height, width, 3].
 
     Returns:
       ({name: value}, {name of an unavailable metric: reason}).
@@ -158,9 +161,9 @@ def measure_defined(
     return values, unavailable, undefined
 
 
-def _make_stamps(pairs, method) -> dict[str, str]:
-    images = pairs.methods[method]
-    return {name: f"{images[name].stamp()} {sharp.stamp()}" for name, sharp in pairs.sharp.items()}
+def _make_stamps(pairs, method, bits) -> dict[str, str]:
+    images, depth = pairs.methods[method], "" if bits == 8 else f" {bits} bits"
+    return {name: f"{images[name].stamp()} {sharp.stamp()}{depth}" for name, sharp in pairs.sharp.items()}
 
 
 def _measure_images(pairs, image_metrics, results, unavailable, workers, check_interrupt) -> dict:

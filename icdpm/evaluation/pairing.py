@@ -49,6 +49,11 @@ class PairedSet:
     sharp: Mapping[str, LazyImage]
     methods: Mapping[str, Mapping[str, LazyImage]]
 
+    @property
+    def bits(self) -> int:
+        """Bits per channel with which the images are compared: 16 if an image has more than 8, otherwise 8."""
+        return max(image.bits for images in (self.sharp, *self.methods.values()) for image in images.values())
+
 
 def pair_name(path: str) -> str:
     """Returns the name of the pair of an image.

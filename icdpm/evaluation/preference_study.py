@@ -20,6 +20,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.intervals import wilson_interval
 from icdpm.evaluation.pairing import pair_methods
 from icdpm.files import write_atomically
+from icdpm.metrics.inputs import as_uint8
 from icdpm.progress import progress_bar
 from icdpm.storage import storage_path
 
@@ -90,7 +91,7 @@ def write_preference_page(
 
 def _data_url(image: np.ndarray) -> str:
     file = io.BytesIO()
-    PIL.Image.fromarray(image).save(file, "PNG")
+    PIL.Image.fromarray(as_uint8(image)).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 

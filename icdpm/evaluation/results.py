@@ -18,7 +18,7 @@ import icdpm
 from icdpm.errors import IcdpmError, shorten_list
 from icdpm.evaluation.intervals import PROTOCOL, mean_with_interval
 from icdpm.files import write_atomically
-from icdpm.metrics.registry import SET_METRICS
+from icdpm.metrics.registry import SET_METRICS, protocol_of_depth
 
 if TYPE_CHECKING:
     from icdpm.evaluation.measure import Measured
@@ -148,7 +148,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
         "version": icdpm.__version__,
         "pictures": len(measured.names),
         "statistics": PROTOCOL,
-        "protocols": {name: metric.protocol for name, metric in metrics.items()},
+        "protocols": {name: protocol_of_depth(name, metric.protocol, measured.bits) for name, metric in metrics.items()},
         "higher_is_better": {name: metric.higher_is_better for name, metric in metrics.items()},
         "not_available": dict(measured.unavailable),
         "not_defined": not_defined,

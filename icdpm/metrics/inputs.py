@@ -29,11 +29,34 @@ def as_uint8_pair(restored: np.ndarray, sharp: np.ndarray) -> tuple[np.ndarray, 
     return restored, sharp
 
 
+def as_levels_pair(restored: np.ndarray, sharp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns two images of equal size in levels of 8 bits, without loss.
+
+    Args:
+      restored, sharp: as for `as_uint8_pair`.
+
+    Returns:
+      Two uint8 arrays, or float64 arrays in 0…255 if one of the images is uint16: its peak, 65535, is then 255.
+
+    Raises:
+      ValueError: as for `as_uint8_pair`.
+    """
+    restored, sharp = np.asarray(restored), np.asarray(sharp)
+    eight_bit = as_uint8_pair(restored, sharp)  # checks both
+    if np.uint16 not in (restored.dtype, sharp.dtype):
+        return eight_bit
+    first, second = (
+        image / 257.0 if image.dtype == np.uint16 else rounded.astype(np.float64)
+        for image, rounded in zip((restored, sharp), eight_bit)
+    )
+    return first, second
+
+
 def as_uint8(image: np.ndarray, name: str = "image") -> np.ndarray:
     """Returns an image as a uint8 array.
 
     Args:
-      image: RGB, [height, width, 3], uint8 or float in [0, 1].
+      image: RGB, [height, width, 3], uint8, uint16 or float in [0, 1]; the last two are rounded.
       name: for error messages.
 
     Raises:
@@ -44,8 +67,10 @@ def as_uint8(image: np.ndarray, name: str = "image") -> np.ndarray:
         raise ValueError(f"The {name} must be RGB, [height, width, 3]. Received: shape {list(image.shape)}.")
     if image.dtype == np.uint8:
         return image
+    if image.dtype == np.uint16:
+        return np.round(image / 257).astype(np.uint8)
     if image.dtype.kind != "f":
-        raise ValueError(f"The {name} must be uint8 or float. Received: {image.dtype}.")
+        raise ValueError(f"The {name} must be uint8, uint16 or float. Received: {image.dtype}.")
     if not np.isfinite(image).all():
         raise ValueError(f"The {name} must be finite. Received: NaN or infinite values.")
     if image.min() < 0 or image.max() > 1:
@@ -61,10 +86,16 @@ def check_size(shape: tuple[int, ...], smallest: int, metric: str) -> None:
 
 
 def matlab_gray(image: np.ndarray) -> np.ndarray:
-    """Returns MATLAB's `rgb2gray` of a uint8 image: float64 [height, width], integers in 0…255, halves rounded up."""
-    return np.floor(image @ _GRAY + 0.5)
+    """Returns MATLAB's `rgb2gray` of an image: float64 [height, width] in 0…255, rounded to its depth with halves up.
+
+    Args:
+      image: uint8 [height, width, 3], or a float64 image of `as_levels_pair`, which has 16 bits.
+    """
+    if image.dtype == np.uint8:
+        return np.floor(image @ _GRAY + 0.5)
+    return np.floor(image @ _GRAY * 257 + 0.5) / 257
 
 
 def studio_y(image: np.ndarray) -> np.ndarray:
-    """Returns the luma Y of BT.601 of a uint8 image: float64 [height, width] in 16…235, not rounded."""
+    """Returns the luma Y of BT.601 of an image in levels of 8 bits: float64 [height, width] in 16…235, not rounded."""
     return image @ _Y + 16

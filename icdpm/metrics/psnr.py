@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from icdpm.metrics.inputs import as_uint8_pair, studio_y
+from icdpm.metrics.inputs import as_levels_pair, studio_y
 
 PROTOCOL = "PSNR in dB over the RGB values of uint8 pictures, peak 255"
 PROTOCOL_Y = "PSNR in dB over Y (BT.601, studio range, not rounded) of uint8 RGB pictures, peak 255"
@@ -14,13 +14,13 @@ PROTOCOL_Y = "PSNR in dB over Y (BT.601, studio range, not rounded) of uint8 RGB
 
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:
     """Returns the PSNR of an image in dB, infinite if the images are equal. That of a data set is the mean over its images."""
-    restored, sharp = as_uint8_pair(restored, sharp)
+    restored, sharp = as_levels_pair(restored, sharp)
     return _psnr(restored.astype(np.float64) - sharp)
 
 
 def psnr_y(restored: np.ndarray, sharp: np.ndarray) -> float:
     """Returns the PSNR of an image's luma Y in dB, infinite if the lumas are equal."""
-    restored, sharp = as_uint8_pair(restored, sharp)
+    restored, sharp = as_levels_pair(restored, sharp)
     return _psnr(studio_y(restored) - studio_y(sharp))
 
 

@@ -33,6 +33,20 @@ PAIR_METRICS = {
     "lpips_vgg": Metric(lpips.lpips_vgg, lpips.PROTOCOL_VGG, False),
 }
 
+# Metrics that compare images of 16 bits without rounding them to 8.
+DEEP_METRICS = {"psnr", "psnr_y", "ssim", "ssim_matlab_rgb", "ssim_y", "ms_ssim", "psnr_ecc", "ssim_ecc"}
+
+
+def protocol_of_depth(name: str, protocol: str, bits: int) -> str:
+    """Returns the protocol of a metric that measures images of 8 or 16 bits per channel, with the peak of that depth."""
+    if bits == 8:
+        return protocol
+    if name not in DEEP_METRICS:
+        return f"{protocol}; the images have {bits} bits per channel and are rounded to 8"
+    stated = protocol.replace("uint8", "uint16").replace("peak 255", "peak 65535").replace("L 255", "L 65535")
+    return f"{stated}; the images have {bits} bits per channel, peak 65535, and are not rounded"
+
+
 # function(restored) of one image.
 SINGLE_METRICS = {
     "niqe": Metric(niqe.niqe, niqe.PROTOCOL, False),

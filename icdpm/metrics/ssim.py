@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from icdpm.metrics.inputs import MetricUndefined, as_uint8_pair, check_size, matlab_gray, studio_y
+from icdpm.metrics.inputs import MetricUndefined, as_levels_pair, check_size, matlab_gray, studio_y
 
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
@@ -41,12 +41,12 @@ _WINDOW /= _WINDOW.sum()
 
 def ssim(restored: np.ndarray, sharp: np.ndarray) -> float:
     """Returns the SSIM of an image, the mean over its channels; 1 if the images are equal."""
-    return mean_similarity(*as_uint8_pair(restored, sharp))
+    return mean_similarity(*as_levels_pair(restored, sharp))
 
 
 def ssim_y(restored: np.ndarray, sharp: np.ndarray) -> float:
     """Returns the SSIM of an image's luma Y; 1 if the lumas are equal."""
-    return mean_similarity(*map(studio_y, as_uint8_pair(restored, sharp)))
+    return mean_similarity(*map(studio_y, as_levels_pair(restored, sharp)))
 
 
 def ssim_matlab_rgb(restored: np.ndarray, sharp: np.ndarray) -> float:
@@ -55,7 +55,7 @@ def ssim_matlab_rgb(restored: np.ndarray, sharp: np.ndarray) -> float:
     MATLAB treats an RGB array as a volume, so that its Gaussian window extends across the channels. The evaluation scripts of
     several restoration papers call it so.
     """
-    restored, sharp = as_uint8_pair(restored, sharp)
+    restored, sharp = as_levels_pair(restored, sharp)
     check_size(sharp.shape, WINDOW_SIZE, "SSIM")
     luminance, structure = similarity_maps(restored, sharp, axes=(0, 1, 2))
     return float((luminance * structure).mean())
@@ -74,7 +74,7 @@ def scale_similarities(restored: np.ndarray, sharp: np.ndarray) -> list[float]:
 
     Their weighted sum, in place of the product, is the definition that Wang et al.'s MATLAB code calls `wtd_sum`.
     """
-    restored, sharp = as_uint8_pair(restored, sharp)
+    restored, sharp = as_levels_pair(restored, sharp)
     check_size(sharp.shape, MS_SMALLEST, "MS-SSIM")
     x, y = matlab_gray(restored), matlab_gray(sharp)
     similarities = []

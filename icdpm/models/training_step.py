@@ -31,16 +31,17 @@ _SMALLEST_SQUARED_ERROR = 1e-10  # of a PSNR, in squares of an 8-bit step
 
 
 def to_values(images: Any) -> tf.Tensor:
-    """Converts images from uint8, or floats in [−1, 1], to float32 in [−1, 1]."""
+    """Converts images from uint8, uint16, or floats in [−1, 1], to float32 in [−1, 1]."""
     images = tf.convert_to_tensor(images)
-    return tf.cast(images, tf.float32) / 127.5 - 1.0 if images.dtype == tf.uint8 else tf.cast(images, tf.float32)
+    values = tf.cast(images, tf.float32)
+    return values / (float(images.dtype.max) / 2) - 1.0 if images.dtype in (tf.uint8, tf.uint16) else values
 
 
 def as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.Tensor]:
     """Converts the data of a Keras step to a batch.
 
     Args:
-      data: (blurry, sharp) or a dict with both; images [batch, height, width, 3], uint8 or float in [−1, 1].
+      data: (blurry, sharp) or a dict with both; images [batch, height, width, 3], uint8, uint16 or float in [−1, 1].
       size_multiple: images are padded by reflection unless their sides are known to be divisible by this number.
       needs_target: whether 'target' is required.
 

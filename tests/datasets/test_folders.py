@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from icdpm.errors import IcdpmError
+from icdpm.images.writing import write_image
 from icdpm_datasets import image_files
 from icdpm_datasets.folders import FolderPairs
 
@@ -156,10 +157,29 @@ def test_a_truncated_image_is_named_when_it_is_read(folder, ending):
         pairs.load(2)
 
 
-def test_sixteen_bits_are_refused(folder):
-    Image.fromarray(np.zeros((20, 30), np.uint16)).save(folder / "blur" / "a.png")
-    with pytest.raises(IcdpmError, match="blur/a.png does not have 8 bits per channel"):
-        FolderPairs(folder)
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_sixteen_bits_are_read_without_loss(folder, ending):
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), np.uint16)
+    (folder / "blur" / "a.png").unlink()
+    write_image(folder / "blur" / f"a.{ending}", deep)
+    pairs = FolderPairs(folder)
+    assert pairs.dtype == np.uint16 and pairs.description == f"3 pairs in {folder} of 16 bits"
+    blurry, sharp = pairs.load(0)
+    np.testing.assert_array_equal(blurry, deep)
+    # Images of 8 bits have the same values in 16.
+    np.testing.assert_array_equal(sharp, random_image(10).astype(np.uint16) * 257)
+    assert {image.dtype for index in range(3) for image in pairs.load(index)} == {np.dtype(np.uint16)}
+
+
+def test_gray_of_sixteen_bits(folder):
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 30), np.uint16)
+    write_image(folder / "blur" / "a.png", deep)
+    np.testing.assert_array_equal(FolderPairs(folder).load(0)[0], np.repeat(deep[..., None], 3, axis=-1))
+
+
+def test_pairs_of_eight_bits_stay_so(folder):
+    pairs = FolderPairs(folder)
+    assert pairs.dtype == np.uint8 and {image.dtype for image in pairs.load(0)} == {np.dtype(np.uint8)}
 
 
 def test_a_file_that_shrinks_after_the_check_is_named(folder):

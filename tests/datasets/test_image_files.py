@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from icdpm.errors import IcdpmError
+from icdpm.images.codecs import encode_png16, encode_tiff
 from icdpm_datasets import image_files
-from icdpm_datasets.image_files import ImageCache, find_images, image_size, read_image
+from icdpm_datasets.image_files import ImageCache, find_images, image_size, is_deep, read_image, read_pixels
 
 
 def test_images_in_subfolders_are_found_with_hyphenated_names(tmp_path, write_image):
@@ -30,11 +31,28 @@ def test_the_size_in_the_header_equals_that_of_the_pixels(tmp_path, write_image,
     assert image_size(tmp_path / f"a.{ending}") == read_image(tmp_path / f"a.{ending}").shape[1::-1]
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_sixteen_bits(tmp_path, ending, orientation, channels):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    deep = np.random.default_rng(0).integers(0, 65536, (20, 30, channels), np.uint16)
+    encode = {"png": encode_png16, "tif": encode_tiff}[ending]
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(encode(deep, exif.tobytes(), b""))
+    upright = np.rot90(deep, -1) if orientation == 6 else deep
+    pixels = read_pixels(path)
+    assert is_deep(path) and pixels.dtype == np.uint16 and image_size(path) == pixels.shape[1::-1]
+    np.testing.assert_array_equal(pixels, upright[..., :3] if channels > 2 else np.repeat(upright[..., :1], 3, axis=-1))
+    np.testing.assert_array_equal(read_image(path), np.round(pixels / 257))
+
+
 @pytest.mark.parametrize("read", [image_size, read_image])
 def test_errors_name_the_file(tmp_path, write_image, read):
-    write_image(tmp_path / "deep.png", np.zeros((20, 30), np.uint16))
-    with pytest.raises(IcdpmError, match="deep.png does not have 8 bits per channel"):
-        read(tmp_path / "deep.png")
+    Image.fromarray(np.zeros((20, 30), np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(IcdpmError, match="float.tif does not have 8 or 16 bits per channel"):
+        read(tmp_path / "float.tif")
     (tmp_path / "empty.png").write_bytes(b"")
     for name in ("missing.png", "empty.png"):
         with pytest.raises(IcdpmError, match=f"{name} cannot be read as an image"):

@@ -224,6 +224,36 @@ def test_images_of_several_sizes(tmp_path):
     np.testing.assert_array_equal(bytes_of(examples["sharp"]) - bytes_of(examples["blurry"]), 50)
 
 
+class Deep(Loaded):
+    """Pairs of 16 bits: `factor` times those of 8."""
+
+    dtype = np.uint16
+
+    def __init__(self, factor=257):
+        super().__init__()
+        self._pairs = tuple(images.astype(np.uint16) * factor for images in self._pairs)
+
+
+def test_sixteen_bits_enter_training_as_floats_without_loss():
+    options = dict(batch=4, crop=8, seed=0, steps=3)
+    eight, deep, fine = (joined(take(training_dataset(pairs, **options), 3)) for pairs in (Loaded(), Deep(), Deep(256)))
+    for side in ("blurry", "sharp"):
+        np.testing.assert_allclose(deep[side], eight[side], atol=1e-6)
+        assert deep[side].dtype == np.float32
+        # Levels between those of 8 bits survive.
+        np.testing.assert_allclose(fine[side] + 1, (eight[side] + 1) * 256 / 257, atol=1e-6)
+    eight, deep = (joined(take(validation_dataset(each, count=3, crop=8, batch=3), 1)) for each in (Loaded(), Deep()))
+    np.testing.assert_allclose(deep["sharp"], eight["sharp"], atol=1e-6)
+
+
+def test_a_mixture_of_depths_has_the_greater_one():
+    mixture = Mixture({"eight": Loaded(), "deep": Deep()}, [1, 1])
+    assert mixture.dtype == np.uint16 and Mixture({"a": Loaded(), "b": Coded()}, [1, 1]).dtype == np.uint8
+    np.testing.assert_array_equal(mixture.load(3), mixture.load(3 + PAIRS))
+    batch = joined(take(training_dataset(mixture, batch=4, crop=8, seed=0, steps=3), 3))
+    assert batch["sharp"].shape == (12, 8, 8, 3) and np.abs(batch["sharp"]).max() <= 1
+
+
 @pytest.fixture
 def damaged(tmp_path):
     """(a pair whose sharp image is truncated, the expected error)."""

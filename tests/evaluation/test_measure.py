@@ -11,14 +11,16 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.measure import measure, measure_image, prefetch, worker_pool
 from icdpm.evaluation.metric_selection import DEFAULT, NAMES, ImageMetric, MetricSelection, select_metrics
-from icdpm.evaluation.pairing import pair_folders
+from icdpm.evaluation.pairing import pair_folders, pair_with_source
 from icdpm.evaluation.results import summarize, write_summary
+from icdpm.images.writing import write_image
 from icdpm.metrics.fid import fid
 from icdpm.metrics.niqe import PristineModel, save_pristine_model
 from icdpm.metrics.psnr import psnr
 from icdpm.metrics.registry import SET_METRICS, Metric
 from icdpm.metrics.ssim import ssim
 from icdpm.metrics.weights import MetricUnavailable
+from icdpm_datasets.folders import FolderPairs
 
 PSNR_AND_SSIM = select_metrics(["psnr", "ssim"])
 
@@ -153,6 +155,37 @@ def test_images_that_a_metric_does_not_support(write, noise, tmp_path):
         assert measured.undefined["small"][metric]["a"].startswith(words) and measured.values["small"]["psnr"][0] == math.inf
         text = write_summary(tmp_path / "out", summarize(measured))
         assert "| small | inf | n/a |" in text and f"- {metric} of small, a: {words}" in text
+
+
+def test_sixteen_bits_are_measured_alike_by_sharp_and_by_dataset(tmp_path):
+    """Without loss, and the result names the peak."""
+    rng = np.random.default_rng(0)
+    sharp = rng.integers(300, 65000, (200, 200, 3), np.uint16)
+    restored = sharp + rng.integers(-100, 100, sharp.shape).astype(np.int32)
+    names = ["psnr", "psnr_y", "ssim", "ssim_y", "ssim_matlab_rgb", "ms_ssim"]
+    for name, pixels in (("pairs/blur", sharp // 2), ("pairs/sharp", sharp), ("mine", restored.astype(np.uint16))):
+        write_image(tmp_path / name / "a.png", pixels)
+    folders = {"mine": tmp_path / "mine", "same": tmp_path / "pairs/sharp"}
+    by_sharp = pair_folders(folders, tmp_path / "pairs/sharp", tmp_path / "pairs/blur")
+    by_dataset = pair_with_source(folders, FolderPairs(tmp_path / "pairs"))
+    one, other = (
+        measure(pairs, select_metrics(names), tmp_path / out, workers=1) for pairs, out in ((by_sharp, "a"), (by_dataset, "b"))
+    )
+    assert one.values == other.values and one.bits == other.bits == 16
+    expected = 10 * np.log10(65535**2 / np.mean((restored - sharp.astype(np.float64)) ** 2))
+    assert one.values["mine"]["psnr"][0] == pytest.approx(expected) and one.values["same"]["psnr"][0] == math.inf
+    assert all(one.values["same"][name][0] == 1 > one.values["mine"][name][0] for name in names if "ssim" in name)
+    for measured in (one, other):
+        protocols = summarize(measured)["protocols"]
+        assert all("16 bits" in each and "65535" in each and "255" not in each for each in protocols.values())
+    eight_bit = pair_folders({"gray": write_gray(tmp_path)}, write_gray(tmp_path))
+    summary = summarize(measure(eight_bit, select_metrics(["psnr"]), tmp_path / "c", workers=1))
+    assert summary["protocols"]["psnr"] == "PSNR in dB over the RGB values of uint8 pictures, peak 255"
+
+
+def write_gray(folder):
+    write_image(folder / "gray/a.png", np.zeros((30, 40), np.uint8))
+    return folder / "gray"
 
 
 @pytest.fixture

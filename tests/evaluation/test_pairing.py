@@ -182,12 +182,14 @@ def test_differing_sizes_and_colors_are_listed(write, noise):
     ]
 
 
-def test_gray_pairs_and_16_bits_are_measured_as_rgb_of_8_bits(write, noise):
+def test_gray_pairs_are_measured_as_rgb_and_16_bits_are_kept(write, noise):
     gray = write("gray", {"a.png": noise(0)[..., 0]})
     paired = pair_folders({"gray": gray}, gray)
     assert np.array_equal(paired.sharp["a"].read(), np.repeat(noise(0)[..., :1], 3, axis=-1))
     deep = write("deep", {"a.png": noise(0)[..., 0].astype(np.uint16) * 256 + 128})
-    assert np.array_equal(pair_folders({"deep": deep}, deep).sharp["a"].read()[..., 0], noise(0)[..., 0])
+    of_16 = pair_folders({"deep": deep}, deep)
+    assert np.array_equal(of_16.sharp["a"].read()[..., 0], noise(0)[..., 0].astype(np.uint16) * 256 + 128)
+    assert (paired.bits, of_16.bits) == (8, 16)
 
 
 @pytest.mark.parametrize(

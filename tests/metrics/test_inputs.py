@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icdpm.metrics.inputs import as_uint8_pair, matlab_gray, studio_y
+from icdpm.metrics.inputs import as_levels_pair, as_uint8_pair, matlab_gray, studio_y
 
 
 def plain(value, dtype=np.uint8):
@@ -18,7 +18,7 @@ def plain(value, dtype=np.uint8):
         (np.zeros([32, 32, 4], np.uint8), "restored image must be RGB"),
         (np.zeros([1, 32, 32, 3], np.uint8), "restored image must be RGB"),
         (np.zeros([0, 32, 3], np.uint8), "restored image must be RGB"),
-        (plain(1, np.int64), "must be uint8 or float. Received: int64"),
+        (plain(1, np.int64), "must be uint8, uint16 or float. Received: int64"),
         (plain(np.nan, np.float32), "restored image must be finite. Received: NaN"),
         (plain(-1, np.float32), r"in \[0, 1\] if it is float. Received: -1 to -1"),
         (plain(200, np.float32), r"in \[0, 1\] if it is float. Received: 200 to 200"),
@@ -27,6 +27,17 @@ def plain(value, dtype=np.uint8):
 def test_invalid_images_raise(restored, message):
     with pytest.raises(ValueError, match=message):
         as_uint8_pair(restored, plain(1))
+
+
+def test_sixteen_bits_are_kept_or_rounded():
+    deep = np.random.default_rng(0).integers(0, 65536, (32, 32, 3), np.uint16)
+    np.testing.assert_array_equal(as_uint8_pair(deep, plain(1))[0], np.round(deep / 257))
+    one, other = as_levels_pair(deep, plain(1))
+    np.testing.assert_allclose(one * 257, deep, rtol=1e-15)
+    np.testing.assert_array_equal(other, 1.0)
+    assert all(image.dtype == np.uint8 for image in as_levels_pair(plain(3), plain(1)))
+    gray = matlab_gray(one) * 257
+    np.testing.assert_allclose(gray, np.round(gray), atol=1e-9)
 
 
 def test_gray_is_rounded_as_matlab_rounds():

@@ -220,7 +220,9 @@ def test_errors_name_the_file(photos, tmp_path, write_image):
         find_images(photos)
 
 
-def test_16_bit_images_are_refused(tmp_path, write_image):
-    write_image(tmp_path / "deep.png", np.zeros((6, 6), np.uint16))
-    with pytest.raises(IcdpmError, match="deep.png does not have 8 bits per channel"):
-        read_image(tmp_path / "deep.png")
+def test_16_bit_images_are_rounded_to_8(tmp_path, write_image):
+    """The simulated camera has 8 bits."""
+    write_image(tmp_path / "photos/deep.png", np.full((60, 60), 129 * 257 + 128, np.uint16))
+    np.testing.assert_array_equal(read_image(tmp_path / "photos/deep.png"), 129)
+    prepare_shake(tmp_path / "photos", tmp_path / "pairs", EXTENT)
+    np.testing.assert_array_equal(read_image(tmp_path / "pairs/sharp/deep.png"), 129)
