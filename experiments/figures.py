@@ -23,8 +23,8 @@ def write_gallery(path, columns, rows, caption=""):
     Args:
       path: output file, `*.png`.
       columns: list of str, the heading of each column.
-      rows: list of rows. A row is a list of uint8 or uint16 arrays [height, width, 3] of one size, one per column; `None` leaves
-        a cell empty.
+      rows: list of rows. A row is a list of uint8 or uint16 arrays [height, width, 3] of one size, one per column; `None`
+        leaves a cell empty.
       caption: text below the grid. Lines wider than the grid are wrapped between words.
     """
     font = PIL.ImageFont.load_default(18)

@@ -14,6 +14,7 @@ from scipy import stats
 
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
+from icdpm.images.search import normalize_name
 from icdpm.metrics.inputs import as_uint8, matlab_gray
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR
@@ -175,7 +176,7 @@ def darkness_notes(rows) -> list[str]:
 def _files_in_order(folder, pairs):
     """Lists the restored images of a folder in the order of a `PairSource`. Measuring has checked that all exist."""
     files = list_images(folder, "restored")
-    return [files[pair_name(name)] for name in pairs.names]
+    return [files[normalize_name(pair_name(name))] for name in pairs.names]
 
 
 def find_worst_box(restored, sharp) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.measure import measure_image
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import list_images, pair_name
+from icdpm.images.search import normalize_name
 from icdpm_datasets.image_files import find_images
 from icdpm_datasets.photos import clock_motion_path
 from icdpm_experiments.figures import write_gallery
@@ -195,7 +196,7 @@ def parse_crop(text: str) -> Crop:
     box = tuple(int(number) for number in numbers.split(",") if number.strip().isdecimal())
     if not name or (equals and (len(box) != 4 or numbers.count(",") != 3 or 0 in box[2:])):
         raise IcdpmError(f"--crops must be NAME or NAME=LEFT,TOP,WIDTH,HEIGHT, in pixels. Received: {text!r}.")
-    return Crop(pair_name(name), box if equals else None)
+    return Crop(normalize_name(pair_name(name)), box if equals else None)
 
 
 def required(scale, figure) -> list[RequiredRun]:
@@ -237,7 +238,7 @@ def run_photos(runs, restored, crops, photos) -> None:
         clock = clock_motion_path()
         source, folder = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
     else:
-        files = {pair_name(name): path for name, path in find_images(Path(photos)).items()}
+        files = {normalize_name(pair_name(name)): path for name, path in find_images(Path(photos)).items()}
         source = Photos(files, f"the photos in {abbreviate_home(photos)}")
         folder = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
     parsed = [parse_crop(crop) for crop in crops or source.names[:_MAX_PHOTOS]]
@@ -309,7 +310,7 @@ def find_pairs(pairs, crops) -> list[int]:
     Raises:
       IcdpmError: the source lacks an image.
     """
-    indices = {pair_name(name): index for index, name in enumerate(pairs.names)}
+    indices = {normalize_name(pair_name(name)): index for index, name in enumerate(pairs.names)}
     if absent := [crop.name for crop in crops if crop.name not in indices]:
         raise IcdpmError(
             f"{pairs.description} has no {', '.join(absent)}. It has {', '.join(pairs.names[:3])}, …. "

@@ -63,7 +63,8 @@ def data_url(image):
     """Returns an image as data URL: WebP, lossless for small images, otherwise of quality 95."""
     file = io.BytesIO()
     small = image.shape[0] * image.shape[1] <= _LOSSLESS_PIXELS
-    PIL.Image.fromarray(image if image.dtype == np.uint8 else as_uint8(image)).save(file, "WEBP", lossless=small, quality=60 if small else 95)
+    pillow = PIL.Image.fromarray(image if image.dtype == np.uint8 else as_uint8(image))
+    pillow.save(file, "WEBP", lossless=small, quality=60 if small else 95)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 
