@@ -33,7 +33,8 @@ def as_levels_pair(restored: np.ndarray, sharp: np.ndarray) -> tuple[np.ndarray,
     """Returns two images of equal size in levels of 8 bits, without loss.
 
     Args:
-      restored, sharp: as for `as_uint8_pair`.
+      restored: restored image, as for `as_uint8_pair`.
+      sharp: sharp image, likewise.
 
     Returns:
       Two uint8 arrays, or float64 arrays in 0…255 if one of the images is uint16: its peak, 65535, is then 255.
