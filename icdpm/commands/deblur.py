@@ -16,8 +16,9 @@ Example:
   icdpm-deblur photos --server=http://gpu-host:8501 --preset=balanced
   icdpm-deblur photos --shard=0/4 --skip_existing
 
-With --server a TensorFlow Serving with a model of icdpm-export restores the photos, and this machine needs no TensorFlow. Four
-machines with --shard=0/4 to --shard=3/4 divide a folder among them. --skip_existing continues an interrupted run.
+With --server a TensorFlow Serving with a model exported with icdpm-export restores the photos, and this machine needs no
+TensorFlow. Four machines with --shard=0/4 to --shard=3/4 divide a folder among them. --skip_existing continues an interrupted
+run.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ flags.DEFINE_enum(
     "format",
     None,
     ["png", "jpeg", "webp", "tiff", "bmp"],
-    "Format of the restored photos. Default: the format of the output's suffix, or of the photo.",
+    "Format of the restored photos. Default: the format of the output's file name extension, or of the photo.",
 )
 flags.DEFINE_string("checkpoint", "latest", "Checkpoint of the training run: latest, best or a step.")
 flags.adopt_module_key_flags(settings_flags)
@@ -61,27 +62,35 @@ flags.DEFINE_bool(
     "spread",
     False,
     "Also write the standard deviation of two or more samples, which shows where the model is uncertain: as a gray image "
-    "(bright where the samples differ) and as a NumPy array in 8-bit steps.",
+    "(bright where the samples differ) and as a NumPy array in gray levels (0–255).",
 )
 flags.DEFINE_bool("keep_samples", False, "Also write each of the samples.")
 flags.DEFINE_bool(
     "match_color",
     False,
-    "Remove color drift: give every large region the light that it has in the input. Detail does not change.",
+    "Correct color drift: match each region's mean linear-light color to the input. Fine detail is unchanged.",
 )
 flags.DEFINE_integer(
     "max_memory",
     3072,
-    "Memory limit in MiB. Photos that need more are restored in tiles, which exchange their results after every step.",
+    "Target for the host memory of the process in MiB, from estimates: the peak may exceed it slightly. Larger photos are "
+    "processed in overlapping tiles, merged after every denoising step.",
     1,
 )
-flags.DEFINE_integer("tile", None, "Longest side of a tile in pixels. Default: the largest within --max_memory.", 1)
+flags.DEFINE_integer(
+    "tile",
+    None,
+    "Maximum tile size in pixels, including overlap; a multiple of the model's size multiple. Default: the largest within "
+    "--max_memory.",
+    1,
+)
 flags.DEFINE_bool("overwrite", False, "Replace existing files.")
 flags.DEFINE_bool("skip_existing", False, "Skip photos whose outputs exist, to continue an interrupted run.")
 flags.DEFINE_string(
     "shard",
     None,
-    "NUMBER/COUNT, counted from 0: restore only this part of the photos. The part of a photo follows from its name.",
+    "INDEX/COUNT (from 0): restore only this shard. Photos are assigned by a hash of their relative path, so shards are only "
+    "roughly equal in size.",
 )
 flags.DEFINE_bool(
     "accept_truncated",
@@ -130,22 +139,22 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _check_flags(arguments: Sequence[str]) -> Shard | None:
-    """Raises UsageError for flags that exclude each other. Returns the shard to restore."""
+    """Raises UsageError for flags that are mutually exclusive. Returns the shard to restore."""
     if not arguments:
         raise app.UsageError("no photo was given")
     if FLAGS.workdir and FLAGS.server:
-        raise app.UsageError("--workdir and --server exclude each other")
+        raise app.UsageError("--workdir and --server are mutually exclusive")
     if FLAGS["timeout"].present and not FLAGS.server:
-        raise app.UsageError("--timeout is for --server")
+        raise app.UsageError("--timeout requires --server")
     for name in _NOT_FOR_SERVERS if FLAGS.server else ():
         if FLAGS[name].present:
-            raise app.UsageError(f"--{name} is not for --server")
+            raise app.UsageError(f"--{name} cannot be combined with --server")
     try:
         shard = None if FLAGS.shard is None else parse_shard(FLAGS.shard)
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
     if FLAGS.overwrite and FLAGS.skip_existing:
-        raise app.UsageError("--overwrite and --skip_existing exclude each other")
+        raise app.UsageError("--overwrite and --skip_existing are mutually exclusive")
     if FLAGS.output == "-" and (FLAGS.compare or FLAGS.spread or FLAGS.keep_samples):
         raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
     if FLAGS.shard and "-" in arguments:
@@ -162,7 +171,7 @@ def _use_model() -> tuple[int, dict]:
     model, restore_functions = load_on_gpus(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.settings_from_flags(model)
     if FLAGS.spread and settings.samples < 2:
-        raise app.UsageError("--spread needs --samples=2 or more: one sample has no spread")
+        raise app.UsageError("--spread needs --samples=2 or more: one sample has no standard deviation")
     if FLAGS.preset:
         print(f"icdpm-deblur: --preset={FLAGS.preset}: {model.sampling_presets[FLAGS.preset].as_flags}", file=sys.stderr)
     options = {"settings": settings, "seed": FLAGS.seed, "tile": FLAGS.tile, "max_memory": FLAGS.max_memory * 2**20}

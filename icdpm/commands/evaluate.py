@@ -1,7 +1,8 @@
 """icdpm-evaluate: measures restored images against sharp images.
 
-Images are paired by name, in all forms of names that GoPro, HIDE, RealBlur and REDS and results of them have; --sharp may be a
-published folder, or a folder inside it. If images have no partner, the command lists them and measures nothing.
+Images are paired by name. The usual naming schemes of GoPro, HIDE, RealBlur, REDS and of published results are recognized;
+--sharp may be a published folder, or a folder inside it. If images have no partner, the command lists them and measures
+nothing.
 
 Examples:
   icdpm-evaluate --restored=mine --restored=others --sharp=gopro/sharp --blurry=gopro/blur --output=evaluation
@@ -14,8 +15,9 @@ Examples:
 The folder --output gets METHOD.csv with the values of each image, summary.json and summary.md. An interrupted command continues
 when it is repeated.
 
-fit-niqe fits a NIQE model to sharp photos. preference writes a page on which raters compare every two methods on random crops,
-determined by --seed; preference-table computes from the saved answers how often raters preferred one method over another.
+fit-niqe fits a NIQE model to sharp photos. preference writes a page on which raters compare each pair of methods on random
+crops, determined by --seed; preference-table computes from the saved answers how often raters preferred one method over
+another.
 """
 
 from absl import app, flags
@@ -34,8 +36,8 @@ flags.DEFINE_string("blurry", None, "Folder of the blurry images, measured as a 
 flags.DEFINE_string(
     "dataset",
     None,
-    f"Instead of --sharp and --blurry: the test split of embedded, a published data set ({', '.join(NAMES)}), or a folder "
-    "with blur/ and sharp/, as for icdpm-train.",
+    f"Test data instead of --sharp and --blurry: 'embedded', the name of a published data set ({', '.join(NAMES)}), or a "
+    "folder with blur/ and sharp/.",
 )
 flags.DEFINE_string(
     "data_dir",
@@ -45,7 +47,8 @@ flags.DEFINE_string(
 flags.DEFINE_list(
     "metrics",
     "psnr,ssim,lpips_alex,niqe,fid,kid",
-    "Of psnr, psnr_y, ssim, ssim_matlab_rgb, ssim_y, ms_ssim, lpips_alex, lpips_vgg, niqe, fid, kid.",
+    "Comma-separated metrics; available: psnr, psnr_y, ssim, ssim_matlab_rgb, ssim_y, ms_ssim, lpips_alex, lpips_vgg, niqe, fid, "
+    "kid.",
 )
 flags.DEFINE_enum(
     "align", "none", ["none", "ecc"], "ecc: PSNR and SSIM by RealBlur's official protocol, as psnr_ecc and ssim_ecc."
@@ -158,7 +161,10 @@ def _check_flags(subcommand) -> None:
     own = _SUBCOMMAND_FLAGS.get(subcommand, _MEASURE_FLAGS | (_RESTORE_FLAGS if FLAGS.workdir else set()))
     for name in sorted(_MEASURE_FLAGS.union(_RESTORE_FLAGS, *_SUBCOMMAND_FLAGS.values()) - own):
         if FLAGS[name].present:
-            raise app.UsageError(f"--{name} is not a flag of {subcommand or 'measuring'}")
+            if subcommand:
+                raise app.UsageError(f"--{name} is not a flag of {subcommand}")
+            problem = "requires --workdir" if name in _RESTORE_FLAGS else "cannot be used without a subcommand"
+            raise app.UsageError(f"--{name} {problem}")
     for name in ("photos", "output"):
         if name in own and subcommand != "preference-table" and not FLAGS[name].value:
             raise app.UsageError(f"--{name} is missing")

@@ -31,7 +31,8 @@ flags.DEFINE_enum(
 flags.DEFINE_integer(
     "max_pixels",
     4_000_000,
-    "Largest number of pixels of an image. The memory that the server needs grows with it.",
+    "Largest number of pixels of an image; larger ones are rejected. Photos of 24 and 26 megapixel cameras need "
+    "--max_pixels=26000000. The memory that the server needs grows with it.",
     1,
 )
 flags.adopt_module_key_flags(settings_flags)

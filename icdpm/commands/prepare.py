@@ -1,4 +1,4 @@
-"""icdpm-prepare: records a published data set, makes pairs from your own images, or downloads weights.
+"""icdpm-prepare: converts a published data set to TFRecord files, makes pairs from your own images, or downloads weights.
 
 Examples:
   icdpm-prepare gopro --source=GOPRO_Large.zip --data_dir=~/data
@@ -7,8 +7,8 @@ Examples:
   icdpm-prepare weights
   icdpm-prepare weights/hidiff_gopro --source=HI_Diff_GoPro --output=my_hidiff
 
-Published data sets are verified and recorded for TFDS. --source is an archive from the official page, a folder of archives, or
-the folder of unpacked archives. A variant follows after a slash, for example gopro/blur_gamma.
+Published data sets are verified and converted to TFRecord files (TFDS). --source is an archive from the official page, a folder
+of archives, or the folder of unpacked archives. A variant follows after a slash, for example gopro/blur_gamma.
 
 {published}
 
@@ -44,12 +44,17 @@ flags.DEFINE_bool(
     "partial", False, "Published data sets: accept a subset. The records then state that they are not the benchmark."
 )
 flags.DEFINE_string("output", None, "frames, shake: folder for the pairs; weights/hidiff_…: workdir to create.")
-flags.DEFINE_integer("window", 8, "frames: number of frames that are averaged to a pair.", lower_bound=2)
+flags.DEFINE_integer("window", 8, "frames: number of consecutive frames averaged into one blurry image.", lower_bound=2)
 flags.DEFINE_integer("stride", 8, "frames: number of frames between the starts of consecutive pairs.", lower_bound=1)
 flags.DEFINE_enum(
-    "response", "linear", ["linear", "gamma2.2", "srgb"], "frames: the camera's response. Frames are averaged in linear light."
+    "response",
+    "linear",
+    ["linear", "gamma2.2", "srgb"],
+    "frames: assumed camera response function, used to linearize frames before averaging.",
 )
-flags.DEFINE_integer("interpolate", 0, "frames: number of frames to interpolate between every two, by optical flow (slow).", 0)
+flags.DEFINE_integer(
+    "interpolate", 0, "frames: number of frames to interpolate between consecutive frames, by optical flow (slow).", 0
+)
 flags.DEFINE_float("min_extent", 3.0, "shake: shortest shake in pixels.", 0.0, 21.0)
 flags.DEFINE_float("max_extent", 21.0, "shake: longest shake in pixels.", 0.0, 21.0)
 flags.DEFINE_string("kernels", None, "shake: folder of kernels as gray images, instead of random shake.")
@@ -75,7 +80,7 @@ _OTHER_FLAGS: dict[str, set[str]] = {
 def main(argv: Sequence[str]) -> None:
     """Runs one job and prints a summary."""
     if len(argv) != 2:
-        raise app.UsageError(f"give one job: {', '.join(NAMES)}, frames, shake or weights")
+        raise app.UsageError(f"expected one argument: a data set name ({', '.join(NAMES)}), frames, shake or weights")
     job = argv[1]
     _check_flags(job)
     if job == "frames":

@@ -21,7 +21,7 @@ from icdpm.cli import import_tensorflow, reject_arguments, run_command
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of the training run with the model. Default: the packaged model.")
 flags.DEFINE_string("checkpoint", "latest", "Checkpoint of the run: latest, best or a step.")
-flags.DEFINE_string("model", None, "Folder of a model that icdpm-export wrote, instead of --workdir.")
+flags.DEFINE_string("model", None, "Folder of a model exported with icdpm-export, instead of --workdir.")
 flags.DEFINE_string(
     "host",
     "127.0.0.1",
@@ -32,7 +32,12 @@ flags.DEFINE_boolean("allow_everyone", False, "Let other computers open the page
 flags.DEFINE_integer("port", 7860, "Port to listen on.", 1, 65535)
 # Admits cameras of 24 and 26 megapixels, up to 6240×4160. All presets restore such a photo within the default memory limit.
 DEFAULT_MAX_PIXELS = 26_000_000
-flags.DEFINE_integer("max_pixels", DEFAULT_MAX_PIXELS, "Largest number of pixels of a photo.", 1)
+flags.DEFINE_integer(
+    "max_pixels",
+    DEFAULT_MAX_PIXELS,
+    "Largest number of pixels of a photo. A model of --model also rejects photos above the --max_pixels of icdpm-export.",
+    1,
+)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -20,8 +20,8 @@ _DIFFUSION = "Diffusion models: "
 flags.DEFINE_string(
     "preset",
     None,
-    "Name of sampling settings; other flags override single ones. A model may define presets of its own (presets.json in its "
-    "workdir), as the packaged model does. "
+    "Name of a preset of sampling settings; flags given explicitly override its values. presets.json in a model's workdir "
+    "replaces these presets; in the packaged model, fast and balanced are the same: 1 step and 1 sample. "
     + _DIFFUSION
     + "; ".join(f"{name}, {preset.purpose}: {preset.as_flags}" for name, preset in SAMPLING_PRESETS.items())
     + ".",

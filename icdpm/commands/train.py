@@ -45,18 +45,19 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "start_from",
     None,
-    "Workdir of another run, or 'packaged' for the packaged model, whose weights initialize this run where they fit.",
+    "Workdir of another run, or 'packaged' for the packaged model, that initializes this run. Weights are copied where name "
+    "and shape match.",
 )
 flags.DEFINE_bool(
     "start_from_partial",
     False,
-    "Accept weights of --start_from of which less than half fit. The other variables are initialized with random values.",
+    "Proceed even if fewer than half of the weights match; the rest are initialized randomly.",
 )
 flags.DEFINE_string(
     "target_data",
     None,
-    "Images of another domain, in the form of --data, of which only the blurry ones are used; for models that align two "
-    "domains (fig9_aligned).",
+    "Images of another domain, in the form of --data; only the blurry ones are used. For models that align two domains "
+    "(fig9_aligned).",
 )
 flags.DEFINE_multi_string("set", [], "Changes a field of the config, for example --set=optimizer.accumulation=4. Repeatable.")
 flags.DEFINE_enum(

@@ -92,7 +92,7 @@ def test_invalid_flags_and_inputs(data, tmp_path, evaluate_each):
         [[others, sharp, "--dataset=embedded", output], 2, "give exactly one of --sharp and --dataset"],
         [[sharp, output], 2, "--restored is missing"],
         [[others, sharp], 2, "--output is missing"],
-        [[others, sharp, output, "--samples=2"], 2, "--samples is not a flag of measuring"],
+        [[others, sharp, output, "--samples=2"], 2, "--samples requires --workdir"],
         [[others, sharp, output, "--workdir=w"], 2, "--workdir requires --dataset"],
         [["--dataset=embedded", "--blurry=b", output], 2, "--blurry requires --sharp"],
         [["preference", "--sharp=x", output], 2, "--sharp is not a flag of preference"],

@@ -41,7 +41,7 @@ def test_help_names_every_published_set(prepare):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "give one job"),
+        ([], "expected one argument"),
         (["frames"], "--output is missing"),
         (["frames", "--output=x", "--partial"], "--partial is not a flag of frames"),
         (["gopro", "--window=5"], "--window is not a flag of gopro"),

@@ -179,10 +179,10 @@ def test_invalid_flags_with_a_server(tmp_path, fake_server):
     PIL.Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photo)
     server, output = f"--server={fake_server.url}", f"--output={other}"
     for arguments, status, expected in [
-        ([photo, output, "--timeout=3"], 2, "--timeout is for --server"),
-        ([photo, server, output, "--workdir=run"], 2, "--workdir and --server exclude each other"),
-        ([photo, server, output, "--steps=3"], 2, "--steps is not for --server"),
-        ([photo, server, output, "--overwrite", "--skip_existing"], 2, "exclude each other"),
+        ([photo, output, "--timeout=3"], 2, "--timeout requires --server"),
+        ([photo, server, output, "--workdir=run"], 2, "--workdir and --server are mutually exclusive"),
+        ([photo, server, output, "--steps=3"], 2, "--steps cannot be combined with --server"),
+        ([photo, server, output, "--overwrite", "--skip_existing"], 2, "mutually exclusive"),
         ([photo, server, output, "--shard=2/2"], 2, "NUMBER/COUNT"),
         (["-", server, "--output=-", "--shard=0/2"], 2, "not standard input"),
         ([photo, "--server=localhost:8501", output], 1, "localhost:8501 is not the URL of a server"),
