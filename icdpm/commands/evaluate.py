@@ -47,8 +47,8 @@ flags.DEFINE_string(
 flags.DEFINE_list(
     "metrics",
     "psnr,ssim,lpips_alex,niqe,fid,kid",
-    "Comma-separated metrics; available: psnr, psnr_y, ssim, ssim_matlab_rgb, ssim_y, ms_ssim, lpips_alex, lpips_vgg, niqe, fid, "
-    "kid.",
+    "Comma-separated metrics; available: psnr, psnr_y, ssim, ssim_matlab_rgb, ssim_y, ms_ssim, lpips_alex, lpips_vgg, niqe, "
+    "fid, kid.",
 )
 flags.DEFINE_enum(
     "align", "none", ["none", "ecc"], "ecc: PSNR and SSIM by RealBlur's official protocol, as psnr_ecc and ssim_ecc."

@@ -35,8 +35,8 @@ class AlignedPair:
     """A restored image aligned to the sharp image. Both are 0 where the restored image does not cover the sharp image.
 
     Attributes:
-      restored: float32 [height, width, 3]; sharp in [0, 1], restored about in [0, 1], not clipped or rounded.
-      sharp: float32 [height, width, 3]; sharp in [0, 1], restored about in [0, 1], not clipped or rounded.
+      restored: float32 [height, width, 3], about in [0, 1]; not clipped or rounded.
+      sharp: float32 [height, width, 3] in [0, 1].
       mask: float32 [height, width], 1 where the restored image covers the sharp image, otherwise 0.
       homography: float32 [3, 3], maps positions (x, y, 1) in the sharp image to positions in the restored image.
     """
@@ -51,14 +51,14 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> AlignedPair:
     """Aligns a restored image to its sharp image.
 
     Args:
-      restored: uint8 or float images, as metrics take them.
-      sharp: uint8 or float images, as metrics take them.
+      restored: restored image, [height, width, 3], uint8 or float as for the metrics.
+      sharp: sharp image of the same shape.
 
     Returns:
       An `AlignedPair`.
 
     Raises:
-      IcdpmError: openCV is not installed, or no homography aligns the images.
+      IcdpmError: OpenCV is not installed, or no homography aligns the images.
     """
     cv2 = import_opencv()
     restored, sharp = (image.astype(np.float32) / 255 for image in as_levels_pair(restored, sharp))

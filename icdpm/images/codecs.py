@@ -1,4 +1,4 @@
-"""PNG and TIFF files that Pillow cannot read or write, most of all with 16 bits per channel."""
+"""PNG and TIFF files that Pillow cannot read or write, mainly those of 16 bits per channel."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def is_png16(content: bytes) -> bool:
 
 
 def decode_png16(content: bytes) -> np.ndarray:
-    """Decodes a PNG file of 16 bits per channel, of which Pillow keeps only 8.
+    """Decodes a PNG file of 16 bits per channel; Pillow would keep only 8.
 
     Args:
       content: bytes of the file.
@@ -69,8 +69,8 @@ def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes
 
     Args:
       channels: uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif: metadata as in `Image`; may be empty.
-      icc_profile: metadata as in `Image`; may be empty.
+      exif: EXIF block as in `Image`; may be empty.
+      icc_profile: ICC profile of the pixels; may be empty.
 
     Returns:
       Bytes of the file.
@@ -193,9 +193,9 @@ def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes, metadata:
 
     Args:
       channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
-      exif: metadata as in `Image`; may be empty.
-      icc_profile: metadata as in `Image`; may be empty.
-      metadata: metadata as in `Image`; may be empty.
+      exif: EXIF block as in `Image`; may be empty.
+      icc_profile: ICC profile of the pixels; may be empty.
+      metadata: XMP, IPTC records and print resolution.
 
     Returns:
       Bytes of the file.

@@ -20,7 +20,7 @@ _SMALLEST_REGION = 64
 
 @dataclasses.dataclass(frozen=True)
 class ColorDrift:
-    """Differences of color between a restored image and its input, in 8-bit steps of sRGB.
+    """Differences of color between a restored image and its input, in gray levels (0–255) of sRGB.
 
     Attributes:
       mean_error: float64 [channels], the mean of restored − input.
@@ -32,21 +32,22 @@ class ColorDrift:
 
     @property
     def largest(self) -> float:
-        """Largest absolute offset of a region, in 8-bit steps."""
+        """Largest absolute offset of a region, in gray levels (0–255)."""
         return float(np.abs(self.offsets).max())
 
     def __str__(self) -> str:
         names = ("red", "green", "blue") if len(self.mean_error) == 3 else ("gray",)
         errors = ", ".join(f"{name} {error:+.2f}" for name, error in zip(names, self.mean_error))
-        return f"mean error {errors}, largest deviation of the low frequencies {self.largest:.2f}, in 8-bit steps"
+        mean, largest = f"mean difference from the input {errors}", f"largest difference of a region {self.largest:.2f}"
+        return f"{mean}, {largest}, in gray levels (0–255)"
 
 
 def measure_drift(blurry: np.ndarray, restored: np.ndarray) -> ColorDrift:
     """Measures the color drift between two images.
 
     Args:
-      blurry: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
-      restored: uint8 or uint16 sRGB [height, width, 3], or gray [height, width]; of the same shape and dtype.
+      blurry: the input, uint8 or uint16 sRGB [height, width, 3], or gray [height, width].
+      restored: its restoration, of the same shape and dtype.
     """
     blurry, restored = _with_channels(blurry), _with_channels(restored)
     rows, columns = (_region_edges(length, blurry.shape) for length in blurry.shape[:2])
@@ -68,8 +69,8 @@ def match_color(blurry: np.ndarray, restored: np.ndarray) -> np.ndarray:
     The correction interpolates the offsets of the regions between their centers, so it is too smooth to change detail.
 
     Args:
-      blurry: images as in `measure_drift`.
-      restored: images as in `measure_drift`.
+      blurry: the input, uint8 or uint16 sRGB [height, width, 3], or gray [height, width].
+      restored: its restoration, of the same shape and dtype.
 
     Returns:
       The corrected image, of the shape and dtype of `restored`.

@@ -14,7 +14,7 @@ from icdpm.images.metadata import NO_METADATA, Metadata
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """An upright image and what its file stores with it.
+    """An upright image and the metadata of its file.
 
     Attributes:
       pixels: uint8 or uint16, [height, width, 3] sRGB (or in the color space of the profile), or [height, width] if gray.
@@ -130,11 +130,11 @@ SUFFIXES = WRITTEN_SUFFIXES + READ_ONLY_SUFFIXES
 
 
 def format_for_path(path: str | os.PathLike) -> Format:
-    """Returns the `Format` of a path's suffix. Raises IcdpmError for an unsupported suffix."""
+    """Returns the `Format` of a path's file name extension. Raises IcdpmError for an unsupported one."""
     for each in FORMATS.values():
         if Path(path).suffix.lower() in each.suffixes:
             return each
-    raise IcdpmError(f"{path}: images are written as {', '.join(WRITTEN_SUFFIXES)}; choose one of these suffixes")
+    raise IcdpmError(f"{path}: images are written as {', '.join(WRITTEN_SUFFIXES)}; choose one of these file name extensions")
 
 
 def format_by_name(name: str) -> Format:

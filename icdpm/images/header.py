@@ -79,7 +79,7 @@ def open_pillow(content: bytes | BinaryIO) -> PIL.Image.Image:
 
 
 def parse_header(content: bytes | BinaryIO) -> Header:
-    """Returns the Header of a file's bytes, or of an open file, of which little more than the header is read.
+    """Returns the Header of a file's bytes, or of an open file; reads little more than the header.
 
     Raises exceptions of many types for damaged files.
     """

@@ -1,4 +1,4 @@
-"""Metadata besides EXIF and the color profile: XMP, IPTC, comments, print resolution, and chunks of PNG files."""
+"""Metadata other than EXIF and the color profile: XMP, IPTC, comments, print resolution, and chunks of PNG files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def make_density(x: float, y: float, unit: float) -> Density | None:
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """What a file states about an image, other than EXIF data and the color profile.
+    """Metadata of an image other than EXIF data and the color profile.
 
     Attributes:
       xmp: XMP packet, with the orientation already applied; may be empty.

@@ -112,7 +112,7 @@ def read_header(content: bytes, name: object) -> Header:
 
 
 def read_file_header(path: str | os.PathLike) -> Header:
-    """Returns the Header of a local file, of which little more than the header is read.
+    """Returns the Header of a local file and reads little more than its header.
 
     Raises:
       IcdpmError: The path is not that of a file, or the file is unreadable, damaged or not an image.
@@ -129,8 +129,8 @@ def decode_image(content: bytes, name: object, accept_truncated: bool = False) -
     Args:
       content: bytes of the file.
       name: name of the file for error messages.
-      accept_truncated: whether to return the rows that exist of a JPEG file that was cut off. By default that is an error,
-        unless it lacks only the marker of its end.
+      accept_truncated: whether to return the rows that a truncated JPEG file has. By default a truncated file is an error,
+        unless it lacks only the end-of-image marker.
 
     Raises:
       IcdpmError: as `read_image`.
@@ -161,7 +161,7 @@ def _decoding_errors(name):
     except PIL.Image.DecompressionBombError as error:
         raise too_many_pixels(name) from error
     except PIL.UnidentifiedImageError as error:
-        raise IcdpmError(f"{name} is not an image in a known format: PNG, JPEG, WebP, TIFF or BMP") from error
+        raise IcdpmError(f"{name} is not an image in a known format: PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC") from error
     except _DAMAGE as error:
         raise IcdpmError(f"{name} is damaged ({error}); get a complete copy of it") from error
 
@@ -179,7 +179,7 @@ def _decode(content, header, name, accept_truncated):
         file_format, profile = str(image.format), image.info.get("icc_profile") or b""
         if file_format == "MPO":  # a JPEG file with more images after the first, as phones write it
             file_format = "JPEG"
-            notices.append("is restored without the images that follow its first")
+            notices.append("contains several images; only the primary image was restored")
         elif getattr(image, "n_frames", 1) > 1:
             raise IcdpmError(f"{name} is an animation or has several pages; extract the one to restore first")
         elif file_format == "GIF":
@@ -224,7 +224,7 @@ def _decode(content, header, name, accept_truncated):
 def _decode_heic(content, name):
     heic = open_heic(content)
     metadata = Metadata(xmp=heic.xmp, colors=() if heic.icc_profile else color_chunk(content))
-    notices = ["is restored without the other images that it has"] if heic.count > 1 else []
+    notices = ["contains several images; only the primary image was restored"] if heic.count > 1 else []
     return _make_image(heic.decode(), heic.read_exif, heic.icc_profile, "HEIF", name, notices, metadata)
 
 
@@ -246,12 +246,10 @@ def _load_jpeg(
         if rows is not None and rows < 1:
             raise
         if rows is None:
-            what = (
-                "was cut off: some of its detail is missing" if lacks_detail else "lacks the marker of its end, but no pixels"
-            )
+            missing = "is truncated: some of its detail is missing"
+            notices.append(missing if lacks_detail else "lacks the end-of-image marker; all pixels are intact")
         else:
-            what = f"was cut off: only the first {rows} of its {image.height} rows, as stored in the file, are restored"
-        notices.append(what)
+            notices.append(f"is truncated: only the first {rows} of {image.height} rows, as stored in the file, were restored")
         whole = PIL.Image.open(io.BytesIO(ended), formats=("JPEG",))
         whole.load()
         return whole, rows

@@ -1,7 +1,8 @@
 """Search of folders for image files, by one rule for all commands.
 
 Hidden files and folders and the folders that systems and programs keep for themselves are skipped, and only files are images:
-neither a folder whose name ends in .png nor a pipe is one. The folder that a user names is searched, whatever its own name is.
+neither a folder whose name ends in .png nor a pipe is one. A folder that a user names is searched even if its own name is
+hidden.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def normalize_name(name: str) -> str:
 
 
 def has_image_suffix(path: PurePath) -> bool:
-    """Returns whether a path ends in the suffix of an image format."""
+    """Returns whether a path has the file name extension of an image format."""
     return path.suffix.lower() in SUFFIXES
 
 

@@ -1,4 +1,4 @@
-"""JPEG files that end early: whether they lack pixels or only the marker of their end."""
+"""JPEG files that end early: whether they lack pixels or only the end-of-image marker."""
 
 from __future__ import annotations
 

@@ -98,14 +98,14 @@ def encode_image(image: Image, file_format: Format) -> bytes:
 
 
 def write_image(path: str | os.PathLike, pixels: np.ndarray) -> None:
-    """Writes an array to an image file in the format of the path's suffix. The file is complete or absent.
+    """Writes an array to an image file in the format of the path's extension. The file is complete or absent.
 
     Args:
       path: Path of the file.
       pixels: uint8 or uint16 [height, width, 3] or gray [height, width].
 
     Raises:
-      IcdpmError: the suffix is unknown, the image is too large for the format, or the path cannot be written.
+      IcdpmError: the extension is unknown, the image is too large for the format, or the path cannot be written.
     """
     image, file_format = Image(pixels), format_for_path(path)
     check_fits(image, path, file_format)

@@ -52,7 +52,7 @@ def test_invalid_plans_are_errors_before_anything_is_written(tmp_path):
         ([image, namesake], tmp_path / "out", {}, "would both be restored"),
         ([image, named("photo.png")], tmp_path / "out", {"format_name": "jpeg"}, "would both be restored"),
         ([image], tmp_path / "a", {}, "would be replaced"),
-        ([image], tmp_path / "new.txt", {}, "choose one of these suffixes"),
+        ([image], tmp_path / "new.txt", {}, "choose one of these file name extensions"),
         ([image], tmp_path / "new.png", {"format_name": "jpeg"}, "--format=jpeg"),
         ([image], tmp_path / "file", {}, "file is not a folder"),
         ([image], tmp_path / "file/deeper", {}, "file is not a folder"),

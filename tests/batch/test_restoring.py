@@ -221,7 +221,7 @@ def test_extra_outputs_are_written(tmp_path, kind):
     notices, failures = restore_all(plan(folder, out, **WANTED), verbose=True)
     assert failures == [] and sorted(path.name for path in out.iterdir()) == BESIDE
     drift, scale = notices
-    assert drift.startswith(f"{folder / '1.png'}: mean error ") and drift.endswith("in 8-bit steps")
+    assert drift.startswith(f"{folder / '1.png'}: mean difference from the input ") and drift.endswith("in gray levels (0–255)")
     assert scale == f"in {out / '1.spread.png'} white is a standard deviation of 3 8-bit steps or more"
     before, first, last, both = (
         read_image(path)
@@ -293,4 +293,4 @@ def test_cut_jpeg_is_accepted_on_request(tmp_path):
     assert "is damaged" in restore_all(jobs)[1][0]
     notices, failures = restore_all(jobs, accept_truncated=True)
     rows = len(read_rgb(tmp_path / "out/a.jpg"))
-    assert failures == [] and f"only the first {rows} of its 160 rows" in notices[0]
+    assert failures == [] and f"only the first {rows} of 160 rows" in notices[0]

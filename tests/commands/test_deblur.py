@@ -90,8 +90,8 @@ def test_folder_with_all_kinds_of_images(tmp_path, workdir, deblur_each):
     assert status == 1
     assert text.endswith(
         f"icdpm-deblur: note: {folder}/print.jpg was converted from CMYK, without a profile, to RGB: its colors are "
-        f"approximate\nicdpm-deblur: error: {folder}/text.png is not an image in a known format: PNG, JPEG, WebP, TIFF or "
-        "BMP\nicdpm-deblur: 8 restored, 1 failed, 1 ignored (not named as an image)"
+        f"approximate\nicdpm-deblur: error: {folder}/text.png is not an image in a known format: PNG, JPEG, WebP, TIFF, "
+        "BMP, AVIF or HEIC\nicdpm-deblur: 8 restored, 1 failed, 1 ignored (not named as an image)"
     )
     restored = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
     names = ["deep.png", "ein Foto ü.png", "gray.tif", "one pixel.png", "print.jpg", "tall/30000.png", "tall/5000.jpg"]
@@ -128,7 +128,7 @@ def test_outputs_do_not_depend_on_other_images(tmp_path, workdir, deblur_each):
     text = [line.rsplit("\r", 1)[-1] for line in alone[1].splitlines()]
     assert text[0].startswith("icdpm-deblur: --preset=fast: --sampler=") and "--samples=1" in text[0]
     drift, scale = (line for line in text if line.startswith("icdpm-deblur: note: "))
-    assert f"{folder}/2.jpg: mean error red " in drift and f"in {one}/2.spread.png white is" in scale
+    assert f"{folder}/2.jpg: mean difference from the input red " in drift and f"in {one}/2.spread.png white is" in scale
     endings = ["compare.png", "sample-1.jpg", "sample-2.jpg", "sample-3.jpg", "spread.npy", "spread.png"]
     assert sorted(path.name for path in one.iterdir()) == sorted([*(f"2.{name}" for name in endings), "2.jpg"])
     assert len(list(all_of_it.iterdir())) == 28

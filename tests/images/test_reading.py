@@ -280,7 +280,7 @@ def test_first_image_of_a_multi_picture_jpeg_is_read():
     frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     result = encode_and_decode(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert result.format == "JPEG" and result.pixels[0, 0, 0] > 250
-    assert result.notices == ("photo is restored without the images that follow its first",)
+    assert result.notices == ("photo contains several images; only the primary image was restored",)
 
 
 def pillow_images():

@@ -37,7 +37,7 @@ def test_jpeg_that_lacks_only_its_end_is_restored_with_a_notice(options):
     for cut in (content[:-2], content[:-1]):
         image = decode_image(cut, "photo")
         np.testing.assert_array_equal(image.pixels, whole.pixels)
-        assert image.notices == ("photo lacks the marker of its end, but no pixels", *whole.notices)
+        assert image.notices == ("photo lacks the end-of-image marker; all pixels are intact", *whole.notices)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
@@ -52,7 +52,7 @@ def test_jpeg_that_lacks_rows_is_an_error_unless_it_is_accepted(options):
             assert image.pixels.shape == whole.shape and "some of its detail is missing" in image.notices[0]
             continue
         rows = len(image.pixels)
-        assert 16 <= rows < 120 and f"only the first {rows} of its 120 rows" in image.notices[0]
+        assert 16 <= rows < 120 and f"only the first {rows} of 120 rows" in image.notices[0]
         np.testing.assert_array_equal(image.pixels, whole[:rows])
 
 

@@ -140,7 +140,7 @@ def test_read_rgb_repeats_gray_and_keeps_16_bits(tmp_path):
 
 
 def test_only_known_formats_are_written(tmp_path):
-    with pytest.raises(IcdpmError, match="choose one of these suffixes"):
+    with pytest.raises(IcdpmError, match="choose one of these file name extensions"):
         write_image(tmp_path / "picture.gif", gradient())
     with pytest.raises(IcdpmError, match="WEBP cannot hold"):
         write_image(tmp_path / "long.webp", np.zeros((1, 20000, 3), np.uint8))

@@ -188,7 +188,7 @@ def test_invalid_photos_are_errors(open_page, photo, tmp_path):
     visitor.wait_for("Choose a photo first.")
     (tmp_path / "notes.jpg").write_text("no image")
     visitor.restore(tmp_path / "notes.jpg", "fast")
-    visitor.wait_for("notes.jpg is not an image in a known format: PNG, JPEG, WebP, TIFF or BMP.")
+    visitor.wait_for("notes.jpg is not an image in a known format: PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC.")
     visitor.find("#photo [aria-label=Clear]").click()
     visitor.restore(photo("large.png", 700, 800), "fast")
     visitor.wait_for("large.png has 800×700 = 560,000 pixels; the limit of this page is 500,000 pixels")
