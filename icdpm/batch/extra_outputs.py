@@ -1,4 +1,4 @@
-"""Contents of the extra outputs: the comparison with the input, and the spread of the samples."""
+"""Contents of the extra outputs: the comparison with the input, and the spread (standard deviation) of the samples."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def _join(left, right):
 def encode_spread(spread: np.ndarray) -> tuple[bytes, str]:
     """Encodes the spread of samples as a gray PNG file, black where all samples are equal.
 
-    White is the smallest integer number of steps, at least 1, that 99 % of the pixels do not exceed. The file states it under
-    "Description".
+    White is the smallest integer number of gray levels, at least 1, that 99 % of the pixels do not exceed. The file states it
+    under "Description".
 
     Args:
-      spread: float32 [height, width, channels] or [height, width], standard deviations in 8-bit steps. Channels are combined by
-        the root of their mean square.
+      spread: float32 [height, width, channels] or [height, width], standard deviations in gray levels (0–255). Channels are
+        combined by the root of their mean square.
 
     Returns:
       (the bytes of the file, a clause that states the value of white).

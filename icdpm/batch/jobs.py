@@ -95,9 +95,9 @@ def plan_jobs(
 
     Args:
       images: images of `select_images`.
-      output: A folder, in which images keep their relative paths; a file name with a suffix, if there is one image given by its
-        own name; or '-' for standard output.
-      format_name: key of `FORMATS` for all outputs. By default the suffix of each name decides.
+      output: A folder, in which images keep their relative paths; a file name with an extension, if there is one image given by
+        its own name; or '-' for standard output.
+      format_name: key of `FORMATS` for all outputs. By default the extension of each name decides.
       overwrite: whether existing files may be replaced.
       skip_existing: whether to skip images whose outputs all exist, as after an interrupted run. Of other images existing
         outputs are replaced.
@@ -119,7 +119,7 @@ def plan_jobs(
     if _is_file_name(output, images):
         target = storage_path(output)
         if chosen not in (None, format_for_path(target)):
-            raise IcdpmError(f"{target} does not have a suffix of --format={format_name}; change one of the two")
+            raise IcdpmError(f"{target} does not have a file name extension of --format={format_name}; change one of the two")
         targets = {images[0]: target}
     elif any(image.source is None for image in images):
         raise IcdpmError(f"the image from standard input has no name for a file in {output}; choose a file name or -")
@@ -131,7 +131,7 @@ def plan_jobs(
         if shard and not shard.contains(image.relative_path):
             continue
         if target.suffix.lower() not in WRITTEN_SUFFIXES:
-            failures.append(f"{image.source} does not have the suffix of a format that can be written; choose a --format")
+            failures.append(f"{image.source} has no file name extension of a format that can be written; choose a --format")
             continue
         job = Job(image.source, target, format_for_path(target), make_extra_outputs(target, **extra))
         paths = [target, *job.extra_outputs.paths]
@@ -157,8 +157,8 @@ def plan_jobs(
 def name_output(name: str, own_format: Format) -> tuple[str, Format]:
     """Returns the name and format of the file that an image is restored to.
 
-    The suffix of the name decides the format, whatever the image's own format is. A name without the suffix of a format
-    that can be written gets that of the image's own format.
+    The file name extension decides the format, even if the image's own format differs. A name without the extension of a
+    format that can be written gets that of the image's own format.
 
     Args:
       name: file name of the image.

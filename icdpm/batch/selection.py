@@ -42,7 +42,7 @@ class Selection:
 
     Attributes:
       images: the images, each once.
-      ignored: number of files found that do not have the suffix of an image.
+      ignored: number of files found without the file name extension of an image format.
       notices: A sentence for each link to a folder that was found and not followed.
     """
 
@@ -72,15 +72,15 @@ def parse_shard(text: str) -> Shard:
     """Returns the Shard of a text such as '0/4', the first of four. Raises IcdpmError for an invalid text."""
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     if not match or not int(match[1]) < int(match[2]):
-        raise IcdpmError(f"a shard must be NUMBER/COUNT, counted from 0: 0/4 to 3/4 are the parts of four. Received: {text!r}")
+        raise IcdpmError(f"a shard must be INDEX/COUNT, counted from 0: 0/4 to 3/4 are four shards. Received: {text!r}")
     return Shard(int(match[1]), int(match[2]))
 
 
 def select_images(arguments: Sequence[str], exclude: str | os.PathLike | None = None) -> Selection:
     """Selects the images of a command's arguments.
 
-    A link to an image counts as an image of its own name. A link to a folder is followed only if an argument names it, because
-    links may form circles. Hidden files and folders and those of the system are skipped (`icdpm.images.search`).
+    A symbolic link to an image is restored under the link's name. A link to a folder is followed only if an argument names it,
+    because links may form circles. Hidden files and folders and those of the system are skipped (`icdpm.images.search`).
 
     Args:
       arguments: paths of images; folders, searched with their subfolders; patterns with *, ?, [] or ** that match images or

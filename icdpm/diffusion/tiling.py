@@ -114,7 +114,7 @@ def make_windows(length: int, longest: int, overlap: int, multiple: int = 1) -> 
     Args:
       length: the length of the side in pixels, a multiple of `multiple`, as are `longest` and `overlap`.
       longest: the maximum length of a window; more than 2·`overlap`.
-      overlap: the minimum number of pixels of a window beyond its core.
+      overlap: the minimum number of pixels of a window beyond its core, per side; neighboring windows share twice as many.
       multiple: windows and cores begin and end at multiples of this number.
 
     Returns:

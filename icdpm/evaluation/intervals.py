@@ -26,8 +26,7 @@ class Mean(NamedTuple):
 def mean_with_interval(values: npt.ArrayLike) -> Mean:
     """Computes the mean over the images of a test set with a percentile bootstrap interval (Efron, 1979).
 
-    Equal numbers of values are resampled equally, so that the differences of two methods, image by image, are resampled like
-    the methods.
+    Resampling depends only on the number of values, so paired differences use the same resamples as the methods.
 
     Args:
       values: one value per image, [images]; NaN for images that have none, which are left out.

@@ -258,7 +258,7 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
             raise IcdpmError(f"{files[name]} and {path} are both the {side} image of {name}. Remove one of them.")
         files[name] = path
     if not files:
-        raise IcdpmError(f"{folder} has no {side} images, only those of other sides.")
+        raise IcdpmError(f"{folder} contains no {side} images, only {'blurry' if side == 'sharp' else 'sharp'} ones.")
     return dict(sorted(files.items()))
 
 

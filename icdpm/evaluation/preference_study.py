@@ -38,7 +38,7 @@ def write_preference_page(
     crop: int = 512,
     seed: int = 0,
 ) -> int:
-    """Writes a self-contained HTML page that shows every two methods side by side on every image.
+    """Writes a self-contained HTML page that shows each pair of methods side by side on every image.
 
     The order and the sides are random for each rater and determined by the seed and the rater's name. `read_answers` reads the
     files that raters save. The defaults are those of the paper's study.

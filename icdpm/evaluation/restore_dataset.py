@@ -39,7 +39,7 @@ def restore_dataset(model: ImageRestorer, source: PairSource, settings: Settings
       Description of the restoration for a report.
 
     Raises:
-      IcdpmError: the folder contains images that were restored otherwise, it is not writable, or some images failed.
+      IcdpmError: the folder contains images that were restored with other settings, it is not writable, or some images failed.
     """
     folder = Path(folder)
     record = _make_record(model, source, settings, seed)
@@ -80,7 +80,7 @@ def _check_record(path: Path, record: dict[str, Any]) -> None:
         differing = sorted(key for key in record.keys() | existing.keys() if record.get(key) != existing.get(key))
         if differing:
             raise IcdpmError(
-                f"{path.parent} contains images that were restored with other {', '.join(differing)}. "
+                f"{path.parent} contains images that were restored with different settings ({', '.join(differing)}). "
                 "Choose another --output or delete the folder."
             )
     with write_atomically(path) as temporary:

@@ -117,7 +117,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
       A dict that is serializable as JSON: `description`, `version` of icdpm, `pictures` (their number), `statistics`,
       `protocols` {metric: text}, `higher_is_better` {metric: bool}, `not_available` {metric: reason}; `not_defined` of method,
       metric, picture, reason, for images that have no value; `rows` of method, metric, value, low, high; `differences` of
-      method, minus, metric, value, low, high, taken image by image. `low` and `high` are the 95 % interval, or null for
+      method, minus, metric, value, low, high, paired by image. `low` and `high` are the 95 % interval, or null for
       a single image, infinite values and metrics of sets. Rows that leave out images have their number of images as `pictures`.
     """
     selected = measured.metrics
@@ -158,7 +158,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
 
 
 def _subtract(values, others) -> list[float]:
-    """Returns differences image by image. Two infinite values, of images equal to their sharp images, do not differ."""
+    """Returns paired differences. Two infinite values, of images equal to their sharp images, do not differ."""
     return [0.0 if value == other else value - other for value, other in zip(values, others)]
 
 

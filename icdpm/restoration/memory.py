@@ -1,7 +1,7 @@
 """Memory of a restoration, and the choice of tiles that keep it below a limit.
 
-The choice depends on the image's size, the settings and the limit, never on the memory that happens to be free: the same image
-gives the same bytes on every machine.
+The choice depends on the image's size, the settings and the limit, never on the memory that happens to be free, so that the
+tiling is the same on every machine. The limit is a target based on estimates; the peak may exceed it slightly.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def choose_tiling(
       model: trained model.
       image: image to restore, [height, width, …].
       schedule: sampling schedule.
-      overlap: overlap of the tiles in pixels; `None` if the model does not support tiles.
+      overlap: overlap per side of a tile in pixels; neighboring tiles share twice as much. `None` if the model does not support
+        tiles.
       samples: number of samples.
       at_once: number of samples that run together if the image is one tile.
       keep_samples: as in `icdpm.restoration.restore.restore`.

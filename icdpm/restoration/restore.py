@@ -32,7 +32,7 @@ if typing.TYPE_CHECKING:
 
 # Samples of an image run together up to this number of pixels; more together is no faster.
 PIXELS_AT_ONCE = 512 * 512
-# 8-bit steps of a unit of values, which lie in [−1, 1].
+# Gray levels (0–255) per unit of values, which lie in [−1, 1].
 _STEPS = 127.5
 _MAX_SEED = 2**63
 
@@ -73,10 +73,12 @@ def restore(
       tile: longest side of the tiles that the network processes at once, in pixels, a multiple of `model.size_multiple`. By
         default the largest one within `max_memory`, if possible the whole image.
       overlap: smallest distance in pixels between the used part of a tile and the tile's edges within the image, rounded up to
-        a multiple of `model.size_multiple`; `model.tile_overlap` by default. With `model.receptive_field_radius` the result
+        a multiple of `model.size_multiple`; `model.tile_overlap` by default. It is the overlap per side: neighboring tiles
+        share twice as many pixels. With `model.receptive_field_radius` the result
         equals that of the whole image. Tiles of a model whose receptive field is global are approximate and blended, and a
         notice states so.
-      max_memory: limit for the memory of the process, in bytes (`icdpm.restoration.memory`). Only used if `tile` is `None`.
+      max_memory: target for the host memory of the process, in bytes (`icdpm.restoration.memory`). Only used if `tile` is
+        `None`.
       keep_samples: whether to return the samples.
       spread: whether to return the samples' standard deviation; needs at least two samples.
       keep_intermediate_outputs: whether to return the model's intermediate outputs.

@@ -19,12 +19,12 @@ class Restored:
 
     Attributes:
       pixels: mean of the samples, of the input's shape and dtype.
-      spread: standard deviation of the samples (unbiased, divided by samples − 1) in 8-bit steps, float32 of the input's shape;
-        `None` if it was not requested.
+      spread: standard deviation of the samples (unbiased, divided by samples − 1) in gray levels (0–255), float32 of the
+        input's shape; `None` if it was not requested.
       samples: the samples, each as `pixels`; `None` if they were not requested.
       intermediate_outputs: {name: intermediate output of the model}, images of the input's dtype, gray or RGB, at an integer
         fraction of its size, rounded up; `None` if they were not requested.
-      notices: sentences about differences from the request.
+      notices: warnings: messages about how the result differs from the request.
     """
 
     pixels: np.ndarray

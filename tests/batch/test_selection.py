@@ -145,5 +145,5 @@ def test_forms_of_unicode_are_in_one_shard():
 def test_parse_shard():
     assert parse_shard("0/1") == Shard(0, 1) and parse_shard("11/12") == Shard(11, 12)
     for text in ("", "3", "1/1", "4/4", "-1/4", "0/0", "a/b", "1/4 ", "1.0/4"):
-        with pytest.raises(IcdpmError, match="NUMBER/COUNT, counted from 0"):
+        with pytest.raises(IcdpmError, match="INDEX/COUNT, counted from 0"):
             parse_shard(text)

@@ -58,9 +58,9 @@ def test_images_of_other_settings_are_not_mixed(model, pairs, micro_config, tmp_
     trained = build_model(micro_config)
     trained.set_weights([array + 1 for array in model.get_weights()])
     for other, changed, seed, words in [
-        (model, model.settings(samples=2), 0, "restored with other samples."),
-        (model, settings, 1, "restored with other seed."),
-        (trained, settings, 0, "restored with other weights."),
+        (model, model.settings(samples=2), 0, "restored with different settings \\(samples\\)."),
+        (model, settings, 1, "restored with different settings \\(seed\\)."),
+        (trained, settings, 0, "restored with different settings \\(weights\\)."),
     ]:
         with pytest.raises(IcdpmError, match=words):
             restore_dataset(other, pairs, changed, seed, tmp_path)

@@ -183,7 +183,7 @@ def test_invalid_flags_with_a_server(tmp_path, fake_server):
         ([photo, server, output, "--workdir=run"], 2, "--workdir and --server are mutually exclusive"),
         ([photo, server, output, "--steps=3"], 2, "--steps cannot be combined with --server"),
         ([photo, server, output, "--overwrite", "--skip_existing"], 2, "mutually exclusive"),
-        ([photo, server, output, "--shard=2/2"], 2, "NUMBER/COUNT"),
+        ([photo, server, output, "--shard=2/2"], 2, "INDEX/COUNT"),
         (["-", server, "--output=-", "--shard=0/2"], 2, "not standard input"),
         ([photo, "--server=localhost:8501", output], 1, "localhost:8501 is not the URL of a server"),
     ]:
