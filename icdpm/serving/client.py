@@ -1,4 +1,4 @@
-"""A client of TensorFlow Serving's REST API, for models of icdpm-export. It does not need TensorFlow."""
+"""A client of TensorFlow Serving's REST API, for models exported with icdpm-export. It does not need TensorFlow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_WAIT_SECONDS = 60.0
 
 
 class ServingClient:
-    """Client of a server that runs a model of icdpm-export.
+    """Client of a server that runs a model exported with icdpm-export.
 
     Example:
       client = ServingClient("http://localhost:8501", preset="balanced")
@@ -76,7 +76,9 @@ class ServingClient:
             error, encoded = prediction["error"], prediction["image_bytes"]["b64"]
             content = base64.b64decode(encoded, validate=True)
         except (ValueError, KeyError, IndexError, TypeError) as invalid:
-            raise IcdpmError(f"{self.url} does not respond like a model of icdpm-export. Check --server.") from invalid
+            raise IcdpmError(
+                f"{self.url} does not respond like a model exported with icdpm-export. Check --server."
+            ) from invalid
         if error:
             raise IcdpmError(f"{name} was rejected by {self.url}: {error}.")
         restored = decode_image(content, f"the response of {self.url}").pixels

@@ -43,8 +43,13 @@ class TrainedModel:
 
     def __init__(self, model: ImageRestorer) -> None:
         self.model = model
-        presets = {name: str(preset) for name, preset in self.model.sampling_presets.items()}
-        self.presets = presets or {DEFAULT_PRESET: "one evaluation of the network"}
+        # Presets with the same settings share the description of the first.
+        descriptions: dict[Any, str] = {}
+        presets = self.model.sampling_presets
+        for preset in presets.values():
+            descriptions.setdefault(preset.as_flags, str(preset))
+        self.presets = {name: descriptions[preset.as_flags] for name, preset in presets.items()}
+        self.presets = self.presets or {DEFAULT_PRESET: "one evaluation of the network"}
 
     def restore(self, pixels: np.ndarray, preset: str, on_progress: Callable[[float, int], None]) -> Restored:
         """Restores an image as icdpm-deblur --preset=PRESET does.
@@ -80,7 +85,7 @@ class TrainedModel:
 
 
 class ExportedModel:
-    """A SavedModel of icdpm-export.
+    """A SavedModel exported with icdpm-export.
 
     Args:
       folder: folder of the SavedModel.
@@ -101,7 +106,9 @@ class ExportedModel:
             raise IcdpmError(f"The model in {folder} is damaged. Export it again.") from error
         self._signatures = self._model.signatures
         if "serving_default" not in self._signatures or "error" not in self._signatures["serving_default"].structured_outputs:
-            raise IcdpmError(f"{folder} is not a model of icdpm-export: its signature serving_default is missing or different.")
+            raise IcdpmError(
+                f"{folder} is not a model exported with icdpm-export: its signature serving_default is missing or different."
+            )
         self.presets = {DEFAULT_PRESET: "the settings that the model was exported with"}
         self.presets |= _read_presets(Path(folder) / PRESETS_FILE)
 

@@ -89,8 +89,8 @@ def test_an_unreachable_server(waits):
 @pytest.mark.parametrize(
     "body, message",
     [
-        (b"<html>welcome</html>", "does not respond like a model of icdpm-export"),
-        (b'{"predictions": [0.5]}', "does not respond like a model of icdpm-export"),
+        (b"<html>welcome</html>", "does not respond like a model exported with icdpm-export"),
+        (b'{"predictions": [0.5]}', "does not respond like a model exported with icdpm-export"),
         (b'{"predictions": [{"error": "", "image_bytes": {"b64": "!"}}]}', "does not respond like a model"),
         (b'{"predictions": [{"error": "", "image_bytes": {"b64": "aGFsbG8="}}]}', "is not an image"),
     ],

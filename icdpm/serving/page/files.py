@@ -76,7 +76,7 @@ def write_results(folder: Path, name: str, image: Image, restored: Restored) -> 
 
 
 def _with_ending(name, ending):
-    """Returns a file name with an ending before its suffix, and with a shorter stem if it would be too long."""
+    """Returns a file name with an ending before its extension, and with a shorter stem if it would be too long."""
     path = Path(name)
     ending += path.suffix
     return os.fsencode(path.stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))].decode("utf-8", "ignore") + ending

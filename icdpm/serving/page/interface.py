@@ -43,7 +43,8 @@ def build_page(
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.Markdown(f"# {TITLE}\n{_introduction(queue.max_pixels, file_age)}")
         with gr.Row():
-            photo = _without_urls(gr.File(label="Photo (PNG, JPEG, WebP, TIFF or BMP)", elem_id="photo", height=160))
+            label = "Photo (PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC)"
+            photo = _without_urls(gr.File(label=label, elem_id="photo", height=160))
             with gr.Column():
                 preset = gr.Radio(
                     [(f"{name}: {description}", name) for name, description in presets.items()],
@@ -146,7 +147,7 @@ def _results(files: ResultFiles, name: str, notices: list[str]) -> list[Any]:
     spread = gr.update(visible=False, value=None)
     if files.spread is not None:
         path, scale = files.spread
-        spread = gr.update(visible=True, value=str(path), label=f"Uncertainty: {scale}")
+        spread = gr.update(visible=True, value=str(path), label=f"Standard deviation of the samples: {scale}")
     return [
         "".join(f"<p>{html.escape(_as_sentence(sentence))}</p>" for sentence in sentences),
         gr.update(visible=True),

@@ -89,7 +89,7 @@ class OriginCheck:
         is_link = scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
         is_foreign |= headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not is_link
         if is_foreign:
-            return "Requests of other sites are not allowed.", 403
+            return "Cross-origin requests are not allowed.", 403
         if not _ROUTES.fullmatch(scope["path"]):
             return "Not found.", 404
         return None
@@ -98,7 +98,7 @@ class OriginCheck:
 class UploadLimits:
     """Middleware that limits size, number and duration of uploads, and the size of all other requests.
 
-    Gradio limits only the size of each file of an upload, of which it accepts a thousand.
+    Gradio limits only the size of each file of an upload, and accepts a thousand files.
 
     Args:
       app: the application.

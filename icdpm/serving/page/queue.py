@@ -92,7 +92,7 @@ class Outcome:
     Attributes:
       image: the blurry image.
       restored: its restoration.
-      notices: sentences about properties of the photo that were not kept.
+      notices: warnings: messages about properties of the photo that were not kept.
     """
 
     image: Image
@@ -147,7 +147,7 @@ class RestorationQueue:
 
         Raises:
           IcdpmError: the photo is invalid, too large or does not fit into memory; or the queue is full.
-          Cancelled: `cancel` was called, at most one evaluation of the network ago.
+          Cancelled: raised within one network evaluation after `cancel`.
         """
         with self._latest_request(client) as request:
             # Invalid photos are rejected before the wait, but only one header is read at a time and one photo decoded.
@@ -259,5 +259,5 @@ def _describe_progress(done, total):
     """Returns (fraction or None, message)."""
     if total is None:
         return None, "Restoring"
-    # `done` is a fraction of steps for images that are restored tile by tile.
-    return done / total, f"Restoring: step {math.floor(done)} of {total}"
+    # `done` is fractional for images that are restored tile by tile.
+    return done / total, f"Restoring: network evaluation {math.floor(done)} of {total}"

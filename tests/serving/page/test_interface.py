@@ -147,7 +147,7 @@ def test_a_photo_is_restored_compared_and_downloaded(open_page, photo, micro_wor
     visitor = open_page()
     visitor.restore(path, "balanced")
     page = visitor.wait_for("holiday 1.jpg is restored.")
-    assert "Uncertainty: white is a standard deviation of" in page and "1/2 of the size" in page
+    assert "Standard deviation of the samples: white is a standard deviation of" in page and "1/2 of the size" in page
     assert visitor.image_sizes("#slider img") == [(90, 60)] * 2
     assert visitor.image_sizes("#spread img") == [(90, 60)]
     assert visitor.image_sizes("#intermediate-outputs img")[0] == (45, 30)
@@ -199,7 +199,7 @@ def test_invalid_photos_are_errors(open_page, photo, tmp_path):
     visitor.wait_for('exceed the maximum allowed size of 16.0 Mb: "huge.tif"')
     # The page still works.
     visitor.restore(photo("good.png"), "fast")
-    assert "Uncertainty" not in visitor.wait_for("good.png is restored.")
+    assert "Standard deviation" not in visitor.wait_for("good.png is restored.")
 
 
 def test_a_second_visitor_waits_until_the_first_cancels(open_page, photo):

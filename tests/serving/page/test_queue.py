@@ -60,7 +60,8 @@ def test_progress_is_reported(photo):
     reports = []
     outcome = RestorationQueue(Model(), 10_000).restore("a", photo, "only", lambda *report: reports.append(report))
     assert np.array_equal(outcome.restored.pixels, 255 - noise()) and outcome.notices == []
-    assert reports[0] == (None, "Restoring") and reports[-1] == (0.875, "Restoring: step 3 of 4") and len(reports) == 5
+    assert reports[0] == (None, "Restoring") and reports[-1] == (0.875, "Restoring: network evaluation 3 of 4")
+    assert len(reports) == 5
 
 
 def test_cancel_stops_only_that_client_within_a_step(photo):
@@ -126,7 +127,7 @@ def test_one_photo_at_a_time_in_order_and_a_full_queue(photo):
     resume.set()
     for thread in threads:
         thread.join()
-    begin_and_end = ("Restoring", "Restoring: step 3 of 4")
+    begin_and_end = ("Restoring", "Restoring: network evaluation 3 of 4")
     observed = [event for event in events if event[1] in begin_and_end]
     assert observed == [(name, message) for name in names for message in begin_and_end]
     queue.restore("next", photo, "only", lambda _, message: message.startswith("Restoring") or pytest.fail(message))
