@@ -2,7 +2,7 @@
 
 A pair has one name in all forms of the published data sets and of folders of results: GOPR0384_11_00/000001 of GoPro is also
 GOPR0384_11_00/sharp/000001 and GOPR0384_11_00-000001. `icdpm_datasets.published.sets` lists these forms. The name of any other
-image is its path without suffix. Names are compared in one form of Unicode (NFC); results have the names that were given.
+image is its path without extension. Names are compared in one form of Unicode (NFC); results have the names that were given.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def pair_name(path: str) -> str:
     """Returns the name of the pair of an image.
 
     Args:
-      path: path of the image relative to the folder of its side, with slashes and without suffix; or a published name.
+      path: path of the image relative to the folder of its side, with slashes and without extension; or a published name.
     """
     for pattern, name in _NAME_PATTERNS:
         path, found = pattern.subn(name, path)

@@ -51,7 +51,7 @@ class Format:
 
     Attributes:
       name: Pillow's name of the format.
-      suffixes: suffixes of file names, the usual one first.
+      suffixes: file name extensions, the usual one first.
       gray, alpha, sixteen_bit: whether the format stores gray images, transparency, 16 bits per channel.
       exif: whether it stores EXIF data and ICC profiles.
       stores: fields of `Metadata` that it stores.

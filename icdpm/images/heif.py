@@ -52,7 +52,7 @@ def avif_bits(content: bytes) -> int:
 
 
 def decode_avif16(content: bytes, bits: int) -> np.ndarray:
-    """Decodes an AVIF file of 10 or 12 bits, of which Pillow keeps 8, to uint16 [height, width, channels]."""
+    """Decodes an AVIF file of 10 or 12 bits to uint16 [height, width, channels]; Pillow would keep only 8 bits."""
     return _scale_to_16bit(np.atleast_3d(imagecodecs.avif_decode(content)), bits)
 
 
