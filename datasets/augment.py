@@ -1,4 +1,4 @@
-"""Augmentation, applied equally to both images of a pair: crops, flips, rotations; and the range of values."""
+"""Augmentation, applied equally to both images of a pair: crops, flips and rotations."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import functools
 import tensorflow as tf
 
 
-def random_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def random_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, random_ints: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Cuts the same random square from both images.
 
     Args:
-      blurry: [H, W, 3], of equal size.
-      sharp: [H, W, 3], of equal size.
+      blurry: the blurry image, [H, W, 3].
+      sharp: the sharp image, of the same shape and dtype.
       crop: side of the square in pixels, at most H and W.
-      bits: int64 [2], independent non-negative random numbers.
+      random_ints: int64 [2], independent non-negative random numbers.
 
     Returns:
       (blurry, sharp), [crop, crop, 3].
     """
     last_corner = tf.shape(sharp, tf.int64)[:2] - crop
-    return _cut(blurry, sharp, crop, bits % (last_corner + 1))
+    return _cut(blurry, sharp, crop, random_ints % (last_corner + 1))
 
 
 def center_crop(blurry: tf.Tensor, sharp: tf.Tensor, crop: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -33,20 +33,20 @@ def _cut(blurry: tf.Tensor, sharp: tf.Tensor, crop: int, corner: tf.Tensor) -> t
     return tuple(tf.ensure_shape(tf.slice(x, begin, [crop, crop, 3]), [crop, crop, 3]) for x in (blurry, sharp))
 
 
-def random_dihedral(blurry: tf.Tensor, sharp: tf.Tensor, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def random_dihedral(blurry: tf.Tensor, sharp: tf.Tensor, random_ints: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Applies the same random one of the eight flips and rotations by multiples of 90° to both images.
 
     Args:
-      blurry: [S, S, 3].
-      sharp: [S, S, 3].
-      bits: int64 [], a non-negative random number.
+      blurry: the blurry image, a square [S, S, 3].
+      sharp: the sharp image, of the same shape and dtype.
+      random_ints: int64 [], a non-negative random number.
 
     Returns:
       (blurry, sharp), [S, S, 3].
     """
     # Only one branch runs. Selecting among all eight results by tf.where takes ten times as long.
     branches = [functools.partial(_dihedral, tf.stack([blurry, sharp]), element) for element in range(8)]
-    return tuple(tf.unstack(tf.switch_case(tf.cast(bits % 8, tf.int32), branches)))
+    return tuple(tf.unstack(tf.switch_case(tf.cast(random_ints % 8, tf.int32), branches)))
 
 
 def _dihedral(pair: tf.Tensor, element: int) -> tf.Tensor:
@@ -54,8 +54,3 @@ def _dihedral(pair: tf.Tensor, element: int) -> tf.Tensor:
     axes = [axis for axis in (1, 2) if element & axis]
     flipped = tf.reverse(pair, axes) if axes else pair
     return tf.transpose(flipped, [0, 2, 1, 3]) if element & 4 else flipped
-
-
-def to_unit_range(image: tf.Tensor) -> tf.Tensor:
-    """Converts uint8 or uint16 to float32 in [−1, 1]."""
-    return tf.cast(image, tf.float32) / (float(image.dtype.max) / 2) - 1.0

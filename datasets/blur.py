@@ -139,7 +139,7 @@ class Motion:
 
     Attributes:
       path: [T, 2], shift (dy, dx) in pixels.
-      angle: [T], rotation about the image's centre in radians.
+      angle: [T], rotation about the image's center in radians.
       zoom: [T], relative change of size.
     """
 
@@ -170,7 +170,7 @@ def _translated(layer: np.ndarray, dy: float, dx: float) -> np.ndarray:
 
 
 def _transformed(layer: np.ndarray, dy: float, dx: float, angle: float, zoom: float) -> np.ndarray:
-    """Returns what `_translated` does, with a rotation and a zoom about the centre before the shift."""
+    """Returns what `_translated` does, with a rotation and a zoom about the center before the shift."""
     height, width = layer.shape[0] - 2 * MARGIN, layer.shape[1] - 2 * MARGIN
     cos, sin = np.cos(angle) / (1 + zoom), np.sin(angle) / (1 + zoom)
     matrix = np.array([[cos, -sin], [sin, cos]])  # from output to input, as ndimage requires
@@ -242,7 +242,7 @@ def move_objects(
         extents[0], extents[-1] = 0.0, extent
     elif objects and kind < 0.6:  # a camera that follows the objects
         extents[0], extents[1:] = extent, 0.0
-    corner = np.hypot(scene.shape[0] / 2 - MARGIN, scene.shape[1] / 2 - MARGIN)  # px from the centre
+    corner = np.hypot(scene.shape[0] / 2 - MARGIN, scene.shape[1] / 2 - MARGIN)  # px from the center
     turn = 0.0
     if extents[0] > 0 and rng.random() < _TURNED:
         turn = min(_MAX_TURN, MAX_EXTENT - extents[0]) / (np.sqrt(2) * corner)  # rotation and zoom add at right angles

@@ -36,11 +36,11 @@ class DegradedImages(SharpImages):
         image = self.sharp(index)
         return self.degrade(self.generator_of(index), image, (0, 0), image.shape[:2]), image
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. All of `bits` determine the degradation."""
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. All of `random_ints` determine the degradation."""
         image = self.sharp(index)
-        rng = np.random.default_rng(bits)
-        top, left = corner = crop_corner(bits, image.shape[:2], crop)
+        rng = np.random.default_rng(random_ints)
+        top, left = corner = crop_corner(random_ints, image.shape[:2], crop)
         clean = image[top : top + crop, left : left + crop].copy()  # a view would keep the whole image in memory
         return (clean if rng.random() < _CLEAN else self.degrade(rng, image, corner, (crop, crop))), clean
 

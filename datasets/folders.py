@@ -72,8 +72,8 @@ class FolderPairs:
 class SharpImages:
     """Base class for sources that make pairs from the sharp images of a folder and its subfolders.
 
-    Whole pairs are always the same: the name of the image determines the blur or degradation. Training crops have one of their
-    own, which the example's random numbers determine. Subclasses implement `load` and `load_crop`.
+    `load` is deterministic: the file name seeds the degradation. `load_crop` draws a new degradation for each training example.
+    Subclasses implement both.
 
     Args:
       folder: the folder, of which every image's header is read.
@@ -100,7 +100,7 @@ class SharpImages:
         return len(self.names)
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError if an image is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError if an image is smaller than `crop` pixels in height or width."""
         self._images.check_crop(crop)
 
     def sharp(self, index: int) -> np.ndarray:

@@ -188,7 +188,7 @@ class ImageCache:
         return pixels
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError if an image is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError if an image is smaller than `crop` pixels in height or width."""
         for path, (width, height) in self.sizes.items():
             if min(width, height) < crop:
                 raise IcdpmError(

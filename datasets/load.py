@@ -35,8 +35,8 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
     Args:
       data: one of
         - embedded;
-        - a published set (`icdpm_datasets.published.sets`), perhaps with a variant such as gopro/blur_gamma, as icdpm-prepare
-          recorded it; the training split of local records is laid out for fast reading on its first use (`CropCache`);
+        - a published set (`icdpm_datasets.published.sets`), optionally with a variant such as gopro/blur_gamma, as
+          icdpm-prepare recorded it; the first training run converts local records to a crop cache (`CropCache`);
         - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`;
         - KIND:FOLDER for a folder of sharp images, with or without `train` and `test`, from which pairs are made on the fly:
           shake (camera shake), motion (moving camera and objects), frames (averaged high-speed video), noise (Gaussian noise),
@@ -45,7 +45,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
           proportions; a test split has all pairs of each set.
         A known name takes precedence over a folder of that name; ./gopro is the folder.
       split: 'train' or 'test'.
-      data_dir: folder of the published sets, perhaps a URL; None for TFDS' default.
+      data_dir: folder of the published sets, optionally a URL; None for TFDS' default.
 
     Raises:
       IcdpmError: `data` is none of these, or its images cannot be used.

@@ -51,11 +51,11 @@ class CameraShakeImages(SharpImages):
         except ValueError as error:
             raise IcdpmError(f"{self.paths[self.names[index]]}: {error}") from error
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. Only what the crop needs is blurred."""
         image = self.sharp(index)
-        corner = crop_corner(bits, image.shape[:2], crop)
-        rng = np.random.default_rng(bits)
+        corner = crop_corner(random_ints, image.shape[:2], crop)
+        rng = np.random.default_rng(random_ints)
         extent = rng.uniform(*_SHAKE_EXTENTS)
         window = reflected_window(image, corner, (crop, crop), kernel_radius(extent))
         return blur_window(rng, window, shake_kernel(rng, extent))
@@ -77,15 +77,16 @@ class MotionBlurredImages(SharpImages):
         image = self.sharp(index)
         return self._expose(rng, image, (0, 0), image.shape[:2])
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. Only what the crop needs is blurred."""
         image = self.sharp(index)
-        return self._expose(np.random.default_rng(bits), image, crop_corner(bits, image.shape[:2], crop), (crop, crop))
+        corner = crop_corner(random_ints, image.shape[:2], crop)
+        return self._expose(np.random.default_rng(random_ints), image, corner, (crop, crop))
 
     def _expose(
         self, rng: np.random.Generator, image: np.ndarray, corner: tuple[int, int], size: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns a pair of `size` whose sharp image is the window of `image` at `corner`, perhaps with an object before it."""
+        """Returns a pair of `size` whose sharp image is the window of `image` at `corner`; an object may be before it."""
         extent = _random_extent(rng)
         response = RESPONSES[rng.choice(list(RESPONSES))]
         layered = extent > 0 and rng.random() < _LAYERED
@@ -152,7 +153,7 @@ def convolve(light: np.ndarray, kernel: np.ndarray, border: int) -> np.ndarray:
     spectrum = fft.rfft2(light.astype(np.float32, copy=False), shape, axes=(0, 1))
     spectrum *= fft.rfft2(kernel, shape)[..., None]
     full = fft.irfft2(spectrum, shape, axes=(0, 1))
-    start = border + kernel.shape[0] // 2  # where the kernel's centre is on the first pixel inside the border
+    start = border + kernel.shape[0] // 2  # where the kernel's center is on the first pixel inside the border
     return full[start : start + light.shape[0] - 2 * border, start : start + light.shape[1] - 2 * border]
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def shuffled_index(number: tf.Tensor, pairs: tf.Tensor | int, seed: tf.Tensor | int) -> tf.Tensor:
-    """Returns the index of the pair that an example shows. Every epoch is another permutation of the pairs.
+    """Returns the index of an example's pair. Every epoch is another permutation of the pairs.
 
     Args:
       number: number of the example, int64 [].
@@ -21,7 +21,7 @@ def shuffled_index(number: tf.Tensor, pairs: tf.Tensor | int, seed: tf.Tensor | 
 
 
 def mixed_index(number: tf.Tensor, counts: Sequence[int], weights: Sequence[int], seed: int) -> tf.Tensor:
-    """Returns the index of the pair that an example of a mixture shows. Pairs are numbered one source after another.
+    """Returns the index of the pair of a mixture's example. Pairs are numbered one source after another.
 
     Args:
       number: number of the example, int64 [].
@@ -49,47 +49,47 @@ def _part(number: tf.Tensor, weights: Sequence[int]) -> tuple[tf.Tensor, tf.Tens
     return part, position
 
 
-VISIT = 40  # crops that are cut from a remote pair each time that it is fetched
+CROPS_PER_FETCH = 40  # consecutive crops that a batch slot takes from a fetched pair: a block
 
 
-def first_visit(place: tf.Tensor, batch: int) -> tf.Tensor:
-    """Returns the step, 0 or before, of the first visit of a position in the batch; another follows every VISIT steps.
+def first_block(slot: tf.Tensor, batch: int) -> tf.Tensor:
+    """Returns the step, at most 0, at which the first block of a batch slot begins.
 
-    A visit shows crops of one pair at one position of the batch in VISIT consecutive steps. Positions start at different steps,
-    so that about equally many pairs are fetched in each step.
+    Each batch slot takes `CROPS_PER_FETCH` consecutive crops from a fetched pair before it moves to the next pair. Blocks of
+    different slots begin at different steps, so that about equally many pairs are fetched in each step.
 
     Args:
-      place: position in the global batch, int64 [].
+      slot: index within the global batch, int64 [].
       batch: size of the global batch.
     """
-    return -(place * VISIT // batch)
+    return -(slot * CROPS_PER_FETCH // batch)
 
 
 _WINDOW = 16  # steps whose crops are shuffled together when crops are repeated
 
 
 def repeated_number(number: tf.Tensor, batch: int, repeat: int, seed: int) -> tf.Tensor:
-    """Returns the number of the example whose crop an example shows, if each crop is shown `repeat` times.
+    """Returns the number of the example whose crop an example uses, if each crop is used `repeat` times.
 
-    A position in the batch shows _WINDOW crops in a random order, then the same crops in another order, and so on, then the
-    next _WINDOW crops. Positions start at different steps, so that about equally many crops are new in each step.
+    A batch slot uses _WINDOW crops in a random order, then the same crops in another order, and so on, then the next _WINDOW
+    crops. Slots start at different steps, so that about equally many crops are new in each step.
 
     Args:
       number: number of the example, int64 [].
       batch: size of the global batch.
-      repeat: how often each crop is shown; with 1, the result is `number`.
+      repeat: number of uses of each crop; with 1, the result is `number`.
       seed: determines the orders.
     """
     if repeat == 1:
         return number
-    place = number % batch
-    step = number // batch + place * (repeat * _WINDOW) // batch
-    turn, position = step // _WINDOW, step % _WINDOW
-    key = tf.random.experimental.stateless_fold_in(tf.stack([tf.cast(seed, tf.int64), turn]), place)
-    row = tf.random.experimental.index_shuffle(position, key, tf.constant(_WINDOW - 1, tf.int64))
-    return (turn // repeat * _WINDOW + row) * batch + place
+    slot = number % batch
+    step = number // batch + slot * (repeat * _WINDOW) // batch
+    block, offset = step // _WINDOW, step % _WINDOW
+    key = tf.random.experimental.stateless_fold_in(tf.stack([tf.cast(seed, tf.int64), block]), slot)
+    row = tf.random.experimental.index_shuffle(offset, key, tf.constant(_WINDOW - 1, tf.int64))
+    return (block // repeat * _WINDOW + row) * batch + slot
 
 
 def crops_to_keep(repeat: int) -> int:
-    """Returns how many crops per position in the batch must be kept, so that none is made twice."""
+    """Returns the number of crops to keep per batch slot, so that none is made twice."""
     return 2 * _WINDOW if repeat > 1 else 0

@@ -23,7 +23,7 @@ class PairSource(Protocol):
 
     Attributes:
       names: unique names of the pairs, by which results are matched.
-      description: one line for logs, which data.json of a run stores as well.
+      description: one line for logs, which data.json of a run also stores.
     """
 
     names: list[str]
@@ -33,14 +33,16 @@ class PairSource(Protocol):
         """Returns the number of pairs."""
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the whole pair (blurry, sharp) at `index`, [H, W, 3] sRGB, of equal size. Is thread-safe.
+        """Returns the whole pair (blurry, sharp) at `index`, [H, W, 3] sRGB, of equal size.
+
+        This method is thread-safe.
 
         Raises:
           IcdpmError: the pair cannot be read; the message names the file.
         """
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError, with the name of the image, if one is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError, with the name of the image, if one is smaller than `crop` in height or width."""
 
 
 @runtime_checkable
@@ -55,8 +57,8 @@ class InMemory(Protocol):
 class CropSource(Protocol):
     """A `PairSource` that makes a crop with less effort than a whole pair."""
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the crop of a training example at `crop_corner(bits, …)`; see the function `load_crop`."""
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the crop of a training example at `crop_corner(random_ints, …)`; see the function `load_crop`."""
 
 
 @runtime_checkable
@@ -76,29 +78,29 @@ def dtype_of(source: PairSource) -> np.dtype:
     return np.dtype(getattr(source, "dtype", np.uint8))
 
 
-def load_crop(source: PairSource, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def load_crop(source: PairSource, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns the crop of a training example.
 
     Args:
       source: the pairs.
       index: number of the pair.
       crop: side of the crop in pixels.
-      bits: int64 [3], the example's non-negative random numbers, of which the first two determine the position.
+      random_ints: int64 [3], the example's non-negative random numbers, of which the first two determine the crop's corner.
 
     Returns:
       (blurry, sharp), [crop, crop, 3] of the source's type.
     """
     if isinstance(source, CropSource):
-        return source.load_crop(index, crop, bits)
+        return source.load_crop(index, crop, random_ints)
     blurry, sharp = source.load(index)
-    top, left = crop_corner(bits, sharp.shape[:2], crop)
+    top, left = crop_corner(random_ints, sharp.shape[:2], crop)
     window = np.s_[top : top + crop, left : left + crop]
     return blurry[window], sharp[window]
 
 
-def crop_corner(bits: np.ndarray, size: tuple[int, ...], crop: int) -> tuple[int, int]:
+def crop_corner(random_ints: np.ndarray, size: tuple[int, ...], crop: int) -> tuple[int, int]:
     """Returns (top, left) of an example's crop in an image of `size` (height, width), as `augment.random_crop` chooses it."""
-    (height, width), (down, across) = size, bits[:2]
+    (height, width), (down, across) = size, random_ints[:2]
     return int(down) % (height - crop + 1), int(across) % (width - crop + 1)
 
 
@@ -136,9 +138,9 @@ class Mixture:
         blurry, sharp = source.load(own_index)
         return to_dtype(blurry, self.dtype), to_dtype(sharp, self.dtype)
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         source, own_index = self._find(index)
-        blurry, sharp = load_crop(source, own_index, crop, bits)
+        blurry, sharp = load_crop(source, own_index, crop, random_ints)
         return to_dtype(blurry, self.dtype), to_dtype(sharp, self.dtype)
 
     def check_crop(self, crop: int) -> None:

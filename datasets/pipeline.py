@@ -2,10 +2,11 @@
 
 Training example n (counted over all steps, epochs and workers) is a pure function of the seed and n: its pair, its crop (or the
 earlier example whose crop it repeats), its flip and rotation. A resumed run therefore sees exactly what an uninterrupted one
-would have seen, without skipping examples, and any number of workers see together what one would see alone.
+would have seen, without skipping examples, and each worker reads a contiguous
+slice of every global batch, so training data do not depend on the number of workers.
 
-Pairs in remote storage take long to fetch. A position in the batch then shows crops of one pair in some consecutive steps
-before it shows the next pair (`order.first_visit`); crop, flip and rotation depend on the example's number as before.
+Pairs in remote storage take long to fetch. Each batch slot then takes 40 consecutive crops from a fetched pair before it
+moves to the next pair (`order.first_block`); crop, flip and rotation depend on the example's number as before.
 
 Apart from its images, an example costs a quarter of a millisecond of one core at 128×128 pixels. The cost of its images depends
 on the source; `published/crop_cache.py` reduces it for large PNG files.
@@ -24,8 +25,9 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.augment import center_crop, random_crop, random_dihedral, to_unit_range
-from icdpm_datasets.order import VISIT, crops_to_keep, first_visit, mixed_index, repeated_number, shuffled_index
+from icdpm.networks.operations import to_minus_one_one
+from icdpm_datasets.augment import center_crop, random_crop, random_dihedral
+from icdpm_datasets.order import CROPS_PER_FETCH, crops_to_keep, first_block, mixed_index, repeated_number, shuffled_index
 from icdpm_datasets.pairs import InMemory, Mixture, PairSource, RemoteSource, dtype_of, load_crop
 from icdpm_datasets.tf_data_errors import for_tf_data
 
@@ -59,15 +61,15 @@ def training_dataset(
       source: the pairs.
       batch: size of the global batch; step s has the examples [s·batch, (s+1)·batch), counted from `first_example`.
       crop: side of the crops in pixels.
-      seed: determines, with its number, an example.
+      seed: an example is a function of this seed and the example's number.
       start_step: the first step.
       steps: number of steps; None for no end.
       first_example: number of the first example of step 0, which exceeds 0 after a run has changed its batch size.
-      shard_index: this worker has the shard_index-th of num_shards equal parts of every global batch.
-      num_shards: this worker has the shard_index-th of num_shards equal parts of every global batch.
+      shard_index: index of this worker's shard, from 0.
+      num_shards: number of equal shards of every global batch.
       per_replica_batch: size of the emitted batches, of which several may form a step of this worker; None for the worker's
         whole part.
-      repeat: how often a crop is shown, within some steps and with another flip and rotation each time. It is made once.
+      repeat: number of times each crop is used, each with another flip or rotation.
       augment: also flip and rotate by multiples of 90°.
 
     Returns:
@@ -89,48 +91,48 @@ def training_dataset(
         )
     choose = _index_function(source, seed)
 
-    def bits_of(number: tf.Tensor) -> tf.Tensor:
+    def random_ints_of(number: tf.Tensor) -> tf.Tensor:
         key = tf.random.experimental.stateless_fold_in(tf.constant([seed, AUGMENTATION], tf.int64), number)
-        bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
-        return tf.cast(bits, tf.int64)
+        random_ints = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
+        return tf.cast(random_ints, tf.int64)
 
     def example(number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor) -> dict[str, tf.Tensor]:
         if augment:
-            blurry, sharp = random_dihedral(blurry, sharp, bits_of(number)[2])
-        return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": number}
+            blurry, sharp = random_dihedral(blurry, sharp, random_ints_of(number)[2])
+        return {"blurry": to_minus_one_one(blurry), "sharp": to_minus_one_one(sharp), "index": number}
 
     def read_examples() -> tf.data.Dataset:
         read = _crop_reader(source, crop, local_batch * crops_to_keep(repeat))
 
         def read_example(local: tf.Tensor) -> dict[str, tf.Tensor]:
             number = local // local_batch * batch + shard_index * local_batch + local % local_batch
-            shown = first_example + repeated_number(number, batch, repeat, seed)
-            return example(first_example + number, *read(choose(shown), bits_of(shown)))
+            crop_number = first_example + repeated_number(number, batch, repeat, seed)
+            return example(first_example + number, *read(choose(crop_number), random_ints_of(crop_number)))
 
         end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
         numbers = tf.data.Dataset.range(start_step * local_batch, end)
         return numbers.map(read_example, tf.data.AUTOTUNE, deterministic=True)
 
     def remote_examples() -> tf.data.Dataset:
-        def crops_at(place: tf.Tensor) -> tf.data.Dataset:
-            """Returns (number, blurry, sharp) of the examples at a position in the batch, step by step."""
-            begin = first_visit(place, batch)
+        def crops_at(slot: tf.Tensor) -> tf.data.Dataset:
+            """Returns (number, blurry, sharp) of the examples in a batch slot, step by step."""
+            begin = first_block(slot, batch)
 
-            def crops_of(visit: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                pair = source.fetch(choose(first_example + visit * batch + place))
-                first = begin + visit * VISIT
-                shown = tf.range(tf.maximum(first, start_step), first + VISIT)
+            def crops_of(block: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                pair = source.fetch(choose(first_example + block * batch + slot))
+                first = begin + block * CROPS_PER_FETCH
+                steps_of_block = tf.range(tf.maximum(first, start_step), first + CROPS_PER_FETCH)
                 return tf.map_fn(
-                    lambda number: (number, *random_crop(*pair, crop, bits_of(number)[:2])),
-                    first_example + shown * batch + place,
+                    lambda number: (number, *random_crop(*pair, crop, random_ints_of(number)[:2])),
+                    first_example + steps_of_block * batch + slot,
                     fn_output_signature=(tf.int64, tf.uint8, tf.uint8),
                 )
 
-            visits = tf.data.Dataset.range((start_step - begin) // VISIT, np.iinfo(np.int64).max)
-            return visits.map(crops_of).unbatch().take(-1 if steps is None else steps)
+            blocks = tf.data.Dataset.range((start_step - begin) // CROPS_PER_FETCH, np.iinfo(np.int64).max)
+            return blocks.map(crops_of).unbatch().take(-1 if steps is None else steps)
 
-        places = tf.data.Dataset.range(shard_index * local_batch, (shard_index + 1) * local_batch)
-        crops = places.interleave(
+        slots = tf.data.Dataset.range(shard_index * local_batch, (shard_index + 1) * local_batch)
+        crops = slots.interleave(
             crops_at, cycle_length=local_batch, num_parallel_calls=min(_FETCHES, local_batch), deterministic=True
         )
         return crops.map(example, tf.data.AUTOTUNE, deterministic=True)
@@ -164,7 +166,7 @@ def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int)
 
     def example(index: tf.Tensor) -> dict[str, tf.Tensor]:
         blurry, sharp = center_crop(*read(index), crop)
-        return {"blurry": to_unit_range(blurry), "sharp": to_unit_range(sharp), "index": index}
+        return {"blurry": to_minus_one_one(blurry), "sharp": to_minus_one_one(sharp), "index": index}
 
     chosen = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype=np.int64) * len(source) // count)
     return _batched(chosen.map(example, tf.data.AUTOTUNE, deterministic=True), batch, drop_remainder=False)
@@ -186,20 +188,21 @@ def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tenso
       kept: number of crops to keep, the most recent ones.
 
     Returns:
-      A function (index: int64 [], bits: int64 [3]) → (blurry, sharp), [crop, crop, 3] of the source's type.
+      A function (index: int64 [], random_ints: int64 [3]) → (blurry, sharp), [crop, crop, 3] of the source's type.
     """
     if isinstance(source, InMemory):
         whole = _reader(source)
-        return lambda index, bits: random_crop(*whole(index), crop, bits[:2])
+        return lambda index, random_ints: random_crop(*whole(index), crop, random_ints[:2])
 
     @functools.lru_cache(kept)
-    def make_crop(index: int, *bits: int) -> tuple[np.ndarray, np.ndarray]:
-        return load_crop(source, index, crop, np.array(bits))
+    def make_crop(index: int, *random_ints: int) -> tuple[np.ndarray, np.ndarray]:
+        return load_crop(source, index, crop, np.array(random_ints))
 
-    load, dtype = for_tf_data(lambda index, bits: make_crop(int(index), *bits.tolist())), tf.as_dtype(dtype_of(source))
+    load = for_tf_data(lambda index, random_ints: make_crop(int(index), *random_ints.tolist()))
+    dtype = tf.as_dtype(dtype_of(source))
 
-    def read(index: tf.Tensor, bits: tf.Tensor) -> Pair:
-        pair = tf.numpy_function(load, [index, bits], (dtype, dtype), stateful=False)
+    def read(index: tf.Tensor, random_ints: tf.Tensor) -> Pair:
+        pair = tf.numpy_function(load, [index, random_ints], (dtype, dtype), stateful=False)
         return tuple(tf.ensure_shape(image, [crop, crop, 3]) for image in pair)
 
     return read

@@ -51,16 +51,16 @@ class AveragedFrames:
         return len(self.names)
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        paths = self._neighbours(index, _WHOLE_RADIUS)
+        paths = self._neighbors(index, _WHOLE_RADIUS)
         # One frame after another: a dozen large ones at once, on every thread, would fill the memory.
         return average(map(self._images.read, paths), RESPONSES["linear"]), self._images.read(paths[len(paths) // 2])
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. All of `bits` determine the exposure."""
-        rng = np.random.default_rng(bits)
-        paths = self._neighbours(index, int(rng.integers(_MAX_RADIUS + 1)))
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`. All of `random_ints` determine the exposure."""
+        rng = np.random.default_rng(random_ints)
+        paths = self._neighbors(index, int(rng.integers(_MAX_RADIUS + 1)))
         width, height = self._images.sizes[paths[0]]
-        top, left = crop_corner(bits, (height, width), crop)
+        top, left = crop_corner(random_ints, (height, width), crop)
         # Copies, as views would keep the whole frames in memory.
         crops = [self._images.read(path)[top : top + crop, left : left + crop].copy() for path in paths]
         return average(crops, RESPONSES[rng.choice(list(RESPONSES))]), crops[len(crops) // 2]
@@ -68,7 +68,7 @@ class AveragedFrames:
     def check_crop(self, crop: int) -> None:
         self._images.check_crop(crop)
 
-    def _neighbours(self, index: int, radius: int) -> list[Path]:
+    def _neighbors(self, index: int, radius: int) -> list[Path]:
         """Returns the frame at `index` with up to `radius` frames on either side, equally many on both."""
         paths, position = self._positions[index]
         radius = min(radius, position, len(paths) - 1 - position)

@@ -3,7 +3,7 @@
 GoPro (Nah et al., 2017), HIDE and REDS were made by averaging: the mean of consecutive sharp frames is the blurry image, and
 the middle frame is the sharp one. A fast object jumps from frame to frame, and the mean of few frames shows it several times
 instead of a streak; REDS was therefore made from interpolated frames. Here the optical flow is iterative Lucas-Kanade (Le
-Besnerais and Champagnat, ICIP 2005, in scikit-image), and an intermediate frame blends both neighbours, warped to its time, as
+Besnerais and Champagnat, ICIP 2005, in scikit-image), and an intermediate frame blends both neighbors, warped to its time, as
 in Super SloMo (Jiang et al., CVPR 2018, eq. 4) without its networks. Occlusions are not treated separately.
 """
 

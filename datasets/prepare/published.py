@@ -29,7 +29,7 @@ def prepare_published(name: str, source: str, data_dir: str | os.PathLike | None
     Args:
       name: as for `icdpm_datasets.published.sets.tfds_name`.
       source: an archive as published, a folder with the archives, or the unpacked tree.
-      data_dir: folder of TFDS' data sets, perhaps a URL; None for TFDS' default.
+      data_dir: folder of TFDS' data sets, optionally a URL; None for TFDS' default.
       partial: accept a subset, which the records then state.
 
     Returns:

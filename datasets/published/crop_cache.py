@@ -58,8 +58,9 @@ _FOLDER = "strips"
 class CropCache(RecordedPairs):
     """Recorded pairs whose crops are read from strips; a `CropSource`.
 
-    Arguments and attributes are those of `RecordedPairs`. The first use lays out every file of records as a file of strips,
-    with a progress bar. After an interruption, the next use continues. Strips that are damaged or were made from other records
+    Arguments and attributes are those of `RecordedPairs`. The first training run converts every file of records to an
+    uncompressed crop cache, with a progress
+    bar. After an interruption, the next use continues. Strips that are damaged or were made from other records
     are made again.
 
     Raises:
@@ -75,10 +76,10 @@ class CropCache(RecordedPairs):
             with _locked(self._folder):
                 self._lay_out()
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns a training crop; see `icdpm_datasets.pairs.load_crop`."""
         number = bisect.bisect_right(self._starts, index) - 1
-        top, left = crop_corner(bits, self.sizes[index], crop)
+        top, left = crop_corner(random_ints, self.sizes[index], crop)
         blurry, sharp = self._file(number).read_crop(index - self._starts[number], top, left, crop)
         return blurry, sharp
 

@@ -200,7 +200,7 @@ def find_tree(layout: Layout, source: Path, unpack_to: Path) -> Path:
 
     Args:
       layout: layout of the data set.
-      source: an archive, a folder with the archives, or a folder in which the tree starts, perhaps up to two levels below.
+      source: an archive, a folder with the archives, or a folder in which the tree starts, or up to two levels below.
       unpack_to: archives are unpacked to a folder of their own below it, which is kept, so that a later run continues.
 
     Returns:

@@ -42,7 +42,7 @@ def find_prepared(recorded: str, data_dir: str | os.PathLike | None) -> Prepared
 
     Args:
       recorded: TFDS' name of the data set.
-      data_dir: folder of TFDS' data sets, perhaps a URL; None for TFDS' default.
+      data_dir: folder of TFDS' data sets, optionally a URL; None for TFDS' default.
 
     Raises:
       IcdpmError: the folder cannot be read, or its description is damaged.
@@ -113,7 +113,7 @@ class RecordedPairs:
     Args:
       name: as for `icdpm_datasets.published.sets.tfds_name`.
       split: 'train', 'validation' or 'test'.
-      data_dir: folder of TFDS' data sets, perhaps a URL; None for TFDS' default.
+      data_dir: folder of TFDS' data sets, optionally a URL; None for TFDS' default.
 
     Attributes:
       names: published names.
@@ -170,7 +170,7 @@ class RecordedPairs:
         return blurry, sharp
 
     def check_crop(self, crop: int) -> None:
-        """Raises IcdpmError if an image is narrower or lower than `crop` pixels."""
+        """Raises IcdpmError if an image is smaller than `crop` pixels in height or width."""
         for name, (height, width) in zip(self.names, self.sizes):
             if min(height, width) < crop:
                 raise IcdpmError(f"{self.folder}: {name} is {width}×{height} px, too small for crops of {crop} px.")

@@ -138,7 +138,7 @@ NAMES = tuple(name for each in PUBLISHED for name in each.benchmarks)
 
 
 def is_published(name: str) -> bool:
-    """Returns whether `name` is a published data set, perhaps with a variant after a slash."""
+    """Returns whether `name` is a published data set, optionally with a variant after a slash."""
     return name.partition("/")[0] in {*NAMES, *(each.name for each in PUBLISHED)}
 
 

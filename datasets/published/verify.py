@@ -83,9 +83,9 @@ def _inspect_image(path: Path) -> _ImageReport:
 
 
 def _laplacian_variance(gray: np.ndarray) -> float:
-    """Returns the variance of the 4-neighbour Laplacian of gray values [H, W], a common measure of focus."""
-    centre = gray[1:-1, 1:-1]
-    return float(np.var(gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * centre))
+    """Returns the variance of the 4-neighbor Laplacian of gray values [H, W], a common measure of focus."""
+    center = gray[1:-1, 1:-1]
+    return float(np.var(gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * center))
 
 
 def _find_swapped(reports: list[_PairReport]) -> list[str]:

@@ -113,10 +113,10 @@ def paint_cable(rng: np.random.Generator, canvas: Image.Image) -> None:
     """Paints a sagging cable, pole or twig across an RGB canvas, thin or thick, dark or light."""
     t = np.linspace(0, 1, 24)
     angle, sag = rng.uniform(0, np.pi), rng.normal(0, 0.1)
-    centre, reach = rng.uniform(0.1, 0.9, 2) * canvas.width, 1.5 * canvas.width
+    center, reach = rng.uniform(0.1, 0.9, 2) * canvas.width, 1.5 * canvas.width
     u, v = (t - 0.5) * reach, sag * canvas.width * (2 * t - 1) ** 2
-    x = centre[0] + u * np.cos(angle) - v * np.sin(angle)
-    y = centre[1] + u * np.sin(angle) + v * np.cos(angle)
+    x = center[0] + u * np.cos(angle) - v * np.sin(angle)
+    y = center[1] + u * np.sin(angle) + v * np.cos(angle)
     tone = int(rng.integers(5, 60)) if rng.random() < 0.6 else int(rng.integers(190, 255))
     line = np.stack([x, y], axis=-1).ravel().tolist()
     ImageDraw.Draw(canvas).line(line, fill=(tone, tone, tone), width=int(rng.integers(1, 9)))

@@ -192,7 +192,7 @@ def measure_runs(folder, workdir, image, samples=True):
 
 def _describe_receptive_field(model, rows):
     if model.receptive_field_radius is None:
-        return f", over which tiles are blended: the receptive field of {model.title} is global, so tiles are never exact"
+        return f", over which tiles are blended: {model.title} models have a global receptive field, so tiles are not exact"
     return f", a fifth of the receptive-field radius; with {rows[-1]['margin']} pixels, all of it, tiles are exact"
 
 

@@ -66,11 +66,11 @@ class KernelBlurredImages(SharpImages):
         except ValueError as error:
             raise IcdpmError(f"{self.paths[self.names[index]]}: {error}") from error
 
-    def load_crop(self, index: int, crop: int, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns a training crop; see `icdpm_datasets.pairs.load_crop`."""
         image = self.sharp(index)
-        corner = crop_corner(bits, image.shape[:2], crop)
-        rng = np.random.default_rng(bits)
+        corner = crop_corner(random_ints, image.shape[:2], crop)
+        rng = np.random.default_rng(random_ints)
         kernel = self._choose(rng)
         return blur_window(rng, reflected_window(image, corner, (crop, crop), kernel.shape[0] // 2), kernel)
 

@@ -43,7 +43,7 @@ def measure_gains(model, pairs, journal, settings=None):
       IcdpmError: the model does not sample.
     """
     if not isinstance(model.settings(), SamplingSettings):
-        raise IcdpmError(f"{model.title} does not sample, so it has no presets.")
+        raise IcdpmError(f"{model.title} models do not sample, so they have no presets.")
     settings = candidate_settings() if settings is None else settings
     metrics, _ = available_metrics(METRICS, pairs)
     psnr = {"psnr": metrics["psnr"]}

@@ -1,4 +1,4 @@
-"""DvSR, predict and refine (Whang et al., CVPR 2022): an initial predictor and a diffusion of the residual.
+"""DvSR, predict and refine (Whang et al., CVPR 2022): an initial predictor and a diffusion model of the residual.
 
     icdpm-train --config=dvsr --data=gopro --workdir=runs/dvsr --strategy=mirrored
 

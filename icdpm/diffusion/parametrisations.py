@@ -109,7 +109,7 @@ class PreconditionedEstimatePrediction(PreconditionedNoisePrediction):
 class ResidualNoisePrediction(NoisePrediction):
     """Diffusion of the residual r = x − y (DvSR, Whang et al. 2022): the network sees r_γ = √γ·r + √(1−γ)·ε and predicts ε.
 
-    With x_γ = r_γ + √γ·y this is a diffusion of x, so that samplers do not depend on y.
+    With x_γ = r_γ + √γ·y this is a diffusion process of x, so that samplers do not depend on y.
     """
 
     def start(self, noise: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:

@@ -61,16 +61,16 @@ def _common_config() -> ml_collections.ConfigDict:
 
     config.optimizer = ml_collections.ConfigDict()
     config.optimizer.learning_rate = 1e-4
-    config.optimizer.learning_rate_ramp = 20_000  # steps of the linear ramp at the start
+    config.optimizer.learning_rate_ramp = 20_000  # steps of the linear warmup
     config.optimizer.learning_rate_decay = ()  # (first, last) step of a decay; (): constant, as in the paper
     config.optimizer.learning_rate_end = 0.0  # learning rate at the end of the decay
     config.optimizer.learning_rate_shape = "linear"  # shape of the decay: linear or cosine
     config.optimizer.weight_decay = 0.0  # decoupled (AdamW); 0: Adam, as in the paper
     config.optimizer.beta_1 = 0.5
     config.optimizer.beta_2 = 0.999
-    config.optimizer.ema_decay = 0.9999  # assumed
+    config.optimizer.ema_decay = 0.9999  # decay of the exponential moving average (EMA) of the weights (assumed)
     config.optimizer.gradient_clip = 0.0  # largest global norm of the gradient; 0: no clipping (assumed)
-    config.optimizer.accumulation = 1  # number of parts in which a batch is processed
+    config.optimizer.accumulation = 1  # parts in which a batch is processed (Keras: gradient_accumulation_steps)
 
     config.data = ml_collections.ConfigDict()
     config.data.batch = 256  # global batch size
@@ -78,19 +78,19 @@ def _common_config() -> ml_collections.ConfigDict:
     config.data.progressive_steps = ()  # steps at which crop and batch size change
     config.data.progressive_crops = ()  # crop sides from these steps on
     config.data.progressive_batches = ()  # batch sizes from these steps on
-    config.data.repeat = 1  # uses of a crop, each with its own augmentation; more than 1 where synthesising blur is expensive
+    config.data.repeat = 1  # uses of a crop, each with its own augmentation; more than 1 if synthesizing blur is expensive
     config.data.augment = True  # flips and 90° rotations, the same for both images of a pair (assumed)
 
     config.run = ml_collections.ConfigDict()
     config.run.steps = 1_000_000  # assumed
-    config.run.steps_per_call = 1  # steps per call of the compiled function; does not change the weights
+    config.run.steps_per_call = 1  # steps per tf.function call (Keras: steps_per_execution); does not change the weights
     config.run.log_every = 100  # steps between fetches of the losses from the accelerator
     config.run.validate_every = 10_000
     config.run.checkpoint_every = 5_000
     config.run.keep_checkpoints = 3
     config.run.validation_images = 16
-    config.run.compile = True  # compile the step with XLA on accelerators; on CPUs XLA is slower and not used
-    config.run.deterministic = True  # the same seed gives the same weights, bit for bit
+    config.run.compile = True  # use XLA on accelerators (Keras: jit_compile); on CPUs XLA is slower and not used
+    config.run.deterministic = True  # the same seed gives bit-identical weights on the same device type and library versions
     return config
 
 
@@ -159,7 +159,7 @@ def check_config(config: ml_collections.ConfigDict | Mapping) -> ml_collections.
 def config_from_json(text: str) -> ml_collections.ConfigDict:
     """Reads a config that `config_to_json` wrote, possibly in an earlier version of the package.
 
-    Fields that did not exist then hold their defaults, which keep the earlier behaviour.
+    Fields that did not exist then hold their defaults, which keep the earlier behavior.
 
     Args:
       text: JSON.

@@ -19,7 +19,7 @@ from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.sampling_presets import SAMPLING_PRESETS, Preset
 from icdpm.models.settings import SamplingSettings
 
-# Uses of the random numbers of a training example; each folds its own number into the example's seed.
+# Constants that are folded into the seed of a training example, one per random quantity.
 _STEP, _LEVEL, _NOISE, _DROPOUT = range(4)
 FIRST_FREE_RANDOM_USE = 4
 
@@ -90,7 +90,7 @@ class DiffusionModel(ImageRestorer):
     # Defined by subclasses.
 
     def anchor(self, blurry: tf.Tensor, condition: Callable[[], Any]) -> tf.Tensor:
-        """Returns the image y around which the parametrisation expresses x_γ.
+        """Returns the reference image: residual parametrisations model x − reference.
 
         Args:
           blurry: the blurry images.
@@ -124,7 +124,7 @@ class DiffusionModel(ImageRestorer):
         known = [field.name for field in dataclasses.fields(SamplingSettings)]
         for name in changes:
             if name not in known:
-                raise IcdpmError(f"{cls.title} has no setting {name!r}; it has {', '.join(known)}")
+                raise IcdpmError(f"{cls.title} models have no setting {name!r}. Choose from {', '.join(known)}.")
         return SamplingSettings(**config.sampling).changed(**changes)
 
     @classmethod
@@ -158,13 +158,15 @@ class DiffusionModel(ImageRestorer):
     # Training.
 
     def noise_loss(self, batch: Mapping[str, tf.Tensor], condition: Any, seeds: tf.Tensor, training: bool) -> tf.Tensor:
-        """Computes the mean distance between the network's output and its target, at γ ~ p_γ (continuous noise levels).
+        """Computes the diffusion loss L_DPM: the mean distance between the network's output and its target.
+
+        The noise level is continuous: γ ~ p_γ.
 
         Args:
-          batch: see `compute_losses`.
-          seeds: see `compute_losses`.
-          training: see `compute_losses`.
+          batch: {'blurry', 'sharp'}, float32 [batch, height, width, 3] in [−1, 1].
           condition: the condition of the batch.
+          seeds: int64 [batch, 2], one for each example.
+          training: whether dropout is active.
 
         Returns:
           float32 scalar.

@@ -24,7 +24,7 @@ class DvSR(DiffusionModel):
     The condition is {'prediction': g(y)}.
     """
 
-    title = "a DvSR"
+    title = "DvSR"
     description = (
         "An initial predictor, and a diffusion model that samples the difference between its prediction and the sharp image "
         "(*Deblurring via Stochastic Refinement*, Whang et al., CVPR 2022)."

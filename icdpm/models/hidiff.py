@@ -29,7 +29,7 @@ _ENCODER_WINDOW = 1024
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class HIDiff(ImageRestorer):
-    """Transformer that restores an image in one evaluation, guided by a prior of a few tokens that a small diffusion predicts.
+    """Transformer that restores an image in one evaluation, guided by a few prior tokens that a small diffusion model predicts.
 
     Training has two stages. In the first, a latent encoder computes the prior from the sharp and the blurry image together
     (`config.prior.source` is 'encoded'). In the second ('diffused'), that encoder is frozen; a condition encoder that receives
@@ -44,7 +44,7 @@ class HIDiff(ImageRestorer):
     not equal.
     """
 
-    title = "a HI-Diff"
+    title = "HI-Diff"
     description = (
         "A transformer that restores an image in one evaluation, guided at several scales by a prior that a diffusion in a "
         "compact latent space predicts (*Hierarchical Integration Diffusion Model for Realistic Image Deblurring*, Chen et "
@@ -129,7 +129,7 @@ class HIDiff(ImageRestorer):
     def check_restores(cls, config: ml_collections.ConfigDict) -> None:
         if config.prior.source == "encoded":
             raise IcdpmError(
-                "A HI-Diff after its first stage cannot restore, because its prior depends on the sharp image. Train the "
+                "A HI-Diff model cannot restore after its first stage, because its prior depends on the sharp image. Train the "
                 "second stage with --start_from."
             )
 
@@ -139,11 +139,11 @@ class HIDiff(ImageRestorer):
             return
         if start is None or start.get("model") != config.model or not _has_latent_encoder(start):
             raise IcdpmError(
-                "The second stage of a HI-Diff starts with the latent encoder of the first. Name the first stage's workdir "
+                "The second stage of HI-Diff starts with the latent encoder of the first. Name the first stage's workdir "
                 "with --start_from."
             )
         if not config.prior.latent_encoder:
-            raise IcdpmError("A HI-Diff with `prior.latent_encoder` False cannot be trained: it has no target for the prior.")
+            raise IcdpmError("HI-Diff with `prior.latent_encoder` False cannot be trained: it has no target for the prior.")
 
     def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
@@ -201,11 +201,11 @@ class HIDiff(ImageRestorer):
 
     def encoded_prior(self, blurry: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
         """Returns the latent encoder's prior z, float32 [batch, tokens, width]; images in [−1, 1]."""
-        return self.latent_encoder(_to_unit(tf.concat([sharp, blurry], axis=-1)))
+        return self.latent_encoder(_to_zero_one(tf.concat([sharp, blurry], axis=-1)))
 
     def diffused_prior(self, blurry: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
         """Returns ẑ at the end of the chain that begins with `start`, float32 [batch, tokens, width]."""
-        return self._run_chain(self.condition_encoder(_to_unit(blurry)), start)
+        return self._run_chain(self.condition_encoder(_to_zero_one(blurry)), start)
 
     def _run_chain(self, condition, start):
         return self.chain.sample(lambda noisy, step: self.denoiser(noisy, condition, step=step), start)
@@ -219,7 +219,7 @@ class HIDiff(ImageRestorer):
         Returns:
           [z_T, …, z_0], each float32 [batch, tokens, width].
         """
-        condition = self.condition_encoder(_to_unit(blurry))
+        condition = self.condition_encoder(_to_zero_one(blurry))
         priors = []
 
         def predict(noisy, step):
@@ -235,7 +235,10 @@ class HIDiff(ImageRestorer):
         return tf.repeat(start[None], count, axis=0)
 
     def encode_condition(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the prior of the whole image; after the first stage, the prior of an image that is sharp already."""
+        """Returns the prior of the whole image.
+
+        A first-stage model needs the sharp image, which is unknown here; the blurry image takes its place.
+        """
         prior = self.config.prior
         if prior.source == "none":
             return {}
@@ -255,7 +258,7 @@ class HIDiff(ImageRestorer):
         pooled = 0.0
         for rows in windows.rows:
             for columns in windows.columns:
-                features = encoder.features(_to_unit(image.window(rows.extent, columns.extent)))
+                features = encoder.features(_to_zero_one(image.window(rows.extent, columns.extent)))
                 core = features[:, scale_slice(rows.core_in_window, patch), scale_slice(columns.core_in_window, patch)]
                 whole = image.height // patch, image.width // patch
                 begin = rows.core_start // patch, columns.core_start // patch
@@ -272,13 +275,13 @@ class HIDiff(ImageRestorer):
     # Restoration.
 
     def estimate(self, blurry: tf.Tensor, prior: tf.Tensor | None) -> tf.Tensor:
-        """Returns the transformer's estimate of the sharp images, in units of [0, 1] but not clipped.
+        """Returns the transformer's estimate of the sharp images, scaled to [0, 1] and not clipped.
 
         Args:
           blurry: the blurry images, in [−1, 1].
           prior: float32 [batch, tokens, width]; None for the baseline.
         """
-        return self.transformer(_to_unit(blurry), prior)
+        return self.transformer(_to_zero_one(blurry), prior)
 
     def denoise(self, x: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor, condition: dict[str, tf.Tensor]) -> tf.Tensor:
         return tf.clip_by_value(2.0 * self.estimate(blurry, condition.get("prior")) - 1.0, -1.0, 1.0)
@@ -305,16 +308,16 @@ class HIDiff(ImageRestorer):
         """Computes the L1 losses of images in [0, 1] and, in stage 2, of the prior (Split-Training: the latter alone)."""
         blurry, sharp, prior = batch["blurry"], batch["sharp"], self.config.prior
         if prior.source == "none":
-            return {"deblurring": _distance(self.estimate(blurry, None), _to_unit(sharp))}
+            return {"deblurring": _distance(self.estimate(blurry, None), _to_zero_one(sharp))}
         encoded = self.encoded_prior(blurry, sharp)
         if prior.source == "encoded":
-            return {"deblurring": _distance(self.estimate(blurry, encoded), _to_unit(sharp))}
+            return {"deblurring": _distance(self.estimate(blurry, encoded), _to_zero_one(sharp))}
         encoded = tf.stop_gradient(encoded)
         noise = random.normal_each(seeds, [prior.side**2, prior.width])
         diffused = self.diffused_prior(blurry, self.chain.diffuse(encoded, noise))
         losses = {"prior": _distance(diffused, encoded)}
         if prior.joint:
-            losses["deblurring"] = _distance(self.estimate(blurry, diffused), _to_unit(sharp))
+            losses["deblurring"] = _distance(self.estimate(blurry, diffused), _to_zero_one(sharp))
         return losses
 
 
@@ -328,7 +331,7 @@ def _denoiser(fields, tokens, width):
     return MixerDenoiser(tokens, width, fields.hidden, fields.blocks, fields.token_expansion, fields.channel_expansion)
 
 
-def _to_unit(images):
+def _to_zero_one(images):
     """Converts images from [−1, 1] to [0, 1], the range of the transformer and the encoders."""
     return 0.5 * images + 0.5
 

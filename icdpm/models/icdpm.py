@@ -21,9 +21,9 @@ from icdpm.networks.guidance import Discriminator, GuidanceNetwork
 from icdpm.networks.naf import NAFGuidanceNetwork
 from icdpm.networks.operations import average_pool, repeat_pixels
 
-# Use of random numbers for the guidance noise; that of scale k follows k places after it.
+# Constant that is folded into an example's seed for the guidance noise; scale k uses _GUIDANCE + k.
 _GUIDANCE = FIRST_FREE_RANDOM_USE
-# Second number of the seed of the guidance noise at inference; 0 to 3 are those of training, validation and sampling.
+# Second number of the seed of the guidance noise at inference; training, validation and sampling use 0 to 3.
 _INFERENCE = 4
 
 
@@ -35,7 +35,7 @@ class ICDPM(DiffusionModel):
     and the regression output of the same size, in [−1, 1]. Without scales it is the unguided icDPM.
     """
 
-    title = "an icDPM"
+    title = "icDPM"
     description = (
         "A diffusion model that samples sharp images from p(sharp | blurry), guided by the coarse structure of the scene "
         "(*Multiscale Structure Guided Diffusion for Image Deblurring*, Ren et al., arXiv 2212.01789)."
@@ -135,7 +135,7 @@ class ICDPM(DiffusionModel):
     # Guidance.
 
     def structure(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Computes φ_k without its noise (eq. 1): {k: images in the guidance's colour space, downsampled by 2^k}."""
+        """Computes φ_k without its noise (eq. 1): {k: images in the guidance's color space, downsampled by 2^k}."""
         if self.config.guidance.color == "gray":
             images = tf.image.rgb_to_grayscale(images)
         return {str(k): average_pool(images, 2**k) for k in self.config.guidance.scales}
@@ -162,7 +162,7 @@ class ICDPM(DiffusionModel):
     def _inference_noise(self, scale: int, shape: tf.Tensor, first: int, last: int | tf.Tensor) -> tf.Tensor:
         """Returns rows of the noise n of eq. 1 at inference.
 
-        The noise follows from the config's seed, the scale and the size of φ_k. Each row is the same bit for bit with and
+        The noise follows from the config's seed, the scale and the size of φ_k. Each row is bit-identical with and
         without the others, so that an image has one result: alone, in a batch, in tiles and exported.
 
         Args:
@@ -253,7 +253,7 @@ class ICDPM(DiffusionModel):
     # Training.
 
     def compute_losses(self, batch: Mapping[str, tf.Tensor], seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        """Computes the losses of §3.3: 'guidance' and 'noise'."""
+        """Computes the losses of §3.3: 'guidance' (L_guidance) and 'noise' (the diffusion loss L_DPM)."""
         condition = self.encode_condition(batch["blurry"], seeds if training else None)
         return {
             "guidance": self.guidance_loss(batch, condition),
@@ -293,7 +293,7 @@ class AlignedICDPM(ICDPM):
     weight.
     """
 
-    title = "an aligned icDPM"
+    title = "Aligned icDPM"
     needs_target = True
     constraints = {**ICDPM.constraints, "alignment.weight": NON_NEGATIVE}
     loss_names = (*ICDPM.loss_names, "discriminator", "alignment")

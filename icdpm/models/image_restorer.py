@@ -52,7 +52,7 @@ class ImageRestorer(PairModel):
       name: see `PairModel`.
 
     Attributes:
-      title: name of the kind of model in messages, with an article.
+      title: name of the kind of model for messages, such as 'HI-Diff'.
       description: one or two sentences for the model card.
       constraints: {field: FieldConstraints} of the model's config fields. Other numbers must be positive, and whole ones at
         most 4096.
@@ -60,7 +60,7 @@ class ImageRestorer(PairModel):
       loss_names: names of the losses that `compute_losses` returns in training.
     """
 
-    title = "this model"
+    title = "Custom"
     description = "A network that removes blur from images."
     constraints: Mapping[str, FieldConstraints] = {}
     needs_target = False
@@ -78,7 +78,7 @@ class ImageRestorer(PairModel):
             suit the model issues a warning.
           **options: settings of the model, such as `steps` and `samples`, which replace those of the preset; and
             seed (int ≥ 0, default 0): equal seeds give equal results.
-            match_color (bool, default False): whether colour drift is corrected (`icdpm.images.color_drift`).
+            match_color (bool, default False): whether color drift is corrected (`icdpm.images.color_drift`).
             tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
 
         Returns:
@@ -170,7 +170,7 @@ class ImageRestorer(PairModel):
 
     @classmethod
     def check_restores(cls, config: ml_collections.ConfigDict) -> None:
-        """Raises IcdpmError if models of a config cannot restore, because they only initialise other models."""
+        """Raises IcdpmError if models of a config cannot restore, because they only initialize other models."""
 
     # Defined by subclasses: size.
 
@@ -183,13 +183,16 @@ class ImageRestorer(PairModel):
     def receptive_field_radius(self) -> int | None:
         """Receptive-field radius in pixels, a multiple of `size_multiple`; None: the whole image.
 
-        With a finite radius an image that is restored in tiles equals the image that is restored whole.
+        An image that is restored in tiles equals the image that is restored whole if tiles overlap by at least this radius.
         """
         return None
 
     @property
     def tile_overlap(self) -> int | None:
         """Default overlap of tiles on each side, in pixels; None: the model cannot restore in tiles.
+
+        An overlap below the receptive-field radius makes the result approximate. The UNets' default is a fifth (residual
+        blocks) or two thirds (NAF blocks) of the radius.
 
         A model without a finite `receptive_field_radius` restores each tile separately, with the condition of the whole image,
         and tiles are blended over their overlap. The result is close to the whole image's, but not equal.
@@ -230,7 +233,7 @@ class ImageRestorer(PairModel):
     @classmethod
     def _changed_settings(cls, config, changes) -> Settings:
         if changes:
-            raise IcdpmError(f"{cls.title} restores with one evaluation and has no setting {next(iter(changes))!r}")
+            raise IcdpmError(f"{cls.title} models take no sampling settings. Received: {next(iter(changes))}.")
         return Settings()
 
     @classmethod

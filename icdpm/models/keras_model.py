@@ -19,7 +19,7 @@ from icdpm.models.optimizer import AveragedAdam, config_optimizer
 from icdpm.models.sampling import sample_in_graph
 from icdpm.models.sampling_presets import Preset
 from icdpm.networks.layers import initial_weights
-from icdpm.networks.operations import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple, to_minus_one_one
 
 
 class PairModel(keras.Model):
@@ -102,7 +102,7 @@ class PairModel(keras.Model):
         Returns:
           float32 [batch, height, width, 3] in [−1, 1].
         """
-        return self._restored(training_step.to_values(blurry), self._schedule)
+        return self._restored(to_minus_one_one(blurry), self._schedule)
 
     def _restored(self, blurry, schedule, condition=None):
         padded = reflect_pad_to_multiple(blurry, self.size_multiple)
@@ -117,7 +117,7 @@ class PairModel(keras.Model):
 
         Args:
           optimizer: any Keras optimizer or its name, or one of tensorflow-addons; None: the config's own, with its
-            learning-rate schedule, gradient clipping and moving average.
+            learning-rate schedule, gradient clipping and EMA.
           jit_compile: whether XLA compiles the step; on CPUs this is slower.
           **options: further arguments of `keras.Model.compile`, such as steps_per_execution. A loss is not needed.
         """
@@ -212,7 +212,7 @@ class PairModel(keras.Model):
 
     @contextlib.contextmanager
     def averages(self) -> Iterator[None]:
-        """Replaces the weights by their moving averages, if the optimizer keeps any, within a `with` block."""
+        """Replaces the weights by the EMA weights, if the optimizer keeps them, within a `with` block."""
         averaging = self._averaging_optimizer()
         if averaging is None or averaging.averages_in_use or not averaging.has_averages:
             yield

@@ -1,4 +1,4 @@
-"""The optimizer of a config: Adam with weight decay, gradient clipping and a moving average of the weights."""
+"""The optimizer of a config: Adam with weight decay, gradient clipping and an EMA of the weights."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class AveragedAdam(keras.optimizers.Optimizer):
     """Adam or AdamW with gradient clipping and an exponential moving average (EMA) of the weights.
 
     A step is plain arithmetic on `tf.Variable`s, which XLA compiles together with the gradients. Every replica updates its own
-    copies, so gradients must be equal on all replicas. The results equal those of Keras 2's Adam bit for bit. A step whose
-    gradient is not finite changes nothing.
+    copies, so gradients must be equal on all replicas. The results are bit-identical to those of Keras 2's Adam on the same
+    device type and TensorFlow version (tested on CPU). A step whose gradient is not finite changes nothing.
 
-    The decay of the average is min(average_decay, (1 + step)/(10 + step)), so that the initial weights are forgotten early.
+    The decay of the EMA is min(average_decay, (1 + step)/(10 + step)), so that the initial weights are forgotten early.
 
-    While `averages_in_use` is true, the weights hold the averages, and `averages` holds the weights that training continues
-    from. `use_averages` exchanges them.
+    While `averages_in_use` is true, the model's weights hold the EMA, and `averages` holds the trained weights from which
+    training continues. `use_averages` exchanges them.
 
     Args:
       learning_rate: a schedule: step → rate.
-      beta_1: decay rates of the two moments.
-      beta_2: decay rates of the two moments.
+      beta_1: decay rate of the first moment, the mean of the gradient.
+      beta_2: decay rate of the second moment, the mean of the squared gradient.
       weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), multiplied by the learning rate as in PyTorch; 0:
         Adam.
       gradient_clip: largest global norm of the gradient; 0: no clipping.
-      average_decay: decay of the moving average.
+      average_decay: largest decay of the EMA.
       name: name of the optimizer.
 
     Attributes:
@@ -80,37 +80,37 @@ class AveragedAdam(keras.optimizers.Optimizer):
 
     @property
     def averages_in_use(self) -> bool:
-        """Whether the weights currently hold the averages."""
+        """Whether the model's weights currently hold the EMA."""
         return bool(tf_variable(self._in_use).numpy() == 1.0)
 
     @property
     def has_averages(self) -> bool:
-        """Whether a step has been taken, so that averages and weights differ."""
+        """Whether a step has been taken, so that EMA and trained weights differ."""
         return self.weights_to_train is not None and int(tf_variable(self.iterations).numpy()) > 0
 
     def begin(self) -> None:
-        """Prepares for training: restores the trained weights, or starts the averages before the first step."""
+        """Prepares for training: restores the trained weights, or starts the EMA before the first step."""
         if self.has_averages:
             self.use_averages(False)
         elif self.weights_to_train is not None:
             self.restart_averages()
 
     def restart_averages(self) -> None:
-        """Sets the averages to the weights."""
+        """Sets the EMA to the model's weights."""
         for average, weight in zip(self.averages, self.weights_to_train):
             average.assign(weight)
         tf_variable(self._in_use).assign(0.0)
 
     def expect_state(self) -> None:
-        """Prepares for loading weights, with or without the state of this optimizer."""
+        """Marks the state as not loaded. Call it before weights are loaded; `check_state` then detects a file without state."""
         if self.weights_to_train is not None:
             tf_variable(self._in_use).assign(_NOT_LOADED)
 
     def check_state(self, training: bool) -> None:
-        """Makes weights and averages consistent after weights were loaded.
+        """Makes weights and EMA consistent after loading. Without loaded state, the EMA restarts from the weights.
 
         Args:
-          training: whether training continues immediately.
+          training: whether training continues, so that the model must hold the trained weights instead of the EMA.
         """
         if self.weights_to_train is None:
             return
@@ -120,10 +120,10 @@ class AveragedAdam(keras.optimizers.Optimizer):
             self.use_averages(False)
 
     def use_averages(self, use: bool) -> None:
-        """Makes the weights hold the averages, or the trained weights; must be called between steps.
+        """Makes the model's weights hold the EMA or the trained weights; must be called between steps.
 
         Args:
-          use: whether the weights should hold the averages.
+          use: True for the EMA, False for the trained weights.
         """
         if self.averages_in_use == use:
             return

@@ -1,4 +1,4 @@
-"""UNet regression ("UNet [59]" in Tables 4 and 5 of arXiv 2212.01789): the denoiser's network, one evaluation, no noise."""
+"""Regression by a UNet ("UNet [59]" in Tables 4 and 5 of arXiv 2212.01789): one evaluation, no noise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 class Regression(ImageRestorer):
     """UNet that predicts the mean (L2) or median (L1) sharp image in one evaluation."""
 
-    title = "a regression"
+    title = "Regression"
     description = "A UNet that regresses the sharp image from the blurry one in one evaluation."
     constraints = {**unets.section_constraints("unet"), "regression.loss": FieldConstraints(choices=tuple(_DISTANCES))}
     loss_names = ("regression",)

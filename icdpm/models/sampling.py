@@ -162,8 +162,8 @@ def unpadded_intermediate_outputs(
       model: a built `ImageRestorer`.
       condition: the condition of padded images.
       padded_height: height of the padded images.
-      height: size of the images before padding.
-      width: size of the images before padding.
+      height: height of the images before padding.
+      width: width of the images before padding.
     """
     cropped = {}
     for name, values in model.intermediate_outputs(condition).items():

@@ -53,7 +53,7 @@ class Preset:
         return " ".join(f"--{name}={value}" for name, value in self.changes.items())
 
 
-# Presets of diffusion models. None of them corrects colour drift (`icdpm.images.color_drift`): without drift the correction
+# Presets of diffusion models. None of them corrects color drift (`icdpm.images.color_drift`): without drift the correction
 # costs up to 0.1 dB PSNR.
 SAMPLING_PRESETS = {
     "fast": Preset(

@@ -13,7 +13,7 @@ from icdpm.keras import keras
 
 
 def linear_ramp(step: tf.Tensor, ramp_steps: int) -> tf.Tensor:
-    """Returns min(step / ramp_steps, 1) as a float32 scalar; 1 if `ramp_steps` is 0."""
+    """Returns the factor of a linear warmup: min(step / ramp_steps, 1) as a float32 scalar; 1 if `ramp_steps` is 0."""
     if ramp_steps == 0:
         return tf.constant(1.0)
     return tf.minimum(tf.cast(step, tf.float32) / ramp_steps, 1.0)
@@ -21,12 +21,12 @@ def linear_ramp(step: tf.Tensor, ramp_steps: int) -> tf.Tensor:
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear ramp from 0 to `peak` over the first `ramp_steps` steps, then constant (§4.2 of arXiv 2212.01789).
+    """Linear warmup from 0 to `peak` over the first `ramp_steps` steps (§4.2 of arXiv 2212.01789), then constant until a decay.
 
     Args:
-      peak: the constant rate.
-      ramp_steps: number of steps of the ramp.
-      decay: (first, last) step of a decay from the constant rate to `end`; (): no decay, as in the paper.
+      peak: the rate between warmup and decay.
+      ramp_steps: number of steps of the warmup.
+      decay: (first, last) step of a decay from `peak` to `end`; (): no decay, as in the paper.
       end: the rate after the decay.
       shape: shape of the decay: 'linear' or 'cosine' (Loshchilov and Hutter, 2017, eq. 5).
     """
@@ -61,7 +61,7 @@ class TrainingStage(NamedTuple):
 
     Attributes:
       start: the first step.
-      stop: the step after the last one.
+      stop: number of steps done when the stage ends.
       first_example: number of the first training example.
       batch: global batch size.
       crop: side of the crops in pixels.

@@ -67,7 +67,7 @@ class SamplingSettings(Settings):
     sampler: str = setting("sampler; dpmpp_2m and dpmpp_2m_sde need the schedule log_snr", choices=SAMPLERS)
     steps: int = setting("network evaluations per sample", minimum=1, maximum=100_000)
     max_noise_variance: float = setting(
-        "largest noise variance: of a step for linear_beta, of the start for log_snr", minimum=1e-6, maximum=0.99999
+        "linear_beta: the largest β_t; log_snr: 1 − γ at the first step", minimum=1e-6, maximum=0.99999
     )
     samples: int = setting(
         "samples to average (the paper's '-SA' averages several); one sample has the finest texture, the mean of eight the "
@@ -79,7 +79,7 @@ class SamplingSettings(Settings):
     schedule: str = setting(
         "spacing of the noise levels: linear_beta is the paper's, log_snr is for few steps", "linear_beta", choices=SCHEDULES
     )
-    eta: float = setting("noise of the sampler ddim: 0 for none, 1 for as much as ancestral", 0.0, minimum=0.0, maximum=1.0)
+    eta: float = setting("DDIM's η (0: deterministic, 1: as ancestral)", 0.0, minimum=0.0, maximum=1.0)
 
     @property
     def evaluations(self) -> int:

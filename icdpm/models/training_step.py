@@ -14,7 +14,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.models.optimizer import AveragedAdam
-from icdpm.networks.operations import reflect_pad_to_multiple
+from icdpm.networks.operations import reflect_pad_to_multiple, to_minus_one_one
 
 if typing.TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -28,13 +28,6 @@ _SMALLEST_SQUARED_ERROR = 1e-10  # of a PSNR, in squares of an 8-bit step
 
 
 # Batches.
-
-
-def to_values(images: Any) -> tf.Tensor:
-    """Converts images from uint8, uint16, or floats in [−1, 1], to float32 in [−1, 1]."""
-    images = tf.convert_to_tensor(images)
-    values = tf.cast(images, tf.float32)
-    return values / (float(images.dtype.max) / 2) - 1.0 if images.dtype in (tf.uint8, tf.uint16) else values
 
 
 def as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.Tensor]:
@@ -62,14 +55,14 @@ def as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.
             f"A batch must be (blurry, sharp) or a dict with {', '.join(map(repr, required))}. Received: no {missing[0]!r}."
         )
     for name in required:
-        images = to_values(batch[name])
+        images = to_minus_one_one(batch[name])
         is_divisible = all(side is not None and side % size_multiple == 0 for side in images.shape[1:3])
         batch[name] = images if is_divisible else reflect_pad_to_multiple(images, size_multiple)
     return {name: batch[name] for name in (*required, *({"index"} & batch.keys()))}
 
 
 def with_index(batch: Batch, step: tf.Tensor | int) -> dict[str, tf.Tensor]:
-    """Returns a batch with 'index' (int64 [batch]): the given one, or numbers from the step and the position in the batch."""
+    """Returns a batch with 'index' (int64 [batch]): the given one, or numbers from the step and the batch slot."""
     if "index" in batch:
         return {**batch, "index": tf.cast(batch["index"], tf.int64)}
     count = tf.shape(batch["blurry"], out_type=tf.int64)[0]
@@ -108,8 +101,8 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
     The batch is processed in `optimizer.accumulation` parts, over which gradients and losses are averaged.
 
     Args:
-      model: see `take_step`.
-      batch: see `take_step`.
+      model: a compiled `ImageRestorer`.
+      batch: this replica's part of the batch: {'blurry', 'sharp', 'index', …}.
 
     Returns:
       (gradients of the trained weights, {name: loss}).

@@ -50,7 +50,7 @@ def save_weights(path: str | os.PathLike, values: Mapping[str, Any], dtype: Any 
 
 
 def averaged_weights(model: ImageRestorer) -> dict[str, np.ndarray]:
-    """Returns {name: array} of all weights, with the moving averages in place of the trained ones.
+    """Returns {name: array} of all weights, with the EMA in place of the trained weights.
 
     Args:
       model: a model that is compiled with the config's own optimizer.
@@ -129,19 +129,19 @@ def load_fitting_weights(path: str | os.PathLike, model: ImageRestorer, config_n
     fitting = [name for name, variable in variables.items() if name in arrays and arrays[name].shape == tuple(variable.shape)]
     if not fitting:
         raise IcdpmError(
-            f"No variable of the model has a name and shape of the weights in {path}. The config of these weights is "
-            f"{config_name}."
+            f"None of the weights in {path} matches a variable of the model by name and shape. The config of these weights "
+            f"is {config_name}."
         )
     trained = {variable.ref() for variable in model.trainable_tensors}
-    initialised = sum(variables[name].ref() in trained for name in fitting)
-    if not partial and 2 * initialised < len(trained) and 2 * len(fitting) < len(arrays):
+    initialized = sum(variables[name].ref() in trained for name in fitting)
+    if not partial and 2 * initialized < len(trained) and 2 * len(fitting) < len(arrays):
         raise IcdpmError(
-            f"Only {initialised} of {len(trained)} trained variables fit the {len(arrays)} weights of {path}. Use their "
-            f"config, {config_name}, or initialise the other variables randomly with --start_from_partial."
+            f"Only {initialized} of {len(trained)} trained variables match the {len(arrays)} weights of {path}. Use their "
+            f"config, {config_name}, or accept randomly initialized variables with --start_from_partial."
         )
     set_weights(model, {name: arrays[name] for name in fitting})
     summary = f"{len(fitting)} of {len(variables)} variables start with the weights of {path}"
-    for what, names in (("not used", arrays), ("new", variables)):
+    for what, names in (("not used", arrays), ("randomly initialized", variables)):
         if others := [name for name in names if name not in fitting]:
             summary += f"; {what}: {_shortened(others)}"
     return summary

@@ -147,7 +147,7 @@ def choose_step(workdir: PathLike, checkpoint: str | int = "latest") -> int:
 
 
 def load(workdir: PathLike, checkpoint: str | int = "latest", precision: str | None = None) -> ImageRestorer:
-    """Loads a trained model with its averaged weights and its measured presets.
+    """Loads a trained model with its EMA weights and its measured presets.
 
     Args:
       workdir: folder of a training run; nothing else is needed.
@@ -156,7 +156,7 @@ def load(workdir: PathLike, checkpoint: str | int = "latest", precision: str | N
 
     Raises:
       IcdpmError: the workdir or checkpoint does not exist, weights or presets are damaged, or the model cannot restore because
-        it only initialises other models.
+        it only initializes other models.
     """
     path = weights_file(workdir, choose_step(workdir, checkpoint))
     if not path.is_file():

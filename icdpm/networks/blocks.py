@@ -13,7 +13,7 @@ from icdpm.networks.operations import average_pool, repeat_pixels, swish
 class ResidualBlock(Block):
     """Residual block: swish, 3×3 conv, (+ Dense(noise embedding)), (+ 3×3 conv(guidance)), swish, (dropout), 3×3 conv; + skip.
 
-    It has no normalisation: it is fully convolutional, and its output at a pixel depends on a bounded neighbourhood only.
+    It has no normalization: it is fully convolutional, and its output at a pixel depends on a bounded neighborhood only.
 
     Args:
       filters: output channels. The skip is a 1×1 convolution where the input has another number of channels.

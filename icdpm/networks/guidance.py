@@ -24,8 +24,8 @@ class GuidanceNetwork(Network):
       multipliers: widths over C.
       middle_blocks: residual blocks between the two halves.
       zero_last: see `ResidualBlock`.
-      name: see `Network`; the regression is always float32.
-      dtype: see `Network`; the regression is always float32.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the regression is always float32.
     """
 
     def __init__(

@@ -155,8 +155,8 @@ class NAFUNet(GuidedUNet):
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout: see `NAFBlock`; `zero_last` also of the head.
       zero_last: see `NAFBlock`; `zero_last` also of the head.
-      name: see `Network`; the output is always float32.
-      dtype: see `Network`; the output is always float32.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the output is always float32.
     """
 
     def __init__(
@@ -282,8 +282,8 @@ class NAFGuidanceNetwork(Network):
       outputs: 1 (gray targets) or 3 (RGB targets).
       blocks: number of blocks.
       zero_last: see `NAFBlock`.
-      name: see `Network`; the regression is always float32.
-      dtype: see `Network`; the regression is always float32.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the regression is always float32.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Tensor operations of the networks: activation, normalisation, resampling and padding.
+"""Tensor operations of the networks: range of values, activation, normalization, resampling and padding.
 
 Where TensorFlow's own operation, or its gradient, is slow in bfloat16 or has no XLA kernel, an equal form is used here.
 """
@@ -6,8 +6,16 @@ Where TensorFlow's own operation, or its gradient, is slow in bfloat16 or has no
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
+
+
+def to_minus_one_one(images: Any) -> tf.Tensor:
+    """Converts images from uint8, uint16, or floats in [−1, 1], to float32 in [−1, 1]."""
+    images = tf.convert_to_tensor(images)
+    values = tf.cast(images, tf.float32)
+    return values / (float(images.dtype.max) / 2) - 1.0 if images.dtype in (tf.uint8, tf.uint16) else values
 
 
 @tf.function(jit_compile=True, autograph=False)
@@ -35,14 +43,14 @@ def swish(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
 
 def normalize_channels(x: tf.Tensor, epsilon: float = 1e-6) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns (x − mean)/√(variance + ε) over the last axis of a float32 tensor, and 1/√(variance + ε)."""
-    centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
-    scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + epsilon)
-    return centred * scale, scale
+    centered = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+    scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centered), axis=-1, keepdims=True) + epsilon)
+    return centered * scale, scale
 
 
 @tf.function(jit_compile=True, autograph=False)
 def _layer_norm_gradient(x, upstream):
-    """scale·(u − mean(u) − n·mean(u·n)), with n the normalised x, as one fused kernel computed in float32."""
+    """scale·(u − mean(u) − n·mean(u·n)), with n the normalized x, as one fused kernel computed in float32."""
     normalized, scale = normalize_channels(tf.cast(x, tf.float32))
     upstream = tf.cast(upstream, tf.float32)
     mean = tf.reduce_mean(upstream, axis=-1, keepdims=True)

@@ -58,7 +58,7 @@ class UNet(GuidedUNet):
 
     The encoder has `encoder_blocks` residual blocks per level. The decoder has one more per level, and the input of each is
     concatenated with one stored feature of the encoder (of the stem, every encoder block and every downsampling block). Between
-    levels a residual block resamples as well. There is no attention and no normalisation. Level l works at 1/2^l of the
+    levels a residual block resamples as well. There is no attention and no normalization. Level l works at 1/2^l of the
     resolution with multipliers[l]·channels features.
 
     With a `patch` p above 1, p×p pixels become channels before the stem and pixels again after the head (space to depth, as in
@@ -78,8 +78,8 @@ class UNet(GuidedUNet):
       embedding_scale: see `NoiseLevelEmbedding`.
       dropout: see `ResidualBlock`.
       zero_last: see `ResidualBlock`.
-      name: see `Network`; the output is always float32.
-      dtype: see `Network`; the output is always float32.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the output is always float32.
     """
 
     def __init__(

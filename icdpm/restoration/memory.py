@@ -74,7 +74,7 @@ def choose_tiling(
         needed = held + tile_memory(model, tiling)
         if needed <= max_memory:
             return tiling
-    why = f" ({model.title} processes the whole image at once and does not support tiles)" if overlap is None else ""
+    why = f" ({model.title} models process the whole image at once and do not support tiles)" if overlap is None else ""
     raise MemoryLimitError(
         f"an image of {image.shape[1]}×{image.shape[0]} pixels needs {math.ceil(needed / 2**20)} MiB with these "
         f"settings{why}, and {math.floor(max_memory / 2**20)} MiB are allowed; allow more (max_memory) or restore a smaller "

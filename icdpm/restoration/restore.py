@@ -164,7 +164,7 @@ def restore(
 def _describe_blending(model: ImageRestorer, tiling: Tiling) -> str:
     return (
         f"restored in {tiling.count} tiles of {tiling.columns[0].stop}×{tiling.rows[0].stop} pixels that are blended: "
-        f"{model.title} depends on the whole image, which it would restore slightly differently in one piece; that needs a "
+        f"{model.title} models depend on the whole image, and would restore it slightly differently in one piece; that needs a "
         "higher memory limit"
     )
 
@@ -178,7 +178,7 @@ def _round_overlap(model, overlap):
 
 def _check_tile(model, tile, overlap):
     if overlap is None:
-        raise IcdpmError(f"{model.title} processes the whole image at once and does not support tiles")
+        raise IcdpmError(f"{model.title} models process the whole image at once and do not support tiles")
     if tile % model.size_multiple or tile <= 2 * overlap:
         raise IcdpmError(
             f"a tile's side must be a multiple of {model.size_multiple} and more than {2 * overlap} pixels. Received: {tile}"

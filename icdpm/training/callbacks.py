@@ -132,7 +132,7 @@ class TensorBoardScalars(Callback):
 
 
 class PeriodicValidation(Callback):
-    """Validates the averaged weights every `every` steps and after the last one.
+    """Validates the EMA weights every `every` steps and after the last one.
 
     Args:
       validation: the validation, in which all workers take part.
@@ -177,10 +177,10 @@ def record_validation(
 
     Args:
       checkpoints: the checkpoints of the run.
-      writer: of TensorBoard.
+      writer: writer of TensorBoard files.
       step: number of steps done.
-      numbers: as `Validation.run` returns them.
-      images: as `Validation.run` returns them.
+      numbers: {name: value} of `Validation.run`, such as 'psnr' in dB.
+      images: float32 [images, height, width, 3] in [0, 1], of `Validation.run`.
     """
     with writer.as_default(step):
         for name, value in numbers.items():
@@ -193,7 +193,7 @@ def record_validation(
     drift = ", ".join(f"{numbers[f'error_{color}']:+.2f}" for color in ("red", "green", "blue"))
     print_above(
         f"step {step}: restored {numbers['psnr']:.2f} dB (blurry {numbers['psnr_blurry']:.2f}), "
-        f"{format_losses(numbers)}, colour error {drift} of 255",
+        f"{format_losses(numbers)}, color error {drift} of 255",
         sys.stdout,
     )
 

@@ -1,4 +1,7 @@
-"""Checkpoints of a run: always complete, and sufficient to continue bit for bit."""
+"""Checkpoints of a run: always complete, and sufficient to continue with bit-identical results.
+
+This holds on the same device type with the same versions of TensorFlow and NumPy; it is tested on CPU.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError, summarize_error
+from icdpm.errors import IcdpmError, shorten_list, summarize_error
 from icdpm.files import file_lock, make_folder_atomically, remove_folder, write_atomically
 from icdpm.keras import tf_variable
 from icdpm.models.weights import averaged_weights, named_variables, read_arrays, save_weights
@@ -41,7 +44,7 @@ class Checkpoints:
     """Writes and reads the checkpoints of a run.
 
     A checkpoint is written to a folder with a temporary name, which is renamed when it is complete. In remote storage, the
-    averaged weights are copied last and mark it as complete. A run that is killed at any moment therefore leaves complete
+    EMA weights are copied last and mark it as complete. A run that is killed at any moment therefore leaves complete
     checkpoints only.
 
     Args:
@@ -110,7 +113,8 @@ class Checkpoints:
             state = training_state(self._model)
             arrays = _read_state(folder)
             if arrays.keys() != state.keys():
-                raise LookupError(f"it lacks or has {sorted(arrays.keys() ^ state.keys())[0]}")
+                missing, unexpected = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
+                raise LookupError(f"missing arrays: {_listed(missing)}; unexpected arrays: {_listed(unexpected)}")
             for name, variable in state.items():
                 variable.assign(arrays[name])
         except (*_DAMAGE, IcdpmError) as error:
@@ -122,7 +126,7 @@ class Checkpoints:
 
 
 def training_state(model: ImageRestorer) -> dict[str, tf.Variable]:
-    """Returns {name: variable} of the complete state of training: weights, moments, averages and number of steps.
+    """Returns {name: variable} of the complete state of training: weights, moments, EMA and number of steps.
 
     The names are those of the weights after 'weights/', 'm/', 'v/' and 'average/'. They do not depend on the version of Keras.
     """
@@ -181,3 +185,7 @@ def _read_state(folder: Path | RemotePath) -> dict[str, np.ndarray]:
     for kind, key in LEGACY_KEYS.items():
         arrays |= {f"{kind}/{name}": reader.get_tensor(key.format(i)) for i, name in enumerate(names) if key.format(i) in keys}
     return arrays
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(shorten_list(names, 3)) or "none"

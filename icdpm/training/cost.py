@@ -32,7 +32,7 @@ class CostEstimate:
     Attributes:
       parameters: number of trained parameters.
       weights: bytes of all weights on a replica.
-      state: bytes of the optimizer state on a replica: two moments and the moving average.
+      state: bytes of the optimizer state on a replica: two moments and the EMA.
       working: bytes of gradients and activations on a replica, at the stage that needs most.
       step_flops: FLOPs of a step of each stage, of all replicas together.
       steps: number of steps of each stage.

@@ -90,14 +90,14 @@ def _xla_step(model: ImageRestorer, strategy: tf.distribute.Strategy) -> Callabl
 
 
 def end_of_call(step: int, run: ConfigDict, stage_stop: int) -> int:
-    """Returns the last step of the call that begins after `step`.
+    """Returns the number of steps done when the call that begins after `step` ends.
 
     A call ends early where logging, validation or a checkpoint is due, so that their periods need not divide each other.
 
     Args:
       step: number of steps done.
       run: the config's `run` section.
-      stage_stop: the stage's last step.
+      stage_stop: number of steps done when the stage ends.
     """
     due = [step // period * period + period for period in (run.log_every, run.validate_every, run.checkpoint_every)]
     return min(step + run.steps_per_call, stage_stop, *due)

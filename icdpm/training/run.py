@@ -66,11 +66,11 @@ def train(
     Args:
       config: a checked config. It must equal the workdir's config if there is one, except for its `run` section.
       workdir: folder of the run (`icdpm.models.workdir`).
-      training_pairs: the data, as of `icdpm_datasets.load.load_pairs`.
-      validation_pairs: the data, as of `icdpm_datasets.load.load_pairs`.
+      training_pairs: the pairs to train on, such as `load_pairs(data, "train")`.
+      validation_pairs: the pairs for validation, such as `load_pairs(data, "test")`.
       strategy: a strategy of `make_strategy`.
-      start_from: workdir of another run, whose latest averaged weights initialize this one as far as they fit; None for random
-        weights. A run that has a checkpoint continues from the checkpoint.
+      start_from: workdir of another run, whose latest EMA weights initialize this one where name and shape match; None for
+        random weights. A run that has a checkpoint continues from the checkpoint.
       target_pairs: pairs of another domain, of which only the blurry images are used, for models that need them.
       start_from_partial: accept weights of which few fit (`load_fitting_weights`).
       callbacks: called on every worker whenever logs are fetched.
@@ -179,7 +179,7 @@ def _build(
     """Builds and compiles the model, with the weights of another run where they fit."""
     with strategy.scope():
         model = build_model(config)
-        if start_from:  # before the optimizer is built, whose averages start from the weights
+        if start_from:  # before the optimizer is built, whose EMA starts from the weights
             path = weights_file(start_from, choose_step(start_from))
             config_name = read_config(start_from).name or config_file(start_from)
             report = load_fitting_weights(path, model, config_name, partial=accept_partial)
@@ -221,8 +221,8 @@ def _batch_function(
       stage: the stage.
       start: number of steps of the run that are done.
       replicas: number of replicas of all workers.
-      training_pairs: see `train`.
-      target_pairs: see `train`.
+      training_pairs: the pairs to train on.
+      target_pairs: pairs of another domain, of which only the blurry images are used, or None.
     """
 
     def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:

@@ -47,20 +47,20 @@ def save_config(config: ConfigDict, workdir: str | os.PathLike) -> None:
 def changed_data(
     config: ConfigDict, workdir: str | os.PathLike, training: Sequence[str], validation: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """Compares the data of a run with those of its previous start.
+    """Compares the data of a run with those of its previous launch.
 
     Args:
       config: the config of the run.
       workdir: the folder of the run, which has been started before.
-      training: descriptions of the data, as for `record_data`.
-      validation: descriptions of the data, as for `record_data`.
+      training: descriptions of this launch's training data.
+      validation: descriptions of this launch's validation data.
 
     Returns:
       {'training' or 'validation': (previous data, present data)} of what differs.
     """
     recorded, changed = read_data(workdir), {}
     for name, now in (("training", list(training)), ("validation", list(validation))):
-        before = recorded[name][-len(now) :]  # each start appends its own data
+        before = recorded[name][-len(now) :]  # each launch appends its own data
         if before and before != now:
             changed[name] = " and ".join(before), " and ".join(now)
     if "validation" not in changed and "run.validation_images" in changed_fields(config, workdir):
@@ -75,15 +75,15 @@ def record_data(
     training: Sequence[str],
     validation: Sequence[str],
 ) -> None:
-    """Records in data.json which data the model has been trained on; each start may use others.
+    """Records in data.json which data the model has been trained on; each launch may use different data.
 
-    The data of the present start come last.
+    The data of the latest launch are listed last.
 
     Args:
       workdir: the folder of the run.
       start_from: workdir of the run whose weights this one started from, or None. Its training data are recorded too.
-      training: descriptions of the data (`PairSource.description`).
-      validation: descriptions of the data (`PairSource.description`).
+      training: descriptions of the training data (`PairSource.description`).
+      validation: descriptions of the validation data.
     """
     earlier: list[str] = []
     if start_from:

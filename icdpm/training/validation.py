@@ -1,4 +1,4 @@
-"""Validation of a run's averaged weights on images that it is not trained on."""
+"""Validation of a run's EMA weights on images that it is not trained on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Validation:
     """Measures losses, PSNR and color error of one restoration per image, always with the same random numbers.
 
     The images are distributed over all replicas and restored in the precision of the training step. The model of the run is
-    used itself; its weights are exchanged with their averages in the meantime.
+    used itself; its weights are temporarily replaced by the EMA weights.
 
     Args:
       model: an `ImageRestorer` that is compiled with the config's optimizer.
@@ -39,7 +39,7 @@ class Validation:
         self._evaluate = tf.function(self._evaluate_on_replicas, autograph=False)
 
     def run(self) -> tuple[dict[str, float], np.ndarray]:
-        """Measures the averaged weights. All workers must call it.
+        """Measures the EMA weights. All workers must call it.
 
         Returns:
           (numbers, images). Numbers: 'psnr' and 'psnr_blurry' (dB, over uint8 RGB); 'error_red', 'error_green' and 'error_blue'

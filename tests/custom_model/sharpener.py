@@ -27,7 +27,7 @@ from icdpm.networks.layers import convolution
 
 @keras.saving.register_keras_serializable(package="sharpener")
 class Sharpener(ImageRestorer):
-    title = "a sharpener"
+    title = "Sharpener"
     description = "A few convolutions that predict the difference between the sharp and the blurry image."
     loss_names = ("charbonnier",)
 

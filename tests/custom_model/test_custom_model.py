@@ -127,8 +127,8 @@ def test_tiles_equal_the_whole(folder, workdir, restored, run):
 
 def test_sampling_flags_are_refused(folder, workdir, run_each):
     cases = [
-        ("--samples=3", "a sharpener restores with one evaluation and has no setting 'samples'"),
-        ("--sampler=ddim", "has no setting 'sampler'"),
+        ("--samples=3", "Sharpener models take no sampling settings. Received: samples."),
+        ("--sampler=ddim", "Sharpener models take no sampling settings. Received: sampler."),
         ("--preset=fast", "This model has no presets"),
         ("--spread", "--spread needs --samples=2 or more: one sample has no spread"),
     ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm_datasets.augment import center_crop, random_crop, random_dihedral, to_unit_range
+from icdpm_datasets.augment import center_crop, random_crop, random_dihedral
 
 
 def coded(height, width):
@@ -55,9 +55,3 @@ def test_both_images_get_the_same_symmetry_of_the_square():
         (which,) = [k for k, turned in enumerate(square) if (turned == a.numpy()).all()]
         seen.add(which)
     assert seen == set(range(8))
-
-
-def test_the_range_of_values():
-    values = to_unit_range(tf.constant([0, 51, 255], tf.uint8))
-    assert values.dtype == tf.float32
-    np.testing.assert_allclose(values, [-1, -0.6, 1], atol=1e-6)

@@ -326,6 +326,6 @@ def test_it_starts_with_a_trained_icdpm(aligned_config, micro_config, tmp_path):
     aligned_config.seed = 7
     model = build_model(aligned_config)
     summary = load_fitting_weights(tmp_path / "weights.npz", model, "micro")
-    assert "; new: discriminator_1/convolution_0/kernel" in summary and "not used" not in summary
+    assert "; randomly initialized: discriminator_1/convolution_0/kernel" in summary and "not used" not in summary
     for name, variable in named_variables(trained).items():
         np.testing.assert_array_equal(named_variables(model)[name], variable)

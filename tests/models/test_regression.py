@@ -65,5 +65,5 @@ def test_it_is_restored_in_tiles(config):
 
 def test_samples_are_refused(config):
     for option in ({"samples": 2}, {"sampler": "ddim"}, {"steps": 5}):
-        with pytest.raises(IcdpmError, match=f"one evaluation and has no setting .{next(iter(option))}"):
+        with pytest.raises(IcdpmError, match=f"Regression models take no sampling settings. Received: {next(iter(option))}"):
             build_model(config).settings(**option)

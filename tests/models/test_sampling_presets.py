@@ -56,7 +56,7 @@ def test_measured_presets_replace_those_of_the_class(workdir):
             '{"presets": {"fast": {"changes": {"steps": 0}}}}',
             "presets.json: fast: `steps` must be a whole number .* Received: 0",
         ),
-        ('{"presets": {"fast": {"changes": {"speed": 1}}}}', "presets.json: fast: an icDPM has no setting 'speed'"),
+        ('{"presets": {"fast": {"changes": {"speed": 1}}}}', "presets.json: fast: icDPM models have no setting 'speed'"),
     ],
 )
 def test_damaged_files_are_named(workdir, content, message):

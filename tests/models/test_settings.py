@@ -58,7 +58,7 @@ def test_only_ddim_has_eta(model):
         ({"samples": True}, "`samples` must be a whole number .* Received: True"),
         ({"sampler": "euler"}, "`sampler` must be one of ancestral, ddim, .* Received: 'euler'"),
         ({"schedule": "cosine"}, "`schedule` must be one of linear_beta, log_snr. Received: 'cosine'"),
-        ({"temperature": 1.0}, "an icDPM has no setting 'temperature'; it has sampler, steps"),
+        ({"temperature": 1.0}, "icDPM models have no setting 'temperature'. Choose from sampler, steps"),
         ({"preset": "best"}, "`preset` must be one of fast, balanced, paper. Received: 'best'"),
     ],
 )

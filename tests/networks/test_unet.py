@@ -8,7 +8,7 @@ from icdpm.networks.blocks import NoiseLevelEmbedding, ResidualBlock
 from icdpm.networks.cost import count_convolution_flops
 from icdpm.networks.guidance import GuidanceNetwork
 from icdpm.networks.layers import zero_weights
-from icdpm.networks.operations import average_pool, repeat_pixels, swish
+from icdpm.networks.operations import average_pool, repeat_pixels, swish, to_minus_one_one
 from icdpm.networks.unet import UNet
 
 
@@ -141,3 +141,9 @@ def test_table_11(guidance_channels, channels, count, flops, shared):
     with zero_weights():  # without random numbers, which are not needed
         assert count_convolution_flops(step, *shapes) == flops
     assert parameters(unet, *guides.values()) == count
+
+
+def test_values_of_8_bit_images():
+    values = to_minus_one_one(tf.constant([0, 51, 255], tf.uint8))
+    assert values.dtype == tf.float32
+    np.testing.assert_allclose(values, [-1, -0.6, 1], atol=1e-6)

@@ -75,9 +75,9 @@ def test_model_without_tiles_is_restored_whole(micro_config, monkeypatch):
     model = build_model(micro_config)
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     assert restore(model, image, model.settings()).pixels.shape == image.shape
-    with pytest.raises(IcdpmError, match="an icDPM processes the whole image at once and does not support tiles"):
+    with pytest.raises(IcdpmError, match="icDPM models process the whole image at once and do not support tiles"):
         restore(model, image, model.settings(), tile=32)
     large = np.broadcast_to(np.uint8(0), (4000, 6000, 3))
-    text = r"needs \d+ MiB with these settings \(an icDPM .* does not support tiles\), and 1024 MiB are allowed"
+    text = r"needs \d+ MiB with these settings \(icDPM models .* do not support tiles\), and 1024 MiB are allowed"
     with pytest.raises(IcdpmError, match=text):
         restore(model, large, model.settings(), max_memory=GIB)

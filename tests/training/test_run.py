@@ -323,7 +323,7 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert "--start_from_partial" in refused.stderr and not (folder / "refused/config.json").exists()
     assert resumed.returncode == 0 and checkpoint_steps(folder / "other") == [1, 2], resumed.stderr
     assert other.returncode == 0 and "variables start with the weights of" in other.stdout, other.stderr
-    assert "; not used: unet/" in other.stdout and "; new: unet/" in other.stdout
+    assert "; not used: unet/" in other.stdout and "; randomly initialized: unet/" in other.stdout
 
 
 def test_features_are_aligned_with_images_of_another_domain(
@@ -346,7 +346,7 @@ def test_features_are_aligned_with_images_of_another_domain(
     )
     assert without.returncode == 1 and "needs images of another domain (--target_data)" in without.stderr, without.stderr
     assert not (folder / "none/config.json").exists()
-    assert aligned.returncode == 0 and "; new: discriminator_1/" in aligned.stdout, aligned.stderr
+    assert aligned.returncode == 0 and "; randomly initialized: discriminator_1/" in aligned.stdout, aligned.stderr
     assert "discriminator loss" in aligned.stderr and "alignment loss" in aligned.stderr
     before, after = weights(micro_workdir.parent, "micro", 6), weights(folder, "aligned", 3)
     assert before.keys() < after.keys() and any("discriminator" in name for name in after)

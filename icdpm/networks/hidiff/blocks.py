@@ -91,7 +91,7 @@ class TransposedAttention(Block):
         return tf.nn.softmax(products / (tf.linalg.matrix_transpose(query) * key) * self.temperature)
 
     def weighted_values(self, strip: tf.Tensor, weights: tf.Tensor, token: tf.Tensor | None = None) -> tf.Tensor:
-        """Returns the result of `call` in a strip, except in its outermost rows, which lack their neighbours."""
+        """Returns the result of `call` in a strip, except in its outermost rows, which lack their neighbors."""
         return self._weighted(self._projected(strip, token, slice(2 * self.channels, 3 * self.channels)), weights)
 
     def _projected(self, x, token, outputs):
@@ -160,8 +160,8 @@ class GatedFeedForward(Block):
 class HierarchicalIntegration(Block):
     """Hierarchical integration module (HIM) of HI-Diff (eq. 6): cross-attention of pixels to the tokens of a prior.
 
-    softmax(q·kᵀ/√(channels of a head))·v is added to the features; queries are of the normalised pixels, keys and values of the
-    normalised tokens.
+    softmax(q·kᵀ/√(channels of a head))·v is added to the features; queries are of the normalized pixels, keys and values of the
+    normalized tokens.
 
     Args:
       channels: of the features.

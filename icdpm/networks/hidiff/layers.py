@@ -39,7 +39,7 @@ def _uniform():
 
 
 class LayerNorm(keras.layers.Layer):
-    """Layer normalisation: (x − mean)/√(variance + 1e-5) over the last axis, times a trained scale, plus a bias.
+    """Layer normalization: (x − mean)/√(variance + 1e-5) over the last axis, times a trained scale, plus a bias.
 
     It is computed in float32 and returns the compute type of the policy.
     """
@@ -50,7 +50,7 @@ class LayerNorm(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the normalised x: float [..., channels]."""
+        """Returns the normalized x: float [..., channels]."""
         normalized, _ = normalize_channels(tf.cast(x, tf.float32), 1e-5)
         return tf.cast(normalized * self.scale + self.bias, self.compute_dtype)
 

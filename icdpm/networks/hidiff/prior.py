@@ -70,8 +70,8 @@ class LatentEncoder(Network):
       width: channels of a token.
       token_expansion: see `TokenMixer`.
       channel_expansion: see `TokenMixer`.
-      name: see `Network`; tokens are float32.
-      dtype: see `Network`; tokens are float32.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'; tokens are float32.
     """
 
     patch = _PATCH  # pixels of the image along one pixel of the features
@@ -153,8 +153,8 @@ class MixerDenoiser(Network):
       blocks: mixers, with a GELU after each.
       token_expansion: see `TokenMixer`.
       channel_expansion: see `TokenMixer`.
-      name: see `Network`.
-      dtype: see `Network`.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'.
     """
 
     def __init__(
@@ -204,8 +204,8 @@ class PerceptronDenoiser(Network):
     Args:
       width: channels of a token, and hidden width.
       layers: linear maps after the first.
-      name: see `Network`.
-      dtype: see `Network`.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'.
     """
 
     def __init__(self, width: int, layers: int, name: str = "denoiser", dtype: str = "float32") -> None:

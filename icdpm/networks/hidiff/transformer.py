@@ -71,8 +71,8 @@ class DeblurringTransformer(Network):
         faster.
       zero_last: whether everything that is added to features starts at zero, the head included, so that the network starts as
         the identity; for short training.
-      name: see `Network`; the output is always float32.
-      dtype: see `Network`; the output is always float32.
+      name: first part of the weights' names.
+      dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the output is always float32.
     """
 
     size_multiple = 8  # of height and width, in patches

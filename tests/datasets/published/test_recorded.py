@@ -11,7 +11,7 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError
 from icdpm.storage import RemotePath, storage_path
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.order import VISIT, shuffled_index
+from icdpm_datasets.order import CROPS_PER_FETCH, shuffled_index
 from icdpm_datasets.pairs import load_crop
 from icdpm_datasets.pipeline import AUGMENTATION, training_dataset
 from icdpm_datasets.prepare.published import is_partial, prepare_published
@@ -102,11 +102,11 @@ def test_tensorflow_decodes_like_pillow(bucket, tmp_path, published, degradation
 @pytest.mark.slow
 def test_an_example_follows_from_the_seed_and_its_number(pairs):
     examples = batches(pairs, 50, augment=False)
-    for step in (0, 1, 20, VISIT, 49):
+    for step in (0, 1, 20, CROPS_PER_FETCH, 49):
         for place in range(BATCH):
             number = step * BATCH + place
             assert examples[step]["index"][place] == number
-            visit = (step + place * VISIT // BATCH) // VISIT
+            visit = (step + place * CROPS_PER_FETCH // BATCH) // CROPS_PER_FETCH
             index = int(shuffled_index(tf.constant(visit * BATCH + place, tf.int64), len(pairs), SEED))
             base = tf.constant([SEED, AUGMENTATION], tf.int64)
             key = tf.random.experimental.stateless_fold_in(base, tf.constant(number, tf.int64))
@@ -118,7 +118,7 @@ def test_an_example_follows_from_the_seed_and_its_number(pairs):
 @pytest.mark.slow
 def test_a_resumed_run_sees_the_examples_of_an_uninterrupted_one(pairs):
     unbroken = batches(pairs, 50)
-    assert_equal(batches(pairs, 4, start_step=VISIT + 1), unbroken[VISIT + 1 : VISIT + 5])
+    assert_equal(batches(pairs, 4, start_step=CROPS_PER_FETCH + 1), unbroken[CROPS_PER_FETCH + 1 : CROPS_PER_FETCH + 5])
     later = batches(pairs, 3, first_example=12)
     assert later[0]["index"].tolist() == list(range(12, 18))
     assert_equal(batches(pairs, 1, first_example=12, start_step=2), later[2:])

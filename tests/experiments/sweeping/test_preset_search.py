@@ -54,10 +54,10 @@ def test_candidates_are_sorted_by_evaluations():
 
 def test_a_model_without_sampling_has_no_presets(random_pairs, tmp_path):
     class Regression:
-        title = "a sharpener"
+        title = "Sharpener"
 
         def settings(self):
             return object()
 
-    with pytest.raises(IcdpmError, match="a sharpener does not sample"):
+    with pytest.raises(IcdpmError, match="Sharpener models do not sample"):
         preset_search.measure_gains(Regression(), random_pairs, Journal(tmp_path / "journal"))
