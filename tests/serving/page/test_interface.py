@@ -206,7 +206,7 @@ def test_a_second_visitor_waits_until_the_first_cancels(open_page, photo):
     # The preset 'paper' takes minutes for this photo.
     first, path = open_page(), photo("first.png", 500, 900)
     first.restore(path, "paper")
-    first.wait_for("Restoring: step")
+    first.wait_for("Restoring: network evaluation")
     second = open_page()
     second.restore(photo("second.png", 500, 900), "fast")
     second.wait_for("Waiting: 1 photo is before yours")
@@ -215,7 +215,7 @@ def test_a_second_visitor_waits_until_the_first_cancels(open_page, photo):
     second.find("#restore").click()
     second.wait_for("Waiting: 1 photo is before yours")
     first.focus()
-    assert "Restoring: step" in first.find("body").text
+    assert "Restoring: network evaluation" in first.find("body").text
     first.find("#cancel").click()
     first.wait_for("Cancelled.")
     second.focus()
@@ -223,7 +223,7 @@ def test_a_second_visitor_waits_until_the_first_cancels(open_page, photo):
     # Closing the page cancels too.
     second.find("#preset input[value=paper]").click()
     second.find("#restore").click()
-    second.wait_for("Restoring: step")
+    second.wait_for("Restoring: network evaluation")
     first.focus()
     first.find("#preset input[value=fast]").click()
     first.find("#restore").click()
