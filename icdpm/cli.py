@@ -36,6 +36,7 @@ _DEGRADE = "icdpm.degrade"
 # Characters of messages that consoles may lack. Others, as in names of files, are written as escape sequences.
 _SUBSTITUTES = {
     **{"×": "x", "…": "...", "–": "-", "—": "-", "−": "-", "→": "->", "±": "+/-", "≤": "<=", "≥": ">=", "·": "."},
+    **{"β": "beta", "γ": "gamma", "η": "eta", "ε": "epsilon", "σ": "sigma"},
     **{"’": "'", "‘": "'", "“": '"', "”": '"', "√": "sqrt", "²": "2", "³": "3", "°": " deg", "\u00a0": " ", "\u202f": " "},
 }
 # Copies stdin to stdout without log lines of the level INFO and without absl's remark that logging is not set up yet.

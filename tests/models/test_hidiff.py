@@ -231,7 +231,7 @@ def test_only_the_second_stage_restores(source, tmp_path):
     if source == "diffused":
         assert load(tmp_path).config.name == "micro_diffused"
     else:
-        with pytest.raises(IcdpmError, match="after its first stage cannot restore.* Train the second stage"):
+        with pytest.raises(IcdpmError, match="cannot restore after its first stage.* Train the second stage"):
             load(tmp_path)
 
 
