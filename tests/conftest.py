@@ -56,7 +56,7 @@ def start(tmp_path_factory):
     started = []
 
     def start(program, arguments=(), environment=None, cwd=None):
-        started.append(processes.Process(program, arguments, tmp_path_factory.mktemp("said"), environment, cwd))
+        started.append(processes.Process(program, arguments, tmp_path_factory.mktemp("output"), environment, cwd))
         return started[-1]
 
     yield start
@@ -186,16 +186,16 @@ def _small_config(model):
 
 @pytest.fixture
 def bad_photos(tmp_path, bombs):
-    """A folder of files that cannot be restored: {path: words of what is said of it}."""
+    """A folder of files that cannot be restored: {path: words of its error message}."""
     folder = tmp_path / "böse Fotos"
     folder.mkdir()
     image = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
-    said = {"no such file.png": "does not exist", "folder.png": "is not a file"}
+    messages = {"no such file.png": "does not exist", "folder.png": "is not a file"}
     (folder / "folder.png").mkdir()
 
     def file(name, content, words):
         (folder / name).write_bytes(content)
-        said[name] = words
+        messages[name] = words
 
     def saved(file_format, picture=image, **options):
         buffer = io.BytesIO()
@@ -224,7 +224,7 @@ def bad_photos(tmp_path, bombs):
     if os.geteuid() != 0:
         file("protected.png", saved("PNG"), "cannot be read: Permission denied")
         (folder / "protected.png").chmod(0)
-    return {folder / name: words for name, words in said.items()}
+    return {folder / name: words for name, words in messages.items()}
 
 
 @pytest.fixture(scope="session")

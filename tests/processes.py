@@ -41,8 +41,8 @@ class Process:
     def __init__(self, program, arguments, folder, environment=None, cwd=None):
         folder.mkdir(parents=True, exist_ok=True)
         self.args = [*map(str, arguments)]
-        self._said = folder / "out", folder / "err"
-        given = program, self.args, self._said, {**os.environ, **(environment or {})}, cwd or os.getcwd()
+        self._outputs = folder / "out", folder / "err"
+        given = program, self.args, self._outputs, {**os.environ, **(environment or {})}, cwd or os.getcwd()
         self._process = _FORKS.Process(target=_run, args=given)
         self._process.start()
 
@@ -69,7 +69,7 @@ class Process:
     def communicate(self, timeout=None):
         """(what it wrote to stdout, and to stderr) when it has ended."""
         self.wait(timeout)
-        return tuple(path.read_text() if path.exists() else "" for path in self._said)
+        return tuple(path.read_text() if path.exists() else "" for path in self._outputs)
 
 
 def completed(process):
@@ -87,8 +87,8 @@ def wait_until(condition, processes, seconds=600):
         time.sleep(0.02)
 
 
-def _run(program, arguments, said, environment, cwd):
-    for stream, path in zip((1, 2), said):
+def _run(program, arguments, outputs, environment, cwd):
+    for stream, path in zip((1, 2), outputs):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream)
     os.environ.update(environment)
     os.chdir(cwd)

@@ -36,12 +36,12 @@ class Image:
 
     @property
     def is_gray(self) -> bool:
-        """Whether the image has one channel, not counting alpha."""
+        """True if the image has one channel, not counting alpha."""
         return self.pixels.ndim == 2
 
     @property
     def is_16bit(self) -> bool:
-        """Whether the image has 16 bits per channel."""
+        """True if the image has 16 bits per channel."""
         return self.pixels.dtype == np.uint16
 
 

@@ -77,7 +77,7 @@ class Metadata:
 
     @property
     def has_other_colors(self) -> bool:
-        """Whether the chunks of a PNG file state a color space other than sRGB."""
+        """True if the chunks of a PNG file state a color space other than sRGB."""
         return any(content not in _SRGB_CHUNKS.get(kind, {content}) for kind, content in self.colors)
 
     def turn_upright(self, orientation: int) -> Metadata:

@@ -27,7 +27,7 @@ def inception_features(image: np.ndarray, patch_size: int | None = None) -> np.n
     Args:
       image: uint8 or float in [0, 1].
       patch_size: side in pixels of the adjacent square patches into which the image is cut, from the top left; the remainder at
-        the right and at the bottom is not used. None takes the whole image, whatever its aspect ratio. The paper does not say
+        the right and at the bottom is not used. None takes the whole image of any aspect ratio. The paper does not say
         how its FID was computed, so report it with every number.
 
     Raises:

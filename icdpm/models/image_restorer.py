@@ -307,7 +307,7 @@ class ImageRestorer(PairModel):
 
     @property
     def has_intermediate_outputs(self) -> bool:
-        """Whether `intermediate_outputs` returns any."""
+        """True if `intermediate_outputs` returns any."""
         return type(self).intermediate_outputs is not ImageRestorer.intermediate_outputs
 
     def extra_signatures(self, max_pixels: int) -> list:

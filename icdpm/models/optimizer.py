@@ -80,12 +80,12 @@ class AveragedAdam(keras.optimizers.Optimizer):
 
     @property
     def averages_in_use(self) -> bool:
-        """Whether the model's weights currently hold the EMA."""
+        """True while the model's weights hold the EMA."""
         return bool(tf_variable(self._in_use).numpy() == 1.0)
 
     @property
     def has_averages(self) -> bool:
-        """Whether a step has been taken, so that EMA and trained weights differ."""
+        """True after the first step, when EMA and trained weights differ."""
         return self.weights_to_train is not None and int(tf_variable(self.iterations).numpy()) > 0
 
     def begin(self) -> None:

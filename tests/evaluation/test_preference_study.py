@@ -149,7 +149,7 @@ def test_zoom_and_blurry_image(browser, page):
     rater.waits_for("1 of 6")
 
     def place(side):
-        """Where the image in a pane is: its left, top, width and height on the screen."""
+        """Returns left, top, width and height on the screen of the image in a pane."""
         script = (
             f"const r = document.querySelector('#{side} img').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]"
         )

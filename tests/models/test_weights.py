@@ -71,11 +71,11 @@ def test_fitting_weights_are_loaded_and_the_others_listed(model, micro_config, t
     del saved["unet/head/bias"]
     save_weights(path, saved)
     before = values_of(model)
-    said = load_fitting_weights(path, model, "micro")
+    summary = load_fitting_weights(path, model, "micro")
     count = len(before)
-    assert said.startswith(f"{count - 2} of {count} variables start with the weights of {path}; not used: ")
-    assert "unet/stem/kernel" in said.split("; randomly initialized: ")[0] and "another/kernel" in said
-    assert set(said.split("; randomly initialized: ")[1].split(", ")) == {"unet/stem/kernel", "unet/head/bias"}
+    assert summary.startswith(f"{count - 2} of {count} variables start with the weights of {path}; not used: ")
+    assert "unet/stem/kernel" in summary.split("; randomly initialized: ")[0] and "another/kernel" in summary
+    assert set(summary.split("; randomly initialized: ")[1].split(", ")) == {"unet/stem/kernel", "unet/head/bias"}
     for name, value in values_of(model).items():
         is_new = name in ("unet/stem/kernel", "unet/head/bias")
         np.testing.assert_array_equal(value, before[name] if is_new else 0.5, err_msg=name)
@@ -110,9 +110,9 @@ def test_weights_of_which_less_than_half_fit_need_partial(frozen, tmp_path):
     # Frozen variables do not count as trained.
     frozen_ones = [name for name in before if name not in trained]
     save([*half[1:], *frozen_ones], 3 * count)
-    said = f"Only {len(half) - 1} of {count} trained variables match the .* weights of .* Use their config, other, .*"
+    message = f"Only {len(half) - 1} of {count} trained variables match the .* weights of .* Use their config, other, .*"
     earlier = values_of(frozen)
-    with pytest.raises(IcdpmError, match=f"{said}--start_from_partial"):
+    with pytest.raises(IcdpmError, match=f"{message}--start_from_partial"):
         load_fitting_weights(path, frozen, "other")
     for name, value in values_of(frozen).items():
         np.testing.assert_array_equal(value, earlier[name])

@@ -8,7 +8,7 @@ import pytest
 from paper_stand_ins import read_results
 
 from icdpm.errors import IcdpmError
-from icdpm_experiments.paper import ablations, small_page, table2, tables3to7
+from icdpm_experiments.paper import ablations, small_answers, small_page, table2, tables3to7
 
 
 def difference(question, dataset, row, value, low, high):
@@ -22,30 +22,29 @@ def test_a_verdict_follows_from_the_interval():
         (-0.2, -0.01, "a loss"),
         (-0.1, 0.1, "no difference that the interval shows"),
     ):
-        text = small_page.describe_difference(difference("size", "gopro", "x", (low + high) / 2, low, high))
+        text = small_answers.describe_difference(difference("size", "gopro", "x", (low + high) / 2, low, high))
         assert text.endswith(words) and f"[{low:+.3f}, {high:+.3f}]" in text
 
 
 def test_a_verdict_needs_both_intervals():
     one = difference("size", "gopro", "x", 0.1, 0.05, 0.15)
     confirmed, unconfirmed = ({**one, "seeds_low": low, "seeds_high": 0.2} for low in (0.01, -0.01))
-    assert small_page.describe_difference(confirmed).endswith("], a gain")
-    assert small_page.describe_difference(unconfirmed).endswith(
+    assert small_answers.describe_difference(confirmed).endswith("], a gain")
+    assert small_answers.describe_difference(unconfirmed).endswith(
         "a gain over the images, which the interval over the seeds does not confirm"
     )
-    assert small_page.difference_sign(confirmed) == 1 and small_page.difference_sign(unconfirmed) == 0
+    assert small_answers.difference_sign(confirmed) == 1 and small_answers.difference_sign(unconfirmed) == 0
     single = {**one, "low": None, "high": None}
-    assert (
-        small_page.describe_difference(single) == "+0.100 dB, without an interval" and small_page.difference_sign(single) == 0
-    )
+    assert small_answers.describe_difference(single) == "+0.100 dB, without an interval"
+    assert small_answers.difference_sign(single) == 0
 
 
 def answer_size(inside, outside):
     differences = [
         difference("size", "gopro", "(b) − (a)", *inside),
-        difference("size", small_page.OUTSIDE, "(b) − (a)", *outside),
+        difference("size", small_answers.OUTSIDE, "(b) − (a)", *outside),
     ]
-    (sentence,) = small_page._answer_size(differences)
+    (sentence,) = small_answers.answer_size(differences)
     return sentence
 
 
@@ -63,13 +62,13 @@ def test_the_answer_about_guidance_compares_the_sets():
     for more, words in ((0.3, "helps outside more"), (-0.3, "helps outside less"), (0.0, "neither more nor less")):
         gains = {
             "gopro": {"a": unguided, "c": unguided + 0.1},
-            small_page.OUTSIDE: {"a": unguided, "c": unguided + 0.1 + more + rng.normal(0, 0.01, (2, 30))},
+            small_answers.OUTSIDE: {"a": unguided, "c": unguided + 0.1 + more + rng.normal(0, 0.01, (2, 30))},
         }
         differences = [
             {"question": "guidance", "set": name, **table2.difference_row("(c) − (a)", name, "psnr", each["c"], each["a"])}
             for name, each in gains.items()
         ]
-        (sentence,) = small_page._answer_guidance(gains, differences)
+        (sentence,) = small_answers.answer_guidance(gains, differences)
         assert words in sentence and "+0.100 dB [+0.100, +0.100], a gain in the domain" in sentence
 
 
@@ -99,7 +98,7 @@ def test_the_page_has_the_trained_rows_and_says_what_is_missing(extended_runs):
     metrics = {row["metric"] for row in content["rows"] if row["row"] == "(a)"}
     assert {"psnr", "ssim", "detail", "color drift", "psnr − blurry", "GFLOP"} <= metrics
     differences = {(each["question"], each["row"], each["set"]): each for each in content["differences"]}
-    assert set(differences) == {("guidance", "(c) − (a)", name) for name in ("gopro", "realblur_j", small_page.OUTSIDE)}
+    assert set(differences) == {("guidance", "(c) − (a)", name) for name in ("gopro", "realblur_j", small_answers.OUTSIDE)}
     assert all(each["value"] == 0 and each["seeds"] == 1 for each in differences.values())  # one model for all variants
     text = Path("results/small.md").read_text()
     assert "Not trained yet, so without values: (b) (table2_b), (d) (table2_d)" in text

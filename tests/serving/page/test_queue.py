@@ -165,7 +165,7 @@ def test_the_default_admits_cameras_of_24_megapixels(tmp_path):
 
 
 def test_the_suffix_of_the_name_decides_what_is_lost(tmp_path):
-    """As icdpm-deblur, whose output has the format of its name."""
+    """The page names and encodes its output as icdpm-deblur does."""
     transparent = noise(shape=(4,))
     (tmp_path / "cut_out.jpg").write_bytes(encode(transparent, "PNG"))
     with pytest.raises(IcdpmError, match="cut_out.jpg has transparent parts, which JPEG cannot hold"):
