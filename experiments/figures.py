@@ -32,9 +32,7 @@ def write_gallery(path, columns, rows, caption=""):
     heights = [max(image.shape[0] for image in row if image is not None) for row in rows]
     total_width = sum(widths) + _GAP * (len(columns) + 1)
     lines = [
-        part
-        for line in caption.translate(_SUBSTITUTES).splitlines()
-        for part in _wrap_line(line, total_width - 2 * _GAP, font)
+        part for line in caption.translate(_SUBSTITUTES).splitlines() for part in _wrap_line(line, total_width - 2 * _GAP, font)
     ]
     total_height = _LINE_HEIGHT + sum(heights) + _GAP * (len(rows) + 1) + _LINE_HEIGHT * len(lines)
     sheet = PIL.Image.new("RGB", (total_width, total_height), "white")

@@ -1,6 +1,9 @@
-"""Selections of the pairs that an experiment restores: a subset, center crops, or only blurred pairs."""
+"""Pairs that an experiment restores: a subset, center crops, only blurred pairs, or pairs with changed inputs."""
+
+import io
 
 import numpy as np
+from PIL import Image
 
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
@@ -69,6 +72,27 @@ class SharpPairs(SelectedPairs):
     def load(self, index):
         """Returns the pair (sharp, sharp) at `index`, [height, width, 3] of `dtype`."""
         return (super().load(index)[1],) * 2
+
+
+class JpegPairs(SelectedPairs):
+    """`PairSource` whose inputs are the blurry images of another source after JPEG compression (4:2:0).
+
+    Args:
+      source: the other `PairSource`, of 8 bits.
+      quality: libjpeg's quality, 1 to 95.
+    """
+
+    def __init__(self, source, quality):
+        super().__init__(source, range(len(source)), f"{source.description}, JPEG quality {quality}")
+        self._quality = quality
+
+    def load(self, index):
+        """Returns the pair (compressed, sharp) at `index`, uint8 [height, width, 3]."""
+        blurry, sharp = super().load(index)
+        file = io.BytesIO()
+        Image.fromarray(blurry).save(file, "JPEG", quality=self._quality, subsampling="4:2:0")
+        with Image.open(file) as compressed:
+            return np.asarray(compressed), sharp
 
 
 def center_crop(image, side):

@@ -1,5 +1,7 @@
 """Measures the packaged model on pairs it was not trained on: one sample, the mean of eight, and each preset.
 
+One sample is also measured with inputs that were compressed as JPEG, and with sharp inputs, which it should keep.
+
     make bench-weights PAIRS='gopro=gopro_test reds=reds_test'
 
 Each folder contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. Restored images are kept in
@@ -16,7 +18,8 @@ from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 RESTORED_FOLDER = Path("runs/bench-weights")
-SHARP_INPUT = "sharp picture as input, one sample"
+ONE_SAMPLE, SHARP_INPUT = "one sample", "sharp picture as input, one sample"
+JPEG_QUALITY = 50
 
 
 def define_flags():
@@ -34,7 +37,7 @@ def main(argv):
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import choose_step, load, weights_file
     from icdpm_datasets.load import load_pairs
-    from icdpm_experiments.pairs import CenterCrops, SharpPairs, select_blurred
+    from icdpm_experiments.pairs import CenterCrops, JpegPairs, SharpPairs, select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
@@ -45,7 +48,7 @@ def main(argv):
     sets = sets or {"embedded": select_blurred(load_pairs("embedded", "test"))}
 
     whole_settings, paper_settings = named_settings(model)
-    sharp_settings = {SHARP_INPUT: next(iter(whole_settings.values()))}
+    one_sample = next(iter(whole_settings.values()))
     names = list(dict.fromkeys(["psnr", *FLAGS.metrics]))
     rows, unavailable = [], {}
     for name, pairs in sets.items():
@@ -57,7 +60,8 @@ def main(argv):
                 paper_settings,
                 ["psnr"],
             ),
-            (f"{name}, sharp", SharpPairs(pairs), sharp_settings, ["psnr"]),
+            (f"{name}, JPEG quality {JPEG_QUALITY}", JpegPairs(pairs, JPEG_QUALITY), {ONE_SAMPLE: one_sample}, names),
+            (f"{name}, sharp", SharpPairs(pairs), {SHARP_INPUT: one_sample}, ["psnr"]),
         ):
             if settings:
                 folder = RESTORED_FOLDER / digest[:8] / label
@@ -101,7 +105,7 @@ def named_settings(model):
     if not presets:
         return {"restored": model.settings()}, {}
     paper = {"--preset=paper": presets.pop("--preset=paper")}
-    return {"one sample": model.settings(samples=1), "mean of 8": model.settings(samples=8), **presets}, paper
+    return {ONE_SAMPLE: model.settings(samples=1), "mean of 8": model.settings(samples=8), **presets}, paper
 
 
 def measure_rows(model, label, source, settings, metrics, folder):

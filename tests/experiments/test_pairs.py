@@ -3,7 +3,7 @@
 import numpy as np
 import PIL.Image
 
-from icdpm_experiments.pairs import SharpPairs, load_test_pairs, select_blurred
+from icdpm_experiments.pairs import JpegPairs, SharpPairs, load_test_pairs, select_blurred
 
 
 def test_pairs_are_evenly_spaced_center_crops(tmp_path):
@@ -34,3 +34,11 @@ def test_inputs_of_sharp_pairs_are_sharp(random_pairs):
     for index in range(len(pairs)):
         for side in pairs.load(index):
             np.testing.assert_array_equal(side, random_pairs.sharp[index])
+
+
+def test_inputs_of_jpeg_pairs_are_compressed(random_pairs):
+    pairs = JpegPairs(random_pairs, 50)
+    blurry, sharp = pairs.load(3)
+    np.testing.assert_array_equal(sharp, random_pairs.sharp[3])
+    assert blurry.dtype == np.uint8 and 1 < np.abs(np.float32(blurry) - random_pairs.blurry[3]).mean() < 60
+    np.testing.assert_array_equal(blurry, pairs.load(3)[0])

@@ -130,6 +130,8 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, s
         ("few", "--preset=balanced"),
         ("few, middle 16×16", "blurry"),
         ("few, middle 16×16", "--preset=paper"),
+        ("few, JPEG quality 50", "blurry"),
+        ("few, JPEG quality 50", "one sample"),
         ("few, sharp", "sharp picture as input, one sample"),
     ]
     row, blurry = rows["few", "mean of 8"], rows["few", "blurry"]
