@@ -1,7 +1,7 @@
 """Free photos from scikit-image's wheel, and random crops of them. Nothing is downloaded.
 
 Only photos that scikit-image documents (`skimage/data/_fetchers.py`) as CC0 or public domain are used. Its `moon`, `coins` and
-`stereo_motorcycle` have no such licence and are excluded.
+`stereo_motorcycle` have no such license and are excluded.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Photo:
       name: name of the photo.
       file: name of its file.
       split: 'train' or 'test'.
-      licence: licence and author.
+      license: license and author.
     """
 
     name: str
     file: str
     split: str
-    licence: str
+    license: str
 
 
 PHOTOS = (

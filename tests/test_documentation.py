@@ -65,7 +65,7 @@ def test_links_lead_somewhere(page):
     assert not broken
 
 
-def test_anchors_and_code_are_recognised(tmp_path):
+def test_anchors_and_code_are_recognized(tmp_path):
     (tmp_path / "there.md").write_text("# One thing: `code`, and more\n```\n# no heading\n```\n")
     assert anchors(tmp_path / "there.md") == {"one-thing-code-and-more"}
     assert without_code("[a](b)\n    [c](d)\n`[e](f)`\n").split() == ["[a](b)"]

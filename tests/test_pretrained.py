@@ -39,7 +39,7 @@ def copied(tmp_path):
 
 
 def test_its_older_config_keeps_its_meaning(restorer):
-    """Fields that are absent in its config keep the earlier behaviour; `system` is the former name of `model`."""
+    """Fields that are absent in its config keep the earlier behavior; `system` is the former name of `model`."""
     written = json.loads((pretrained.WORKDIR / "config.json").read_text())["guidance"]
     guidance = restorer.config.guidance
     later = {name: guidance[name] for name in ("projection", "noise_at_inference") if name not in written}

@@ -37,9 +37,9 @@ def paint_dead_leaves(rng: np.random.Generator, canvas: Image.Image) -> None:
     canvas.paste(textured(rng, canvas.size, colors, contrast))
     draw = ImageDraw.Draw(canvas)
     radii = leaf_radii(rng, size)
-    centres = rng.uniform(0, size, (len(radii), 2))
+    centers = rng.uniform(0, size, (len(radii), 2))
     fills = shade(rng, colors, len(radii))
-    for (x, y), radius, fill in zip(centres.tolist(), radii.tolist(), fills):
+    for (x, y), radius, fill in zip(centers.tolist(), radii.tolist(), fills):
         if radius < _TEXTURED_FROM:
             points = outline(rng, x, y, radius) if radius > 8 else _small_leaf(x, y, radius, fill[0])
             draw.polygon(points, fill=fill)

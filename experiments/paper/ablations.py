@@ -150,7 +150,7 @@ def run(runs, name) -> None:
     if ablation.setting_note:
         notes.append(f"{shared_setting_note(ablation.models.values(), scale)} {ablation.setting_note}")
     if name == "table9" and scale.config("table8_d").diffusion.parametrisation != "noise":
-        notes.append("At this scale the parametrisation shows the denoiser the blurry image without concatenation too.")
+        notes.append("At this scale the parametrization shows the denoiser the blurry image without concatenation too.")
     write_comparison(name, ablation.title, scale, rows, notes=notes, protocols=protocols, not_available=not_available)
 
 

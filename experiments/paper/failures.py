@@ -125,7 +125,7 @@ def measure_light_and_gradient(blurry, sharp, restored) -> dict[str, float]:
 
 
 def mean_gradient(image) -> float:
-    """Computes the mean absolute difference of neighbouring gray values of an image, uint8 [height, width, 3]."""
+    """Computes the mean absolute difference of neighboring gray values of an image, uint8 [height, width, 3]."""
     gray = matlab_gray(image)
     return np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean()
 

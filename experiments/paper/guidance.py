@@ -256,7 +256,7 @@ def run_figure9(runs) -> None:
         rows,
         notes=[
             "The paper prints no values. It found no benefit and perhaps harm. Both further trainings have the same steps.",
-            f"Unlabelled images of the other domain: {runs.scale.target_pairs().description}.",
+            f"Unlabeled images of the other domain: {runs.scale.target_pairs().description}.",
         ],
         protocols=protocols,
         not_available=not_available,

@@ -87,7 +87,7 @@ class PaperScale(Scale):
         return load_pairs(dataset, "train", self._data_dir)
 
     def target_pairs(self):
-        """Returns the `PairSource` whose blurry images are the unlabelled ones of another domain (Fig. 9)."""
+        """Returns the `PairSource` whose blurry images are the unlabeled ones of another domain (Fig. 9)."""
         return load_pairs(OUT_OF_DOMAIN, "train", self._data_dir)
 
     def test_pairs(self, dataset):

@@ -13,7 +13,7 @@ from icdpm.configs.paper import table2_c
 def tiny() -> ConfigDict:
     """A guided model of 1.3 M parameters, which two CPU cores train in about ten minutes.
 
-    Differences from the paper's recipe: short runs need the preconditioned parametrisation (plain ε-prediction barely improves
+    Differences from the paper's recipe: short runs need the preconditioned parametrization (plain ε-prediction barely improves
     on its input in this time), a higher constant learning rate, a shorter average and short ramps.
     """
     config = table2_c()

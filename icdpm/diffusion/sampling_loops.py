@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from icdpm.diffusion.parametrisations import diffuse, predicted_image
+from icdpm.diffusion.parametrizations import diffuse, predicted_image
 from icdpm.diffusion.samplers import SamplingSchedule, ancestral
 from icdpm.diffusion.schedules import signal_levels
 from icdpm.diffusion.tiling import RowStrips, Tiling, blend_parts, split_rows

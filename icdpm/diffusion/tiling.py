@@ -60,7 +60,7 @@ class Tiling:
 
     Attributes:
       rows, columns: windows along the two sides; every pair of a row and a column is a tile.
-      blend: pixels on either side of a boundary between cores over which the outputs of neighbouring tiles are blended. With 0
+      blend: pixels on either side of a boundary between cores over which the outputs of neighboring tiles are blended. With 0
         each output ends at the boundary.
     """
 
@@ -98,7 +98,7 @@ def make_tiling(height: int, width: int, tile: int, overlap: int, multiple: int 
       tile: see `make_windows`.
       overlap: see `make_windows`.
       multiple: see `make_windows`.
-      blends: whether the outputs of neighbouring tiles are blended over their overlap, or over less where cores are smaller.
+      blends: whether the outputs of neighboring tiles are blended over their overlap, or over less where cores are smaller.
     """
     rows, columns = make_windows(height, tile, overlap, multiple), make_windows(width, tile, overlap, multiple)
     smallest = min(window.core_stop - window.core_start for window in (*rows, *columns))

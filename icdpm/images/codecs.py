@@ -22,7 +22,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
 from icdpm.images.exif import HEADER, encode_text, read_exif
-from icdpm.images.metadata import CENTIMETRE, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
+from icdpm.images.metadata import CENTIMETER, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
 from icdpm.images.png_chunks import drop_descriptions, insert_chunks
 
 # tifffile logs irregularities; errors are raised as exceptions.
@@ -239,7 +239,7 @@ def _add_metadata(directory, metadata):
             directory.tagtype[tag] = kind
             directory[tag] = block
     if density := metadata.density:
-        unit, code = (INCH, 2) if density.unit == INCH else (CENTIMETRE, 3) if density.unit else (0, 1)
+        unit, code = (INCH, 2) if density.unit == INCH else (CENTIMETER, 3) if density.unit else (0, 1)
         scale = unit / density.unit if unit else 1
         for tag, value in ((Base.XResolution, density.x), (Base.YResolution, density.y)):
             directory[tag] = IFDRational(Fraction(value * scale).limit_denominator(10**4))

@@ -12,9 +12,9 @@ from PIL.ExifTags import Base
 
 from icdpm.images.png_chunks import PngDescription, encode_text_chunk, encode_xmp_chunk
 
-INCH, CENTIMETRE, METRE = 0.0254, 0.01, 1.0
+INCH, CENTIMETER, METER = 0.0254, 0.01, 1.0
 TIFF_XMP, TIFF_IPTC = 700, 33723
-BMP_INCHES = 39.3701  # Pillow's number of inches in a metre
+BMP_INCHES = 39.3701  # Pillow's number of inches in a meter
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP_IPTC = 0x0404
@@ -35,7 +35,7 @@ class Density:
 
     Attributes:
       x, y: Pixels per unit, positive.
-      unit: Length of the unit in metres; 0 if only the ratio of x and y has a meaning.
+      unit: Length of the unit in meters; 0 if only the ratio of x and y has a meaning.
     """
 
     x: float
@@ -43,7 +43,7 @@ class Density:
     unit: float
 
     def per(self, unit: float) -> tuple[int, int]:
-        """Returns the integers of pixels per `unit`, a length in metres. Without a unit of its own they are x and y."""
+        """Returns the integers of pixels per `unit`, a length in meters. Without a unit of its own they are x and y."""
         scale = unit / self.unit if self.unit else 1.0
         return round(self.x * scale), round(self.y * scale)
 
@@ -97,7 +97,7 @@ def metadata_of_png(described: PngDescription) -> Metadata:
     density = None
     if described.density:
         x, y, unit = struct.unpack(">IIB", described.density)
-        density = make_density(x, y, METRE if unit == 1 else 0)
+        density = make_density(x, y, METER if unit == 1 else 0)
     return Metadata(
         xmp=described.xmp,
         iptc=described.iptc,
@@ -109,7 +109,7 @@ def metadata_of_png(described: PngDescription) -> Metadata:
 
 def metadata_of_tiff(exif: PIL.Image.Exif) -> Metadata:
     """Returns the metadata of the first directory of a TIFF file. Raises exceptions of many types for damaged data."""
-    unit = {1: 0.0, 2: INCH, 3: CENTIMETRE}.get(exif.get(Base.ResolutionUnit, 2), 0.0)
+    unit = {1: 0.0, 2: INCH, 3: CENTIMETER}.get(exif.get(Base.ResolutionUnit, 2), 0.0)
     x, y = exif.get(Base.XResolution), exif.get(Base.YResolution)
     density = make_density(float(x), float(y), unit) if x is not None and y is not None else None
     iptc = exif.get(TIFF_IPTC, b"")
@@ -123,7 +123,7 @@ def metadata_of_pillow(image: PIL.Image.Image) -> tuple[Metadata, list[str]]:
     """Returns (the metadata of a file other than PNG and TIFF that Pillow opened, clauses about what is left out)."""
     if image.format == "BMP":
         x, y = image.info.get("dpi", (0, 0))
-        return Metadata(density=make_density(round(x * BMP_INCHES), round(y * BMP_INCHES), METRE)), []
+        return Metadata(density=make_density(round(x * BMP_INCHES), round(y * BMP_INCHES), METER)), []
     if image.format not in ("JPEG", "MPO"):
         return Metadata(xmp=_to_bytes(image.info.get("xmp") or b"")), []
     segments = getattr(image, "applist", [])
@@ -131,7 +131,7 @@ def metadata_of_pillow(image: PIL.Image.Image) -> tuple[Metadata, list[str]]:
     is_extended = any(kind == "APP1" and each.startswith(_JPEG_EXTENDED_XMP) for kind, each in segments)
     density = None
     if "jfif_density" in image.info:
-        unit = {1: INCH, 2: CENTIMETRE}.get(image.info.get("jfif_unit", 0), 0.0)
+        unit = {1: INCH, 2: CENTIMETER}.get(image.info.get("jfif_unit", 0), 0.0)
         x, y = image.info["jfif_density"]
         density = make_density(x, y, unit)
     photoshop = image.info.get("photoshop")
@@ -168,8 +168,8 @@ def add_to_jpeg(content: bytes, metadata: Metadata) -> bytes:
     segments += [(0xFE, comment) for comment in metadata.comments]
     if metadata.density and content[6:11] == b"JFIF\0":
         # Offsets in the segment JFIF, which is the first.
-        unit = 2 if metadata.density.unit == CENTIMETRE else 1 if metadata.density.unit else 0
-        x, y = metadata.density.per(CENTIMETRE if unit == 2 else INCH)
+        unit = 2 if metadata.density.unit == CENTIMETER else 1 if metadata.density.unit else 0
+        x, y = metadata.density.per(CENTIMETER if unit == 2 else INCH)
         fields = struct.pack(">BHH", unit, max(1, min(x, 65535)), max(1, min(y, 65535)))
         content = content[:13] + fields + content[18:]
     if not segments:
@@ -185,7 +185,7 @@ def png_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     """Returns (type, content) of the chunks of a PNG file that state the metadata."""
     chunks = [*metadata.colors]
     if metadata.density:
-        x, y = metadata.density.per(METRE)
+        x, y = metadata.density.per(METER)
         chunks.append((b"pHYs", struct.pack(">IIB", max(1, x), max(1, y), 1 if metadata.density.unit else 0)))
     if metadata.xmp:
         chunks.append(encode_xmp_chunk(metadata.xmp))

@@ -16,7 +16,7 @@ from icdpm.files import write_atomically
 from icdpm.images.codecs import encode_png16, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import Format, Image, format_for_path
-from icdpm.images.metadata import BMP_INCHES, METRE, Metadata, add_to_jpeg, fits_jpeg, png_chunks
+from icdpm.images.metadata import BMP_INCHES, METER, Metadata, add_to_jpeg, fits_jpeg, png_chunks
 from icdpm.images.png_chunks import insert_chunks
 
 # Pillow's options for each format. Without `exact`, WebP changes colors where they are transparent.
@@ -85,7 +85,7 @@ def encode_image(image: Image, file_format: Format) -> bytes:
     if file_format.name == "WEBP" and metadata.xmp:
         blocks["xmp"] = metadata.xmp
     if file_format.name == "BMP" and metadata.density:
-        blocks["dpi"] = tuple(pixels / BMP_INCHES for pixels in metadata.density.per(METRE))
+        blocks["dpi"] = tuple(pixels / BMP_INCHES for pixels in metadata.density.per(METER))
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

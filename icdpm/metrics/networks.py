@@ -79,7 +79,7 @@ def lpips_distance(network: Callable, tensors: dict[str, np.ndarray]) -> Callabl
 
     Returns:
       A function of two images, uint8 [height, width, 3], that returns their distance: equation 1 of the paper, summed over the
-      features, each of which is first normalised to length 1 at every pixel.
+      features, each of which is first normalized to length 1 at every pixel.
     """
     linear = [tf.constant(tensors[f"lin{layer}.model.1.weight"].reshape(-1)) for layer in range(len(tensors))]
     image = tf.TensorSpec([None, None, 3], tf.uint8)
@@ -194,7 +194,7 @@ class Inception:
 
 
 def _without_batch_norm(tensors, name):
-    """Returns the kernel and bias of a convolution, merged with the batch normalisation that follows it."""
+    """Returns the kernel and bias of a convolution, merged with the batch normalization that follows it."""
     scale, shift, mean, variance = (
         tensors[f"{name}.bn.{part}"].astype(np.float64) for part in ("weight", "bias", "running_mean", "running_var")
     )

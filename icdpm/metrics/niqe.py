@@ -1,7 +1,7 @@
 """NIQE (Mittal, Soundararajan and Bovik, "Making a Completely Blind Image Quality Analyzer", 2013), without a reference.
 
-Lower is more natural. It follows the authors' MATLAB code: luminance is normalised by its local mean and standard deviation. In
-natural images the result, and its products with its neighbours, follow generalised Gaussian distributions, whose parameters are
+Lower is more natural. It follows the authors' MATLAB code: luminance is normalized by its local mean and standard deviation. In
+natural images the result, and its products with its neighbors, follow generalized Gaussian distributions, whose parameters are
 the features of a block (section III). A pristine model is the distribution of these features in sharp photos.
 """
 
@@ -35,11 +35,11 @@ PROTOCOL = (
 
 _WINDOW = np.exp(-(np.arange(-3, 4) ** 2) / (2 * (7 / 6) ** 2))
 _WINDOW /= _WINDOW.sum()
-_NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
-# In a uniform area the normalised luminance is 0 up to rounding errors, whose sign would count as that of texture.
+_NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))
+# In a uniform area the normalized luminance is 0 up to rounding errors, whose sign would count as that of texture.
 _ROUNDING = 1e-10
 
-# Shapes of generalised Gaussians, and the ratio of squared mean magnitude to variance by which they are found.
+# Shapes of generalized Gaussians, and the ratio of squared mean magnitude to variance by which they are found.
 _SHAPES = np.arange(200, 10001) / 1000
 _RATIOS = gamma(2 / _SHAPES) ** 2 / (gamma(1 / _SHAPES) * gamma(3 / _SHAPES))
 _BETWEEN = (_RATIOS[1:] + _RATIOS[:-1]) / 2
@@ -185,18 +185,18 @@ def block_features(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     height, width = (size // BLOCK * BLOCK for size in gray.shape)
     gray = gray[:height, :width].astype(np.float64)
-    normalised, deviation = _normalise(gray)
-    half, _ = _normalise(_halve(gray))
-    features = [_features(_blocks(normalised, BLOCK)), _features(_blocks(half, BLOCK // 2))]
+    normalized, deviation = _normalize(gray)
+    half, _ = _normalize(_halve(gray))
+    features = [_features(_blocks(normalized, BLOCK)), _features(_blocks(half, BLOCK // 2))]
     return np.concatenate(features, axis=1), _blocks(deviation, BLOCK).mean(axis=(1, 2))
 
 
-def _normalise(gray):
+def _normalize(gray):
     """Returns luminance minus its local mean, over its local standard deviation plus 1; and that standard deviation."""
     mean = _smooth(gray)
     deviation = np.sqrt(np.abs(_smooth(gray**2) - mean**2))
-    normalised = (gray - mean) / (deviation + 1)
-    return np.where(np.abs(normalised) < _ROUNDING, 0, normalised), deviation
+    normalized = (gray - mean) / (deviation + 1)
+    return np.where(np.abs(normalized) < _ROUNDING, 0, normalized), deviation
 
 
 def _smooth(gray):
@@ -225,17 +225,17 @@ def _blocks(gray, side):
 
 
 def _features(blocks):
-    """Returns 18 features of each block: of its values, then of their products with four neighbours, wrapped around."""
+    """Returns 18 features of each block: of its values, then of their products with four neighbors, wrapped around."""
     shape, left, right = _fit(blocks)
     features = [shape, (left + right) / 2]
-    for shift in _NEIGHBOURS:
+    for shift in _NEIGHBORS:
         shape, left, right = _fit(blocks * np.roll(blocks, shift, axis=(1, 2)))
         features += [shape, (right - left) * gamma(2 / shape) / gamma(1 / shape), left, right]
     return np.stack(features, axis=1)
 
 
 def _fit(blocks):
-    """Fits an asymmetric generalised Gaussian to each block by moments: shape, left scale, right scale."""
+    """Fits an asymmetric generalized Gaussian to each block by moments: shape, left scale, right scale."""
     squares, axes = blocks**2, (1, 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         left, right = (np.sqrt(np.sum(squares, axes, where=side) / side.sum(axes)) for side in (blocks < 0, blocks > 0))

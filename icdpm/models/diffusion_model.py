@@ -10,7 +10,7 @@ import ml_collections
 import tensorflow as tf
 
 from icdpm.diffusion import random
-from icdpm.diffusion.parametrisations import PARAMETRISATIONS, diffuse, make_parametrisation
+from icdpm.diffusion.parametrizations import PARAMETRIZATIONS, diffuse, make_parametrization
 from icdpm.diffusion.samplers import SamplingSchedule, make_sampling_schedule
 from icdpm.diffusion.schedules import linear_betas, piecewise_uniform, signal_levels
 from icdpm.errors import IcdpmError
@@ -26,19 +26,19 @@ FIRST_FREE_RANDOM_USE = 4
 # Added to the strength of every blur, so that the weight of a sharp example is finite: a blur of 44 dB PSNR at σ_r = 0.13.
 _MINIMUM_BLUR = 0.01
 
-# The paper's own parametrisation is for many steps, the preconditioned ones are for a few.
+# The paper's own parametrization is for many steps, the preconditioned ones are for a few.
 _FEW_STEPS = "this model was trained for few steps (diffusion.parametrisation {}), and many steps degrade its images"
 
 _DISTANCES = {"l1": tf.abs, "l2": tf.square}
 
 
 class DiffusionModel(ImageRestorer):
-    """Base class of models whose network receives x_γ and the blurry image, and whose output a parametrisation converts to x̂.
+    """Base class of models whose network receives x_γ and the blurry image, and whose output a parametrization converts to x̂.
 
     A subclass defines its config fields, `network_output` and `compute_losses`, which uses `noise_loss`.
 
     Attributes:
-      parametrisation: a parametrisation of `icdpm.diffusion.parametrisations`.
+      parametrization: a parametrization of `icdpm.diffusion.parametrizations`.
       training_levels: γ_0 … γ_T of the training schedule, float64 [T + 1].
     """
 
@@ -46,7 +46,7 @@ class DiffusionModel(ImageRestorer):
         "diffusion.steps": FieldConstraints(minimum=1, maximum=100_000),
         "diffusion.beta_start": POSITIVE_FRACTION,
         "diffusion.beta_end": POSITIVE_FRACTION,
-        "diffusion.parametrisation": FieldConstraints(choices=PARAMETRISATIONS),
+        "diffusion.parametrisation": FieldConstraints(choices=PARAMETRIZATIONS),
         "diffusion.loss": FieldConstraints(choices=tuple(_DISTANCES)),
         "diffusion.blur_exponent": NON_NEGATIVE,
         "sampling.steps": FieldConstraints(minimum=1, maximum=100_000),
@@ -59,8 +59,8 @@ class DiffusionModel(ImageRestorer):
         config.diffusion.steps = 2000  # T of the training schedule (assumed, from SR3 and DvSR)
         config.diffusion.beta_start = 1e-6  # assumed
         config.diffusion.beta_end = 1e-2  # assumed
-        config.diffusion.parametrisation = "noise"  # a name in icdpm.diffusion.parametrisations; noise is the paper's
-        config.diffusion.residual_std = 0.13  # σ_r of the preconditioned parametrisations
+        config.diffusion.parametrisation = "noise"  # a name in icdpm.diffusion.parametrizations; noise is the paper's
+        config.diffusion.residual_std = 0.13  # σ_r of the preconditioned parametrizations
         config.diffusion.loss = "l1"  # of the network's output: l1 (the paper's) or l2
         # The loss of an example is divided by this power of its blur's strength. 0 (the paper's): strong blur dominates, and
         # nearly sharp images degrade; 1: every blur weighs the same relative to its strength, as in PSNR.
@@ -84,13 +84,13 @@ class DiffusionModel(ImageRestorer):
     def __init__(self, config: ml_collections.ConfigDict | Mapping, **options: Any) -> None:
         super().__init__(config, **options)
         diffusion = self.config.diffusion
-        self.parametrisation = make_parametrisation(diffusion.parametrisation, diffusion.residual_std)
+        self.parametrization = make_parametrization(diffusion.parametrisation, diffusion.residual_std)
         self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
 
     # Defined by subclasses.
 
     def anchor(self, blurry: tf.Tensor, condition: Callable[[], Any]) -> tf.Tensor:
-        """Returns the reference image: residual parametrisations model x − reference.
+        """Returns the reference image: residual parametrizations model x − reference.
 
         Args:
           blurry: the blurry images.
@@ -106,7 +106,7 @@ class DiffusionModel(ImageRestorer):
         condition: Any,
         dropout_seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Returns the network's output, which is trained towards the parametrisation's `target`.
+        """Returns the network's output, which is trained toward the parametrization's `target`.
 
         Args:
           x_gamma: noisy images.
@@ -129,10 +129,10 @@ class DiffusionModel(ImageRestorer):
 
     @classmethod
     def default_presets(cls, config: ml_collections.ConfigDict) -> dict[str, Preset]:
-        parametrisation = config.diffusion.parametrisation
-        if parametrisation == "noise":
+        parametrization = config.diffusion.parametrisation
+        if parametrization == "noise":
             return SAMPLING_PRESETS
-        paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(parametrisation))
+        paper = dataclasses.replace(SAMPLING_PRESETS["paper"], warning=_FEW_STEPS.format(parametrization))
         return {**SAMPLING_PRESETS, "paper": paper}
 
     def sampling_schedule(self, settings: Any) -> SamplingSchedule:
@@ -147,12 +147,12 @@ class DiffusionModel(ImageRestorer):
     def initial_sample(
         self, noise: Callable[[], tf.Tensor], blurry: tf.Tensor, condition: Callable[[], Any], gamma: tf.Tensor
     ) -> tf.Tensor:
-        return self.parametrisation.start(noise(), self.anchor(blurry, condition), gamma)
+        return self.parametrization.start(noise(), self.anchor(blurry, condition), gamma)
 
     def denoise(self, x: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor, condition: Any) -> tf.Tensor:
         output = self.network_output(x, blurry, gamma, condition)
         anchor = self.anchor(blurry, lambda: condition)
-        image = self.parametrisation.image(output, x, anchor, gamma[:, None, None, None])
+        image = self.parametrization.image(output, x, anchor, gamma[:, None, None, None])
         return tf.clip_by_value(image, -1.0, 1.0)
 
     # Training.
@@ -183,7 +183,7 @@ class DiffusionModel(ImageRestorer):
         if training and self.config.unet.dropout:
             dropout_seed = tf.random.experimental.stateless_fold_in(seeds[0], tf.constant(_DROPOUT, tf.int64), alg="philox")
         output = self.network_output(diffuse(sharp, noise, level), blurry, gamma, condition, dropout_seed)
-        target = self.parametrisation.target(sharp, self.anchor(blurry, lambda: condition), noise, level)
+        target = self.parametrization.target(sharp, self.anchor(blurry, lambda: condition), noise, level)
         losses = tf.reduce_mean(_DISTANCES[self.config.diffusion.loss](output - target), axis=[1, 2, 3])
         if exponent := self.config.diffusion.blur_exponent:
             strength = tf.reduce_mean(tf.square(sharp - blurry), axis=[1, 2, 3]) / self.config.diffusion.residual_std**2

@@ -91,7 +91,7 @@ class DvSR(DiffusionModel):
         condition: dict[str, tf.Tensor],
         dropout_seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        noisy = self.parametrisation.network_input(x_gamma, condition["prediction"], gamma[:, None, None, None])
+        noisy = self.parametrization.network_input(x_gamma, condition["prediction"], gamma[:, None, None, None])
         return self.unet(tf.concat([noisy, blurry], axis=-1), tf.sqrt(gamma), dropout_seed=dropout_seed)
 
     def compute_losses(self, batch: Mapping[str, tf.Tensor], seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:

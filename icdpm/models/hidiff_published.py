@@ -91,7 +91,7 @@ def prepare_published(config: ml_collections.ConfigDict, source: str | os.PathLi
     Args:
       config: the config of the published model; its `run.steps` becomes the step of the checkpoint.
       source: a .pth file, or a folder with several (net_g.pth, net_le_dm.pth, net_d.pth and, if published, net_le.pth). They
-        are recognised by their contents, not by their names.
+        are recognized by their contents, not by their names.
       workdir: a folder that is absent or empty.
 
     Returns:

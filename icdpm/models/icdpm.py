@@ -238,7 +238,7 @@ class ICDPM(DiffusionModel):
         condition: dict[str, Any],
         dropout_seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        inputs = [self.parametrisation.network_input(x_gamma, blurry, gamma[:, None, None, None])]
+        inputs = [self.parametrization.network_input(x_gamma, blurry, gamma[:, None, None, None])]
         if self.config.unet.concat_blurry:
             inputs.append(blurry)
         features = None
@@ -287,7 +287,7 @@ def guided_level(config: ml_collections.ConfigDict, scale: int) -> int:
 class AlignedICDPM(ICDPM):
     """icDPM whose guidance features are aligned between two domains (Fig. 9 of the paper, where alignment decreased quality).
 
-    A discriminator for each scale distinguishes features h_k of the source pairs from those of unlabelled target images. The
+    A discriminator for each scale distinguishes features h_k of the source pairs from those of unlabeled target images. The
     guidance networks are trained against it with the non-saturating loss (Goodfellow et al., 2014), in addition to icDPM's
     losses. Training should start from a trained icDPM (--start_from). The paper states neither the discriminator nor the loss
     weight.

@@ -60,7 +60,7 @@ def _layer_norm_gradient(x, upstream):
 
 @tf.custom_gradient
 def layer_norm(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-    """Normalises the channels of every pixel to zero mean and unit variance (Ba et al., arXiv 1607.06450).
+    """Normalizes the channels of every pixel to zero mean and unit variance (Ba et al., arXiv 1607.06450).
 
     It has no trained scale or offset: a 1×1 convolution that follows learns both. Statistics are computed in float32, and the
     backward pass is one compiled kernel. Any shape [..., channels] and any float dtype.

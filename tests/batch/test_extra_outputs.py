@@ -59,7 +59,7 @@ def test_comparison_joins_input_and_result(shape, dtype, transparent):
     assert (made.icc_profile, made.exif) == (b"profile", b"")
 
 
-def test_comparison_keeps_only_what_its_colours_need():
+def test_comparison_keeps_only_what_its_colors_need():
     colors = ((b"gAMA", bytes([0, 1, 134, 160])),)
     metadata = Metadata(xmp=b"<x/>", comments=(b"note",), density=Density(300, 300, INCH), colors=colors)
     image = Image(np.zeros((4, 5, 3), np.uint8), icc_profile=b"profile", metadata=metadata)

@@ -262,7 +262,7 @@ def test_match_color(tmp_path):
         assert np.abs(read_rgb(out / name) - (gradient() // 2).astype(int)).max() <= 1
 
 
-def test_hidden_colours_are_kept_and_do_not_reach_the_network(tmp_path):
+def test_hidden_colors_are_kept_and_do_not_reach_the_network(tmp_path):
     alpha = np.full((20, 30), 255, np.uint8)
     alpha[:, 15:] = 0
     seen = []

@@ -54,18 +54,18 @@ def test_a_mixture_contains_all_pairs(mixture):
 
 
 def test_any_consecutive_examples_have_the_proportions(mixture):
-    colours = shown(take(training_dataset(mixture, batch=50, crop=8, seed=3), 20))
+    colors = shown(take(training_dataset(mixture, batch=50, crop=8, seed=3), 20))
     for start in range(0, 1000, 37):
-        parts = np.bincount(colours[start : start + 100] // 100, minlength=3)
-        whole = len(colours[start : start + 100]) / 100
+        parts = np.bincount(colors[start : start + 100] // 100, minlength=3)
+        whole = len(colors[start : start + 100]) / 100
         np.testing.assert_allclose(parts, [50 * whole, 30 * whole, 20 * whole], atol=2)
-    np.testing.assert_array_equal(np.bincount(colours // 100), [500, 300, 200])
+    np.testing.assert_array_equal(np.bincount(colors // 100), [500, 300, 200])
 
 
 def test_each_source_has_its_own_epochs(mixture):
-    colours = shown(take(training_dataset(mixture, batch=50, crop=8, seed=3), 20))
+    colors = shown(take(training_dataset(mixture, batch=50, crop=8, seed=3), 20))
     for first, count in ((0, 3), (100, 7), (200, 50)):
-        own = colours[colours // 100 == first // 100] - first
+        own = colors[colors // 100 == first // 100] - first
         epochs = own[: len(own) // count * count].reshape(-1, count)
         np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(count), (len(epochs), 1)))
         assert len({tuple(epoch) for epoch in epochs}) > 1
@@ -91,8 +91,8 @@ def test_weights_hold_after_any_number_of_examples():
 
 
 def test_validation_goes_over_all_pairs(mixture):
-    colours = shown(take(validation_dataset(mixture, count=60, crop=8, batch=60), 2))
-    np.testing.assert_array_equal(colours, [*range(3), *range(100, 107), *range(200, 250)])
+    colors = shown(take(validation_dataset(mixture, count=60, crop=8, batch=60), 2))
+    np.testing.assert_array_equal(colors, [*range(3), *range(100, 107), *range(200, 250)])
 
 
 def test_crops_must_fit_every_set():

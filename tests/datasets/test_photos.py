@@ -10,13 +10,13 @@ from icdpm_datasets.photos import PHOTOS, clock_motion_path, load_photo, random_
 
 
 @pytest.mark.parametrize("entry", PHOTOS, ids=lambda entry: entry.name)
-def test_every_photo_exists_with_a_free_licence(entry):
+def test_every_photo_exists_with_a_free_license(entry):
     image = load_photo(entry.name)
     assert image.dtype == np.uint8
     assert image.ndim == 3 and image.shape[2] == 3
     assert not image.flags.writeable
     assert entry.split in ("train", "test")
-    assert entry.licence.startswith(("CC0, ", "public domain, "))
+    assert entry.license.startswith(("CC0, ", "public domain, "))
 
 
 def test_no_photo_is_in_two_splits():

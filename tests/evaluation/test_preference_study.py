@@ -23,7 +23,7 @@ from icdpm.evaluation.preference_study import (
     write_preferences,
 )
 
-# Each method's images have a colour of their own, with a pattern; blurry ones are gray.
+# Each method's images have a color of their own, with a pattern; blurry ones are gray.
 COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 BLURRY = (128, 128, 128)
 
@@ -70,7 +70,7 @@ class Rater:
         self.find("body").send_keys(key)
 
     def sees(self, side):
-        """The colour in the middle of a pane."""
+        """The color in the middle of a pane."""
         pixels = np.asarray(PIL.Image.open(io.BytesIO(self.find(f"#{side}").screenshot_as_png)).convert("RGB"))
         middle = pixels[pixels.shape[0] // 2 - 8 : pixels.shape[0] // 2 + 8, pixels.shape[1] // 2 - 8 :][:, :16].astype(int)
         known = {**COLORS, "blurry": BLURRY}

@@ -37,7 +37,7 @@ def test_drift_is_measured_in_8_bit_steps_and_removed(image, scale):
 
 
 def test_detail_does_not_change(image):
-    """The correction is smooth: between neighbours it changes only by rounding."""
+    """The correction is smooth: between neighbors it changes only by rounding."""
     moved = drifted(image)
     added = match_color(image, moved).astype(int) - moved
     for axis in (0, 1):

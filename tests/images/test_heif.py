@@ -93,7 +93,7 @@ def test_heic_is_read():
     assert ".heic" not in PIL.Image.registered_extensions()  # nothing global has changed
 
 
-def test_colours_other_than_srgb_become_a_chunk():
+def test_colors_other_than_srgb_become_a_chunk():
     box = b"....colrnclx" + bytes([0, 9, 0, 16, 0, 9, 0x80]) + bytes(8)
     assert color_chunk(box) == ((b"cICP", bytes([9, 16, 0, 1])),)
     assert color_chunk(box.replace(bytes([0, 9, 0, 16]), bytes([0, 1, 0, 13]))) == () == color_chunk(b"")

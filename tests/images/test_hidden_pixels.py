@@ -13,7 +13,7 @@ def disc(height, width):
 
 @pytest.mark.parametrize("shape", [(150, 131, 3), (33, 64), (1, 40, 3), (64, 1), (200, 70, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_hidden_colours_have_no_effect_and_come_back(shape, dtype):
+def test_hidden_colors_have_no_effect_and_come_back(shape, dtype):
     random = np.random.default_rng(0)
     most = np.iinfo(dtype).max
     visible, alpha = random.integers(0, most + 1, shape, dtype=dtype), disc(*shape[:2]).astype(dtype)
@@ -34,7 +34,7 @@ def test_hidden_colours_have_no_effect_and_come_back(shape, dtype):
     np.testing.assert_array_equal(variants[0], variants[2])
 
 
-def test_hidden_pixels_take_the_colours_of_their_neighbours():
+def test_hidden_pixels_take_the_colors_of_their_neighbors():
     image, alpha = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
     image[:, :20], image[:, 44:] = (200, 10, 10), (10, 10, 200)
     alpha[:, :20] = alpha[:, 44:] = 255

@@ -14,7 +14,7 @@ from PIL.ExifTags import Base
 from icdpm.images import png_chunks
 from icdpm.images.exif import HEADER
 from icdpm.images.formats import FORMATS
-from icdpm.images.metadata import INCH, METRE, Density
+from icdpm.images.metadata import INCH, METER, Density
 from icdpm.images.png_chunks import insert_chunks
 from icdpm.images.reading import decode_image
 from icdpm.images.writing import check_fits, encode_image
@@ -81,7 +81,7 @@ def test_texts_and_profile_are_bounded_together_and_damage_is_left_out(monkeypat
 
 
 @pytest.mark.parametrize("sixteen_bit", [False, True])
-def test_png_keeps_its_description_of_colours(sixteen_bit):
+def test_png_keeps_its_description_of_colors(sixteen_bit):
     pixels = PIXELS.astype(np.uint16)[..., 0] * 257 if sixteen_bit else PIXELS
     chunks = (
         (b"cICP", bytes([9, 16, 0, 1])),
@@ -113,14 +113,14 @@ def test_print_resolution_is_kept(name, source):
 
 
 def test_units_of_print_resolution():
-    per_metre = insert_chunks(save("PNG"), [(b"pHYs", struct.pack(">IIB", 1234, 4321, 1))])
-    assert restored(per_metre, "png")[0].density == Density(1234, 4321, METRE)
+    per_meter = insert_chunks(save("PNG"), [(b"pHYs", struct.pack(">IIB", 1234, 4321, 1))])
+    assert restored(per_meter, "png")[0].density == Density(1234, 4321, METER)
     ratio = insert_chunks(save("PNG"), [(b"pHYs", struct.pack(">IIB", 2, 1, 0))])
     for name in ("png", "jpeg", "tiff"):
         assert restored(ratio, name)[0].density == Density(2, 1, 0)
-    per_centimetre = bytearray(save("JPEG"))
-    per_centimetre[13:18] = struct.pack(">BHH", 2, 118, 60)
-    assert restored(bytes(per_centimetre), "jpeg")[0].density == Density(118, 60, 0.01)
+    per_centimeter = bytearray(save("JPEG"))
+    per_centimeter[13:18] = struct.pack(">BHH", 2, 118, 60)
+    assert restored(bytes(per_centimeter), "jpeg")[0].density == Density(118, 60, 0.01)
     _, notices = restored(save("JPEG", dpi=(300, 300)), "webp")
     assert notices == ["photo is written as WEBP without its print resolution"]
 

@@ -71,7 +71,7 @@ def test_transparency():
         result = encode_and_decode(pillow, "PNG")
         assert result.is_gray == is_gray
         np.testing.assert_array_equal(result.alpha, alpha)
-    # One colour or palette entry is transparent.
+    # One color or palette entry is transparent.
     for pillow, transparency in [
         (image, tuple(gradient()[3, 4].tolist())),
         (image.convert("L"), image.convert("L").getpixel((4, 3))),
@@ -193,7 +193,7 @@ def test_16_bit_tiff_with_premultiplied_or_other_extra_channels_and_white_as_zer
 @pytest.mark.parametrize("orientation", range(1, 10))
 def test_orientation_is_applied_and_reset(file_format, orientation):
     """Orientation 9 does not exist."""
-    # Lossy formats keep the colours of four uniform quarters.
+    # Lossy formats keep the colors of four uniform quarters.
     image = np.zeros((32, 48, 3), np.uint8)
     image[:16, :24], image[:16, 24:], image[16:, :24] = 250, 170, 90
     exif = exif_of(Orientation=orientation, Make="Maker")
@@ -245,7 +245,7 @@ def test_damaged_exif_is_dropped_with_a_notice(file_format):
 
 
 def cmyk_profile():
-    """Returns a small ICC profile of a printer: full ink of any colour is black, half the ink L* = 40, none white."""
+    """Returns a small ICC profile of a printer: full ink of any color is black, half the ink L* = 40, none white."""
     corners = bytes(channel for i in range(16) for channel in ((204 if i == 0 else 0), 128, 128))
     identity = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
     table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + bytes(range(256)) * 4 + corners + bytes(range(256)) * 3
@@ -284,7 +284,7 @@ def test_first_image_of_a_multi_picture_jpeg_is_read():
 
 
 def pillow_images():
-    """Returns {mode: a Pillow image of it, of the same colours}."""
+    """Returns {mode: a Pillow image of it, of the same colors}."""
     image = PIL.Image.fromarray(gradient())
     alpha = PIL.Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30).astype(np.uint8))
     transparent = image.copy()

@@ -34,10 +34,10 @@ def test_pinned_value(features):
 
 def test_is_exact_with_fewer_images_than_features(features):
     x, y = features[0][:20], features[1][:30]
-    # Then tr (A B)^½ is the sum of the singular values of the centred sets' product.
-    centred = (x - x.mean(0, np.float64)) @ (y - y.mean(0, np.float64)).T
+    # Then tr (A B)^½ is the sum of the singular values of the centered sets' product.
+    centered = (x - x.mean(0, np.float64)) @ (y - y.mean(0, np.float64)).T
     traces = x.var(0, np.float64, ddof=1).sum() + y.var(0, np.float64, ddof=1).sum()
-    root = np.linalg.svd(centred, compute_uv=False).sum() / np.sqrt(19 * 29)
+    root = np.linalg.svd(centered, compute_uv=False).sum() / np.sqrt(19 * 29)
     exact = np.sum((x.mean(0, np.float64) - y.mean(0, np.float64)) ** 2) + traces - 2 * root
     assert fid(x, y) == pytest.approx(exact, rel=1e-9)
 

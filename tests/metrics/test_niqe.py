@@ -23,7 +23,7 @@ from icdpm.metrics.weights import NIQE, MetricUnavailable
 
 
 def noise_image(seed, blur=1, size=288):
-    """Returns noise whose correlation between neighbours grows with the blur."""
+    """Returns noise whose correlation between neighbors grows with the blur."""
     values = np.random.RandomState(seed).uniform(0, 255, (size, size, 3))
     for _ in range(blur):
         values = (values + np.roll(values, 1, 0) + np.roll(values, 1, 1)) / 3
@@ -116,12 +116,12 @@ def test_the_published_file_and_the_original_release_are_the_same_model(parity_f
 
 @pytest.fixture(scope="module")
 def scene():
-    """Returns a gray image of one block and a half with correlated neighbours."""
+    """Returns a gray image of one block and a half with correlated neighbors."""
     noise = np.random.RandomState(0).uniform(0, 255, (110, 150))
     return np.round((noise + np.roll(noise, 1, 0) + 2 * np.roll(noise, 2, 1)) / 4)
 
 
-def normalised(gray):
+def normalized(gray):
     """Returns (luminance − local mean)/(local deviation + 1), by sums over the 7×7 pixels around each."""
     distance = np.arange(7) - 3
     weight = np.exp(-(distance[:, None] ** 2 + distance**2) / (2 * (7 / 6) ** 2))
@@ -133,7 +133,7 @@ def normalised(gray):
 
 
 def fitted(values):
-    """Fits an asymmetric generalised Gaussian; the shape is searched from 0.2 to 10."""
+    """Fits an asymmetric generalized Gaussian; the shape is searched from 0.2 to 10."""
     left = math.sqrt(np.mean(values[values < 0] ** 2))
     right = math.sqrt(np.mean(values[values > 0] ** 2))
     skew = left / right
@@ -171,8 +171,8 @@ def halved(gray):
 def test_features_equal_their_definition(scene):
     features, sharpness = block_features(scene)
     block = scene[:96, :96]
-    full, deviation = normalised(block)
-    half, _ = normalised(halved(block))
+    full, deviation = normalized(block)
+    half, _ = normalized(halved(block))
     np.testing.assert_allclose(features, [written_out(full) + written_out(half)], rtol=1e-9)
     np.testing.assert_allclose(sharpness, [deviation.mean()], rtol=1e-9)
 

@@ -47,7 +47,7 @@ def files(server, tmp_path, monkeypatch):
     monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    def catalogued(folder=""):
+    def cataloged(folder=""):
         small, large = (
             WeightsFile(name, f"{server}{folder}/{name}", len(contents), hashlib.sha256(contents).hexdigest())
             for name, contents in CONTENTS.items()
@@ -58,7 +58,7 @@ def files(server, tmp_path, monkeypatch):
 
     for metric in list(weights.WEIGHTS):
         monkeypatch.delitem(weights.WEIGHTS, metric)
-    return catalogued
+    return cataloged
 
 
 def stored():

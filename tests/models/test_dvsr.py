@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.configs import load_config
-from icdpm.diffusion.parametrisations import ResidualNoisePrediction, diffuse
+from icdpm.diffusion.parametrizations import ResidualNoisePrediction, diffuse
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.keras import variable_name
 from icdpm.models.config import check_config, default_config
@@ -45,7 +45,7 @@ def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
 
 
 def test_the_network_receives_the_noisy_residual(config, batch, monkeypatch):
-    """Whang et al.: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ) is trained towards ε."""
+    """Whang et al.: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ) is trained toward ε."""
     model = build_model(config)
     noise = tf.constant(np.random.default_rng(0).normal(size=batch["sharp"].shape), tf.float32)
     gamma = tf.constant([0.9, 0.5, 0.1, 0.01])
@@ -60,14 +60,14 @@ def test_the_network_receives_the_noisy_residual(config, batch, monkeypatch):
 
 
 def test_diffusing_the_residual_is_diffusing_the_image(config):
-    """Ancestral sampling of r plus g equals sampling of x with the parametrisation around g."""
+    """Ancestral sampling of r plus g equals sampling of x with the parametrization around g."""
     from icdpm.diffusion.samplers import make_sampling_schedule
     from icdpm.diffusion.sampling_loops import run_sampling_loop
 
     rng = np.random.default_rng(1)
     anchor, start = (tf.constant(rng.normal(size=[2, 4, 4, 3]), tf.float32) for _ in range(2))
     noises = tf.constant(rng.normal(size=[8, 2, 4, 4, 3]), tf.float32)
-    schedule, parametrisation = make_sampling_schedule("ancestral", 8, 0.5), ResidualNoisePrediction()
+    schedule, parametrization = make_sampling_schedule("ancestral", 8, 0.5), ResidualNoisePrediction()
 
     def epsilon(residual):
         return tf.tanh(residual)
@@ -78,10 +78,10 @@ def test_diffusing_the_residual_is_diffusing_the_image(config):
 
     def denoise_image(x, gamma):
         gamma = tf.cast(gamma, tf.float32)
-        return parametrisation.image(epsilon(parametrisation.network_input(x, anchor, gamma)), x, anchor, gamma)
+        return parametrization.image(epsilon(parametrization.network_input(x, anchor, gamma)), x, anchor, gamma)
 
     residual = run_sampling_loop(denoise_residual, start, lambda t: noises[t], schedule)
-    x_start = parametrisation.start(start, anchor, tf.cast(schedule.gammas[-1], tf.float32))
+    x_start = parametrization.start(start, anchor, tf.cast(schedule.gammas[-1], tf.float32))
     image = run_sampling_loop(denoise_image, x_start, lambda t: noises[t], schedule)
     np.testing.assert_allclose(image, anchor + residual, atol=2e-4)
 

@@ -19,7 +19,7 @@ def test_descriptions_of_the_data(tmp_path):
 
 
 @pytest.mark.slow
-def test_loaded_models_are_initialised_with_zeros(micro_config, micro_workdir):
+def test_loaded_models_are_initialized_with_zeros(micro_config, micro_workdir):
     with zero_weights():
         model = build_model(micro_config)
     assert len(model.variables) > 20 and not any(np.any(array) for array in model.get_weights())

@@ -43,7 +43,7 @@ def test_adaptive_pooling_averages_areas_that_cover_the_side(size):
             np.testing.assert_allclose(pooled[:, row, column], x[:, start:stop, left:right].numpy().mean((1, 2)), atol=1e-6)
 
 
-def test_transposed_attention_is_softmax_of_normalised_channels():
+def test_transposed_attention_is_softmax_of_normalized_channels():
     layer = TransposedAttention(6, 2, "float32")
     x = normal(1, 4, 5, 6)
     result = layer(x)

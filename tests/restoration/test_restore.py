@@ -133,8 +133,8 @@ def test_zero_output_neither_shifts_nor_tints(micro_config):
     difference = restored.astype(float) - image
     assert np.abs(difference.mean(axis=(0, 1))).max() < 0.5
     assert np.abs(difference).mean() < 10
-    centre = np.array(np.nonzero(restored[..., 0] > 130)).mean(axis=1)
-    np.testing.assert_allclose(centre, [29.5, 39.5], atol=0.5)
+    center = np.array(np.nonzero(restored[..., 0] > 130)).mean(axis=1)
+    np.testing.assert_allclose(center, [29.5, 39.5], atol=0.5)
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_pillow_images_are_restored_as_files(model, tmp_path):
         model.restore(PIL.Image.new("LAB", (4, 4)))
 
 
-def test_visible_pixels_do_not_depend_on_hidden_colours(model, tmp_path):
+def test_visible_pixels_do_not_depend_on_hidden_colors(model, tmp_path):
     pixels, alpha = random_image(20, 24, 3), np.full((20, 24), 255, np.uint8)
     alpha[:, 12:] = 0
     restored = []

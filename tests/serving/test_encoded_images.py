@@ -29,7 +29,7 @@ def saved(image, **options):
 
 
 def png_files():
-    """Returns {name: the bytes of a PNG file} of all colour types, with and without one transparent colour."""
+    """Returns {name: the bytes of a PNG file} of all color types, with and without one transparent color."""
     rgb = PIL.Image.fromarray(PIXELS)
     gray, palette = rgb.convert("L"), rgb.quantize(12)
     deep = PIXELS.astype(np.uint16) * 257
@@ -57,7 +57,7 @@ def png_files():
 
 
 @pytest.mark.parametrize("name", png_files())
-def test_png_of_any_colour_type_has_the_same_channels(decode, name):
+def test_png_of_any_color_type_has_the_same_channels(decode, name):
     content = png_files()[name]
     image, error = decode(content)
     expected = decode_image(content, name)
@@ -70,7 +70,7 @@ def test_png_of_any_colour_type_has_the_same_channels(decode, name):
     np.testing.assert_allclose(image.channels, channels / np.iinfo(channels.dtype).max, atol=1e-7)
 
 
-def test_one_transparent_colour_becomes_alpha_of_the_output(decode):
+def test_one_transparent_color_becomes_alpha_of_the_output(decode):
     image, _ = decode(png_files()["RGB key"])
     content = encode_in_graph(tf.cast(image.channels[..., :3] * 2 - 1, tf.float64), DecodedImage(*image)).numpy()
     restored, given = decode_image(content, "output"), decode_image(png_files()["RGB key"], "input")

@@ -183,7 +183,7 @@ class MixerDenoiser(Network):
         super().build(input_shape)
 
     def call(self, noisy: tf.Tensor, condition: tf.Tensor, step: int) -> tf.Tensor:
-        """Returns the prediction of the chain's parametrisation, of the shape of `noisy`.
+        """Returns the prediction of the chain's parametrization, of the shape of `noisy`.
 
         Args:
           noisy: z_t, float32 [batch, tokens, width].

@@ -10,7 +10,7 @@ from icdpm_datasets.scenes.paint import contrasting, gradient, outline, two_tone
 
 
 def sharpness(image):
-    """Returns the mean absolute difference of neighbours."""
+    """Returns the mean absolute difference of neighbors."""
     image = image.astype(float)
     return np.abs(np.diff(image, axis=0)).mean() + np.abs(np.diff(image, axis=1)).mean()
 

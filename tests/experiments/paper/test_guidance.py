@@ -62,7 +62,7 @@ def test_figure_9_compares_alignment_with_the_same_steps_without(runs, monkeypat
     assert {(row["row"], row["dataset"]) for row in rows} == expected
     assert all(row["value"] > 0 for row in rows if row["metric"] == "psnr")
     with open("results/fig9.md") as file:
-        assert "Unlabelled images of the other domain: pairs in place of realblur_j." in file.read()
+        assert "Unlabeled images of the other domain: pairs in place of realblur_j." in file.read()
     assert PIL.Image.open("results/fig9.png").width > 5 * 96
 
 

@@ -1,10 +1,10 @@
-"""Forward process and parametrisations: inverses, and scales."""
+"""Forward process and parametrizations: inverses, and scales."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from icdpm.diffusion.parametrisations import (
+from icdpm.diffusion.parametrizations import (
     NoisePrediction,
     PreconditionedEstimatePrediction,
     PreconditionedNoisePrediction,
@@ -30,22 +30,22 @@ def test_noise_and_image_follow_from_each_other():
 
 
 @pytest.mark.parametrize(
-    "parametrisation",
+    "parametrization",
     [NoisePrediction(), PreconditionedNoisePrediction(0.13), PreconditionedEstimatePrediction(0.13)],
 )
-def test_a_perfect_output_gives_the_sharp_image(parametrisation):
+def test_a_perfect_output_gives_the_sharp_image(parametrization):
     sharp, blurry, noise = pair()
     x = diffuse(sharp, noise, LEVELS)
-    output = parametrisation.target(sharp, blurry, noise, LEVELS)
-    np.testing.assert_allclose(parametrisation.image(output, x, blurry, LEVELS), sharp, atol=1e-9)
+    output = parametrization.target(sharp, blurry, noise, LEVELS)
+    np.testing.assert_allclose(parametrization.image(output, x, blurry, LEVELS), sharp, atol=1e-9)
 
 
 def test_preconditioning_gives_unit_variance_in_and_out():
     sharp, blurry, noise = pair()
-    parametrisation = PreconditionedNoisePrediction(0.13)
+    parametrization = PreconditionedNoisePrediction(0.13)
     x = diffuse(sharp, noise, LEVELS)
-    seen = parametrisation.network_input(x, blurry, LEVELS)
-    target = parametrisation.target(sharp, blurry, noise, LEVELS)
+    seen = parametrization.network_input(x, blurry, LEVELS)
+    target = parametrization.target(sharp, blurry, noise, LEVELS)
     for values in (seen, target):
         np.testing.assert_allclose(np.std(values, axis=(1, 2, 3)), 1.0, atol=0.03)
     # The best linear guess is already taken out: what is left does not correlate with the input.

@@ -1,6 +1,6 @@
-"""Forward process, and parametrisations: what the network sees and what it predicts.
+"""Forward process, and parametrizations: what the network sees and what it predicts.
 
-A config selects a parametrisation by name. Each has four functions of tensors that broadcast, with γ of shape [batch, 1, 1, 1].
+A config selects a parametrization by name. Each has four functions of tensors that broadcast, with γ of shape [batch, 1, 1, 1].
 y is the best prediction of x without x_γ: the blurry image, or the output of an initial predictor.
   start(ε, y, γ): x_γ from which a sampler starts, where only y is known of x;
   network_input(x_γ, y, γ): the noisy image as the network sees it;
@@ -32,7 +32,7 @@ def predicted_image(x_gamma: tf.Tensor, noise: tf.Tensor, gamma: tf.Tensor | flo
 
 @dataclasses.dataclass(frozen=True)
 class NoisePrediction:
-    """Parametrisation of the paper: the network sees x_γ and predicts ε."""
+    """Parametrization of the paper: the network sees x_γ and predicts ε."""
 
     def start(self, noise: tf.Tensor, blurry: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
         """Returns ε: pure noise, a good approximation for small γ."""
@@ -128,10 +128,10 @@ _CLASSES = {
     "residual_noise": ResidualNoisePrediction,
 }
 
-PARAMETRISATIONS = tuple(_CLASSES)
+PARAMETRIZATIONS = tuple(_CLASSES)
 
 
-def make_parametrisation(name: str, residual_std: float) -> NoisePrediction | PreconditionedNoisePrediction:
-    """Returns a parametrisation by its name in `PARAMETRISATIONS`; those without σ_r ignore `residual_std`."""
-    parametrisation = _CLASSES[name]
-    return parametrisation(residual_std) if dataclasses.fields(parametrisation) else parametrisation()
+def make_parametrization(name: str, residual_std: float) -> NoisePrediction | PreconditionedNoisePrediction:
+    """Returns a parametrization by its name in `PARAMETRIZATIONS`; those without σ_r ignore `residual_std`."""
+    parametrization = _CLASSES[name]
+    return parametrization(residual_std) if dataclasses.fields(parametrization) else parametrization()
