@@ -105,7 +105,7 @@ bench-micro: $(READY)  ## all of these tables and figures on the embedded data, 
 	@$(PYTHON) -m icdpm_experiments.paper.bench all --scale=micro
 
 report: $(READY)  ## collect results/ in one page, results/report.html (DATA_DIR as for the tables)
-	@$(PYTHON) -m icdpm_experiments.report.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
+	@$(PYTHON) -m icdpm_experiments.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
 
 weights: $(READY)  ## train and package the packaged model (FOLDER=DIR of images)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.weights --folder='$(FOLDER)'

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, signal
 
-from icdpm.srgb import to_linear, to_srgb
+from icdpm.images.srgb import to_linear, to_srgb
 from icdpm_datasets.camera import add_noise, brighten_highlights
 from icdpm_datasets.motion import kernel_radius, motion_path, shake_kernel
 

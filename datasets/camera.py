@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from icdpm.srgb import to_linear, to_srgb
+from icdpm.images.srgb import to_linear, to_srgb
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # of R, G, B in linear light, Rec. 709
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from icdpm import srgb
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.images import srgb
 from icdpm.progress import print_warning, progress_bar
 from icdpm_datasets.blur import MARGIN, MAX_EXTENT, move_objects, shake_scene
 from icdpm_datasets.photos import PHOTOS, random_photo_crop, recolor

@@ -1,4 +1,4 @@
-"""Figures as PNG files: grids of images with headings, and plots of measured numbers."""
+"""Figures as PNG files: grids of images with headings, plots of measured numbers, and the crop that shows most."""
 
 import dataclasses
 
@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
+from scipy import ndimage
 
 from icdpm.files import write_atomically
 from icdpm.metrics.inputs import as_uint8
@@ -131,3 +132,11 @@ def _draw_panel(panel, axes, names, handles):
         axes.minorticks_off()
     axes.set(xlabel=panel.x, ylabel=panel.y, title=panel.title)
     axes.grid(alpha=0.3)
+
+
+def find_largest_difference(blurry, sharp, side):
+    """Returns (x, y), the center of the side×side square in which the blurry and the sharp image differ most."""
+    difference = np.abs(blurry.astype(np.float32) - sharp).sum(axis=-1)
+    summed = ndimage.uniform_filter(difference, side, mode="constant")
+    y, x = np.unravel_index(np.argmax(summed), summed.shape)
+    return int(x), int(y)

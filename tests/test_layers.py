@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    "errors cli storage files progress srgb torch_file keras networks images "
+    "errors cli storage files progress torch_file keras networks images "
     "diffusion metrics icdpm_datasets pretrained models configs training restoration batch evaluation serving "
     "commands icdpm_experiments"
 ).split()

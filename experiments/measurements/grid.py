@@ -31,8 +31,8 @@ def main(argv):
     from icdpm import pretrained
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import load
+    from icdpm_experiments.measurements.sweep import Journal, available_metrics, sweep
     from icdpm_experiments.paper.sampling_settings import grid_settings
-    from icdpm_experiments.sweeping.sweep import Journal, available_metrics, sweep
 
     workdirs = parse_named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])
     pairs = sweep_flags.load_selected_pairs()
@@ -63,8 +63,8 @@ def write_grid(rows, command, data, metrics, reasons):
       reasons: {name: reason} of the metrics that are not available.
     """
     from icdpm_experiments.figures import Panel, write_plot
+    from icdpm_experiments.measurements.sweep import perception_metric
     from icdpm_experiments.results import RESULTS_FOLDER, print_table, write_results
-    from icdpm_experiments.sweeping.sweep import perception_metric
 
     print_table(rows)
     notes = [f"- {model}: {_describe_best(rows, model)}" for model in dict.fromkeys(row["model"] for row in rows)]
@@ -94,7 +94,7 @@ def _describe_best(rows, model):
 
 
 def _make_series(rows, perception):
-    from icdpm_experiments.sweeping.sweep import OF_MEAN
+    from icdpm_experiments.measurements.sweep import OF_MEAN
 
     series = {}
     for row in rows:

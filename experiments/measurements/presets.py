@@ -31,10 +31,10 @@ def main(argv):
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.models.workdir import load, presets_file
+    from icdpm_experiments.measurements.preset_search import METRICS, NEGLIGIBLE_GAIN, choose_presets, search_presets
+    from icdpm_experiments.measurements.sweep import Journal, available_metrics, measure_blurry
     from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import print_table, write_results
-    from icdpm_experiments.sweeping.preset_search import METRICS, NEGLIGIBLE_GAIN, choose_presets, search_presets
-    from icdpm_experiments.sweeping.sweep import Journal, available_metrics, measure_blurry
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
     model, pairs = load(workdir), select_blurred(sweep_flags.load_selected_pairs())

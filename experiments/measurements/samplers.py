@@ -41,8 +41,8 @@ def main(argv):
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.models.workdir import load
+    from icdpm_experiments.measurements.sweep import Journal, available_metrics, measure_blurry, sweep
     from icdpm_experiments.pairs import select_blurred
-    from icdpm_experiments.sweeping.sweep import Journal, available_metrics, measure_blurry, sweep
 
     model = load(FLAGS.workdir or pretrained.WORKDIR)
     pairs = select_blurred(sweep_flags.load_selected_pairs())
@@ -68,7 +68,7 @@ def comparison_settings(samples):
 
 def comparison_rows(settings, means):
     """Returns the rows sampler, evaluations, psnr, ssim, … from the return value `means` of `sweep`."""
-    from icdpm_experiments.sweeping.sweep import OF_MEAN
+    from icdpm_experiments.measurements.sweep import OF_MEAN
 
     return [
         {
@@ -111,8 +111,8 @@ def write_samplers(rows, blurry, command, data, samples, metrics):
       metrics: {name: ImageMetric} of the measured metrics.
     """
     from icdpm_experiments.figures import write_plot
+    from icdpm_experiments.measurements.sweep import OF_MEAN
     from icdpm_experiments.results import RESULTS_FOLDER, print_table, write_results
-    from icdpm_experiments.sweeping.sweep import OF_MEAN
 
     print_table(rows)
     titles = {"": "one sample"} if samples == 1 else {"": "one sample", OF_MEAN: f"the mean of {samples} samples"}

@@ -128,7 +128,7 @@ def measure_gains(dataset, pairs, model, runs):
     from icdpm.evaluation.metric_selection import select_metrics
     from icdpm.metrics.psnr import psnr
     from icdpm.models.workdir import load
-    from icdpm_experiments.sweeping.sweep import OF_MEAN, Journal, measure_settings
+    from icdpm_experiments.measurements.sweep import OF_MEAN, Journal, measure_settings
 
     journal = Journal(RUNS / "gains.jsonl")
     blurry = np.array([psnr(*pairs.load(index)) for index in range(len(pairs))])

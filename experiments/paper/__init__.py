@@ -1,1 +1,1 @@
-"""Tables and figures of the papers. `catalog` lists them and `bench` is the command that makes them."""
+"""Tables and figures of the papers. `bench` lists them and is the command that makes them."""

@@ -10,9 +10,15 @@ import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from icdpm_experiments.paper.comparison import differences_note, interval_row, result_row, write_comparison
+from icdpm_experiments.paper.comparison import (
+    FURTHER_METRICS,
+    differences_note,
+    extend_table,
+    interval_row,
+    result_row,
+    write_comparison,
+)
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
-from icdpm_experiments.paper.extended_columns import FURTHER_METRICS, extend_table
 from icdpm_experiments.paper.models import ComparedModel
 from icdpm_experiments.paper.published import HIDIFF_ABLATION, TABLE2, TABLE8, TABLE9
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN

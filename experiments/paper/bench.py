@@ -9,6 +9,7 @@ runs/.
 """
 
 import functools
+import re
 import time
 
 from absl import app, flags
@@ -63,15 +64,14 @@ def main(argv):
     """Makes the tables and figures that the command line names."""
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.training.strategy import make_strategy
-    from icdpm_experiments.paper.catalog import EXPERIMENTS
     from icdpm_experiments.paper.experiment import check_and_print_cost
     from icdpm_experiments.paper.runs import Runs
     from icdpm_experiments.paper.scales import SmallScale, make_scale
     from icdpm_experiments.paper.small_page import SMALL_ONLY
 
-    small = FLAGS.scale == SmallScale.name
-    names = SmallScale.tables if small else [name for name in EXPERIMENTS if name not in SMALL_ONLY]
-    available = {name: EXPERIMENTS[name] for name in names}
+    small, experiments = FLAGS.scale == SmallScale.name, load_experiments()
+    names = SmallScale.tables if small else [name for name in experiments if name not in SMALL_ONLY]
+    available = {name: experiments[name] for name in names}
     selected = _select(argv[1:], available)
     strategy = make_strategy(FLAGS.strategy)  # before anything else that uses TensorFlow
     restored = parse_named_folders(FLAGS.restored)
@@ -104,6 +104,20 @@ def main(argv):
         print(f"{name}: {seconds[name]:.0f} s", flush=True)
     if len(selected) > 1:
         _report_times(scale, argv[1:], seconds)
+
+
+def load_experiments():
+    """Returns {name: `Experiment`}: tables by number, then figures by number, then the rest. A new module adds itself here."""
+    from icdpm_experiments.paper import ablations, failures, guidance, hidiff, small_page, table2, tables3to7, visual_comparison
+
+    modules = (guidance, table2, tables3to7, ablations, visual_comparison, hidiff, failures, small_page)
+    experiments = {name: experiment for module in modules for name, experiment in module.EXPERIMENTS.items()}
+
+    def order(name):
+        numbered = re.fullmatch(r"(table|fig)(\d+)", name)
+        return (("table", "fig").index(numbered[1]), int(numbered[2])) if numbered else (2, 0)
+
+    return {name: experiments[name] for name in sorted(experiments, key=order)}
 
 
 def _select(names, experiments):

@@ -16,13 +16,12 @@ from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
 from icdpm.images.search import normalize_name
 from icdpm.metrics.inputs import as_uint8, matlab_gray
-from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.figures import find_largest_difference, write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 from icdpm_experiments.paper.visual_comparison import MODELS, crop_image, restored_variable
-from icdpm_experiments.report.image_cards import find_largest_difference
 from icdpm_experiments.results import (
     SCALE_NOTES,
     abbreviate_home,

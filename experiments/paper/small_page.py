@@ -14,16 +14,23 @@ from icdpm.evaluation import intervals
 from icdpm.evaluation.intervals import mean_with_interval
 from icdpm.images.reading import read_rgb
 from icdpm_experiments.figures import Panel, write_gallery, write_plot
+from icdpm_experiments.measurements.sweep import perception_metric
 from icdpm_experiments.pairs import center_crop
-from icdpm_experiments.paper.comparison import comparison_table, interval_row, protocol_lines, result_row
+from icdpm_experiments.paper.comparison import (
+    COST,
+    comparison_table,
+    cost_note,
+    cost_rows,
+    interval_row,
+    protocol_lines,
+    result_row,
+)
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_sweep
-from icdpm_experiments.paper.extended_columns import COST, cost_note, cost_rows
 from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.paper.small_answers import EQUAL_COMPUTE, GUIDED, OUTSIDE, SIZES, answer_guidance, answer_size
 from icdpm_experiments.paper.table2 import MODELS, difference_row
 from icdpm_experiments.results import SCALE_NOTES, make_command, write_results
-from icdpm_experiments.sweeping.sweep import perception_metric
 
 METRICS = ("psnr", "ssim", "niqe", "lpips_alex", "fid", "kid")
 _SHOWN = 10

@@ -15,15 +15,14 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation import intervals
 from icdpm.evaluation.intervals import Mean, mean_with_interval
 from icdpm_experiments.figures import Panel, write_plot
-from icdpm_experiments.paper.comparison import interval_row, protocol_lines, result_row, write_comparison
+from icdpm_experiments.measurements.sweep import perception_metric
+from icdpm_experiments.paper.comparison import cost_note, cost_rows, interval_row, protocol_lines, result_row, write_comparison
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_sweep
-from icdpm_experiments.paper.extended_columns import cost_note, cost_rows
 from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.published import TABLE2
 from icdpm_experiments.paper.sampling_settings import grid_note
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
 from icdpm_experiments.results import SCALE_NOTES, make_command, write_results
-from icdpm_experiments.sweeping.sweep import perception_metric
 
 # {row: (variant, description)}.
 MODELS = {

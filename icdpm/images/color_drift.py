@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from icdpm.srgb import light_tables
+from icdpm.images.srgb import light_tables
 
 # Regions are a sixteenth of the image's longer side, as the blur of a photo grows with its resolution, and at least 64 pixels.
 _REGIONS = 16

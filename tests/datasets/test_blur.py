@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from icdpm.srgb import to_linear, to_srgb
+from icdpm.images.srgb import to_linear, to_srgb
 from icdpm_datasets import blur
 from icdpm_datasets.blur import (
     MARGIN,

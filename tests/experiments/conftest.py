@@ -16,7 +16,7 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
 @pytest.fixture
 def metrics(random_pairs):
     """{name: ImageMetric} of metrics that require no weights."""
-    from icdpm_experiments.sweeping.sweep import available_metrics
+    from icdpm_experiments.measurements.sweep import available_metrics
 
     return available_metrics(["psnr", "ssim"], random_pairs)[0]
 

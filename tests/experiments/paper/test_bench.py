@@ -1,21 +1,21 @@
-"""The command and the catalog of tables and figures."""
+"""The command and its list of tables and figures."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from icdpm_experiments.paper import catalog
+from icdpm_experiments.paper import bench
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_catalog_and_the_makefile_list_the_same_tables_and_figures():
+def test_the_command_and_the_makefile_list_the_same_tables_and_figures():
     expected = {*(f"table{n}" for n in range(1, 10)), "fig4", "fig5", "fig7", "fig8", "fig9", "hidiff"}
     expected |= {*(f"fig{n}" for n in (1, 6, *range(11, 27))), "failures"}
     expected |= {"hidiff-ablation", "hidiff-realblur", "hidiff-photos", "hidiff-chain", "small-page"}
-    assert set(catalog.EXPERIMENTS) == expected
-    text = (Path(catalog.__file__).resolve().parents[2] / "Makefile").read_text()
+    assert set(bench.load_experiments()) == expected
+    text = (Path(bench.__file__).resolve().parents[2] / "Makefile").read_text()
     targets = re.search(r"^PAPER := (.*?[^\\])$", text, re.MULTILINE | re.DOTALL)[1].replace("\\", "").split()
     assert {target.removeprefix("bench-") for target in targets} == expected
     assert all(f"\nbench-{name}:  ## " in text for name in expected)

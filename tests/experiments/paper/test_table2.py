@@ -6,7 +6,7 @@ import pytest
 from paper_stand_ins import rows_of
 
 from icdpm.metrics.psnr import psnr
-from icdpm_experiments.paper import catalog, table2
+from icdpm_experiments.paper import bench, table2
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ def test_table_2_has_the_best_of_the_grid_and_figure_5_all_points(runs, monkeypa
     monkeypatch.setattr(table2, "TABLE2", {row: table2.TABLE2[row] for row in "ac"})
     monkeypatch.setattr(table2, "MODELS", {row: table2.MODELS[row] for row in "ac"})
     table2.run_table(runs)
-    catalog.EXPERIMENTS["fig5"].run(runs)
+    bench.load_experiments()["fig5"].run(runs)
     best = {(row["row"], row["metric"]): row for row in rows_of("table2") if row["dataset"] == "not realblur_j"}
     points = rows_of("fig5")
     assert len(points) == 4 and {point["dataset"] for point in points} == {"not realblur_j"}

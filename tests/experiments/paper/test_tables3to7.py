@@ -59,7 +59,7 @@ def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measu
     assert f"Ours: one sample of table2_f {settings}; selected by psnr, {best['psnr']:.4g} for one sample." in text
     assert f"Ours-SA: the mean of 8 samples of table2_f {settings}; selected by psnr" in text
     # The journal and the restored images make a second run free.
-    for place in ("icdpm_experiments.sweeping.sweep.restore", "icdpm.evaluation.restore_dataset.restore"):
+    for place in ("icdpm_experiments.measurements.sweep.restore", "icdpm.evaluation.restore_dataset.restore"):
         monkeypatch.setattr(place, lambda *_, **__: pytest.fail("an image was restored again"))
     tables3to7.run_table(runs, "table4", {})
     assert {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")} == rows

@@ -1,6 +1,6 @@
 """Collects results/ in one self-contained HTML page with tables, plots and test images to compare.
 
-    python -m icdpm_experiments.report.report
+    python -m icdpm_experiments.report
 
 The test images are those of Tables 3 to 6, restored below runs/. The page names restored images that are missing.
 """
@@ -8,6 +8,7 @@ The test images are those of Tables 3 to 6, restored below runs/. The page names
 import base64
 import html
 import importlib.resources
+import io
 import json
 import re
 import xml.etree.ElementTree as etree
@@ -15,16 +16,22 @@ from pathlib import Path
 
 import markdown
 import numpy as np
+import PIL.Image
 from absl import flags
 from markdown.treeprocessors import Treeprocessor
 
 from icdpm.cli import reject_arguments, run_command
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.metrics.inputs import as_uint8
+from icdpm.metrics.psnr import psnr
+from icdpm_experiments.figures import find_largest_difference
 from icdpm_experiments.results import RESULTS_FOLDER, SCALE_NOTES
 
 FLAGS = flags.FLAGS
 PAGE = RESULTS_FOLDER / "report.html"
+# Images of more pixels are embedded with lossy compression to limit the size of the page.
+_LOSSLESS_PIXELS = 512 * 512
 _TABLES_WITH_IMAGES = ("table3", "table4", "table5", "table6")
 
 
@@ -61,7 +68,7 @@ def write_report(count, data_dir=None):
     for name in _TABLES_WITH_IMAGES:
         if (RESULTS_FOLDER / f"{name}.json").exists():
             parts.append((f"{name}-pictures", *render_images(name, count, data_dir, missing)))
-    template = importlib.resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    template = importlib.resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     links = "".join(f'<li><a href="#{name}">{html.escape(title)}</a></li>' for name, title, _ in parts)
     sections = "".join(f'<section id="{name}">{content}</section>' for name, _, content in parts)
     with write_atomically(PAGE) as temporary:
@@ -103,7 +110,6 @@ def render_images(name, count, data_dir, missing):
     # Imported here because these modules import TensorFlow.
     from icdpm.images.reading import read_rgb
     from icdpm_experiments.paper.scales import make_scale
-    from icdpm_experiments.report.image_cards import image_card
 
     table = json.loads((RESULTS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     scale = make_scale(table["scale"], data_dir)
@@ -121,6 +127,56 @@ def render_images(name, count, data_dir, missing):
         cards.append(image_card(pairs.names[index], {"blurry": blurry, **restored, "sharp": sharp}))
     note = f'<p class="note">{SCALE_NOTES[scale.name]}</p>' if scale.name in SCALE_NOTES else ""
     return title, f"<h2>{html.escape(title)}</h2>{note}{''.join(cards)}"
+
+
+def image_card(name, versions):
+    """Returns the HTML of one test image: its versions on top of each other with a slider, and a zoomed crop of each.
+
+    Args:
+      name: name of the image.
+      versions: {name of the version: uint8 [height, width, 3]} of one size, including 'blurry' and 'sharp'.
+    """
+    height, width = versions["sharp"].shape[:2]
+    side = crop_side(width)
+    x, y = find_largest_difference(versions["blurry"], versions["sharp"], side)
+    escaped = html.escape(name)
+    images = "".join(
+        f'<img data-version="{html.escape(version)}" src="{data_url(image)}" width="{width}" height="{height}" '
+        f'alt="{escaped}, {html.escape(version)}">'
+        for version, image in versions.items()
+    )
+    crops = "".join(
+        f'<figure><canvas data-version="{html.escape(version)}" width="{side}" height="{side}"></canvas>'
+        f"<figcaption>{html.escape(version)}{_format_psnr(image, versions['sharp'])}</figcaption></figure>"
+        for version, image in versions.items()
+    )
+    return (
+        f'<article class="picture" data-x="{x}" data-y="{y}" data-side="{side}" style="--ratio: {width} / {height}">'
+        f"<h4>{escaped}</h4>"
+        f'<div class="stage">{images}<span class="lens"></span><span class="line"></span>'
+        f'<input type="range" min="0" max="100" step="1" value="50" aria-label="{escaped}: visible part of the left image">'
+        f'</div><div class="crops" tabindex="0" role="group" '
+        f'aria-label="{escaped}: zoomed crops, moved by the arrow keys">{crops}</div></article>'
+    )
+
+
+def crop_side(width):
+    """Returns the side in pixels of the zoomed crops of an image of the given width."""
+    return max(48, width // 12)
+
+
+def data_url(image):
+    """Returns an image as data URL: WebP, lossless for small images, otherwise of quality 95."""
+    file = io.BytesIO()
+    small = image.shape[0] * image.shape[1] <= _LOSSLESS_PIXELS
+    pillow = PIL.Image.fromarray(image if image.dtype == np.uint8 else as_uint8(image))
+    pillow.save(file, "WEBP", lossless=small, quality=60 if small else 95)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _format_psnr(image, sharp):
+    value = psnr(image, sharp)
+    return f" <small>{value:.2f} dB</small>" if np.isfinite(value) else ""
 
 
 def render_markdown(text):

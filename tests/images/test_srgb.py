@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icdpm.srgb import light_tables, to_linear, to_srgb
+from icdpm.images.srgb import light_tables, to_linear, to_srgb
 
 
 def test_every_byte_is_unchanged_by_the_round_trip():

@@ -9,9 +9,9 @@ from icdpm.metrics.psnr import psnr
 from icdpm.models.settings import SamplingSettings
 from icdpm.models.workdir import load
 from icdpm.restoration.restore import restore
+from icdpm_experiments.measurements import preset_search
+from icdpm_experiments.measurements.sweep import Journal
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.sweeping import preset_search
-from icdpm_experiments.sweeping.sweep import Journal
 
 
 def row(steps, samples, start, gain):

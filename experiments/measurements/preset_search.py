@@ -7,7 +7,7 @@ from icdpm.evaluation.intervals import mean_with_interval
 from icdpm.evaluation.measure import measure_image
 from icdpm.models.sampling_presets import write_presets
 from icdpm.models.settings import SamplingSettings
-from icdpm_experiments.sweeping.sweep import OF_MEAN, available_metrics, measure_settings
+from icdpm_experiments.measurements.sweep import OF_MEAN, available_metrics, measure_settings
 
 METRICS = ("psnr", "ssim", "niqe")
 NEGLIGIBLE_GAIN = 0.05  # dB PSNR: a smaller difference is not visible

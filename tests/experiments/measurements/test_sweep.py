@@ -10,8 +10,8 @@ from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.models.registry import build_model
 from icdpm.models.settings import SamplingSettings
-from icdpm_experiments.sweeping import sweep
-from icdpm_experiments.sweeping.sweep import Journal, available_metrics, detail
+from icdpm_experiments.measurements import sweep
+from icdpm_experiments.measurements.sweep import Journal, available_metrics, detail
 
 SETTINGS = [SamplingSettings("ancestral", 2, 0.9), SamplingSettings("dpmpp_2m", 3, 0.9, schedule="log_snr")]
 

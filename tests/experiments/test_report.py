@@ -7,10 +7,9 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.images.writing import write_image
-from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.figures import find_largest_difference, write_gallery
 from icdpm_experiments.paper.scales import MicroScale
-from icdpm_experiments.report.image_cards import data_url, find_largest_difference
-from icdpm_experiments.report.report import first_heading, render_markdown, section_names, write_report
+from icdpm_experiments.report import data_url, first_heading, render_markdown, section_names, write_report
 from icdpm_experiments.results import write_results
 
 

@@ -1,1 +1,0 @@
-"""Report of all results as one HTML page."""

@@ -1,1 +1,0 @@
-"""Measurements of sampling settings over a data set."""
