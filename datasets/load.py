@@ -12,7 +12,7 @@ from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.motion_blur import CameraShakeImages, MotionBlurredImages
 from icdpm_datasets.pairs import Mixture, PairSource, RemoteMixture, RemoteSource
-from icdpm_datasets.published.sets import NAMES, is_published
+from icdpm_datasets.published.sets import NAMES, is_recorded
 from icdpm_datasets.video import AveragedFrames
 
 # Sources that make pairs from sharp images as they are read, by the KIND in KIND:FOLDER.
@@ -36,7 +36,8 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
       data: one of
         - embedded;
         - a published set (`icdpm_datasets.published.sets`), optionally with a variant such as gopro/blur_gamma, as
-          icdpm-prepare recorded it; the first training run converts local records to a crop cache (`CropCache`);
+          icdpm-prepare recorded it, or own records such as records/street; the first training run converts local records to a
+          crop cache (`CropCache`);
         - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`;
         - KIND:FOLDER for a folder of sharp images, with or without `train` and `test`, from which pairs are made on the fly:
           shake (camera shake), motion (moving camera and objects), frames (averaged high-speed video), noise (Gaussian noise),
@@ -45,7 +46,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
           proportions; a test split has all pairs of each set.
         A known name takes precedence over a folder of that name; ./gopro is the folder.
       split: 'train' or 'test'.
-      data_dir: folder of the published sets, optionally a URL; None for TFDS' default.
+      data_dir: folder of the records, optionally a URL; None for TFDS' default.
 
     Raises:
       IcdpmError: `data` is none of these, or its images cannot be used.
@@ -82,7 +83,7 @@ def _parse_weighted(part: str, data: str) -> tuple[str, int]:
 def _load_one(data: str, split: str, data_dir: str | os.PathLike | None) -> PairSource:
     if data == "embedded":
         return EmbeddedPairs(split)
-    if is_published(data):
+    if is_recorded(data):
         return _load_published(data, split, data_dir)
     kind, colon, path = data.partition(":")
     synthetic = _SYNTHETIC.get(kind) if colon else None

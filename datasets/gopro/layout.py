@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from icdpm_datasets.published.archives import Archive
+from icdpm_datasets.published.archives import Archive, read_checksums
 from icdpm_datasets.published.layout import Layout, Pair, Splits, list_folders, match_pairs
 
 _SEQUENCE = re.compile(r"GOPR\d{4}_\d{2}_\d{2}")
+
+_CHECKSUMS = read_checksums(Path(__file__).with_name("checksums.tsv"))
 
 # From the lists of frames in published code; the sums are the published 2103 and 1111.
 _SEQUENCE_COUNTS = {
@@ -63,9 +65,7 @@ class GoProLayout(Layout):
     title = "GoPro"
     page = "https://seungjunnah.github.io/Datasets/gopro"
     # Only one source gives the checksum.
-    archives = (
-        Archive("GOPRO_Large.zip", "24532c036712515cf33803704421311c91f6a080e76049d7e5e7fd22389f128e", confirmed=False),
-    )
+    archives = (Archive("GOPRO_Large.zip", _CHECKSUMS["GOPRO_Large.zip"], confirmed=False),)
     counts = {"train": 2103, "test": 1111}
     sequence_counts = _SEQUENCE_COUNTS
 

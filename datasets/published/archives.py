@@ -38,6 +38,13 @@ class Archive:
     confirmed: bool = True
 
 
+def read_checksums(path: Path) -> dict[str, str]:
+    """Returns {file name: SHA-256} of a `checksums.tsv`, whose lines have URL, size, SHA-256 and file name (TFDS' format)."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {name: sha256 for _, _, sha256, name in rows}
+
+
 def verify_checksum(path: Path, archive: Archive, page: str) -> None:
     """Compares a file with the published checksum. Prints a warning if the checksum is unknown or unconfirmed.
 

@@ -16,13 +16,17 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm.storage import RemotePath, access_hint, is_remote
 from icdpm_datasets.published.records import INDEX, RecordedPair, index_records, read_index, read_span
-from icdpm_datasets.published.sets import tfds_name
+from icdpm_datasets.published.sets import OWN_RECORDS, tfds_name
 from icdpm_datasets.tf_data_errors import named_source
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 MARKER = "dataset_info.json"  # exists if the records are complete
+
+
+class MissingSplitError(IcdpmError):
+    """A data set has no split of the requested name."""
 
 
 class Prepared(NamedTuple):
@@ -35,6 +39,15 @@ class Prepared(NamedTuple):
 
     folder: Path | RemotePath
     info: tfds.core.DatasetInfo
+
+
+def make_builder(recorded: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
+    """Returns the builder of a data set.
+
+    `tfds.builder` returns another class for configs that the builder's class does not list, in TFDS 4.9.3 without metadata.
+    """
+    name, _, config = recorded.partition("/")
+    return tfds.builder_cls(name)(config=config or None, data_dir=data_dir)
 
 
 def find_prepared(recorded: str, data_dir: str | os.PathLike | None) -> Prepared | None:
@@ -50,7 +63,7 @@ def find_prepared(recorded: str, data_dir: str | os.PathLike | None) -> Prepared
     try:
         if data_dir is not None and is_remote(data_dir):
             return _find_remote(recorded, RemotePath(data_dir))
-        builder = tfds.builder(recorded, data_dir=data_dir and Path(data_dir).expanduser())
+        builder = make_builder(recorded, data_dir and Path(data_dir).expanduser())
         folder = Path(builder.data_dir)
         # Unlike builder.is_prepared(), this logs nothing if nothing exists.
         return Prepared(folder, builder.info) if (folder / MARKER).is_file() else None
@@ -67,7 +80,7 @@ def find_prepared(recorded: str, data_dir: str | os.PathLike | None) -> Prepared
 def remote_folder(recorded: str, data_dir: RemotePath) -> RemotePath:
     """Returns the folder of a data set's records, whether they exist or not."""
     with tempfile.TemporaryDirectory() as root:
-        return data_dir / Path(tfds.builder(recorded, data_dir=root).data_dir).relative_to(root).as_posix()
+        return data_dir / Path(make_builder(recorded, root).data_dir).relative_to(root).as_posix()
 
 
 def _find_remote(recorded: str, data_dir: RemotePath) -> Prepared | None:
@@ -81,7 +94,7 @@ def _find_remote(recorded: str, data_dir: RemotePath) -> Prepared | None:
         for file in folder.iterdir():
             if file.suffix == ".json" and file.name != INDEX:
                 (copy / file.name).write_bytes(file.read_bytes())
-        info = tfds.builder(recorded, data_dir=root).info
+        info = make_builder(recorded, root).info
         info.metadata["partial"]  # is read on first use, and the copy is temporary
         return Prepared(folder, info)
 
@@ -101,7 +114,8 @@ def prepared_set(name: str, data_dir: str | os.PathLike | None, split: str = "te
     prepared = find_prepared(recorded, data_dir)
     if prepared is None:
         requested = name if tfds_name(name) == recorded else recorded
-        command = f"icdpm-prepare {requested} --source=ARCHIVE_OR_FOLDER" + (f" --data_dir={data_dir}" if data_dir else "")
+        source = "SOURCE" if requested.partition("/")[0] == OWN_RECORDS else "ARCHIVE_OR_FOLDER"
+        command = f"icdpm-prepare {requested} --source={source}" + (f" --data_dir={data_dir}" if data_dir else "")
         where = data_dir or tfds.core.constants.DATA_DIR
         raise IcdpmError(f"{where} has no records of {requested}{access_hint(where)}. Make them with {command}")
     return prepared
@@ -131,7 +145,7 @@ class RecordedPairs:
         self.folder, info = prepared_set(name, data_dir, split)
         splits = info.splits
         if split not in splits:
-            raise IcdpmError(
+            raise MissingSplitError(
                 f"{self.folder}: {name} has no {split} split, only {', '.join(splits)}. Give other data for it."
             )
         self.fingerprints: dict[Path, str] = {}
@@ -153,6 +167,8 @@ class RecordedPairs:
         # Results on the configs of a data set are not comparable, so every log names the config.
         variant = info.full_name.rpartition("/")[0]
         note = " (partial: not the benchmark)" if info.metadata["partial"] else ""
+        if "settings" in info.metadata:
+            note = f" (from {info.metadata['settings']['source']})"
         self.description = f"{len(self)} {split} pairs of {variant}{note} in {self.folder}"
 
     def __len__(self) -> int:

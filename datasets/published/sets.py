@@ -137,21 +137,28 @@ PUBLISHED = (GOPRO, HIDE, REALBLUR, REDS)
 NAMES = tuple(name for each in PUBLISHED for name in each.benchmarks)
 
 
-def is_published(name: str) -> bool:
-    """Returns whether `name` is a published data set, optionally with a variant after a slash."""
-    return name.partition("/")[0] in {*NAMES, *(each.name for each in PUBLISHED)}
+# Name of the records that icdpm-prepare makes from other sources of pairs, and of their TFDS builder.
+OWN_RECORDS = "records"
+
+
+def is_recorded(name: str) -> bool:
+    """Returns whether `name` is a data set of icdpm-prepare: a published one or own records, optionally with a variant."""
+    return name.partition("/")[0] in {*NAMES, *(each.name for each in PUBLISHED), OWN_RECORDS}
 
 
 def tfds_name(name: str, split: str = "test") -> str:
     """Returns TFDS' name of a data set.
 
     Args:
-      name: one of `NAMES`, such as realblur_j; or TFDS' name with or without a config, such as gopro/blur_gamma.
+      name: one of `NAMES`, such as realblur_j; TFDS' name with or without a config, such as gopro/blur_gamma; or own records,
+        such as records/street.
       split: the split that is needed; REDS has 'train' and the others in different configs.
 
     Raises:
       IcdpmError: the data set or variant is unknown.
     """
+    if name.partition("/")[0] == OWN_RECORDS:
+        return name
     for each in PUBLISHED:
         if name in each.benchmarks:
             benchmark = each.benchmarks[name]

@@ -5,19 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from icdpm_datasets.published.archives import Archive
+from icdpm_datasets.published.archives import Archive, read_checksums
 from icdpm_datasets.published.layout import Layout, Splits, list_folders, match_pairs
 
 _CLIP = re.compile(r"\d{3}")
 _CLIPS = {"train": 240, "val": 30}
 _FRAMES = 100
 
-_SHA256 = {
-    "val_blur": "23bf86ec4c0ac836ad286507484825a68dd903f3834ceef49fb16f2070c57b77",
-    "val_sharp": "53f6ce4791ed3cfca747ff8982ba29b6e8b7cc1927eed742458f45ed93a1a279",
-    "train_blur": "415c360c0d71d2d89af099b3c64e76bca7e1d8317750f8e056e02ebaab957bb8",
-    "train_sharp": "620294c1c3f23ed26c5ea228633770469c0b28e57d31eb41dc77deb401c6681b",
-}
+_CHECKSUMS = read_checksums(Path(__file__).with_name("checksums.tsv"))
 
 
 class RedsLayout(Layout):
@@ -35,7 +30,7 @@ class RedsLayout(Layout):
     def __init__(self, part: str, degradation: str, every_tenth: bool = False) -> None:
         blurry, sharp = f"{part}_{degradation}", f"{part}_sharp"
         self.tree = f"{part}/{{{blurry},{sharp}}}/NNN/NNNNNNNN.png"
-        self.archives = tuple(Archive(f"{name}.zip", _SHA256.get(name)) for name in (blurry, sharp))
+        self.archives = tuple(Archive(f"{name}.zip", _CHECKSUMS.get(f"{name}.zip")) for name in (blurry, sharp))
         self.blurry_format = "jpeg" if degradation == "blur_jpeg" else "png"
         self._folders = Path(part) / blurry, Path(part) / sharp
         self._every_tenth = every_tenth

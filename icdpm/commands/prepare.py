@@ -1,9 +1,10 @@
-"""icdpm-prepare: converts a published data set to TFRecord files, makes pairs from your own images, or downloads weights.
+"""icdpm-prepare: writes data sets as TFRecord files, makes pairs from your own images, or downloads weights.
 
 Examples:
   icdpm-prepare gopro --source=GOPRO_Large.zip --data_dir=~/data
   icdpm-prepare frames --source=my_video_frames --output=my_pairs --window=8 --stride=8
   icdpm-prepare shake --source=my_photos --output=my_pairs
+  icdpm-prepare records/street --source=motion:my_photos --crop=256 --count=10000 --data_dir=~/data
   icdpm-prepare weights
   icdpm-prepare weights/hidiff_gopro --source=HI_Diff_GoPro --output=my_hidiff
 
@@ -15,6 +16,9 @@ of archives, or the folder of unpacked archives. A variant follows after a slash
 frames averages consecutive frames of video, as GoPro and REDS were made; shake blurs sharp photos. Both write blur/NAME.png and
 sharp/NAME.png to --output. After an interruption, the same command continues.
 
+records, or records/NAME, writes any source that icdpm-train accepts as --data to TFRecord files: --count random crops of --crop
+pixels, or without these flags the whole pairs. icdpm-train --data=records/NAME reads them.
+
 weights downloads and verifies the weights that some metrics need (893 MB) to ~/.cache/icdpm, or to the folder in the
 environment variable ICDPM_CACHE. weights/niqe, weights/lpips_alex, weights/lpips_vgg, weights/fid and weights/kid download
 those of one metric. With --source, files are taken from a file or folder, and recognized by their contents.
@@ -24,6 +28,7 @@ weights/hidiff_gopro and weights/hidiff_realblur convert the .pth files of HI-Di
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from absl import app, flags
@@ -34,11 +39,14 @@ from icdpm_datasets.published.sets import NAMES, overview
 __doc__ = __doc__.format(published=overview())  # --help prints it
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("source", None, "Archive, folder or file to read. Optional for weights only.")
+flags.DEFINE_string(
+    "source", None, "Archive, folder or file to read; records: a source as in --data of icdpm-train. Optional for weights only."
+)
 flags.DEFINE_string(
     "data_dir",
     None,
-    "Published data sets: folder for the records, on this computer or in a bucket (gs://…). Default: ~/tensorflow_datasets.",
+    "Published data sets, records: folder for the records, on this computer or in a bucket (gs://…). "
+    "Default: ~/tensorflow_datasets.",
 )
 flags.DEFINE_bool(
     "partial", False, "Published data sets: accept a subset. The records then state that they are not the benchmark."
@@ -59,11 +67,18 @@ flags.DEFINE_float("min_extent", 3.0, "shake: shortest shake in pixels.", 0.0, 2
 flags.DEFINE_float("max_extent", 21.0, "shake: longest shake in pixels.", 0.0, 21.0)
 flags.DEFINE_string("kernels", None, "shake: folder of kernels as gray images, instead of random shake.")
 flags.DEFINE_integer("jpeg", None, "shake: JPEG quality of the blurry images. Default: no compression.", 1, 95)
-flags.DEFINE_integer("seed", 0, "shake: seed of the random numbers.", lower_bound=0)
+flags.DEFINE_integer("crop", None, "records: side of the random crops in pixels. Default: whole pairs.", lower_bound=1)
+flags.DEFINE_integer("count", None, "records: number of random crops.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "shake, records: seed of the random numbers.", lower_bound=0)
 flags.register_multi_flags_validator(
     ["min_extent", "max_extent"],
     lambda extents: extents["min_extent"] <= extents["max_extent"],
     "--min_extent is larger than --max_extent",
+)
+flags.register_multi_flags_validator(
+    ["crop", "count"],
+    lambda crops: (crops["crop"] is None) == (crops["count"] is None),
+    "--crop and --count belong together: --count random crops of --crop pixels",
 )
 
 # Flags of each job in addition to --source.
@@ -72,6 +87,7 @@ _OTHER_FLAGS: dict[str, set[str]] = {
     "weights": set(),
     "weights/hidiff_gopro": {"output"},
     "weights/hidiff_realblur": {"output"},
+    "records": {"data_dir", "crop", "count", "seed"},
     "frames": {"output", "window", "stride", "response", "interpolate"},
     "shake": {"output", "min_extent", "max_extent", "kernels", "jpeg", "seed"},
 }
@@ -80,7 +96,7 @@ _OTHER_FLAGS: dict[str, set[str]] = {
 def main(argv: Sequence[str]) -> None:
     """Runs one job and prints a summary."""
     if len(argv) != 2:
-        raise app.UsageError(f"expected one argument: a data set name ({', '.join(NAMES)}), frames, shake or weights")
+        raise app.UsageError(f"expected one argument: a data set name ({', '.join(NAMES)}), frames, shake, records or weights")
     job = argv[1]
     _check_flags(job)
     if job == "frames":
@@ -93,6 +109,11 @@ def main(argv: Sequence[str]) -> None:
 
         extent = FLAGS.min_extent, FLAGS.max_extent
         print(prepare_shake(FLAGS.source, FLAGS.output, extent, FLAGS.kernels, FLAGS.jpeg, FLAGS.seed))
+    elif job.partition("/")[0] == "records":
+        import_tensorflow()
+        from icdpm_datasets.prepare.records import prepare_records
+
+        print(prepare_records(job, FLAGS.source, FLAGS.data_dir, FLAGS.crop, FLAGS.count, FLAGS.seed))
     elif job in ("weights/hidiff_gopro", "weights/hidiff_realblur"):
         import_tensorflow()
         from icdpm.configs import load_config
@@ -111,7 +132,9 @@ def main(argv: Sequence[str]) -> None:
 
 def _check_flags(job: str) -> None:
     """Raises UsageError if a flag is missing, or does not belong to the job."""
-    kind = job.partition("/")[0]
+    kind, slash, variant = job.partition("/")
+    if kind == "records" and slash and not re.fullmatch(r"[\w.-]+", variant):
+        raise app.UsageError(f"records/NAME needs a name of letters, digits, '.', '_' and '-'. Received: {job}")
     own = _OTHER_FLAGS.get(job, _OTHER_FLAGS.get(kind, _PUBLISHED_FLAGS))
     for name in sorted(_PUBLISHED_FLAGS.union(*_OTHER_FLAGS.values()) - own):
         if FLAGS[name].present:

@@ -5,7 +5,7 @@ import tensorflow_datasets as tfds
 
 import icdpm_datasets  # noqa: F401
 from icdpm.errors import IcdpmError
-from icdpm_datasets.published.sets import NAMES, PUBLISHED, is_published, overview, tfds_name
+from icdpm_datasets.published.sets import NAMES, PUBLISHED, is_recorded, overview, tfds_name
 
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
@@ -34,14 +34,16 @@ def test_every_benchmark_has_its_splits(entry):
         ("reds", "train", "reds/train_blur"),
         ("reds", "test", "reds/val_blur_300"),
         ("reds/val_blur", "validation", "reds/val_blur"),
+        ("records", "train", "records"),
+        ("records/street", "test", "records/street"),
     ],
 )
 def test_names_and_tfds_names(name, split, expected):
-    assert is_published(name) and tfds_name(name, split) == expected
+    assert is_recorded(name) and tfds_name(name, split) == expected
 
 
 def test_other_names():
-    assert not is_published("gopro2/blur") and not is_published("./gopro")
+    assert not is_recorded("gopro2/blur") and not is_recorded("./gopro")
     with pytest.raises(IcdpmError, match="must be one of gopro, hide, realblur_j, realblur_r, reds. Received: kitti"):
         tfds_name("kitti")
     with pytest.raises(IcdpmError, match="must be one of realblur/j, realblur/r. Received: realblur/x"):
