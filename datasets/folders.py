@@ -19,17 +19,18 @@ _LISTED_NAMES = 10  # in an error
 
 
 class FolderPairs:
-    """Pairs in `folder/blur` and `folder/sharp`, matched by file name without suffix; a `PairSource`.
+    """Pairs in `folder/blur` and `folder/sharp`, matched by path below these folders without suffix; a `PairSource`.
 
     Image files with 8 or 16 bits per channel are read. If one has 16 bits, all images are uint16, those of 8 bits without loss.
-    Gray is repeated in three channels, alpha is dropped and EXIF orientation is applied. Other files
-    and hidden files are ignored, as are subfolders.
+    Gray is repeated in three channels, alpha is dropped and EXIF orientation is applied. Other files and hidden files are
+    ignored.
 
     Args:
       folder: the folder, of which every image's header is read.
 
     Attributes:
-      names: file names without suffix, sorted; those of the blurry images if the Unicode forms (NFC, NFD) of a pair differ.
+      names: paths without suffix, such as sequence/000001, sorted; those of the blurry images if the Unicode forms (NFC, NFD)
+        of a pair differ.
       dtype: uint8 or uint16, of all images.
       description: one line for logs.
 
@@ -42,8 +43,9 @@ class FolderPairs:
         folder = Path(folder)
         blurry, sharp = _images_by_name(folder / "blur"), _images_by_name(folder / "sharp")
         _check_partners(folder, blurry, sharp)
-        self._files = sorted(((file, sharp[name]) for name, file in blurry.items()), key=lambda files: files[0].stem)
-        self.names = [file.stem for file, _ in self._files]
+        pairs = sorted((_name(file, folder / "blur"), file, sharp[name]) for name, file in blurry.items())
+        self.names = [name for name, *_ in pairs]
+        self._files = [files for _, *files in pairs]
         self._images = ImageCache(itertools.chain(*self._files), keep_depth=True)
         self._check_equal_sizes()
         self.dtype = self._images.dtype
@@ -113,7 +115,7 @@ class SharpImages:
 
 
 def _images_by_name(folder: Path) -> dict[str, Path]:
-    """Returns {name without suffix, normalized: file} of the images in a folder.
+    """Returns {name, normalized: file} of the images in a folder and its subfolders.
 
     Raises:
       IcdpmError: the folder is missing or has no images, or a name occurs twice.
@@ -121,12 +123,17 @@ def _images_by_name(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise IcdpmError(f"The folder {folder} is missing. Pairs are read from two folders, blur and sharp.")
     files = collections.defaultdict(list)
-    for file in find_image_files(folder, subfolders=False):
-        files[normalize_name(file.stem)].append(file)
-    duplicates = [" and ".join(file.name for file in same) for same in files.values() if len(same) > 1]
+    for file in find_image_files(folder):
+        files[normalize_name(_name(file, folder))].append(file)
+    duplicates = [" and ".join(str(file.relative_to(folder)) for file in same) for same in files.values() if len(same) > 1]
     if duplicates:
         raise IcdpmError(f"{folder} has several images of one name: {', '.join(shorten_list(duplicates, _LISTED_NAMES))}.")
     return {name: same[0] for name, same in files.items()}
+
+
+def _name(file: Path, folder: Path) -> str:
+    """Returns the path of a file below a folder, with slashes and without suffix."""
+    return file.relative_to(folder).with_suffix("").as_posix()
 
 
 def _check_partners(folder: Path, blurry: Iterable[str], sharp: Iterable[str]) -> None:

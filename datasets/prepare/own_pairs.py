@@ -24,10 +24,11 @@ from scipy import ndimage
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
+from icdpm.images.upright_size import read_upright_size
 from icdpm.progress import print_warning, progress_bar
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
 from icdpm_datasets.camera import RESPONSES
-from icdpm_datasets.image_files import find_images, image_size, read_image
+from icdpm_datasets.image_files import find_images, read_image
 from icdpm_datasets.video import average, check_equal_sizes, find_sequences
 
 _RECORD = "made_by.json"
@@ -58,7 +59,7 @@ def prepare_frames(
     windows = _windows(find_sequences(folder), window, stride)
     if not windows:
         raise IcdpmError(f"No sequence in {folder} has the {window} frames of a pair. Choose a smaller --window.")
-    sizes = {path: image_size(path) for path in dict.fromkeys(itertools.chain(*windows.values()))}
+    sizes = {path: read_upright_size(path) for path in dict.fromkeys(itertools.chain(*windows.values()))}
     for paths in windows.values():
         check_equal_sizes(paths, sizes)
     settings: dict[str, Any] = {"made_by": "icdpm-prepare frames", "source": str(folder.resolve())}

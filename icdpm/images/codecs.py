@@ -21,7 +21,7 @@ from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
-from icdpm.images.exif import HEADER, encode_text, read_exif
+from icdpm.images.exif import HEADER, encode_text, orientation_of, read_exif
 from icdpm.images.metadata import CENTIMETER, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
 from icdpm.images.png_chunks import drop_descriptions, insert_chunks
 
@@ -121,6 +121,12 @@ def read_tiff_layout(content: bytes | BinaryIO) -> TiffLayout:
             tile = [operator.index(side) for side in (page.tilewidth, page.tilelength, page.tiledepth)]
             samples = channels * math.prod(-(-side // of_tile) * of_tile for side, of_tile in zip(sides, tile))
         return TiffLayout(sides[0], sides[1], bits, samples * -(-bits // 8))
+
+
+def read_tiff_orientation(content: bytes | BinaryIO) -> int:
+    """Returns the EXIF orientation of a TIFF file, as `icdpm.images.exif.orientation_of`."""
+    with _first_page(content) as page:
+        return orientation_of({Base.Orientation: page.tags.valueof(int(Base.Orientation), 1)})
 
 
 def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -57,15 +58,15 @@ def apply_exif(channels: np.ndarray, read: Callable[[], PIL.Image.Exif]) -> tupl
     orientation = 1
     try:
         exif = read()
-        orientation = _orientation(exif)
+        orientation = orientation_of(exif)
         upright = turn_upright(channels, orientation)
         return upright, _select_metadata(exif, orientation, *upright.shape[:2]), orientation, False
     except Exception:  # Pillow's parser raises exceptions of any type for damaged data
         return turn_upright(channels, orientation), b"", orientation, True
 
 
-def _orientation(exif):
-    """Returns the EXIF orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
+def orientation_of(exif: Mapping[int, Any]) -> int:
+    """Returns the orientation that EXIF data state, 1 to 8; 1 (upright) if it is missing or invalid."""
     orientation = exif.get(Base.Orientation, 1)
     return orientation if orientation in range(1, 9) else 1
 

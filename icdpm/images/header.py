@@ -62,6 +62,11 @@ class Header:
                 f"{_MAX_BYTES / 2**30:g} GiB; make a smaller copy, in gray or RGB"
             )
 
+    def check_depth(self, name: object) -> None:
+        """Raises IcdpmError if the image has more than 16 bits per channel. The message calls the file `name`."""
+        if self.bits > 16:
+            raise IcdpmError(f"{name} has {self.bits} bits per channel; convert it to 8 or 16 first")
+
 
 def too_many_pixels(name: object) -> IcdpmError:
     """Returns the error for a file `name` with too many pixels."""

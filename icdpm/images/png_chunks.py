@@ -10,6 +10,7 @@ import dataclasses
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Limit of all texts and of the profile of a file together, after they are decompressed.
@@ -69,6 +70,18 @@ def drop_descriptions(content: bytes) -> bytes:
         kept.append(_END)
         is_changed = True
     return b"".join(kept) if is_changed else content
+
+
+def read_head(file: BinaryIO) -> bytes:
+    """Returns a PNG file without its pixels and what follows them, of which nothing is read.
+
+    Args:
+      file: the file, at its start.
+    """
+    kept = [file.read(len(SIGNATURE))]
+    while len(start := file.read(8)) == 8 and start[4:] not in (b"IDAT", b"IEND"):
+        kept += [start, file.read(int.from_bytes(start[:4], "big") + 4)]
+    return b"".join([*kept, _END])
 
 
 def read_description(content: bytes) -> PngDescription:

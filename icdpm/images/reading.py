@@ -22,7 +22,7 @@ from icdpm.images.formats import Image
 from icdpm.images.header import Header, open_pillow, parse_header, too_many_pixels
 from icdpm.images.heif import MissingDecoderError, can_decode_avif16, color_chunk, decode_avif16, open_heic
 from icdpm.images.metadata import NO_METADATA, Metadata, metadata_of_pillow, metadata_of_png, metadata_of_tiff
-from icdpm.images.png_chunks import read_description
+from icdpm.images.png_chunks import PngDescription, read_description
 from icdpm.images.truncated_jpeg import complete_jpeg
 from icdpm.storage import access_hint, is_remote, storage_path
 
@@ -107,7 +107,7 @@ def read_header(content: bytes, name: object) -> Header:
     """Returns the Header of an encoded image of any size. Args and errors are those of `decode_image`."""
     if not content:
         raise IcdpmError(f"{name} is empty")
-    with _decoding_errors(name):
+    with decoding_errors(name):
         return parse_header(content)
 
 
@@ -119,7 +119,7 @@ def read_file_header(path: str | os.PathLike) -> Header:
     """
     if not os.path.isfile(path):
         raise IcdpmError(f"{path} is not a file")
-    with _decoding_errors(path), open(path, "rb") as file:
+    with decoding_errors(path), open(path, "rb") as file:
         return parse_header(file)
 
 
@@ -137,7 +137,8 @@ def decode_image(content: bytes, name: object, accept_truncated: bool = False) -
     """
     header = read_header(content, name)
     header.check_size(name)
-    with _decoding_errors(name):
+    header.check_depth(name)
+    with decoding_errors(name):
         return _decode(content, header, name, accept_truncated)
 
 
@@ -147,7 +148,7 @@ def _check_file_size(length, name):
 
 
 @contextlib.contextmanager
-def _decoding_errors(name):
+def decoding_errors(name):
     """Turns exceptions of the decoders into an IcdpmError about the file `name`."""
     try:
         with warnings.catch_warnings():
@@ -172,8 +173,6 @@ def _decode(content, header, name, accept_truncated):
         return _make_image(channels, lambda: read_exif(content), profile, "TIFF", name)
     if header.format == "HEIF":
         return _decode_heic(content, name)
-    if header.bits > 16:
-        raise IcdpmError(f"{name} has {header.bits} bits per channel; convert it to 8 or 16 first")
     notices = []
     with open_pillow(content) as image:
         file_format, profile = str(image.format), image.info.get("icc_profile") or b""
@@ -188,10 +187,7 @@ def _decode(content, header, name, accept_truncated):
             described = read_description(content)
             profile, metadata = described.icc_profile, metadata_of_png(described)
             notices += described.notices
-            if described.exif:
-                image.info.setdefault("exif", described.exif)
-            if described.xmp:
-                image.info["xmp"] = described.xmp  # may hold the orientation
+            load_png_metadata(image, described)
         elif file_format == "TIFF":
             metadata = NO_METADATA
         else:
@@ -219,6 +215,14 @@ def _decode(content, header, name, accept_truncated):
             channels, notices = channels[:rows], [*notices, *converted_notices]
         # After decoding, as some formats store EXIF behind the pixels.
         return _make_image(channels, lambda: _exif(image), profile, file_format, name, notices, metadata)
+
+
+def load_png_metadata(image: PIL.Image.Image, described: PngDescription) -> None:
+    """Adds the metadata from text chunks, in which EXIF data and orientation may be, to the Pillow image of a PNG file."""
+    if described.exif:
+        image.info.setdefault("exif", described.exif)
+    if described.xmp:
+        image.info["xmp"] = described.xmp
 
 
 def _decode_heic(content, name):
@@ -300,7 +304,7 @@ def read_pillow(image: PIL.Image.Image, name: object = "the image") -> Image:
     """
     if not image.width or not image.height:
         raise IcdpmError(f"{name} is empty: its size is {image.width}×{image.height}")
-    with _decoding_errors(name):
+    with decoding_errors(name):
         image.load()
         channels, notices = pillow_channels(image, name)
         profile = b"" if notices else image.info.get("icc_profile") or b""

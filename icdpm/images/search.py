@@ -93,19 +93,15 @@ def walk_files(folder: Path, enter: Callable[[Path], bool] | None = None) -> Ite
             yield from walk_files(folder / name, enter)
 
 
-def find_image_files(folder: Path, subfolders: bool = True) -> list[Path]:
-    """Returns the image files of a folder, sorted.
-
-    Args:
-      folder: Folder to search.
-      subfolders: Whether to search its subfolders too. Links to folders are not followed.
+def find_image_files(folder: Path) -> list[Path]:
+    """Returns the image files of a folder and its subfolders, sorted. Links to folders are not followed.
 
     Raises:
       IcdpmError: The folder does not exist or cannot be read, or contains no images.
     """
     if not folder.is_dir():
         raise IcdpmError(f"{folder} is not a folder." if os.path.lexists(folder) else f"The folder {folder} does not exist.")
-    found = sorted(filter(has_image_suffix, walk_files(folder, None if subfolders else lambda _: False)))
+    found = sorted(filter(has_image_suffix, walk_files(folder)))
     if not found:
         raise IcdpmError(f"{folder} has no images. Their names end in {', '.join(SUFFIXES)}.")
     return found

@@ -100,6 +100,19 @@ def test_names_in_two_forms_of_unicode_are_one(tmp_path, blurry_form, sharp_form
         FolderPairs(tmp_path)
 
 
+def test_pairs_in_subfolders(tmp_path):
+    """As in GoPro, every sequence has frames of the same names."""
+    for seed, name in enumerate(("a/000001", "b/000001", "top")):
+        save(tmp_path / "blur" / f"{name}.png", random_image(seed))
+        save(tmp_path / "sharp" / f"{name}.bmp", random_image(10 + seed))
+    pairs = FolderPairs(tmp_path)
+    assert pairs.names == ["a/000001", "b/000001", "top"]
+    assert [np.array_equal(image, random_image(seed)) for image, seed in zip(pairs.load(1), (1, 11))] == [True, True]
+    (tmp_path / "sharp/b/000001.bmp").unlink()
+    with pytest.raises(IcdpmError, match="on the other side: blur/b/000001"):
+        FolderPairs(tmp_path)
+
+
 def test_names_without_partners_are_listed(folder):
     save(folder / "blur" / "lonely.png", random_image(0))
     for index in range(12):
@@ -139,7 +152,7 @@ def test_different_sizes_are_an_error(folder):
 @pytest.mark.parametrize("content", [b"", b"this is no image"])
 def test_a_file_that_is_no_image(folder, content):
     (folder / "blur" / "c.png").write_bytes(content)
-    with pytest.raises(IcdpmError, match="blur/c.png cannot be read as an image"):
+    with pytest.raises(IcdpmError, match="blur/c.png is not an image"):
         FolderPairs(folder)
 
 
@@ -153,7 +166,7 @@ def test_a_truncated_image_is_named_when_it_is_read(folder, ending):
     save(folder / "sharp" / "c.png", random_image(3, 200, 300))
     pairs = FolderPairs(folder)
     pairs.load(0)
-    with pytest.raises(IcdpmError, match=f"blur/c.{ending} cannot be read as an image"):
+    with pytest.raises(IcdpmError, match=f"blur/c.{ending} is damaged"):
         pairs.load(2)
 
 

@@ -263,7 +263,7 @@ def damaged(tmp_path):
         Image.fromarray(pixels).save(tmp_path / side / "a.png")
     file = tmp_path / "sharp" / "a.png"
     file.write_bytes(file.read_bytes()[:9000])
-    return FolderPairs(tmp_path), f"^{file} cannot be read as an image \\(.*\\). Replace or remove it.$"
+    return FolderPairs(tmp_path), f"^{file} is damaged \\(.*\\); get a complete copy of it$"
 
 
 def test_a_damaged_image_raises_the_original_error(damaged):

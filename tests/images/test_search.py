@@ -54,7 +54,6 @@ def test_only_visible_files_are_images(tmp_path, own_name):
     assert find_image_files(folder) == [folder / "1.png", folder / "2.png"]
     save(folder / "deep/5.JPG")
     assert find_image_files(folder) == [folder / "1.png", folder / "2.png", folder / "deep/5.JPG"]
-    assert find_image_files(folder, subfolders=False) == [folder / "1.png", folder / "2.png"]
 
 
 def test_links(tmp_path):

@@ -138,7 +138,7 @@ def test_an_image_damaged_after_the_start_is_named(folder, run_each):
     for path in (folder / "data/blur").iterdir():
         path.write_bytes(path.read_bytes()[:-600])
     [result] = run_each("train", [arguments(folder, "damaged")])
-    assert result.returncode == 1 and "cannot be read as an image" in result.stderr
+    assert result.returncode == 1 and "is damaged" in result.stderr
     assert "Traceback" not in result.stderr, result.stderr
 
 
