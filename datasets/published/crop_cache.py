@@ -48,6 +48,7 @@ import tqdm
 from icdpm.errors import IcdpmError
 from icdpm.files import file_lock, write_atomically
 from icdpm.progress import print_warning, progress_bar
+from icdpm_datasets.embedded import cache_folder
 from icdpm_datasets.pairs import crop_corner
 from icdpm_datasets.published.archives import require_disk_space
 from icdpm_datasets.published.recorded import RecordedPairs
@@ -59,9 +60,8 @@ class CropCache(RecordedPairs):
     """Recorded pairs whose crops are read from strips; a `CropSource`.
 
     Arguments and attributes are those of `RecordedPairs`. The first training run converts every file of records to an
-    uncompressed crop cache, with a progress
-    bar. After an interruption, the next use continues. Strips that are damaged or were made from other records
-    are made again.
+    uncompressed crop cache, with a progress bar, in the folder of the records or, if that is read-only, in `cache_folder`.
+    After an interruption, the next use continues. Strips that are damaged or were made from other records are made again.
 
     Raises:
       IcdpmError: see `RecordedPairs`; or the disk is full or cannot be written.
@@ -72,6 +72,10 @@ class CropCache(RecordedPairs):
         self._starts = [0, *itertools.accumulate(self.counts.values())]  # number of each file's first pair
         self._folder = self.folder / _FOLDER
         self._files = [self._open_strips(path) for path in self.fingerprints]
+        if None in self._files and not os.access(self.folder, os.W_OK):
+            checksum = zlib.crc32(" ".join(self.fingerprints.values()).encode())
+            self._folder = cache_folder() / _FOLDER / f"{'-'.join(self.folder.parts[-3:])}-{checksum:08x}"
+            self._files = [self._open_strips(path) for path in self.fingerprints]
         if None in self._files:
             with _locked(self._folder):
                 self._lay_out()

@@ -38,6 +38,12 @@ def test_a_folder_with_splits(tmp_path):
     assert load_pairs(str(tmp_path), "test").names == ["two"]
 
 
+def test_a_folder_may_have_a_comma_in_its_name(tmp_path):
+    save_pair(tmp_path / "mine, old", "one")
+    assert load_pairs(str(tmp_path / "mine, old"), "train").names == ["one"]
+    assert load_pairs(f"shake:{tmp_path}/mine, old/sharp", "train").names == ["one"]
+
+
 def test_unknown_data_list_the_known_names(tmp_path):
     with pytest.raises(IcdpmError, match=r"embeded is neither a known data set \(embedded.*\) nor a folder"):
         load_pairs("embeded", "train")

@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +193,20 @@ def test_waits_for_another_process(data_dir, capsys):
     opened.join(20)
     assert strip_files(data_dir)
     assert "waiting for another process" in capsys.readouterr().err
+
+
+def test_strips_of_records_on_a_read_only_disk_are_in_the_cache(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("ICDPM_CACHE", str(tmp_path / "cache"))
+    # Tests may run as root, who may write everywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or not Path(path).is_relative_to(data_dir))
+    pairs = load_pairs("gopro", "train", data_dir)
+    strips = list((tmp_path / "cache").rglob("*.strips"))
+    assert strips and not list(Path(data_dir).rglob("*.strips"))
+    made = strips[0].stat().st_mtime_ns
+    again = load_pairs("gopro", "train", data_dir)
+    assert strips[0].stat().st_mtime_ns == made
+    for one, other in zip(load_crop(pairs, 0, 16, np.zeros(3, np.int64)), load_crop(again, 0, 16, np.zeros(3, np.int64))):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_folder_that_cannot_be_written_is_named(data_dir):
