@@ -39,6 +39,8 @@ _SUBSTITUTES = {
     **{"β": "beta", "γ": "gamma", "η": "eta", "ε": "epsilon", "σ": "sigma"},
     **{"’": "'", "‘": "'", "“": '"', "”": '"', "√": "sqrt", "²": "2", "³": "3", "°": " deg", "\u00a0": " ", "\u202f": " "},
 }
+# Values such as --output=~/restored and --restored=mine=~/restored, in which shells do not replace ~.
+_HOME = re.compile(r"^(--?\w+=(?:[\w.-]+[=:])?)~(?=/|$)")
 # Copies stdin to stdout without log lines of the level INFO and without absl's remark that logging is not set up yet.
 _FILTER = r"""
 import re, sys
@@ -92,7 +94,7 @@ def _run(main):
             print(_format_help(sys.modules[main.__module__]))
             sys.exit(0)
         try:
-            return flags.FLAGS(argv)
+            return flags.FLAGS([_HOME.sub(lambda found: found[1] + str(Path.home()), each) for each in argv])
         except flags.Error as error:
             stop_for_usage(error)
 

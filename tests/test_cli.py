@@ -68,6 +68,17 @@ def test_success(command):
     assert (done.returncode, done.stdout, done.stderr) == (0, "street.jpg street.jpg\n", "")
 
 
+@pytest.mark.parametrize("value", ["~/a.jpg", "mine=~/a.jpg", "shake:~/a.jpg", "~"])
+def test_home_is_replaced_where_shells_do_not(command, value):
+    done = command(f"--photo={value}", HOME="/home/me")
+    assert done.stdout.strip() == value.replace("~", "/home/me")
+
+
+@pytest.mark.parametrize("value", ["a~/b.jpg", "~user/b.jpg", "dir/~/b.jpg"])
+def test_other_tildes_stay(command, value):
+    assert command(f"--photo={value}").stdout.strip() == value
+
+
 def test_help_shows_the_docstring_and_only_the_commands_flags(command):
     done = command("--help")
     assert (done.returncode, done.stderr) == (0, "")
