@@ -29,7 +29,7 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, escape_controls
 
 _REQUIRED = "must have a value other than None."
 _DEGRADE = "icdpm.degrade"
@@ -83,7 +83,7 @@ def _run(main):
         raise KeyboardInterrupt
 
     def stop(message, status):
-        print(f"{program}: {_join_lines(message)}", file=sys.stderr)
+        print(f"{program}: {escape_controls(_join_lines(message))}", file=sys.stderr)
         sys.exit(status)
 
     def stop_for_usage(error):
@@ -96,7 +96,8 @@ def _run(main):
         try:
             return flags.FLAGS([_HOME.sub(lambda found: found[1] + str(Path.home()), each) for each in argv])
         except flags.Error as error:
-            stop_for_usage(error)
+            names = [argument for argument in argv[1:] if argument.startswith("-") and os.path.lexists(argument)]
+            stop_for_usage(f"{error}; a file of this name is ./{names[0]}" if names else error)
 
     def work(argv):
         logging.set_verbosity(logging.WARNING)  # libraries log routine messages at INFO

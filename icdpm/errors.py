@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+# Control characters, and separators of lines.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # TensorFlow's references to operations and graphs within an error message.
 _OPERATIONS = re.compile(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]")
 
@@ -23,6 +25,11 @@ def summarize_error(error: BaseException) -> str:
         return error.strerror
     lines = [" ".join(_OPERATIONS.sub("", line).split()) for line in str(error).splitlines()]
     return next((line for line in lines if line), type(error).__name__)
+
+
+def escape_controls(text: str) -> str:
+    """Returns a text, which may contain names of files, in one line that has no effect on a terminal, as in r"a\nb"."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def shorten_list(lines: Sequence[str], limit: int = 50) -> list[str]:

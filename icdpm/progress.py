@@ -8,6 +8,8 @@ from typing import TextIO
 
 import tqdm
 
+from icdpm.errors import escape_controls
+
 _FORMAT = "{desc}{percentage:3.0f}%|{bar}| {done}/{all} {units} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 # Seconds between updates: a terminal redraws the line, a log file grows by a line.
 _TERMINAL_INTERVAL, _FILE_INTERVAL = 0.1, 30.0
@@ -62,7 +64,7 @@ def print_above(message: str, file: TextIO | None = None) -> None:
 
 def print_warning(message: str) -> None:
     """Prints a warning in one line on stderr, above the current progress bar."""
-    print_above(f"warning: {message}")
+    print_above(f"warning: {escape_controls(message)}")
 
 
 class _Bar(tqdm.tqdm):

@@ -131,6 +131,14 @@ def test_user_errors_are_one_line(command, failure, message):
     assert done.stderr == f"icdpm-dummy: error: {message}\n"
 
 
+def test_names_of_files_cannot_control_the_terminal_nor_be_mistaken_for_flags(command, tmp_path):
+    done = command("--photo=a", r"--failure=open('red\x1b[31m\nicdpm-dummy: error: \x9b')")
+    assert done.stderr == "icdpm-dummy: error: red\\x1b[31m icdpm-dummy: error: \\x9b: No such file or directory\n"
+    (tmp_path / "-night.jpg").touch()
+    done = command("--photo=a", "-night.jpg")
+    assert done.returncode == 2 and "; a file of this name is ./-night.jpg (see icdpm-dummy --help)" in done.stderr
+
+
 def test_bugs_keep_their_traceback(command):
     done = command("--photo=a", "--failure=[][0]")
     assert done.returncode == 1

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import PurePath
 from typing import Any
 
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, escape_controls
 from icdpm.progress import progress_bar
 
 _POLL_SECONDS = 0.1
@@ -63,7 +63,7 @@ def process_images(
                 check()
 
             with lock:
-                bar.set_description(f"{index + 1}/{len(items)} {PurePath(name(item)).name}")
+                bar.set_description(f"{index + 1}/{len(items)} {escape_controls(PurePath(name(item)).name)}")
             try:
                 results[index] = process(item, on_step)
             except IcdpmError as error:

@@ -32,7 +32,7 @@ from absl import app, flags
 from icdpm.batch.selection import Shard, parse_shard
 from icdpm.cli import import_tensorflow, run_command
 from icdpm.commands import settings_flags
-from icdpm.errors import IcdpmError
+from icdpm.errors import IcdpmError, escape_controls
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("workdir", None, "Folder of a training run with the model to use. Default: the packaged model.")
@@ -196,9 +196,9 @@ def _use_server() -> tuple[int, dict]:
 def _print_summary(count, skipped, notices, failures, ignored):
     """Prints messages and counts to stderr, as the photo may go to standard output."""
     for message in notices:
-        print(f"icdpm-deblur: note: {message}", file=sys.stderr)
+        print(f"icdpm-deblur: note: {escape_controls(message)}", file=sys.stderr)
     for message in failures:
-        print(f"icdpm-deblur: error: {message}", file=sys.stderr)
+        print(f"icdpm-deblur: error: {escape_controls(message)}", file=sys.stderr)
     restored = count - skipped - len(failures)
     if restored and not FLAGS["output"].present:
         print(f"icdpm-deblur: written to {FLAGS.output}/", file=sys.stderr)

@@ -36,6 +36,12 @@ def test_failures_do_not_stop_the_rest():
     assert process_images([], work) == ([], [])
 
 
+def test_names_of_images_cannot_control_the_terminal(monkeypatch):
+    monkeypatch.setattr("sys.stderr", stream := Terminal())
+    process_images(["a\x1b[31m\nb"], lambda item, on_step: None)
+    assert "\x1b[31m" not in stream.getvalue() and r"a\x1b[31m\nb" in stream.getvalue()
+
+
 def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
