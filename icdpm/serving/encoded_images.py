@@ -40,15 +40,21 @@ def decode_in_graph(content: tf.Tensor, max_pixels: int) -> tuple[DecodedImage, 
       graph itself does not fail.
     """
     is_png, is_jpeg = (_starts_with(content, magic) for magic in (_PNG, _JPEG))
-    size = _call_if(is_png | is_jpeg, lambda content: _read_size(content, is_png), content, tf.zeros([2], tf.int32))
+    shape = _call_if(is_png | is_jpeg, lambda content: _read_shape(content, is_png), content, tf.zeros([3], tf.int32))
+    size = shape[:2]
     is_too_large = count_pixels(size) > max_pixels
-    is_decodable = tf.reduce_all(size > 0) & ~is_too_large
+    # Others than the first image would be lost, and colors converted without their profile.
+    is_animation = _call_if(is_png, lambda content: _has_chunk(content, b"acTL"), content, tf.constant(False))
+    is_cmyk = is_jpeg & tf.equal(shape[2], 4)
+    is_decodable = tf.reduce_all(size > 0) & ~is_too_large & ~is_animation & ~is_cmyk
     nothing = (tf.zeros([0, 0, 0]), tf.constant(False))
     image = DecodedImage(*_call_if(is_decodable, lambda content: _decode(content, is_png), content, nothing))
     error = tf.case(
         [
             (tf.equal(tf.strings.length(content), 0), lambda: tf.constant("the image is empty: it has no bytes")),
             (~(is_png | is_jpeg), lambda: tf.constant("the bytes are not a PNG or JPEG image")),
+            (is_animation, lambda: tf.constant("the image is an animation")),
+            (is_cmyk, lambda: tf.constant("the image has CMYK colors; convert it to RGB first")),
             (is_too_large, lambda: too_large_message("the image", size, max_pixels)),
             (tf.equal(tf.size(image.channels), 0), lambda: tf.constant("the image is damaged")),
         ],
@@ -93,13 +99,14 @@ def _starts_with(content, magic):
     return tf.equal(tf.strings.substr(content, 0, len(magic)), magic)
 
 
-def _read_size(content, is_png):
-    """Returns height and width (int32 [2]) from the header, without decoding. Fails on invalid headers."""
+def _read_shape(content, is_png):
+    """Returns height, width and the channels of a JPEG file (int32 [3]) without decoding. Fails on invalid headers."""
 
     def read_png_size():
-        return tf.io.decode_raw(tf.strings.substr(content, _PNG_SIZE_OFFSET, 8), tf.int32, little_endian=False)[::-1]
+        size = tf.io.decode_raw(tf.strings.substr(content, _PNG_SIZE_OFFSET, 8), tf.int32, little_endian=False)[::-1]
+        return tf.concat([size, [0]], axis=0)
 
-    return tf.ensure_shape(tf.cond(is_png, read_png_size, lambda: tf.io.extract_jpeg_shape(content)[:2]), [2])
+    return tf.ensure_shape(tf.cond(is_png, read_png_size, lambda: tf.io.extract_jpeg_shape(content)), [3])
 
 
 def _decode(content, is_png):
@@ -107,7 +114,7 @@ def _decode(content, is_png):
     is_16bit = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
 
     # TensorFlow makes one transparent color an alpha channel only for palettes, unless it decodes to four channels.
-    has_color_key = tf.cond(is_png, lambda: _has_color_key(content), lambda: tf.constant(False))
+    has_color_key = tf.cond(is_png, lambda: _has_chunk(content, b"tRNS"), lambda: tf.constant(False))
 
     def decode_any_png(dtype):
         def decode_color_key():
@@ -130,8 +137,11 @@ def _decode(content, is_png):
     return tf.case([(is_16bit, decode_16bit_png), (is_png, decode_png)], default=decode_jpeg), is_16bit
 
 
-def _has_color_key(content):
-    """Returns whether a PNG file (string scalar) has one transparent color or gray value: the chunk tRNS without a palette."""
+def _has_chunk(content, kind):
+    """Returns whether a PNG file (string scalar) has a chunk of this type before its palette and its pixels.
+
+    The chunk tRNS without a palette states one transparent color or gray value, acTL an animation.
+    """
 
     def read_type(at):
         return tf.strings.substr(content, at + 4, 4)
@@ -141,10 +151,10 @@ def _has_color_key(content):
         return at + 12 + tf.maximum(length, 0)
 
     def is_before(at):
-        return tf.reduce_all([tf.not_equal(read_type(at), kind) for kind in (b"tRNS", b"PLTE", b"IDAT", b"IEND", b"")])
+        return tf.reduce_all([tf.not_equal(read_type(at), each) for each in (kind, b"PLTE", b"IDAT", b"IEND", b"")])
 
     at = tf.while_loop(is_before, lambda at: (next_chunk(at),), (tf.constant(len(_PNG)),))[0]
-    return tf.equal(read_type(at), b"tRNS")
+    return tf.equal(read_type(at), kind)
 
 
 def _to_unit_range(pixels):

@@ -70,6 +70,15 @@ def test_png_of_any_color_type_has_the_same_channels(decode, name):
     np.testing.assert_allclose(image.channels, channels / np.iinfo(channels.dtype).max, atol=1e-7)
 
 
+def test_animations_and_cmyk_are_errors(decode):
+    image = PIL.Image.fromarray(PIXELS)
+    _, error = decode(saved(image, save_all=True, append_images=[PIL.Image.new("RGB", image.size)]))
+    assert error.numpy() == b"the image is an animation"
+    buffer = io.BytesIO()
+    image.convert("CMYK").save(buffer, "JPEG")
+    assert decode(buffer.getvalue())[1].numpy() == b"the image has CMYK colors; convert it to RGB first"
+
+
 def test_one_transparent_color_becomes_alpha_of_the_output(decode):
     image, _ = decode(png_files()["RGB key"])
     content = encode_in_graph(tf.cast(image.channels[..., :3] * 2 - 1, tf.float64), DecodedImage(*image)).numpy()
