@@ -216,8 +216,9 @@ def bad_photos(tmp_path, bombs):
         file(f"bomb {name}", content, "pixels" if "too many" in name else "GiB when it is decoded")
     file("a GIF, really.png", saved("GIF", image.quantize(16)), "is a GIF file")
     frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
-    for name in ("gif", "png", "webp", "tiff"):
+    for name in ("gif", "png", "webp"):
         file(f"animation.{name}", saved(name, frames[0], save_all=True, append_images=frames[1:]), "is an animation")
+    file("pages.tif", saved("TIFF", frames[0], save_all=True, append_images=frames[1:]), "has several pages")
     file("pages 16 bits.tif", saved("TIFF", deep, save_all=True, append_images=[deep]), "has several pages")
     file("floats.tif", saved("TIFF", PIL.Image.new("F", (8, 8))), "has 32 bits per channel")
     file("lab.tif", saved("TIFF", PIL.Image.new("LAB", (8, 8))), "has the color mode LAB")

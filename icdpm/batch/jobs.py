@@ -10,7 +10,16 @@ from pathlib import Path, PurePath
 
 from icdpm.batch.selection import STANDARD_STREAM, SelectedImage, Shard
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import FORMATS, READ_ONLY_SUFFIXES, SUFFIXES, WRITTEN_SUFFIXES, Format, format_for_path
+from icdpm.images.formats import (
+    FORMATS,
+    READ_ONLY_SUFFIXES,
+    SUFFIXES,
+    Format,
+    format_by_name,
+    format_for_path,
+)
+from icdpm.images.reading import read_file, read_file_header, read_header
+from icdpm.images.search import has_image_suffix
 from icdpm.storage import RemotePath, is_remote, storage_path
 
 MAX_NAME_BYTES = 255  # of a file, in all common file systems
@@ -97,7 +106,7 @@ def plan_jobs(
       images: images of `select_images`.
       output: A folder, in which images keep their relative paths; a file name with an extension, if there is one image given by
         its own name; or '-' for standard output.
-      format_name: key of `FORMATS` for all outputs. By default the extension of each name decides.
+      format_name: key of `FORMATS` for all outputs. By default the extension of each name decides (`name_output`).
       overwrite: whether existing files may be replaced.
       skip_existing: whether to skip images whose outputs all exist, as after an interrupted run. Of other images existing
         outputs are replaced.
@@ -112,6 +121,7 @@ def plan_jobs(
         path.
     """
     chosen = FORMATS[format_name] if format_name else None
+    failures: list[str] = []
     if output == STANDARD_STREAM:
         if len(images) > 1:
             raise IcdpmError(f"standard output takes one image, not {len(images)}; choose a folder as --output")
@@ -124,14 +134,11 @@ def plan_jobs(
     elif any(image.source is None for image in images):
         raise IcdpmError(f"the image from standard input has no name for a file in {output}; choose a file name or -")
     else:
-        targets = {image: storage_path(output) / _with_suffix(image.relative_path, chosen) for image in images}
+        targets, failures = _name_targets(images, storage_path(output), chosen, shard)
     _check_distinct({image: [target, *make_extra_outputs(target, **extra).paths] for image, target in targets.items()})
-    jobs, failures = [], []
+    jobs = []
     for image, target in targets.items():
         if shard and not shard.contains(image.relative_path):
-            continue
-        if target.suffix.lower() not in WRITTEN_SUFFIXES:
-            failures.append(f"{image.source} has no file name extension of a format that can be written; choose a --format")
             continue
         job = Job(image.source, target, format_for_path(target), make_extra_outputs(target, **extra))
         paths = [target, *job.extra_outputs.paths]
@@ -157,16 +164,33 @@ def plan_jobs(
 def name_output(name: str, own_format: Format) -> tuple[str, Format]:
     """Returns the name and format of the file that an image is restored to.
 
-    The file name extension decides the format, even if the image's own format differs. A name without the extension of a
-    format that can be written gets that of the image's own format.
+    The file name extension decides the format, even if the image's own format differs; that of a format that is only read
+    becomes .png. A name without an image's extension gets that of the image's own format.
 
     Args:
       name: file name of the image.
       own_format: format of the image.
     """
-    if Path(name).suffix.lower() not in WRITTEN_SUFFIXES:
-        name = str(_with_suffix(PurePath(name), own_format))
-    return name, format_for_path(name)
+    path = _with_suffix(PurePath(name), None if has_image_suffix(PurePath(name)) else own_format)
+    return str(path), format_for_path(path)
+
+
+def _name_targets(images, folder, chosen, shard):
+    """Returns ({image: path of its output}, a sentence for each image whose format could not be read)."""
+    targets, failures = {}, []
+    for image in images:
+        own_format = chosen
+        if chosen is None and not has_image_suffix(image.relative_path):
+            try:
+                content = read_file(image.source) if is_remote(image.source) else None
+                header = read_file_header(image.source) if content is None else read_header(content, image.source)
+            except IcdpmError as error:
+                if shard is None or shard.contains(image.relative_path):
+                    failures.append(str(error))
+                continue
+            own_format = format_by_name(header.format)
+        targets[image] = folder / _with_suffix(image.relative_path, own_format)
+    return targets, failures
 
 
 def _is_file_name(output, images):

@@ -17,13 +17,13 @@ import imagecodecs
 import numpy as np
 import tifffile
 from PIL.ExifTags import IFD, Base
-from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
+from PIL.TiffImagePlugin import COMPRESSION_INFO, IFDRational, ImageFileDirectory_v2
+from tifffile import COMPRESSION, EXTRASAMPLE, FILETYPE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
 from icdpm.images.exif import HEADER, encode_text, orientation_of, read_exif
 from icdpm.images.metadata import CENTIMETER, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
-from icdpm.images.png_chunks import drop_descriptions, insert_chunks
+from icdpm.images.png_chunks import decodable_png, insert_chunks
 
 # tifffile logs irregularities; errors are raised as exceptions.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -41,6 +41,10 @@ _TIFF_COMPRESSIONS = (
     COMPRESSION.LZMA,
     COMPRESSION.ZSTD,
 )
+# Pillow reads files of 8 bits and of WebP only with a libtiff that its packages do not have.
+_PILLOW_COMPRESSIONS = set(COMPRESSION_INFO) - {COMPRESSION.WEBP}
+_BIG_ENDIAN_BIG_TIFF = b"MM\0+"
+_CR2_MAGIC = b"CR"  # of Canon's raw photos, behind the header of TIFF
 _ROWS_AT_ONCE = 64
 
 
@@ -61,7 +65,7 @@ def decode_png16(content: bytes) -> np.ndarray:
     Raises:
       RuntimeError: the file is damaged.
     """
-    return np.atleast_3d(imagecodecs.png_decode(drop_descriptions(content)))
+    return np.atleast_3d(imagecodecs.png_decode(decodable_png(content)))
 
 
 def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
@@ -129,6 +133,37 @@ def read_tiff_orientation(content: bytes | BinaryIO) -> int:
         return orientation_of({Base.Orientation: page.tags.valueof(int(Base.Orientation), 1)})
 
 
+def check_tiff(content: bytes, name: object) -> None:
+    """Checks that the first image of a TIFF file is the one that its user sees, and of a kind that can be read.
+
+    Previews and masks behind the first image are ignored, as thumbnails are. Raw photos begin with a preview.
+
+    Args:
+      content: bytes of the file.
+      name: name of the file for error messages.
+
+    Raises:
+      IcdpmError: the file begins with a preview or has several pages, its numbers are signed or floats, or its compression is
+        unsupported.
+      Exception: the file is damaged; exceptions of many types.
+    """
+    with _first_page(content) as page:
+        others = page.parent.pages[1:]
+        if content[8:10] == _CR2_MAGIC or page.subfiletype & FILETYPE.REDUCEDIMAGE and (others or page.subifds):
+            raise IcdpmError(f"{name} begins with a preview, as raw photos do; develop it to a TIFF or PNG file first")
+        if any(not other.subfiletype & (FILETYPE.REDUCEDIMAGE | FILETYPE.MASK) for other in others):
+            raise IcdpmError(f"{name} has several pages; extract the one to restore first")
+        bits = page.bitspersample
+        if page.dtype is not None and page.dtype.kind not in "bu":
+            raise IcdpmError(f"{name} is an image of {page.dtype}, not of unsigned integers; convert it to 8 or 16 bits first")
+        if content[:4] == _BIG_ENDIAN_BIG_TIFF and bits != 16:
+            raise IcdpmError(f"{name} is a big-endian BigTIFF file, which cannot be read; save it as TIFF or PNG first")
+        supported = _TIFF_COMPRESSIONS if bits == 16 else _PILLOW_COMPRESSIONS
+        if page.compression not in supported:
+            compression = getattr(page.compression, "name", page.compression)
+            raise IcdpmError(f"{name} has an unsupported compression ({compression}); save it with LZW or deflate first")
+
+
 def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
     """Decodes a TIFF file of 16 bits per channel.
 
@@ -142,19 +177,14 @@ def decode_tiff16(content: bytes, name: object) -> tuple[np.ndarray, bytes]:
       (uint16 [height, width, channels], the ICC profile or b""); the channels are gray, gray + alpha, RGB or RGB + alpha.
 
     Raises:
-      IcdpmError: the file has several pages, other colors or an unsupported compression.
+      IcdpmError: the file has other colors.
       Exception: the file is damaged; exceptions of many types.
     """
     with _first_page(content) as page:
-        if len(page.parent.pages) > 1:
-            raise IcdpmError(f"{name} has several pages; extract the one to restore first")
         if page.photometric not in (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB) or page.imagedepth > 1:
             raise IcdpmError(f"{name} is not a gray or RGB image; convert it to one first")
         if page.dtype != np.uint16:
-            kind = page.dtype or f"channels of {page.bitspersample} bits"
-            raise IcdpmError(f"{name} is an image of {kind}, not of integers of 16 bits; convert it first")
-        if page.compression not in _TIFF_COMPRESSIONS:
-            raise IcdpmError(f"{name} has an unsupported compression; save it with LZW or deflate first")
+            raise IcdpmError(f"{name} has channels of {page.bitspersample} bits; convert it to 8 or 16 bits first")
         if page.planarconfig not in (PLANARCONFIG.CONTIG, PLANARCONFIG.SEPARATE):
             raise ValueError("its order of channels is not known")
         blocks = list(zip(page.dataoffsets, page.databytecounts))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import PIL.Image
 from PIL.ExifTags import IFD, Base
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 # Tags of the main directory that describe the photo. Others describe how a TIFF file stores its pixels, which does not hold for
 # another file; the orientation is applied to the pixels.
@@ -33,6 +35,7 @@ _KEPT = {
 }
 
 HEADER = b"Exif\0\0"
+_BIG_TIFF_MAGIC = {b"II+\0": "<", b"MM\0+": ">"}
 
 
 def read_exif(content: bytes) -> PIL.Image.Exif:
@@ -41,7 +44,11 @@ def read_exif(content: bytes) -> PIL.Image.Exif:
     Raises SyntaxError if there is none. Some damage shows only when values are read.
     """
     exif = PIL.Image.Exif()
-    exif.load(content)
+    if endian := _BIG_TIFF_MAGIC.get(content[:4]):  # whose header `load` would not read to its end
+        exif.bigtiff, exif.endian = True, endian
+        exif.load_from_fp(io.BytesIO(content), ImageFileDirectory_v2(content[:16]).next)
+    else:
+        exif.load(content)
     return exif
 
 

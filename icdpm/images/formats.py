@@ -121,8 +121,9 @@ FORMATS = {
     ),
 }
 
-# Formats that are only read, by Pillow's names. Their restored images are PNG files, which keep 10 bits as 16.
-_READ_ONLY = {"AVIF": (".avif",), "HEIF": (".heic", ".heif", ".hif")}
+# Formats that are only read or, as GIF, only named in an error, by Pillow's names. Their restored images are PNG files, which
+# keep 10 bits as 16.
+_READ_ONLY = {"AVIF": (".avif",), "HEIF": (".heic", ".heif", ".hif"), "GIF": ()}
 
 WRITTEN_SUFFIXES = tuple(suffix for each in FORMATS.values() for suffix in each.suffixes)
 READ_ONLY_SUFFIXES = tuple(suffix for each in _READ_ONLY.values() for suffix in each)

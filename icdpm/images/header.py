@@ -16,7 +16,7 @@ import PIL.Image
 from icdpm.errors import IcdpmError
 from icdpm.images.codecs import is_png16, is_tiff, read_tiff_layout
 from icdpm.images.heif import avif_bits, check_readable, detect_format, open_heic
-from icdpm.images.png_chunks import drop_descriptions, is_png
+from icdpm.images.png_chunks import decodable_png, is_png
 
 # GIF is opened only for a better error message.
 _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
@@ -79,7 +79,7 @@ def open_pillow(content: bytes | BinaryIO) -> PIL.Image.Image:
     Raises the errors of `PIL.Image.open`.
     """
     if isinstance(content, bytes):
-        content = io.BytesIO(drop_descriptions(content) if is_png(content) else content)
+        content = io.BytesIO(decodable_png(content) if is_png(content) else content)
     return PIL.Image.open(content, formats=_READABLE)
 
 
@@ -113,7 +113,8 @@ def parse_header(content: bytes | BinaryIO) -> Header:
         # A palette's entries may be transparent.
         channels = 4 if image.mode == "P" else len(image.getbands())
         bits = 16 if image.format == "PNG" and is_png16(start) else bits
-        return Header(str(image.format), *image.size, bits, image.width * image.height * channels * -(-bits // 8))
+        file_format = "JPEG" if image.format == "MPO" else str(image.format)  # MPO has more images after the first
+        return Header(file_format, *image.size, bits, image.width * image.height * channels * -(-bits // 8))
 
 
 def _parse_webp_header(start: bytes) -> Header:

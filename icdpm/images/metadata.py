@@ -21,6 +21,13 @@ _PHOTOSHOP_IPTC = 0x0404
 _IPTC_HEADER = b"Photoshop 3.0\x008BIM\x04\x04\0\0"
 # A JPEG segment states its length, with the two bytes of the length, in 16 bits.
 _MAX_SEGMENT_BYTES = 65533
+# XMP about further images and videos in the same file: (namespace, names of properties).
+_ATTACHMENTS = (
+    (rb"http://ns\.adobe\.com/hdr-gain-map/1\.0/", rb"\w+"),
+    (rb"http://ns\.google\.com/photos/1\.0/container/", rb"\w+"),
+    (rb"http://ns\.google\.com/photos/1\.0/camera/", rb"(?:MotionPhoto|MicroVideo)\w*"),
+)
+_MAX_PREFIXES = 4  # of a namespace in an XMP packet; bounds the time for hostile ones
 # Values that state sRGB, which a reader assumes without them.
 _SRGB_CHUNKS = {
     b"gAMA": {struct.pack(">I", 45455), struct.pack(">I", 45454)},
@@ -88,8 +95,36 @@ class Metadata:
         xmp = re.sub(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]", rb"\g<1>1", self.xmp)
         return dataclasses.replace(self, density=density, xmp=xmp)
 
+    def without_attachments(self) -> Metadata:
+        """Returns the metadata without XMP about images and videos in the file, such as HDR gain maps, which are left out."""
+        xmp = self.xmp
+        for namespace, names in _ATTACHMENTS:
+            prefixes = sorted(set(re.findall(rb"xmlns:(\w+)\s?=\s?[\"']" + namespace + rb"[\"']", xmp)))
+            for prefix in prefixes[:_MAX_PREFIXES]:
+                name = prefix + rb":" + names
+                xmp = re.sub(rb"\s" + name + rb"\s?=\s?(?:\"[^\"]*\"|'[^']*')", b"", xmp)
+                xmp = _drop_elements(xmp, name)
+        return dataclasses.replace(self, xmp=xmp)
+
 
 NO_METADATA = Metadata()
+
+
+def _drop_elements(xmp, name):
+    """Removes the XML elements whose names match a pattern, in linear time."""
+    kept, at = [], 0
+    for match in re.finditer(rb"<(" + name + rb")(?:\s[^<>]*)?>", xmp):
+        if match.start() < at:  # inside a removed element
+            continue
+        end = match.end()
+        if not match[0].endswith(b"/>"):
+            closing = b"</" + match[1] + b">"
+            end = xmp.find(closing, end) + len(closing)
+            if end < match.end():
+                break
+        kept.append(xmp[at : match.start()])
+        at = end
+    return b"".join([*kept, xmp[at:]])
 
 
 def metadata_of_png(described: PngDescription) -> Metadata:

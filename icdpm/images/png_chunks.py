@@ -51,16 +51,24 @@ def is_png(content: bytes) -> bool:
     return content.startswith(SIGNATURE)
 
 
-def drop_descriptions(content: bytes) -> bytes:
-    """Returns a PNG file's bytes without texts and profile, whose lengths decoders limit, and with its end if only that is
-    missing.
+def decodable_png(content: bytes) -> bytes:
+    """Returns a PNG file's bytes without what decoders reject although the pixels are intact.
+
+    These are texts and profile, whose lengths decoders limit, and damaged chunks that are not needed for the pixels. The end of
+    the file is added if only that is missing.
+
+    Raises:
+      ValueError: a chunk that is needed for the pixels is damaged.
     """
     kept, end, last, has_pixels = [SIGNATURE], len(SIGNATURE), b"", False
     is_changed = False
     for kind, start, stop in _iterate_chunks(content):
         end, last = stop, kind
         has_pixels |= kind == b"IDAT"
-        if kind in _TEXT_CHUNKS or kind == b"iCCP":
+        is_intact = _is_intact(content, start, stop)
+        if not is_intact and not _is_ancillary(kind) and kind != b"IEND":
+            raise ValueError(f"wrong checksum of its chunk {_name(kind)}")
+        if kind in _TEXT_CHUNKS or kind == b"iCCP" or not is_intact and kind != b"IEND":
             is_changed = True
         else:
             kept.append(content[start:stop])
@@ -91,21 +99,22 @@ def read_description(content: bytes) -> PngDescription:
     problems = {}
     for kind, start, stop in _iterate_chunks(content):
         data = content[start + 8 : stop - 4]
-        if kind in _COLOR_CHUNKS:
+        name = "color profile" if kind == b"iCCP" else "text" if kind in _TEXT_CHUNKS else f"chunk {_name(kind)}"
+        damage = f"has a damaged {name}, which is left out"
+        if _is_ancillary(kind) and not _is_intact(content, start, stop):
+            problems[name] = damage
+        elif kind in _COLOR_CHUNKS:
             found.colors.append((kind, data))
         elif kind == b"pHYs" and len(data) == 9:
             found.density = data
         elif kind == b"iCCP" or kind in _TEXT_CHUNKS:
-            name = "color profile" if kind == b"iCCP" else "text"
             try:
-                if zlib.crc32(content[start + 4 : stop - 4]) != int.from_bytes(content[stop - 4 : stop], "big"):
-                    raise ValueError("wrong checksum")
                 left -= _add_described(found, kind, data, left)
             except _TooLongError:
                 limit = MAX_DESCRIPTION_BYTES // 2**20
                 problems[f"long {name}"] = f"has more than {limit} MiB of texts and profile; its {name} is left out"
             except (ValueError, zlib.error):
-                problems[name] = f"has a damaged {name}, which is left out"
+                problems[name] = damage
     found.notices = list(problems.values())
     return found
 
@@ -180,6 +189,20 @@ def insert_chunks(content: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> byte
     """Returns a PNG file's bytes with chunks (type, content) after its header."""
     encoded = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks]
     return b"".join([content[:_HEADER_END], *encoded, content[_HEADER_END:]]) if encoded else content
+
+
+def _is_ancillary(kind: bytes) -> bool:
+    """Returns whether a decoder may ignore chunks of a type (bit 5 of its first letter)."""
+    return bool(kind[0] & 0x20)
+
+
+def _is_intact(content: bytes, start: int, stop: int) -> bool:
+    """Returns whether the checksum of the chunk at content[start:stop] is right."""
+    return zlib.crc32(memoryview(content)[start + 4 : stop - 4]) == int.from_bytes(content[stop - 4 : stop], "big")
+
+
+def _name(kind: bytes) -> str:
+    return kind.decode("ascii", "backslashreplace")
 
 
 def _iterate_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:

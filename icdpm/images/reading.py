@@ -8,6 +8,7 @@ import io
 import os
 import struct
 import warnings
+from pathlib import Path
 from typing import BinaryIO
 
 import imagecodecs
@@ -16,14 +17,14 @@ import PIL.Image
 import PIL.ImageCms
 
 from icdpm.errors import IcdpmError
-from icdpm.images.codecs import decode_png16, decode_tiff16
+from icdpm.images.codecs import check_tiff, decode_png16, decode_tiff16
 from icdpm.images.exif import apply_exif, read_exif
 from icdpm.images.formats import Image
 from icdpm.images.header import Header, open_pillow, parse_header, too_many_pixels
 from icdpm.images.heif import MissingDecoderError, can_decode_avif16, color_chunk, decode_avif16, open_heic
 from icdpm.images.metadata import NO_METADATA, Metadata, metadata_of_pillow, metadata_of_png, metadata_of_tiff
 from icdpm.images.png_chunks import PngDescription, read_description
-from icdpm.images.truncated_jpeg import complete_jpeg
+from icdpm.images.truncated_jpeg import complete_jpeg, count_intact_rows
 from icdpm.storage import access_hint, is_remote, storage_path
 
 # Of the encoded file, which may include layers and previews.
@@ -91,11 +92,7 @@ def read_file(path: str | os.PathLike, name: object = None) -> bytes:
     """
     name = name or path
     path = storage_path(path)
-    if not (path.exists() if is_remote(path) else os.path.exists(path)):
-        problem = "is a broken link" if path.is_symlink() else f"does not exist{access_hint(path)}"
-        raise IcdpmError(f"{name} {problem}")
-    if not path.is_file():
-        raise IcdpmError(f"{name} is not a file")
+    _check_file(path, name)
     try:
         _check_file_size(path.stat().st_size, name)
         return path.read_bytes()
@@ -117,8 +114,7 @@ def read_file_header(path: str | os.PathLike) -> Header:
     Raises:
       IcdpmError: The path is not that of a file, or the file is unreadable, damaged or not an image.
     """
-    if not os.path.isfile(path):
-        raise IcdpmError(f"{path} is not a file")
+    _check_file(Path(path), path)
     with decoding_errors(path), open(path, "rb") as file:
         return parse_header(file)
 
@@ -129,8 +125,8 @@ def decode_image(content: bytes, name: object, accept_truncated: bool = False) -
     Args:
       content: bytes of the file.
       name: name of the file for error messages.
-      accept_truncated: whether to return the rows that a truncated JPEG file has. By default a truncated file is an error,
-        unless it lacks only the end-of-image marker.
+      accept_truncated: whether to return the rows that an incomplete JPEG file has. By default such a file is an error, unless
+        it lacks only the end-of-image marker.
 
     Raises:
       IcdpmError: as `read_image`.
@@ -140,6 +136,14 @@ def decode_image(content: bytes, name: object, accept_truncated: bool = False) -
     header.check_depth(name)
     with decoding_errors(name):
         return _decode(content, header, name, accept_truncated)
+
+
+def _check_file(path, name):
+    if not (path.exists() if is_remote(path) else os.path.exists(path)):
+        problem = "is a broken link" if path.is_symlink() else f"does not exist{access_hint(path)}"
+        raise IcdpmError(f"{name} {problem}")
+    if not path.is_file():
+        raise IcdpmError(f"{name} is not a file")
 
 
 def _check_file_size(length, name):
@@ -168,19 +172,23 @@ def decoding_errors(name):
 
 
 def _decode(content, header, name, accept_truncated):
+    if header.format == "TIFF":
+        check_tiff(content, name)
     if header.format == "TIFF" and header.bits == 16:
         channels, profile = decode_tiff16(content, name)
         return _make_image(channels, lambda: read_exif(content), profile, "TIFF", name)
     if header.format == "HEIF":
         return _decode_heic(content, name)
+    if header.format == "PNG" and content[12:16] == b"CgBI":
+        raise IcdpmError(f"{name} is a PNG file in Apple's variant for iOS apps (CgBI); save it as a standard PNG file first")
     notices = []
     with open_pillow(content) as image:
         file_format, profile = str(image.format), image.info.get("icc_profile") or b""
         if file_format == "MPO":  # a JPEG file with more images after the first, as phones write it
             file_format = "JPEG"
             notices.append("contains several images; only the primary image was restored")
-        elif getattr(image, "n_frames", 1) > 1:
-            raise IcdpmError(f"{name} is an animation or has several pages; extract the one to restore first")
+        elif file_format != "TIFF" and getattr(image, "n_frames", 1) > 1:
+            raise IcdpmError(f"{name} is an animation; extract the image to restore first")
         elif file_format == "GIF":
             raise IcdpmError(f"{name} is a GIF file, which is not supported; convert it to PNG first")
         if file_format == "PNG":
@@ -235,14 +243,13 @@ def _decode_heic(content, name):
 def _load_jpeg(
     image: PIL.Image.Image, content: bytes, name: object, accept_truncated: bool, notices: list[str]
 ) -> tuple[PIL.Image.Image, int | None]:
-    """Decodes a JPEG file, which may end early.
+    """Decodes a JPEG file, which may end early or lack data in the middle.
 
     Returns:
       (the decoded Pillow image, the number of rows that exist or `None` for all). Adds to `notices`.
     """
     try:
         image.load()
-        return image, None
     except OSError:
         ended, rows, lacks_detail = complete_jpeg(content)
         if (rows is not None or lacks_detail) and not accept_truncated:
@@ -257,6 +264,15 @@ def _load_jpeg(
         whole = PIL.Image.open(io.BytesIO(ended), formats=("JPEG",))
         whole.load()
         return whole, rows
+    rows = count_intact_rows(content, image)
+    if rows is not None:
+        if rows < 1 or not accept_truncated:
+            raise OSError("some of its data are missing")
+        notices.append(
+            f"lacks data: only the first {rows} of {image.height} rows, as stored in the file, were restored; damage may begin "
+            "above their end"
+        )
+    return image, rows
 
 
 def _exif(image):
@@ -345,13 +361,17 @@ def _make_image(channels, read_its_exif, profile, file_format, name, notices=(),
             metadata = metadata_of_tiff(read_its_exif())
         except Exception:  # Pillow's parser raises exceptions of any type for damaged data
             metadata = NO_METADATA
+    metadata = (metadata or NO_METADATA).turn_upright(orientation)
+    kept = metadata.without_attachments()
+    if kept != metadata:
+        notices = [*notices, "describes an HDR gain map, a video or another image in its file, which is left out"]
     count = channels.shape[-1]
     return Image(
         pixels=channels[..., :3] if count > 2 else channels[..., 0],
         alpha=channels[..., -1] if count in (2, 4) else None,
         exif=exif,
         icc_profile=profile,
-        metadata=(metadata or NO_METADATA).turn_upright(orientation),
+        metadata=kept,
         format=file_format,
         notices=tuple(f"{name} {notice}" for notice in notices),
     )

@@ -1,18 +1,84 @@
-"""JPEG files that end early: whether they lack pixels or only the end-of-image marker."""
+"""JPEG files that lack pixels, at their end or in the middle, or only the end-of-image marker.
+
+Decoders fill what is missing without an error. The missing pixels depend on what is added to the data, so that decoding a file
+with and without additional data shows them.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import PIL.Image
 
 _END = b"\xff\xd9"
-_START_OF_SCAN = 0xDA
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_RESTARTS = range(0xD0, 0xD8)
+_WITHOUT_LENGTH = (0x01, *_RESTARTS, 0xD8)
+_ARITHMETIC = range(0xC9, 0xD0)  # whose data may omit zeros at their end
+_MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _COEFFICIENTS = 64
 _FILLERS = 4
+_NOISE_BYTES = 64
+_ROWS_AT_ONCE = 256
+
+
+def count_intact_rows(content: bytes, image: PIL.Image.Image) -> int | None:
+    """Finds data that a JPEG file lacks although it has its end marker, as after an incomplete copy or recovery.
+
+    Decodes the file once more. Data that are damaged but not missing are not found.
+
+    Args:
+      content: bytes of the file.
+      image: its decoded image.
+
+    Returns:
+      `None` if no data are missing. Otherwise the number of rows above those that depend on the missing data; rows above may be
+      damaged as well, as decoders continue behind a gap.
+    """
+    padded = _pad_data(content)
+    if padded is None:
+        return 0
+    if padded == content:
+        return None
+    with PIL.Image.open(io.BytesIO(padded), formats=("JPEG",)) as other:
+        other.load()
+        for top in range(0, image.height, _ROWS_AT_ONCE):  # arrays of whole images would take twice their memory
+            box = (0, top, image.width, min(top + _ROWS_AT_ONCE, image.height))
+            rows = _common_rows(np.asarray(image.crop(box)), np.asarray(other.crop(box)))
+            if rows is not None:
+                return top + rows
+    return None
+
+
+def _pad_data(content):
+    """Returns the bytes of a JPEG file with noise behind the data of each scan and restart interval.
+
+    Decoders skip it if the data are intact. Returns `None` if restart intervals are missing, and the content itself if it has
+    arithmetic coding.
+    """
+    noise = np.random.default_rng(0).integers(1, 255, _NOISE_BYTES, dtype=np.uint8).tobytes()
+    pieces, copied, position, in_data, restarts = [], 0, 2, False, 0
+    while match := _MARKER.search(content, position):
+        marker, position = match[1][0], match.end()
+        if marker in _ARITHMETIC and not in_data:
+            return content
+        if in_data:
+            is_last = marker not in _RESTARTS
+            if not is_last and marker != _RESTARTS[restarts % len(_RESTARTS)]:
+                return None
+            restarts += 1
+            pieces += [content[copied : match.start()], _filler(0) if is_last else noise]
+            copied = match.start()
+        if marker == _END_OF_IMAGE:
+            break
+        if marker not in _WITHOUT_LENGTH:
+            position += int.from_bytes(content[position : position + 2], "big")
+            in_data, restarts = marker == _START_OF_SCAN, 0
+    return b"".join([*pieces, content[copied:]])
 
 
 def complete_jpeg(content: bytes) -> tuple[bytes, int | None, bool]:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path, PurePath
 
+import PIL.Image
 import pytest
 
 from icdpm.batch.jobs import Job, name_output, plan_jobs
@@ -87,9 +88,9 @@ def test_existing_files_are_kept_by_default(tmp_path):
     (tmp_path / "one.jpg").touch()
     jobs, failures = plan_jobs(images, str(tmp_path))
     assert [job.target.name for job in jobs] == ["two.jpg"]
-    there, unknown = failures
+    unknown, there = failures
     assert "one.jpg already exists" in there and "--overwrite" in there
-    assert "raw.dng" in unknown and "--format" in unknown
+    assert unknown == "a/raw.dng does not exist"
     jobs, failures = plan_jobs(images, str(tmp_path), overwrite=True)
     assert [job.target.name for job in jobs] == ["one.jpg", "two.jpg"] and failures == [unknown]
 
@@ -162,6 +163,22 @@ def test_too_long_names_are_rejected_before_the_work(tmp_path):
     assert failure.endswith(f"would have a name of {246 + len(ends[1:])} bytes; the limit is 255; rename the image")
     with write_atomically(jobs[0].extra_outputs.comparison) as temporary:
         temporary.touch()
+
+
+def test_a_name_without_an_images_extension_gets_that_of_the_images_format(tmp_path):
+    pixels = PIL.Image.new("RGB", (9, 8))
+    for name, file_format in [("scan", "PNG"), ("v1.2", "JPEG"), ("photo.php", "WEBP"), ("two", "MPO")]:
+        extra = {"save_all": True, "append_images": [pixels]} if file_format == "MPO" else {}
+        pixels.save(tmp_path / name, file_format, **extra)
+    (tmp_path / "text").write_text("not an image")
+    (tmp_path / "no header").touch()
+    images = [named(path) for path in sorted(tmp_path.iterdir())]
+    jobs, failures = plan_jobs(images, str(tmp_path / "out"))
+    assert [job.target.name for job in jobs] == ["photo.php.webp", "scan.png", "two.jpg", "v1.2.jpg"]
+    assert [job.format.name for job in jobs] == ["WEBP", "PNG", "JPEG", "JPEG"]
+    assert "no header" in failures[0] and "text is not an image in a known format" in failures[1] and len(failures) == 2
+    shards = [plan_jobs(images, str(tmp_path / "out"), shard=Shard(number, 2)) for number in range(2)]
+    assert sum(len(jobs) + len(failed) for jobs, failed in shards) == len(images)
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.HEIF", "a.avif"])

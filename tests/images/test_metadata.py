@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL.ExifTags import Base
 from icdpm.images import png_chunks
 from icdpm.images.exif import HEADER
 from icdpm.images.formats import FORMATS
-from icdpm.images.metadata import INCH, METER, Density
+from icdpm.images.metadata import INCH, METER, Density, Metadata
 from icdpm.images.png_chunks import insert_chunks
 from icdpm.images.reading import decode_image
 from icdpm.images.writing import check_fits, encode_image
@@ -149,6 +150,39 @@ def test_xmp_is_kept_with_the_orientation_applied(name, source):
     metadata, notices = restored(content, name)
     assert metadata.xmp == UPRIGHT_XMP and notices == []
     assert "photo is written as BMP without its XMP data" in restored(content, "bmp")[1]
+
+
+GAIN_MAP = b"""xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" xmlns:C="http://ns.google.com/photos/1.0/container/"
+ xmlns:Item="http://ns.google.com/photos/1.0/container/item/" hdrgm:Version="1.0" dc:creator="me"><C:Directory><rdf:Seq>
+ <rdf:li><C:Item Item:Semantic="GainMap" Item:Length="999"/></rdf:li></rdf:Seq></C:Directory><dc:rights>mine</dc:rights>"""
+VIDEO = b"""xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1" GCamera:BurstID="7"
+ GCamera:MicroVideoOffset='4535831' dc:creator="me"><GCamera:MicroVideo>1</GCamera:MicroVideo><dc:rights>mine</dc:rights>"""
+
+
+@pytest.mark.parametrize("described", [GAIN_MAP, VIDEO])
+@pytest.mark.parametrize("name", ["png", "jpeg"])
+def test_xmp_about_gain_maps_and_videos_in_the_file_is_left_out(described, name):
+    xmp = b"<rdf:Description " + described + b"</rdf:Description>"
+    content = jpeg_with((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp)) + b"what is described"
+    metadata, notices = restored(content, name)
+    assert notices == ["photo describes an HDR gain map, a video or another image in its file, which is left out"]
+    for left_out in (b"hdrgm:V", b"Item:L", b"C:D", b"MotionPhoto", b"MicroVideo"):
+        assert left_out not in metadata.xmp
+    assert b'dc:creator="me"><' in metadata.xmp and metadata.xmp.endswith(b"<dc:rights>mine</dc:rights></rdf:Description>")
+    assert (b"BurstID" in xmp) == (b"BurstID" in metadata.xmp)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b" " * 2**21, b"<C:a>" * 2**19, b"<C:a " * 2**19, b' C:a="' * 2**19, b"".join(b"<C:a%d>" % i for i in range(2**17))],
+    ids=["spaces", "openings", "tags", "attributes", "names"],
+)
+def test_hostile_xmp_takes_no_time(text):
+    prefixes = [b"C", *(b"D%d" % number for number in range(99))]
+    declared = b"".join(b'xmlns:%s="http://ns.google.com/photos/1.0/container/" ' % prefix for prefix in prefixes)
+    start = time.process_time()
+    Metadata(xmp=declared + text).without_attachments()
+    assert time.process_time() - start < 5
 
 
 def test_comments_and_iptc_of_jpeg_are_kept():

@@ -15,6 +15,8 @@ from icdpm.errors import IcdpmError
 from icdpm.images.codecs import encode_png16, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import FORMATS
+from icdpm.images.metadata import INCH
+from icdpm.images.png_chunks import insert_chunks
 from icdpm.images.reading import decode_image, read_image, read_pillow
 from icdpm.images.writing import encode_image
 
@@ -171,6 +173,103 @@ def test_16_bit_tiff_with_an_unsupported_compression_is_an_error():
     tifffile.imwrite(buffer, gradient(np.uint16), photometric="rgb", compression="jpeg2000")
     with pytest.raises(IcdpmError, match="photo has an unsupported compression"):
         decode_image(buffer.getvalue(), "photo")
+
+
+def tiff_pages(*pages):
+    """Bytes of a TIFF file of (pixels, arguments of tifffile)."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        for pixels, options in pages:
+            writer.write(pixels, metadata=None, **{"photometric": "rgb", **options})
+    return buffer.getvalue()
+
+
+PREVIEW, MASK = {"subfiletype": 1}, {"subfiletype": 4, "photometric": 4}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_previews_and_masks_behind_a_tiff_image_are_left_out(dtype):
+    image = gradient(dtype)
+    previews = [(image[::2, ::2], PREVIEW), (image[::4, ::4], PREVIEW)]
+    for others in (previews[:1], previews, [(image[..., 0] > 5, MASK)]):
+        np.testing.assert_array_equal(decode_image(tiff_pages((image, {}), *others), "photo").pixels, image)
+    pyramid = tiff_pages((image, {"subifds": 1}), (image[::2, ::2], PREVIEW))
+    np.testing.assert_array_equal(decode_image(pyramid, "photo").pixels, image)
+    with pytest.raises(IcdpmError, match="photo has several pages"):
+        decode_image(tiff_pages((image, {}), (image, {})), "photo")
+
+
+def test_raw_photos_are_not_restored_from_their_previews():
+    preview, sensor = gradient()[::4, ::4], gradient(np.uint16)[..., 0]
+    filters = {"photometric": "cfa", "subfiletype": 0, "extratags": [(33421, 3, 2, (2, 2)), (33422, 1, 4, bytes([0, 1, 1, 2]))]}
+    dng = tiff_pages((preview, {**PREVIEW, "subifds": 1}), (sensor, filters))
+    for content in (dng, tiff_pages((preview, PREVIEW), (gradient(), {}))):
+        with pytest.raises(IcdpmError, match="begins with a preview, as raw photos do"):
+            decode_image(content, "photo")
+    np.testing.assert_array_equal(decode_image(tiff_pages((preview, PREVIEW)), "photo").pixels, preview)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.float16])
+def test_tiff_of_signed_integers_or_floats_is_an_error(dtype):
+    with pytest.raises(IcdpmError, match=f"photo is an image of {np.dtype(dtype)}, not of unsigned integers"):
+        decode_image(tiff_pages((np.zeros((8, 9), dtype), {"photometric": "minisblack"})), "photo")
+
+
+def test_tiff_with_a_compression_that_pillow_lacks_is_an_error():
+    content = bytearray(tiff_pages((gradient(), {"compression": "zlib"})))
+    for at in range(len(content) - 12):
+        if content[at : at + 4] == struct.pack("<HH", Base.Compression, 3):
+            content[at + 8 : at + 10] = struct.pack("<H", 50002)
+    with pytest.raises(IcdpmError, match=r"photo has an unsupported compression \(JPEGXL\)"):
+        decode_image(bytes(content), "photo")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_big_tiff_keeps_its_exif_and_resolution(dtype):
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer, bigtiff=True) as writer:
+        tags = [(Base.Make, 2, 0, "Camera", True), (Base.Orientation, 3, 1, 6, True)]
+        writer.write(gradient(dtype), photometric="rgb", resolution=(300, 300), resolutionunit=2, extratags=tags)
+    image = decode_image(buffer.getvalue(), "photo")
+    np.testing.assert_array_equal(image.pixels, gradient(dtype)[::-1].swapaxes(0, 1))
+    assert image.notices == () and read_exif(image.exif)[Base.Make] == "Camera"
+    assert image.metadata.density.per(INCH) == (300, 300)
+
+
+def with_wrong_checksum(content, kind):
+    """The bytes of a PNG file, the first chunk of whose type has a wrong checksum."""
+    at = content.index(kind)
+    end = at + 4 + int.from_bytes(content[at - 4 : at], "big")
+    return content[:end] + bytes([content[end] ^ 1]) + content[end + 1 :]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_png_with_a_damaged_chunk_that_the_pixels_do_not_need_is_read_without_it(dtype):
+    exif = exif_of(Make="Camera", Orientation=6).tobytes()
+    chunks = [(b"pHYs", struct.pack(">IIB", 3000, 3000, 1)), (b"eXIf", exif[6:]), (b"tIME", bytes(7))]
+    whole = insert_chunks(encode_png16(gradient(dtype), b"", b"") if dtype == np.uint16 else png_of(gradient()), chunks)
+    for kind, _ in chunks:
+        image = decode_image(with_wrong_checksum(whole, kind), "photo")
+        expected = gradient(dtype) if kind == b"eXIf" else gradient(dtype)[::-1].swapaxes(0, 1)
+        np.testing.assert_array_equal(image.pixels, expected)
+        assert image.notices == (f"photo has a damaged chunk {kind.decode()}, which is left out",)
+        assert (image.metadata.density is None) == (kind == b"pHYs")
+    assert decode_image(with_wrong_checksum(whole, b"IEND"), "photo").notices == ()
+    for kind in (b"IHDR", b"IDAT"):
+        with pytest.raises(IcdpmError, match=f"photo is damaged .*{kind.decode()}"):
+            decode_image(with_wrong_checksum(whole, kind), "photo")
+
+
+def png_of(pixels):
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_png_of_ios_apps_is_named():
+    content = png_of(gradient())
+    with pytest.raises(IcdpmError, match="photo is a PNG file in Apple's variant"):
+        decode_image(content[:8] + struct.pack(">I4sII", 4, b"CgBI", 0x50002002, 0x2BD5B37F) + content[8:], "photo")
 
 
 def test_16_bit_tiff_with_premultiplied_or_other_extra_channels_and_white_as_zero():

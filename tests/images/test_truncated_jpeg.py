@@ -71,3 +71,44 @@ def test_rows_of_a_cut_jpeg_are_turned_upright():
     rows = image.pixels.shape[1]
     assert image.pixels.shape == (160, rows, 3) and 16 <= rows < 120
     np.testing.assert_array_equal(image.pixels, decode_image(content, "photo").pixels[:, -rows:])
+
+
+@pytest.mark.parametrize("options", [*OPTIONS, {"quality": 20}], ids=str)
+def test_jpeg_that_lacks_data_in_the_middle_is_an_error_unless_it_is_accepted(options):
+    content = jpeg(**options)
+    whole = decode_image(content, "photo").pixels
+    start = content.index(b"\xff\xda") + 14
+    for part in (0.3, 0.6):
+        at = start + int(part * (len(content) - start))
+        damaged = content[:at] + content[at + len(content) // 30 :]
+        with pytest.raises(IcdpmError, match="photo is damaged .some of its data are missing"):
+            decode_image(damaged, "photo")
+        try:
+            image = decode_image(damaged, "photo", accept_truncated=True)
+        except IcdpmError:
+            continue  # the first rows already depend on what is missing
+        rows = len(image.pixels)
+        assert rows < 120 and f"lacks data: only the first {rows} of 120 rows" in image.notices[0]
+        if not options.get("progressive"):
+            np.testing.assert_array_equal(image.pixels[:8], whole[:8])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_intact_jpeg_of_any_size_lacks_nothing(mode):
+    for number, (width, height) in enumerate([(1, 1), (17, 9), (333, 40), (64, 64)]):
+        noise = np.random.default_rng(number).integers(0, 256, (height, width, 3))
+        for pixels in (np.zeros_like(noise), noise):
+            for options in ({}, {"restart_marker_blocks": 1}, {"progressive": True}, {"quality": 100}):
+                buffer = io.BytesIO()
+                PIL.Image.fromarray(pixels.astype(np.uint8)).convert(mode).save(buffer, "JPEG", **options)
+                # With bytes behind the image, as phones write them, and before a marker, as some cameras do.
+                for content in (buffer.getvalue() + b"trailer", buffer.getvalue()[:-2] + b"\xff\xff\xff\xd9"):
+                    assert decode_image(content, "photo").notices == ()
+
+
+def test_jpeg_that_lacks_whole_restart_intervals_is_an_error():
+    content = jpeg(restart_marker_blocks=3)
+    first, second, ninth = (content.index(bytes([0xFF, 0xD0 + number])) for number in (0, 1, 7))
+    for begin, end in [(first, second), (first, content.index(b"\xff\xd0", ninth))]:  # one interval, eight intervals
+        with pytest.raises(IcdpmError, match="photo is damaged"):
+            decode_image(content[:begin] + content[end:], "photo")
