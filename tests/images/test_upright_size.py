@@ -67,7 +67,12 @@ def test_errors_name_the_file(tmp_path):
     (tmp_path / "text.png").write_text("no image")
     large = encoded_png()
     (tmp_path / "large.png").write_bytes(large[:16] + (10**6).to_bytes(4, "big") * 2 + large[24:])
-    problems = {"float.tif": "has 32 bits", "text.png": "is not an image", "large.png": "has more", "none.png": "does not exist"}
+    problems = {
+        "float.tif": "has 32 bits",
+        "text.png": "is not an image",
+        "large.png": "has more",
+        "none.png": "does not exist",
+    }
     for name, problem in problems.items():
         with pytest.raises(IcdpmError, match=f"{name} {problem}"):
             read_upright_size(tmp_path / name)
