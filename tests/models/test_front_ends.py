@@ -1,5 +1,7 @@
 """Every model in every use: training, restoration whole and in tiles, evaluation, export, serving, Python."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,7 +10,11 @@ from small_models import MODELS, small_config
 import icdpm
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.restore_dataset import restore_dataset
-from icdpm.models.workdir import load
+from icdpm.models.config import config_to_json
+from icdpm.models.registry import build_model
+from icdpm.models.sampling_presets import SAMPLING_PRESETS, write_presets
+from icdpm.models.weights import named_variables, save_weights
+from icdpm.models.workdir import config_file, load, presets_file, weights_file
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
 from icdpm.serving.loaded_models import ExportedModel, TrainedModel
@@ -21,10 +27,18 @@ RESTORING = [name for name in MODELS if name != "hidiff_stage1"]
 
 @pytest.fixture(scope="module")
 def workdir_of(tmp_path_factory):
-    """Returns a function (model, pairs) → workdir of a run of two steps, which is trained once."""
+    """Returns a function (model, pairs) → workdir of a run of two steps, which is trained once.
+
+    The first stage of HI-Diff has the weights that it starts with.
+    """
     trained = {}
 
     def workdir_of(name, pairs):
+        if name == "hidiff_stage1" and name not in trained:
+            model, folder = build_model(small_config(name)), tmp_path_factory.mktemp(name)
+            config_file(folder).write_text(config_to_json(model.config))
+            save_weights(weights_file(folder, 2), named_variables(model))
+            trained[name] = folder
         if name not in trained:
             options = {}
             if name == "hidiff":
@@ -32,7 +46,10 @@ def workdir_of(tmp_path_factory):
             if name == "aligned_icdpm":
                 options["target_pairs"] = pairs
             trained[name] = tmp_path_factory.mktemp(name) / "run"
-            assert not train(small_config(name), trained[name], pairs, pairs, tf.distribute.get_strategy(), **options)
+            config = small_config(name)
+            assert not train(config, trained[name], pairs, pairs, tf.distribute.get_strategy(), **options)
+            if "sampling" in config:  # an export traces a graph for each preset
+                write_presets(presets_file(trained[name]), {"fast": SAMPLING_PRESETS["fast"].changes}, {})
         return trained[name]
 
     return workdir_of
@@ -60,14 +77,27 @@ def test_a_trained_model_works_everywhere(name, workdir_of, random_pairs, tmp_pa
     restore_dataset(model, random_pairs, model.settings(), 0, tmp_path / "restored")
     assert sorted(path.stem for path in (tmp_path / "restored").glob("*.png")) == sorted(random_pairs.names)
 
-    presets = []
-    served = TrainedModel(load(workdir))
-    preset = next(iter(served.presets))
-    assert served.restore(small, preset, lambda *_: presets.append(1)).pixels.shape == small.shape and presets
+    evaluations, presets = [], model.sampling_presets
+    served, preset = TrainedModel(model), next(iter(presets), None)
+    assert list(served.presets) == (list(presets) or ["default"])
+    answer = served.restore(small, preset or "default", lambda *_: evaluations.append(1))
+    np.testing.assert_array_equal(answer.pixels, restore(model, small, model.settings(preset)).pixels)
+    assert evaluations
 
     export(workdir, tmp_path / "model")
-    answer = ExportedModel(tmp_path / "model").restore(small, "default", lambda *_: None)
-    np.testing.assert_array_equal(answer.pixels, restore(model, small, model.settings()).pixels)
+    exported = ExportedModel(tmp_path / "model")
+    answer = exported.restore(small, "default", lambda *_: None)
+    expected = restore(model, small, model.settings(), keep_intermediate_outputs=True)
+    np.testing.assert_array_equal(answer.pixels, expected.pixels)
+    assert answer.intermediate_outputs.keys() == expected.intermediate_outputs.keys()
+    for output, values in expected.intermediate_outputs.items():
+        np.testing.assert_array_equal(answer.intermediate_outputs[output], values)
+    assert list(exported.presets) == ["default", *presets]
+    descriptions = {preset: str(each) for preset, each in presets.items()}
+    assert json.loads((tmp_path / "model/presets.json").read_text()) == descriptions
+    assert model.description in (tmp_path / "model/MODEL_CARD.md").read_text()
+    signatures = set(exported._signatures)
+    assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == model.has_intermediate_outputs
 
 
 def test_the_first_stage_of_hidiff_is_refused(workdir_of, random_pairs):

@@ -25,9 +25,11 @@ def changed(config, **fields):
 
 
 def compiled_model(config, jit_compile=False):
+    """Returns a model and its training step, which is a graph with XLA only: tracing takes longer than a few steps without."""
     model = build_model(config)
     model.compile()
-    return model, tf.function(functools.partial(take_step, model), jit_compile=jit_compile, autograph=False)
+    step = functools.partial(take_step, model)
+    return model, tf.function(step, jit_compile=True, autograph=False) if jit_compile else step
 
 
 def train(config, batch, steps=4, jit_compile=False):

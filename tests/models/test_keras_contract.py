@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from processes import completed
 from small_models import MODELS, small_config
 
 import icdpm
@@ -19,7 +20,9 @@ from icdpm.models.weights import named_variables
 
 pytestmark = pytest.mark.slow
 
+WITH_GRAPHS = ("icdpm", "hidiff_stage1")
 HERE = Path(__file__).parent
+PYTHONPATH = f"{HERE}:{HERE.parent / 'custom_model'}"  # of the processes that tests start
 
 
 def images(count=4, height=16, width=16, seed=0):
@@ -39,21 +42,48 @@ def built(name, precision="float32", **changes):
     return build_model(config)
 
 
+def compiled(name, precision="float32"):
+    """Returns a model compiled without a graph of its step, for tests of what surrounds the step: tracing takes longest."""
+    model = built(name, precision)
+    model.compile(run_eagerly=True)
+    return model
+
+
 def loaded(path):
     return keras.models.load_model(path)
 
 
+def assert_equal_weights(one, other):
+    for first, second in zip(named_variables(one).values(), named_variables(other).values()):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Returns a function name → (model after two epochs, history). Tests leave the model as it is.
+
+    Graphs of the other models' steps are traced in test_front_ends.
+    """
+    results = {}
+
+    def fitted(name):
+        if name not in results:
+            model = built(name)
+            model.compile(run_eagerly=name not in WITH_GRAPHS)
+            results[name] = model, model.fit(pairs(name), validation_data=pairs(name), epochs=2, verbose=0).history
+        return results[name]
+
+    return fitted
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_trains_restores_and_comes_back(name, tmp_path):
-    model = built(name)
+def test_a_model_trains_restores_and_comes_back(name, fitted, tmp_path):
+    model, history = fitted(name)
     lines = []
     model.summary(print_fn=lambda line, **_: lines.append(line))
     parameters = sum(int(np.prod(variable.shape)) for variable in model.variables)
     assert f"{parameters}" in "".join(lines).replace(",", "")
     assert isinstance(model, keras.Model) and model.metrics and model.losses == []
-
-    model.compile()
-    history = model.fit(pairs(name), validation_data=pairs(name), epochs=2, verbose=0).history
     assert {"loss", "val_loss", "val_psnr", *(f"{loss}_loss" for loss in model.loss_names)} <= history.keys()
     assert all(np.isfinite(values).all() and len(values) == 2 for values in history.values())
     assert int(model.optimizer.iterations) == 4 and model.optimizer.averages_in_use
@@ -67,6 +97,7 @@ def test_a_model_trains_restores_and_comes_back(name, tmp_path):
 
     model.save(tmp_path / "model.keras")
     again = loaded(tmp_path / "model.keras")
+    again.run_eagerly = model.run_eagerly
     assert type(again) is type(model) and again.get_config() == model.get_config()
     np.testing.assert_array_equal(again.predict(blurry, batch_size=2, verbose=0), restored)
     model.save_weights(tmp_path / "model.weights.h5")
@@ -75,8 +106,7 @@ def test_a_model_trains_restores_and_comes_back(name, tmp_path):
         variable.assign(tf.zeros_like(variable))
     other.load_weights(tmp_path / "model.weights.h5")
     assert named_variables(other).keys() == named_variables(model).keys()
-    for one, two in zip(named_variables(other).values(), named_variables(model).values()):
-        np.testing.assert_array_equal(one, two)
+    assert_equal_weights(other, model)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -85,14 +115,12 @@ def test_a_config_comes_back_as_it_was(name):
     again = type(model).from_config(model.get_config())
     assert again.get_config() == model.get_config() and type(again).from_config(again.get_config()).config == model.config
     assert named_variables(again).keys() == named_variables(model).keys()
-    for one, other in zip(named_variables(again).values(), named_variables(model).values()):
-        np.testing.assert_array_equal(one, other)
+    assert_equal_weights(again, model)
 
 
 @pytest.mark.parametrize("name", ["icdpm", "naf", "hidiff", "own"])
 def test_a_model_trains_and_restores_in_bfloat16(name):
-    model = built(name, "mixed_bfloat16")
-    model.compile()
+    model = compiled(name, precision="mixed_bfloat16")
     assert np.isfinite(model.fit(pairs(name, 4), epochs=1, verbose=0).history["loss"]).all()
     restored = model.predict(images(1, 19, 13), verbose=0)
     assert restored.shape == (1, 19, 13, 3) and restored.dtype == np.float32 and np.abs(restored).max() <= 1
@@ -101,13 +129,13 @@ def test_a_model_trains_and_restores_in_bfloat16(name):
 
 
 @pytest.mark.parametrize("name", ["icdpm", "hidiff"])
-def test_fit_repeats(name):
-    first, second = (built(name) for _ in range(2))
-    for model in (first, second):
-        model.compile()
-        model.fit(pairs(name), epochs=1, verbose=0)
-    for one, other in zip(named_variables(first).values(), named_variables(second).values()):
-        np.testing.assert_array_equal(one, other)
+def test_fit_repeats(name, fitted):
+    again = built(name)
+    again.compile(run_eagerly=name not in WITH_GRAPHS)
+    history = again.fit(pairs(name), epochs=2, verbose=0).history
+    model, expected = fitted(name)
+    assert_equal_weights(again, model)
+    assert history["loss"] == expected["loss"]
 
 
 @pytest.mark.parametrize("name", ["icdpm", "hidiff"])
@@ -130,7 +158,7 @@ def test_networks_are_models_of_their_own(name):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", keras.optimizers.Adam(1e-3, clipnorm=1.0)])
 def test_any_optimizer_of_keras_trains(optimizer):
     model = built("icdpm")
-    model.compile(optimizer=optimizer)
+    model.compile(optimizer=optimizer, run_eagerly=optimizer != "adam")
     before = model.get_weights()
     history = model.fit(pairs("icdpm"), validation_data=pairs("icdpm"), epochs=1, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
@@ -144,18 +172,17 @@ def test_optimizers_of_tensorflow_addons_train(kind):
 
     adam = tfa.optimizers.AdamW(weight_decay=1e-4, learning_rate=1e-3)
     model = built("icdpm")
-    model.compile(optimizer=adam if kind == "AdamW" else tfa.optimizers.MovingAverage(keras.optimizers.legacy.Adam(1e-3)))
+    optimizer = adam if kind == "AdamW" else tfa.optimizers.MovingAverage(keras.optimizers.legacy.Adam(1e-3))
+    model.compile(optimizer=optimizer, run_eagerly=True)
     assert np.isfinite(model.fit(pairs("icdpm"), epochs=1, verbose=0).history["loss"]).all()
 
 
 @pytest.mark.parametrize("options", [{"steps_per_execution": 2}, {"jit_compile": True}], ids=str)
-def test_compiled_and_several_steps_at_once_are_the_same_run(options):
-    plain, other = (built("icdpm") for _ in range(2))
-    plain.compile()
+def test_compiled_and_several_steps_at_once_are_the_same_run(options, fitted):
+    other = built("icdpm")
     other.compile(**options)
-    for model in (plain, other):
-        model.fit(pairs("icdpm"), epochs=1, verbose=0)
-    for one, two in zip(plain.get_weights(), other.get_weights()):
+    other.fit(pairs("icdpm"), epochs=2, verbose=0)
+    for one, two in zip(fitted("icdpm")[0].get_weights(), other.get_weights()):
         np.testing.assert_allclose(one, two, atol=2e-4)
 
 
@@ -163,7 +190,7 @@ def test_accumulation_divides_a_batch():
     config = small_config("icdpm")
     config.optimizer.accumulation = 2
     model = build_model(config)
-    model.compile()
+    model.compile(run_eagerly=True)
     assert np.isfinite(model.fit(pairs("icdpm"), epochs=1, verbose=0).history["loss"]).all()
 
 
@@ -172,7 +199,7 @@ def test_bytes_are_images_too():
     model = built("regression")
     values = levels.astype(np.float32) / np.float32(127.5) - 1
     np.testing.assert_allclose(model.predict(levels, verbose=0), model.predict(values, verbose=0), atol=1e-5)
-    model.compile()
+    model.compile(run_eagerly=True)
     # Keras shuffles arrays without a seed, which TensorFlow refuses after a deterministic run in the same process.
     assert np.isfinite(model.fit(levels, levels, epochs=1, shuffle=False, verbose=0).history["loss"]).all()
 
@@ -204,8 +231,7 @@ class Stop(keras.callbacks.Callback):
 
 
 def test_callbacks_of_keras(tmp_path):
-    model = built("icdpm")
-    model.compile()
+    model = compiled("regression")
     best = keras.callbacks.ModelCheckpoint(str(tmp_path / "best.keras"), monitor="val_psnr", mode="max", save_best_only=True)
     callbacks = [
         keras.callbacks.TensorBoard(str(tmp_path / "logs"), write_graph=False),
@@ -214,24 +240,22 @@ def test_callbacks_of_keras(tmp_path):
         keras.callbacks.CSVLogger(str(tmp_path / "log.csv")),
         keras.callbacks.TerminateOnNaN(),
     ]
-    history = model.fit(pairs("icdpm"), validation_data=pairs("icdpm"), epochs=5, callbacks=callbacks, verbose=0).history
+    data = pairs("regression")
+    history = model.fit(data, validation_data=data, epochs=5, callbacks=callbacks, verbose=0).history
     assert len(history["loss"]) == 2  # stopped early
     assert list((tmp_path / "logs").rglob("events*")) and "val_psnr" in (tmp_path / "log.csv").read_text()
     assert np.isfinite(loaded(tmp_path / "best.keras").predict(images(1), verbose=0)).all()
 
 
 def test_backup_and_restore_resumes_at_the_epoch_and_ends_as_if_unbroken(tmp_path):
-    unbroken = built("icdpm")
-    unbroken.compile()
+    unbroken = compiled("icdpm")
     unbroken.fit(pairs("icdpm"), epochs=3, verbose=0)
 
     backup = [keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))]
-    broken = built("icdpm")
-    broken.compile()
+    broken = compiled("icdpm")
     with pytest.raises(KeyboardInterrupt):
         broken.fit(pairs("icdpm"), epochs=3, callbacks=[*backup, Stop(2)], verbose=0)
-    resumed = built("icdpm")
-    resumed.compile()
+    resumed = compiled("icdpm")
     history = resumed.fit(pairs("icdpm"), epochs=3, callbacks=backup, verbose=0).history
     assert len(history["loss"]) == 1
     for one, other in zip(unbroken.get_weights(), resumed.get_weights()):
@@ -239,11 +263,11 @@ def test_backup_and_restore_resumes_at_the_epoch_and_ends_as_if_unbroken(tmp_pat
 
 
 def test_a_saved_model_goes_on_training_where_it_was(tmp_path):
-    model = built("icdpm")
-    model.compile()
+    model = compiled("icdpm")
     model.fit(pairs("icdpm"), epochs=1, verbose=0)
     model.save(tmp_path / "model.keras")
     again = loaded(tmp_path / "model.keras")
+    again.run_eagerly = True
     for each in (model, again):
         each.fit(pairs("icdpm"), epochs=1, verbose=0)
     for one, other in zip(model.get_weights(), again.get_weights()):
@@ -266,62 +290,56 @@ def test_nothing_global_is_changed():
     assert now == states
 
 
-def in_process(code, **environment):
-    environment = {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent / 'custom_model'}", **environment}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
 def test_channels_first_in_keras_json_changes_nothing(tmp_path):
     (tmp_path / "keras.json").write_text(
         '{"image_data_format": "channels_first", "floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow"}'
     )
-    code = """
+    code = f"""
 import numpy as np
 from icdpm.keras import keras
 from icdpm.models.registry import build_model
 from small_models import small_config
-print(keras.backend.image_data_format())
-for name in ("icdpm", "hidiff"):
-    print(np.sum(build_model(small_config(name)).predict(np.zeros([1, 16, 16, 3], np.float32), verbose=0), dtype=np.float64))
+assert keras.backend.image_data_format() == "channels_first"
+results = {{name: build_model(small_config(name))(np.zeros([1, 16, 16, 3], np.float32)) for name in ("icdpm", "hidiff")}}
+np.savez({str(tmp_path / "results.npz")!r}, **results)
 """
-    changed, plain = in_process(code, KERAS_HOME=str(tmp_path)), in_process(code)
-    assert changed.split()[0] == "channels_first" and plain.split()[0] == "channels_last"
-    assert changed.split()[1:] == plain.split()[1:]
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "KERAS_HOME": str(tmp_path)}  # read when Keras is imported
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert keras.backend.image_data_format() == "channels_last"
+    for name, result in np.load(tmp_path / "results.npz").items():
+        np.testing.assert_array_equal(built(name)(np.zeros([1, 16, 16, 3], np.float32)), result)
 
 
 FIT_ON_REPLICAS = """
 import sys
 import numpy as np
 import tensorflow as tf
-devices = int(sys.argv[1]) if len(sys.argv) > 1 else DEVICES
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)])
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from icdpm.models.registry import build_model
 from small_models import small_config
-with strategy.scope():
-    model = build_model(small_config("icdpm"))
-    model.compile(optimizer=OPTIMIZER)
 rng = np.random.default_rng(0)
 blurry, sharp = (rng.uniform(-1, 1, (8, 16, 16, 3)).astype(np.float32) for _ in range(2))
 data = tf.data.Dataset.from_tensor_slices((blurry, sharp)).batch(4, drop_remainder=True)
-history = model.fit(data, validation_data=data, epochs=2, verbose=0).history
-print("LOSSES", *history["loss"], *history["val_loss"])
+losses = []
+for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+    with strategy.scope():
+        model = build_model(small_config("icdpm"))
+        model.compile(optimizer=sys.argv[1] or None)
+    history = model.fit(data, validation_data=data, epochs=2, verbose=0).history
+    losses.append(history["loss"] + history["val_loss"])
+np.testing.assert_allclose(*losses, rtol=2e-4)
 """
 
 
-@pytest.mark.parametrize("optimizer", ["None", "'sgd'"])
-def test_fit_on_two_replicas_is_fit_on_one(optimizer):
-    def losses(devices):
-        code = FIT_ON_REPLICAS.replace("DEVICES", str(devices)).replace("OPTIMIZER", optimizer)
-        return np.array(in_process(code).split("LOSSES")[1].split(), np.float64)
-
-    np.testing.assert_allclose(losses(2), losses(1), rtol=2e-4)
+@pytest.mark.parametrize("optimizer", ["", "sgd"])
+def test_fit_on_two_replicas_is_fit_on_one(optimizer, start):
+    done = completed(start(FIT_ON_REPLICAS, [optimizer], {"PYTHONPATH": PYTHONPATH}))
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_a_forked_process_must_load_its_own_model():
+def test_a_forked_process_must_load_its_own_model(start):
     code = """
 import os, sys
 import numpy as np
@@ -342,4 +360,5 @@ if not child:
     os._exit(0)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-    in_process(code)
+    done = completed(start(code, (), {"PYTHONPATH": PYTHONPATH}))
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,20 +1,19 @@
 """The README's example of training with Keras runs as printed."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from processes import completed
 
 pytestmark = pytest.mark.slow
 
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_example_of_training_with_keras_runs(tmp_path):
+def test_the_example_of_training_with_keras_runs(tmp_path, start):
     section = README.read_text().split("## Train it with Keras")[1]
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
@@ -26,6 +25,6 @@ def test_the_example_of_training_with_keras_runs(tmp_path):
             PIL.Image.fromarray(pixels).save(tmp_path / "pairs" / side / f"{number}.png")
     check = "\nimport numpy as np\nnp.testing.assert_array_equal(again.predict(blurry), restored)\n"
     check += "assert restored.shape == (4, 64, 64, 3) and restored.dtype == np.float32\n"
-    done = subprocess.run([sys.executable, "-c", code + check], cwd=tmp_path, capture_output=True, text=True)
+    done = completed(start(code + check, cwd=tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "best.keras").is_file() and "val_psnr" in done.stdout
