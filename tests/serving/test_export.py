@@ -1,4 +1,4 @@
-"""Exports: all files of the folder, their use without icdpm, other model classes, and errors."""
+"""Exports: all files of the folder, their use without icdpm, and errors."""
 
 import hashlib
 import json
@@ -12,14 +12,9 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_rgb
-from icdpm.models.config import check_config, config_to_json, default_config
-from icdpm.models.registry import build_model
 from icdpm.models.sampling_presets import SAMPLING_PRESETS as PRESETS
-from icdpm.models.weights import named_variables, save_weights
-from icdpm.models.workdir import config_file, data_file, load, weights_file
-from icdpm.restoration.restore import restore
+from icdpm.models.workdir import config_file, data_file, load
 from icdpm.serving.export import WARMUP_FILE, export
-from icdpm.serving.loaded_models import ExportedModel, TrainedModel
 from icdpm.serving.model_card import model_card
 from icdpm_experiments.measurements.export import measure_path
 
@@ -148,48 +143,6 @@ def test_a_failed_export_is_an_error_and_leaves_nothing(exported, micro_workdir,
             export(workdir, tmp_path / "models" / "1")
     assert list((tmp_path / "models").iterdir()) == []
     assert sorted(path.name for path in exported.parent.iterdir()) == before
-
-
-@pytest.fixture(params=["dvsr", "regression", "aligned_icdpm"])
-def workdir(request, tmp_path):
-    """A workdir with the weights of an untrained model."""
-    config = default_config(request.param)
-    config.precision = "float32"
-    for section in config.values():
-        if hasattr(section, "multipliers"):
-            section.update(channels=4, multipliers=(1, 2), encoder_blocks=1, middle_blocks=1, zero_last=False)
-    if "guidance" in config:
-        config.guidance.update(scales=(1,), channels=4, middle_blocks=1)
-    if "sampling" in config:
-        config.sampling.update(steps=3, max_noise_variance=0.9)
-    config.data.crop = 16
-    config = check_config(config)
-    config_file(tmp_path).write_text(config_to_json(config))
-    save_weights(weights_file(tmp_path, 6), named_variables(build_model(config)))
-    return tmp_path
-
-
-def test_exports_of_other_models_equal_python(workdir):
-    export(workdir, workdir / "model", seed=5)
-    image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
-    model = load(workdir)
-    trained, exported = TrainedModel(model), ExportedModel(workdir / "model")
-    expected = restore(model, image, model.settings(), seed=5, keep_intermediate_outputs=True)
-    restored = exported.restore(image, "default", lambda *_: None)
-    np.testing.assert_array_equal(restored.pixels, expected.pixels)
-    assert restored.intermediate_outputs.keys() == expected.intermediate_outputs.keys()
-    for name, output in restored.intermediate_outputs.items():
-        np.testing.assert_array_equal(output, expected.intermediate_outputs[name])
-    presets = model.default_presets(model.config)
-    assert list(exported.presets) == ["default", *presets] and list(trained.presets) == (list(presets) or ["default"])
-    assert json.loads((workdir / "model/presets.json").read_text()) == {name: str(each) for name, each in presets.items()}
-    np.testing.assert_array_equal(
-        trained.restore(image, "default" if not presets else "fast", lambda *_: None).pixels,
-        restore(model, image, model.settings("fast" if presets else None)).pixels,
-    )
-    assert model.description in (workdir / "model/MODEL_CARD.md").read_text()
-    signatures = set(tf.saved_model.load(str(workdir / "model")).signatures)
-    assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == bool(expected.intermediate_outputs)
 
 
 @pytest.mark.parametrize("path", ["python", "saved_model"])

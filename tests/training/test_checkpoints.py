@@ -1,6 +1,5 @@
 """Checkpoints: complete, damaged, or of an older format."""
 
-import functools
 import shutil
 
 import numpy as np
@@ -64,7 +63,7 @@ def test_without_the_damaged_checkpoint_the_previous_one_is_used(saved):
 
 def test_frozen_variables_are_saved(tmp_path, micro_config, batch):
     model = compiled(micro_config, freeze="1")
-    tf.function(functools.partial(take_step, model), autograph=False)(batch)
+    take_step(model, batch)
     expected = {name: variable.numpy() for name, variable in named_variables(model).items()}
     Checkpoints(tmp_path, model, keep=3).save(1)
     micro_config.seed = 5
@@ -77,7 +76,7 @@ def test_frozen_variables_are_saved(tmp_path, micro_config, batch):
 def test_a_checkpoint_without_state_npz_is_read(saved, micro_config, batch):
     """Uses the keys of TensorFlow's checkpoints of a list of weights and of Keras' legacy optimizers."""
     workdir, model = saved
-    tf.function(functools.partial(take_step, model), autograph=False)(batch)
+    take_step(model, batch)
     Checkpoints(workdir, model, keep=3).save(6)
     folder = checkpoint_folder(workdir, 6)
     state = {name: variable.numpy() for name, variable in training_state(model).items()}
