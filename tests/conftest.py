@@ -28,17 +28,6 @@ from icdpm.models.config import config_from_json
 def get_config():
     return config_from_json({text!r})
 """
-# Files, and tests of files, that `make test-fast` leaves out: they train, serve, start processes or compile much.
-SLOW = set(Path(__file__).with_name("slow.txt").read_text().split())
-
-
-def pytest_collection_modifyitems(items):
-    """Marks what is slow."""
-    here = Path(__file__).parent
-    for item in items:
-        file = item.path.relative_to(here).as_posix()
-        if {file, f"{file}::{getattr(item, 'originalname', item.name)}"} & SLOW:
-            item.add_marker("slow")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,7 +36,8 @@ def collected():
     yield
     if "tensorflow" in sys.modules:
         gc.collect()
-        gc.freeze()  # what stays, stays: to look at all of it again takes seconds after every file
+        if not gc.get_freeze_count():
+            gc.freeze()  # TensorFlow's own objects stay; only what tests add is examined after the other files
 
 
 @pytest.fixture(scope="session")

@@ -52,9 +52,3 @@ def test_make_lists_its_targets():
     names = [line.split()[1] for line in listed.stdout.splitlines()]
     some = "setup demo test test-fast test-stacks lint bench-table11 bench-input wheel-check clean"
     assert set(some.split()) <= set(names)
-
-
-@pytest.mark.parametrize("name", (ROOT / "tests/slow.txt").read_text().split())
-def test_slow_tests_exist(name):
-    file, _, test = name.partition("::")
-    assert f"def {test}" in (ROOT / "tests" / file).read_text()
