@@ -54,12 +54,14 @@ class Job:
       target: Path of the restored image; `None` for standard output.
       format: format to write; `None` for the format of the image.
       extra_outputs: further files to write.
+      replaces: those of the outputs that exist already and may be replaced.
     """
 
     source: Path | RemotePath | None
     target: Path | RemotePath | None
     format: Format | None
     extra_outputs: ExtraOutputs = ExtraOutputs()
+    replaces: tuple[Path | RemotePath, ...] = ()
 
     @property
     def name(self) -> str:
@@ -155,7 +157,7 @@ def plan_jobs(
         if existing and not (overwrite or skip_existing):
             failures.append(f"{existing[0]} already exists; choose another --output, or add --overwrite or --skip_existing")
         else:
-            jobs.append(job)
+            jobs.append(dataclasses.replace(job, replaces=tuple(existing)))
     for folder in {job.target.parent for job in jobs if job.target is not None}:
         _check_writable(folder)
     return jobs, failures

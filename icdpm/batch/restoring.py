@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -128,6 +129,12 @@ def _write_outputs(job: Job, image: Image, restored: Restored, file_format: Form
     with contextlib.ExitStack() as files:
 
         def write(path, content):
+            if not is_remote(path) and path not in job.replaces and os.path.lexists(path):
+                # On file systems that ignore case, such as those of macOS, two names may be one file.
+                raise IcdpmError(
+                    f"{job.name} was not written to {path}: another photo, whose name differs only in case, or another program "
+                    "has written it in the meantime; choose another --output"
+                )
             files.enter_context(write_atomically(path)).write_bytes(content)
 
         write(job.target, encode_image(dataclasses.replace(image, pixels=restored.pixels), file_format))

@@ -249,6 +249,20 @@ def test_image_and_extra_outputs_are_written_together_or_not_at_all(tmp_path):
     assert failures == [f"cannot write {out / '1.spread.npy'}: File too large"] and not list(out.iterdir())
 
 
+def test_an_output_that_appears_during_the_work_is_not_replaced(tmp_path):
+    """As for a.jpg and A.png, both as PNG, on a file system that ignores case."""
+    for name in ("in/a.png", "in/b.png"):
+        write_image(tmp_path / name, gradient())
+    first, second = plan(tmp_path / "in", tmp_path / "out")
+    restore_all([first])
+    os.link(first.target, second.target)
+    content = first.target.read_bytes()
+    _, (failure,) = restore_all([second])
+    assert f"b.png was not written to {second.target}: another photo, whose name differs only in case" in failure
+    assert first.target.read_bytes() == content
+    assert restore_all(plan(tmp_path / "in", tmp_path / "out", overwrite=True)) == ([], [])
+
+
 def test_match_color(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     write_image(folder / "1.png", gradient() // 2)
@@ -256,6 +270,7 @@ def test_match_color(tmp_path):
     jobs = plan(folder, out, overwrite=True, kept_samples=1)
     notices, _ = restore_all(jobs, lambda *_, **__: moved, verbose=True)
     assert "red +9.00, green +9.00, blue +9.00" in notices[0]
+    jobs = plan(folder, out, overwrite=True, kept_samples=1)
     notices, _ = restore_all(jobs, lambda *_, **__: moved, verbose=True, match_color=True)
     assert "+9" not in notices[0]
     for name in ("1.png", "1.sample-1.png"):
