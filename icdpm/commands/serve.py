@@ -4,8 +4,10 @@ Example:
   icdpm-serve
   icdpm-serve --model=MODELS/icdpm/1 --port=8080
   icdpm-serve --host=0.0.0.0 --password_file=password.txt
+  icdpm-serve --url=https://photos.example.com/deblur --password_file=password.txt
 
-By default only this computer can open the page. With --host, choose who may use it: --password_file or --allow_everyone.
+By default only this computer can open the page. With --host or --url, choose who may use it: --password_file or
+--allow_everyone.
 The page needs Gradio: pip install 'icdpm[serve]'.
 """
 
@@ -27,6 +29,12 @@ flags.DEFINE_string(
     "127.0.0.1",
     "Address to listen on. 0.0.0.0 lets other computers open the page; it requires --password_file or --allow_everyone.",
 )
+flags.DEFINE_string(
+    "url",
+    None,
+    "URL at which a reverse proxy serves the page, such as https://photos.example.com/deblur. It requires --password_file or "
+    "--allow_everyone.",
+)
 flags.DEFINE_string("password_file", None, "File with one line, the password of the page.")
 flags.DEFINE_boolean("allow_everyone", False, "Let other computers open the page without a password.")
 flags.DEFINE_integer("port", 7860, "Port to listen on.", 1, 65535)
@@ -47,14 +55,23 @@ def main(argv: Sequence[str]) -> None:
         raise app.UsageError("give either --workdir or --model")
     if FLAGS.password_file and FLAGS.allow_everyone:
         raise app.UsageError("give either --password_file or --allow_everyone")
-    from icdpm.serving.page.server import check_address, check_gradio, is_public, read_password_check, serve_page
+    from icdpm.serving.page.server import (
+        check_address,
+        check_gradio,
+        is_public,
+        read_password_check,
+        serve_page,
+        url_origin,
+    )
 
     check_gradio()
-    public = is_public(FLAGS.host)
+    if FLAGS.url:
+        url_origin(FLAGS.url)
+    public = is_public(FLAGS.host) or bool(FLAGS.url)
     if public and not (FLAGS.password_file or FLAGS.allow_everyone):
+        flag = f"--url={FLAGS.url}" if FLAGS.url else f"--host={FLAGS.host}"
         raise app.UsageError(
-            f"--host={FLAGS.host} lets other computers open the page; choose who may use it: --password_file=FILE or "
-            "--allow_everyone"
+            f"{flag} lets other computers open the page; choose who may use it: --password_file=FILE or --allow_everyone"
         )
     authenticate = read_password_check(Path(FLAGS.password_file)) if FLAGS.password_file else None
     check_address(FLAGS.host, FLAGS.port)
@@ -74,6 +91,7 @@ def main(argv: Sequence[str]) -> None:
         RestorationQueue(model, FLAGS.max_pixels),
         FLAGS.host,
         FLAGS.port,
+        url=FLAGS.url,
         authenticate=authenticate,
         on_ready=lambda url: print(_ready_message(url, public), flush=True),
     )
@@ -87,7 +105,8 @@ def _ready_message(url: str, public: bool) -> str:
         lines.append(f"the page requires the password in {FLAGS.password_file}")
     if public:
         who = "with the password" if FLAGS.password_file else "without a password"
-        lines.append(f"other computers can open it {who}; the connection is not encrypted")
+        encryption = "the reverse proxy must encrypt the connection" if FLAGS.url else "the connection is not encrypted"
+        lines.append(f"other computers can open it {who}; {encryption}")
     return "\n".join(lines)
 
 

@@ -43,6 +43,8 @@ def test_errors_are_one_line(micro_workdir, tmp_path, run_each):
             [f"--workdir={tmp_path / 'empty'}"],
             [f"--model={tmp_path}"],
             ["--host=0.0.0.0"],
+            ["--url=https://photos.example.com"],
+            ["--url=photos.example.com"],
             ["--host=0.0.0.0", f"--password_file={tmp_path / 'none'}"],
         ]
         errors = map(error_of, run_each("serve", cases))
@@ -56,5 +58,11 @@ def test_errors_are_one_line(micro_workdir, tmp_path, run_each):
             "--allow_everyone (see icdpm-serve --help)",
             2,
         ),
+        (
+            "--url=https://photos.example.com lets other computers open the page; choose who may use it: "
+            "--password_file=FILE or --allow_everyone (see icdpm-serve --help)",
+            2,
+        ),
+        ("photos.example.com is not the URL of a page, such as https://photos.example.com/deblur. Change --url.", 1),
         (f"{tmp_path}/none: No such file or directory", 1),
     ]

@@ -62,11 +62,13 @@ class OriginCheck:
     Args:
       app: the application.
       host_names: the host names of the page, see `icdpm.serving.page.server.HostNames`.
+      origins: origins of the page behind a reverse proxy, such as https://photos.example.com.
     """
 
-    def __init__(self, app: Any, host_names: Container) -> None:
+    def __init__(self, app: Any, host_names: Container, origins: Container[str] = ()) -> None:
         self.app = app
         self.host_names = host_names
+        self.origins = origins
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "websocket":
@@ -84,7 +86,8 @@ class OriginCheck:
         if _host_name(host) not in self.host_names:
             return f"Unknown host name {host!r}: open the page at the address that icdpm-serve printed.", 403
         own_origin = f"{scope['scheme']}://{host}"
-        is_foreign = headers.get("origin", own_origin) != own_origin
+        origin = headers.get("origin", own_origin)
+        is_foreign = origin != own_origin and origin not in self.origins
         # Browsers send no origin with requests for images and frames. Links to the page are allowed.
         is_link = scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
         is_foreign |= headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not is_link

@@ -16,6 +16,7 @@ import signal
 import socket
 import tempfile
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,14 @@ def is_public(host: str) -> bool:
     return not all(ipaddress.ip_address(address[0]).is_loopback for *_, address in _resolve(host, None))
 
 
+def url_origin(url: str) -> str:
+    """Returns the origin of a page's URL, such as https://photos.example.com. Raises IcdpmError if the URL is invalid."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise IcdpmError(f"{url} is not the URL of a page, such as https://photos.example.com/deblur. Change --url.")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
 class HostNames:
     """The host names under which the page may be opened; supports `in`.
 
@@ -89,10 +98,13 @@ class HostNames:
 
     Args:
       host: the address that the page listens on.
+      url: the page's URL behind a reverse proxy, or None.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, url: str | None = None) -> None:
         self._names = {"localhost", "127.0.0.1", "::1", host.lower()}
+        if url:
+            self._names.add(str(urllib.parse.urlsplit(url).hostname))
         self._allows_all_addresses = is_public(host)
         if self._allows_all_addresses:
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
@@ -124,6 +136,7 @@ def serve_page(
     host: str,
     port: int,
     *,
+    url: str | None = None,
     authenticate: Callable[[str, str], bool] | None = None,
     limits: Limits = Limits(),
     on_ready: Callable[[str], None] = lambda url: None,
@@ -134,6 +147,7 @@ def serve_page(
       queue: restores the photos.
       host: the address to listen on.
       port: the port to listen on.
+      url: the URL at which a reverse proxy serves the page; None without a proxy.
       authenticate: returns whether a user name and a password are valid; None serves the page without a login.
       limits: limits of storage and time.
       on_ready: called with the page's URL once it can be opened.
@@ -160,7 +174,7 @@ def serve_page(
         storage = Storage(folder, max_stored, _MAX_STORED_ENTRIES)
         middleware = [
             Middleware(ContentSecurityPolicy),
-            Middleware(OriginCheck, host_names=HostNames(host)),
+            Middleware(OriginCheck, host_names=HostNames(host, url), origins=[url_origin(url)] if url else []),
             Middleware(UploadLimits, storage=storage, max_file_bytes=max_file_bytes, grace=limits.upload_grace),
             Middleware(ClientTracking, clients=clients),
         ]
@@ -181,12 +195,13 @@ def serve_page(
                 auth=authenticate,
                 auth_message="Use any user name and the password of this page." if authenticate else None,
                 max_file_size=max_file_bytes,
+                root_path=url or "",
                 app_kwargs={"middleware": middleware},
                 css=STYLE,
             )
             for server in page.server.servers:
                 set_tcp_timeout(server.sockets)
-            on_ready(str(page.local_url))
+            on_ready(url or str(page.local_url))
             while not stop.wait(_DELETION_INTERVAL):
                 delete_old_files(folder, limits.file_age)
         finally:

@@ -322,6 +322,26 @@ def test_the_disk_is_not_filled(client, folder, content):
     assert client.upload(content)[0] == 200
 
 
+def test_a_page_behind_a_reverse_proxy(folder, content):
+    url = "https://photos.example.com/deblur"
+    (port,) = free_ports(1)
+    program = SERVE.replace("limits=", f"url={url!r}, limits=")
+    with serving(program, port, folder / "log", port=port) as (client, _, message):
+        assert message == f"{url}\n"
+        # Proxies pass the name on, or replace it by the address that they connect to.
+        for host in ("photos.example.com", client.own):
+            for method, route in [("GET", "/"), ("GET", "/config")]:
+                status, body = client.request(method, route, Host=host, Sec_Fetch_Site="same-origin")
+                assert status == 200 and url in body
+            own = {"Host": host, "Origin": "https://photos.example.com"}
+            assert client.upload(content, **own, Sec_Fetch_Site="same-origin")[0] == 200
+            for origin in ("https://evil.example", "http://photos.example.com.evil.example", "null"):
+                assert client.upload(content, Host=host, Origin=origin)[0] == 403
+        assert client.upload(content, Host="evil.example", Origin="https://photos.example.com")[0] == 403
+        path = json.loads(client.upload(content, Origin="https://photos.example.com")[1])[0]
+        assert f"{url}/gradio_api/file=" in client.restore("proxied", path, "fast")
+
+
 @pytest.fixture(scope="module")
 def public_page(micro_workdir, folder):
     """A Client and the printed lines of icdpm-serve for other computers, with a password."""

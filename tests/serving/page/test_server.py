@@ -5,7 +5,14 @@ import socket
 import pytest
 
 from icdpm.errors import IcdpmError
-from icdpm.serving.page.server import HostNames, check_address, is_public, read_password_check, set_tcp_timeout
+from icdpm.serving.page.server import (
+    HostNames,
+    check_address,
+    is_public,
+    read_password_check,
+    set_tcp_timeout,
+    url_origin,
+)
 
 
 def test_an_address_in_use_is_an_error():
@@ -32,6 +39,22 @@ def test_host_names():
         assert None not in names and "" not in names and "evil.example" not in names
     assert "192.168.1.7" in public and socket.gethostname().lower() in public
     assert "192.168.1.7" not in private and socket.gethostname().lower() not in private
+
+
+def test_urls_of_reverse_proxies():
+    assert url_origin("https://Photos.example.com:8443/deblur/") == "https://photos.example.com:8443"
+    names = HostNames("127.0.0.1", "https://Photos.example.com:8443/deblur/")
+    assert "photos.example.com" in names and "localhost" in names and "example.com" not in names
+    for url in [
+        "photos.example.com",
+        "ftp://photos.example.com",
+        "https://",
+        "https://a@b.example",
+        "https://a.example/?b",
+        "",
+    ]:
+        with pytest.raises(IcdpmError, match="is not the URL of a page"):
+            url_origin(url)
 
 
 def test_the_password_is_checked(tmp_path):
