@@ -115,19 +115,20 @@ class Mixture:
     Attributes:
       names: names of the pairs, each as SOURCE/NAME.
       description: one line for logs.
+      sources: the sources, in order.
       counts: number of pairs of each source.
       weights: as given.
       dtype: uint16 if that of a source is; images of 8 bits are then converted without loss.
     """
 
     def __init__(self, sources: Mapping[str, PairSource], weights: Sequence[int]) -> None:
-        self._sources = list(sources.values())
+        self.sources = list(sources.values())
         self.names = [f"{name}/{pair}" for name, source in sources.items() for pair in source.names]
-        self.counts = [len(source) for source in self._sources]
+        self.counts = [len(source) for source in self.sources]
         self._starts = [0, *itertools.accumulate(self.counts)]
         self.weights = weights
-        self.dtype = max(map(dtype_of, self._sources), key=lambda dtype: dtype.itemsize)
-        shares = [f"{weight / sum(weights):.1%} {s.description}" for weight, s in zip(weights, self._sources)]
+        self.dtype = max(map(dtype_of, self.sources), key=lambda dtype: dtype.itemsize)
+        shares = [f"{weight / sum(weights):.1%} {s.description}" for weight, s in zip(weights, self.sources)]
         self.description = "; ".join(shares)
 
     def __len__(self) -> int:
@@ -144,22 +145,29 @@ class Mixture:
         return to_dtype(blurry, self.dtype), to_dtype(sharp, self.dtype)
 
     def check_crop(self, crop: int) -> None:
-        for source in self._sources:
+        for source in self.sources:
             source.check_crop(crop)
 
     def _find(self, index: int) -> tuple[PairSource, int]:
         number = bisect.bisect_right(self._starts, index) - 1
-        return self._sources[number], index - self._starts[number]
+        return self.sources[number], index - self._starts[number]
 
 
 class RemoteMixture(Mixture):
     """A `Mixture` of `RemoteSource`s, which is a `RemoteSource` itself."""
 
-    _sources: list[Any]
+    sources: list[Any]
 
     def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         import tensorflow as tf
 
         part = tf.searchsorted(tf.constant(self._starts, tf.int64), index[None], side="right")[0] - 1
-        branches = [functools.partial(source.fetch, index - start) for source, start in zip(self._sources, self._starts)]
+        branches = [functools.partial(source.fetch, index - start) for source, start in zip(self.sources, self._starts)]
         return tf.switch_case(part, branches)
+
+
+def needs_python(source: PairSource) -> bool:
+    """Returns whether reading a source calls Python, so that it can be read in this process only."""
+    if isinstance(source, Mixture):
+        return any(map(needs_python, source.sources))
+    return not (isinstance(source, InMemory) or hasattr(source, "fetch"))

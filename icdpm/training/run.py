@@ -31,7 +31,7 @@ from icdpm.training.callbacks import (
 from icdpm.training.checkpoints import Checkpoints, lock_workdir
 from icdpm.training.loop import StepLogs, StepRunner, end_of_call, needs_logs
 from icdpm.training.run_metadata import changed_data, changed_fields, record_data, save_config
-from icdpm.training.strategy import is_chief, silence_first_compilation
+from icdpm.training.strategy import check_input, is_chief, silence_first_compilation
 from icdpm.training.validation import Validation
 from icdpm.training.workers import Workers, lost_workers_as_errors
 from icdpm_datasets.pairs import PairSource
@@ -79,12 +79,13 @@ def train(
       None, or the number of the signal that ended the run early on any worker.
 
     Raises:
-      IcdpmError: the workdir is in use, damaged or of another config; weights do not fit; values are not finite; or workers
-        have ended or differ in their arguments.
+      IcdpmError: the workdir is in use, damaged or of another config; weights do not fit; values are not finite; workers have
+        ended or differ in their arguments; or the hosts of a TPU cannot read the data.
     """
     if model_class(config.model).needs_target != (target_pairs is not None):
         needs = "needs" if target_pairs is None else "does not use"
         raise IcdpmError(f"The model {config.model} {needs} images of another domain (--target_data).")
+    check_input(strategy, filter(None, (training_pairs, validation_pairs, target_pairs)))
     chief, workers = is_chief(strategy), Workers(strategy)
     with contextlib.ExitStack() as stack:
         if workers.are_several:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError, summarize_error
 from icdpm.training.rendezvous import read_tf_config, wait_for_workers
+from icdpm_datasets.pairs import PairSource, needs_python
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
@@ -55,6 +57,35 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
         or resolver.task_type in (None, "chief")
         or (resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().as_dict())
     )
+
+
+def check_input(strategy: tf.distribute.Strategy, sources: Iterable[PairSource]) -> None:
+    """Checks that the processes that read the data can read them.
+
+    The other hosts of a TPU slice, or the host of a TPU node, run TensorFlow operations for this process, but none of its Python
+    functions. (Each process of 'multiworker' has its own Python.)
+
+    Args:
+      strategy: the strategy of a run.
+      sources: all data of the run.
+
+    Raises:
+      IcdpmError: another process reads the data, and reading a source needs Python.
+    """
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+    try:
+        devices = strategy.extended.worker_devices
+    except RuntimeError:  # the default strategy, which has one device
+        return
+    if {tf.DeviceSpec.from_string(device).job for device in devices} <= {None, "localhost"}:
+        return
+    for source in filter(needs_python, sources):
+        raise IcdpmError(
+            f"The hosts of the TPU cannot read {source.description}, since they run no Python. Write these data into records that "
+            "all hosts can access, and train on them: icdpm-prepare records/NAME --source=SOURCE --crop=256 --count=10000 "
+            "--data_dir=gs://BUCKET/records, then --data=records/NAME --data_dir=gs://BUCKET/records."
+        )
 
 
 def silence_first_compilation() -> None:

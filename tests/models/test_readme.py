@@ -8,6 +8,8 @@ import PIL.Image
 import pytest
 from processes import completed
 
+from icdpm_datasets.prepare.published import prepare_published
+
 pytestmark = pytest.mark.slow
 
 README = Path(__file__).parents[2] / "README.md"
@@ -18,11 +20,13 @@ def test_the_example_of_training_with_keras_runs(tmp_path, start):
     code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
     assert len([line for line in code.splitlines() if line.strip()]) <= 20
     rng = np.random.default_rng(0)
-    for side in ("blur", "sharp"):
-        (tmp_path / "pairs" / side).mkdir(parents=True)
-        for number in range(4):
-            pixels = rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)
-            PIL.Image.fromarray(pixels).save(tmp_path / "pairs" / side / f"{number}.png")
+    for folder in ("train/GOPR0372_07_00", "test/GOPR0384_11_00"):
+        for side in ("blur", "sharp"):
+            (tmp_path / "tree" / folder / side).mkdir(parents=True)
+            for number in range(4):
+                pixels = rng.integers(0, 256, (80, 90, 3), dtype=np.uint8)
+                PIL.Image.fromarray(pixels).save(tmp_path / "tree" / folder / side / f"{number}.png")
+    prepare_published("gopro", str(tmp_path / "tree"), tmp_path / "records", partial=True)
     check = "\nimport numpy as np\nnp.testing.assert_array_equal(again.predict(blurry), restored)\n"
     check += "assert restored.shape == (4, 64, 64, 3) and restored.dtype == np.float32\n"
     done = completed(start(code + check, cwd=tmp_path))
