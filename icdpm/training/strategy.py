@@ -62,8 +62,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 def check_input(strategy: tf.distribute.Strategy, sources: Iterable[PairSource]) -> None:
     """Checks that the processes that read the data can read them.
 
-    The other hosts of a TPU slice, or the host of a TPU node, run TensorFlow operations for this process, but none of its Python
-    functions. (Each process of 'multiworker' has its own Python.)
+    The hosts of a TPU slice run TensorFlow operations for this process, but none of its Python functions. (Each process of
+    'multiworker' has its own Python.)
 
     Args:
       strategy: the strategy of a run.
@@ -82,9 +82,9 @@ def check_input(strategy: tf.distribute.Strategy, sources: Iterable[PairSource])
         return
     for source in filter(needs_python, sources):
         raise IcdpmError(
-            f"The hosts of the TPU cannot read {source.description}, since they run no Python. Write these data into records that "
-            "all hosts can access, and train on them: icdpm-prepare records/NAME --source=SOURCE --crop=256 --count=10000 "
-            "--data_dir=gs://BUCKET/records, then --data=records/NAME --data_dir=gs://BUCKET/records."
+            f"The hosts of the TPU cannot read {source.description}, since they run no Python. Write them into records in "
+            "a bucket by icdpm-prepare records/NAME --source=SOURCE --crop=256 --count=10000 --data_dir=gs://BUCKET/records, "
+            "and train with --data=records/NAME --data_dir=gs://BUCKET/records."
         )
 
 

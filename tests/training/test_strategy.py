@@ -37,7 +37,7 @@ def test_hosts_without_python_read_what_tensorflow_reads(shaken, remote_strategy
 @pytest.mark.parametrize("mixed", [False, True])
 def test_data_that_need_python_are_refused_before_anything_is_written(shaken, remote_strategy, mixed, micro_config, tmp_path):
     source = load_pairs(f"{shaken}:0.5,embedded:0.5" if mixed else shaken, "train")
-    message = r"^The hosts of the TPU cannot read .*photos.* Write these data into records .*: icdpm-prepare records/NAME --source="
+    message = r"^The hosts of the TPU cannot read .*photos.*Write them into records in a bucket by icdpm-prepare records"
     with pytest.raises(IcdpmError, match=message):
         train(micro_config, tmp_path / "run", EmbeddedPairs("test"), source, remote_strategy)
     assert not (tmp_path / "run").exists()
