@@ -73,6 +73,13 @@ class RemoteSource(Protocol):
         """
 
 
+def needs_python(source: PairSource) -> bool:
+    """Returns whether reading a source calls Python, so that it can be read in this process only."""
+    if isinstance(source, Mixture):
+        return any(map(needs_python, source.sources))
+    return not (isinstance(source, InMemory) or hasattr(source, "fetch"))
+
+
 def dtype_of(source: PairSource) -> np.dtype:
     """Returns the type of a source's images: uint8, or uint16 for images with 16 bits per channel."""
     return np.dtype(getattr(source, "dtype", np.uint8))
@@ -125,14 +132,14 @@ class Mixture:
         self.sources = list(sources.values())
         self.names = [f"{name}/{pair}" for name, source in sources.items() for pair in source.names]
         self.counts = [len(source) for source in self.sources]
-        self._starts = [0, *itertools.accumulate(self.counts)]
+        self.starts = [0, *itertools.accumulate(self.counts)]
         self.weights = weights
         self.dtype = max(map(dtype_of, self.sources), key=lambda dtype: dtype.itemsize)
         shares = [f"{weight / sum(weights):.1%} {s.description}" for weight, s in zip(weights, self.sources)]
         self.description = "; ".join(shares)
 
     def __len__(self) -> int:
-        return self._starts[-1]
+        return self.starts[-1]
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         source, own_index = self._find(index)
@@ -149,8 +156,8 @@ class Mixture:
             source.check_crop(crop)
 
     def _find(self, index: int) -> tuple[PairSource, int]:
-        number = bisect.bisect_right(self._starts, index) - 1
-        return self.sources[number], index - self._starts[number]
+        number = bisect.bisect_right(self.starts, index) - 1
+        return self.sources[number], index - self.starts[number]
 
 
 class RemoteMixture(Mixture):
@@ -161,13 +168,6 @@ class RemoteMixture(Mixture):
     def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         import tensorflow as tf
 
-        part = tf.searchsorted(tf.constant(self._starts, tf.int64), index[None], side="right")[0] - 1
-        branches = [functools.partial(source.fetch, index - start) for source, start in zip(self.sources, self._starts)]
+        part = tf.searchsorted(tf.constant(self.starts, tf.int64), index[None], side="right")[0] - 1
+        branches = [functools.partial(source.fetch, index - start) for source, start in zip(self.sources, self.starts)]
         return tf.switch_case(part, branches)
-
-
-def needs_python(source: PairSource) -> bool:
-    """Returns whether reading a source calls Python, so that it can be read in this process only."""
-    if isinstance(source, Mixture):
-        return any(map(needs_python, source.sources))
-    return not (isinstance(source, InMemory) or hasattr(source, "fetch"))
