@@ -46,7 +46,7 @@ def array_to_pixels(array: npt.ArrayLike) -> np.ndarray:
 
     Args:
       array: [height, width, 3] sRGB or [height, width] gray, or an object that NumPy converts to one;
-        uint8, uint16, or float in [0, 1].
+        uint8, uint16, or float in [0, 1], in any byte order.
 
     Returns:
       uint8 or uint16 of the same shape; floats become uint16.
@@ -54,16 +54,19 @@ def array_to_pixels(array: npt.ArrayLike) -> np.ndarray:
     Raises:
       IcdpmError: another shape, dtype or range.
     """
+    kind = type(array).__name__
     try:
         array = np.asarray(array)
     except ValueError as error:
         raise IcdpmError(f"{_SHAPES}; the rows of this one differ in length") from error
+    if array.dtype.kind in "OSU":
+        raise IcdpmError(f"an image is a path, a Pillow image or an array; this one is of type {kind}; read it first")
     if array.ndim not in (2, 3) or array.ndim == 3 and array.shape[-1] != 3:
         raise IcdpmError(f"{_SHAPES}; this one has the shape {list(array.shape)}")
     if not array.size:
         raise IcdpmError(f"the image is empty: its shape is {list(array.shape)}")
-    if array.dtype in (np.uint8, np.uint16):
-        return array
+    if array.dtype.newbyteorder("=") in (np.uint8, np.uint16):
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind != "f":
         raise IcdpmError(f"an image is uint8, uint16, or float in [0, 1]; this one is {array.dtype}")
     if not np.isfinite(array).all():

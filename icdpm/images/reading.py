@@ -92,8 +92,8 @@ def read_file(path: str | os.PathLike, name: object = None) -> bytes:
     """
     name = name or path
     path = storage_path(path)
-    _check_file(path, name)
     try:
+        _check_file(path, name)
         _check_file_size(path.stat().st_size, name)
         return path.read_bytes()
     except OSError as error:
@@ -115,7 +115,11 @@ def read_file_header(path: str | os.PathLike) -> Header:
       IcdpmError: The path is not that of a file, or the file is unreadable, damaged or not an image.
     """
     _check_file(Path(path), path)
-    with decoding_errors(path), open(path, "rb") as file:
+    try:
+        file = open(path, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise IcdpmError(f"{path} cannot be read: {error.strerror}") from error
+    with file, decoding_errors(path):
         return parse_header(file)
 
 

@@ -1,9 +1,12 @@
 """Tests of icdpm.images.pixels."""
 
+import io
+
 import numpy as np
 import pytest
 
-from icdpm.images.pixels import to_pixels, to_values
+from icdpm.errors import IcdpmError
+from icdpm.images.pixels import array_to_pixels, to_pixels, to_values
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -23,3 +26,19 @@ def test_what_is_out_of_range_is_clipped_and_gray_is_the_mean():
     values = np.array([[[-1.2, 0.0, 1.2], [-2.0, -2.0, -2.0]]])
     np.testing.assert_array_equal(to_pixels(values, np.zeros((1, 2, 3), np.uint8)), [[[0, 128, 255], [0, 0, 0]]])
     np.testing.assert_array_equal(to_pixels(values, np.zeros((1, 2), np.uint16)), [[32768, 0]])
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f2", "f4", "f8"])
+@pytest.mark.parametrize("order", "<>")
+def test_arrays_of_any_byte_order_are_images(dtype, order):
+    array = np.arange(12).reshape(2, 2, 3).astype(np.dtype(dtype).newbyteorder(order))
+    pixels = array_to_pixels(array / 16 if dtype[0] == "f" else array)
+    expected = np.round(np.arange(12) * 65535 / 16) if dtype[0] == "f" else np.arange(12)
+    assert pixels.dtype.isnative and pixels.dtype in (np.uint8, np.uint16)
+    np.testing.assert_allclose(pixels.ravel(), expected, atol=1)
+
+
+@pytest.mark.parametrize("given", [io.BytesIO(b"an image"), b"an image", None, [None]])
+def test_what_is_no_image_is_named_by_its_type(given):
+    with pytest.raises(IcdpmError, match=f"a path, a Pillow image or an array; this one is of type {type(given).__name__}"):
+        array_to_pixels(given)
