@@ -1,1 +1,1 @@
-"""Preparation of data: records of published data sets, and pairs from a user's own images."""
+"""Preparation of data: records of published data sets and of other sources, and pairs from a user's own images."""
