@@ -149,9 +149,6 @@ class AveragedAdam(keras.optimizers.Optimizer):
           norm: their global norm.
           is_valid: bool scalar; False: the step changes nothing.
         """
-        if self.gradient_clip:
-            scale = self.gradient_clip / tf.maximum(norm, self.gradient_clip)
-            gradients = [gradient * scale for gradient in gradients]
 
         def unless_skipped(value, neutral):
             return tf.where(is_valid, value, tf.constant(neutral, tf.float32))
@@ -162,20 +159,34 @@ class AveragedAdam(keras.optimizers.Optimizer):
         corrected = rate * tf.sqrt(1.0 - tf.pow(beta_2, step)) / (1.0 - tf.pow(beta_1, step))
         corrected = unless_skipped(corrected, 0.0)
         shrinkage = unless_skipped(self.decoupled_decay * rate, 0.0)
+        clipping = self.gradient_clip / tf.maximum(norm, self.gradient_clip) if self.gradient_clip else 1.0
+        clipping = unless_skipped(clipping, 0.0)
         done = tf.cast(iterations, tf.float32)
         decay = tf.minimum(tf.constant(self.average_decay, tf.float32), (1.0 + done) / (10.0 + done))
         decay, beta_1, beta_2 = (unless_skipped(each, 1.0) for each in (decay, beta_1, beta_2))
-        epsilon = _ADAMW_EPSILON if self.decoupled_decay else _ADAM_EPSILON
+        epsilon = tf.constant(_ADAMW_EPSILON if self.decoupled_decay else _ADAM_EPSILON)
+        share, zero = 1.0 - decay, tf.constant(0.0)
         state = zip(gradients, self.weights_to_train, self.first_moments, self.second_moments, self.averages)
         for gradient, *variables in state:
             weight, first, second, average = map(replica_copy, variables)
-            gradient = tf.where(is_valid, gradient, tf.zeros_like(gradient))
+            gradient = tf.math.multiply_no_nan(gradient, clipping)  # 0 also for NaN and infinity if the step is skipped
             if self.decoupled_decay:
                 weight.assign_sub(shrinkage * weight)
-            first.assign_add((gradient - first) * (1.0 - beta_1))
-            second.assign_add((tf.square(gradient) - second) * (1.0 - beta_2))
-            weight.assign_sub(first * corrected / (tf.sqrt(second) + epsilon))
-            average.assign_sub((average - weight) * (1.0 - decay))
+            # Fused operations: a network has hundreds of small variables, for which the number of operations counts. The rate
+            # is bias-corrected already, which powers of 0 express.
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=zero,
+                beta2_power=zero,
+                lr=corrected,
+                beta1=beta_1,
+                beta2=beta_2,
+                epsilon=epsilon,
+                grad=gradient,
+            )
+            tf.raw_ops.ResourceApplyGradientDescent(var=average.handle, alpha=share, delta=average - weight)
         iterations.assign_add(tf.cast(is_valid, iterations.dtype))
 
     def get_config(self) -> dict[str, Any]:

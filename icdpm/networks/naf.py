@@ -22,8 +22,7 @@ def simple_gate(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
 
     The gradient concatenates its halves, where TensorFlow's own pads each with zeros and adds both.
     """
-    width = x.shape[-1] // 2
-    first, second = x[..., :width], x[..., width:]
+    first, second = tf.split(x, 2, axis=-1)
 
     def gradient(upstream):
         return tf.concat([upstream * second, upstream * first], axis=-1)
