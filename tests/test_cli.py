@@ -1,11 +1,14 @@
 """Tests of icdpm.cli with a small command in a process of its own."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 
 import pytest
+
+from icdpm.cli import paused_garbage_collection
 
 COMMAND = '''
 """Repeats the name of a photo.
@@ -189,6 +192,15 @@ def test_errors_during_the_import_of_tensorflow_are_visible(command, tmp_path, t
     (tmp_path / "tensorflow.py").write_text(LOG_LINES + then)
     done = command("--photo=a", "--failure=import_tensorflow(); import os; os.write(2, b'later\\n')")
     assert done.returncode == status and done.stderr.startswith(VISIBLE_LINES + after)
+
+
+def test_garbage_collection_is_paused_and_skips_what_was_made():
+    before = gc.get_freeze_count()
+    with paused_garbage_collection():
+        made = [[] for _ in range(1000)]
+        assert not gc.isenabled()
+    assert gc.isenabled() and gc.get_freeze_count() >= before + len(made)
+    gc.unfreeze()
 
 
 def test_log_level_0_shows_all_lines_of_the_import(command, tmp_path):

@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from icdpm.batch.selection import Shard, parse_shard
-from icdpm.cli import import_tensorflow, run_command
+from icdpm.cli import import_tensorflow, paused_garbage_collection, run_command
 from icdpm.commands import settings_flags
 from icdpm.errors import IcdpmError, escape_controls
 
@@ -164,11 +164,12 @@ def _check_flags(arguments: Sequence[str]) -> Shard | None:
 
 def _use_model() -> tuple[int, dict]:
     """Loads the model. Returns (samples per photo, arguments of `restore_images`)."""
-    import_tensorflow()
-    from icdpm import pretrained
-    from icdpm.restoration.restore import load_on_gpus
+    with paused_garbage_collection():
+        import_tensorflow()
+        from icdpm import pretrained
+        from icdpm.restoration.restore import load_on_gpus
 
-    model, restore_functions = load_on_gpus(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
+        model, restore_functions = load_on_gpus(FLAGS.workdir or pretrained.WORKDIR, FLAGS.checkpoint)
     settings = settings_flags.settings_from_flags(model)
     if FLAGS.spread and settings.samples < 2:
         raise app.UsageError("--spread needs --samples=2 or more: one sample has no standard deviation")

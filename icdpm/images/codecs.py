@@ -28,6 +28,8 @@ from icdpm.images.png_chunks import decodable_png, insert_chunks
 # tifffile logs irregularities; errors are raised as exceptions.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
+# zlib's level. The default, 6, takes twice as long for photos and changes the files' size by -4 to +1 %.
+PNG_COMPRESSION = 4
 _PNG_BIT_DEPTH_OFFSET = 24
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_BYTE, _TIFF_UNDEFINED = 1, 7
@@ -81,7 +83,7 @@ def encode_png16(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes
     """
     if channels.shape[-1] == 1:
         channels = channels[..., 0]
-    content = imagecodecs.png_encode(np.ascontiguousarray(channels))
+    content = imagecodecs.png_encode(np.ascontiguousarray(channels), level=PNG_COMPRESSION)
     chunks = []
     if icc_profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile)))

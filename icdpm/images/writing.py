@@ -13,7 +13,7 @@ from PIL.ExifTags import Base
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.codecs import PNG_COMPRESSION, encode_png16, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import Format, Image, format_for_path
 from icdpm.images.metadata import BMP_INCHES, METER, Metadata, add_to_jpeg, fits_jpeg, png_chunks
@@ -21,6 +21,7 @@ from icdpm.images.png_chunks import insert_chunks
 
 # Pillow's options for each format. Without `exact`, WebP changes colors where they are transparent.
 _OPTIONS: dict[str, dict] = {
+    "PNG": {"compress_level": PNG_COMPRESSION},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
 }
