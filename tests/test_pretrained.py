@@ -55,6 +55,7 @@ def test_its_presets_are_its_own(restorer):
     chosen = {name: restorer.settings(name) for name in ("fast", "balanced")}
     assert chosen["balanced"].evaluations == 1  # more do not pay: results/presets.md
     assert set(restorer.measured_presets) == set(chosen)
+    assert chosen["fast"] == chosen["balanced"] and list(restorer.offered_presets) == ["balanced"]
     assert "not suitable for this model" in (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
 
 

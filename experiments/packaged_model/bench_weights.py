@@ -98,12 +98,12 @@ def named_settings(model):
       model: trained model.
 
     Returns:
-      ({name: Settings} for whole images, {name: Settings} of the preset "paper" with its many steps). The second dict is empty
-      for a model without presets.
+      ({name: Settings} for whole images, {name: Settings} of the preset "paper" with its many steps). Of presets with the same
+      settings, one is measured. The second dict is empty for a model without presets.
     """
-    presets = {f"--preset={name}": model.settings(name) for name in model.sampling_presets}
-    if not presets:
+    if not model.sampling_presets:
         return {"restored": model.settings()}, {}
+    presets = {f"--preset={name}": model.settings(name) for name in (*model.offered_presets, "paper")}
     paper = {"--preset=paper": presets.pop("--preset=paper")}
     return {ONE_SAMPLE: model.settings(samples=1), "mean of 8": model.settings(samples=8), **presets}, paper
 

@@ -175,9 +175,11 @@ def _describe_presets(folder):
         f"has the fewest evaluations within {NEGLIGIBLE_GAIN} dB of it.",
         "",
     ]
+    flags: dict[str, list[str]] = {}  # of the presets with the same description
     for name, preset in presets["presets"].items():
         options = " ".join(f"--{setting}={value}" for setting, value in preset["changes"].items())
-        lines.append(f"- `--preset={name}`: {options}, {_describe_gain(row_of(preset['changes']))}")
+        flags.setdefault(f"{options}, {_describe_gain(row_of(preset['changes']))}", []).append(f"`--preset={name}`")
+    lines += [f"- {' and '.join(names)}: {description}" for description, names in flags.items()]
     lines.append("- `--preset=paper` is not suitable for this model, which was trained for few steps; the commands warn.")
     return "\n".join(lines)
 

@@ -43,7 +43,7 @@ DEFAULT_MAX_PIXELS = 26_000_000
 flags.DEFINE_integer(
     "max_pixels",
     DEFAULT_MAX_PIXELS,
-    "Largest number of pixels of a photo. A model of --model also rejects photos above the --max_pixels of icdpm-export.",
+    "Largest number of pixels of a photo; with --model, at most the --max_pixels of icdpm-export.",
     1,
 )
 

@@ -135,6 +135,13 @@ class ImageRestorer(PairModel):
         """Presets by name: those of the class, replaced by those that were measured for this model."""
         return {**self.default_presets(self.config), **self.measured_presets}
 
+    @property
+    def offered_presets(self) -> dict[str, Preset]:
+        """Presets for user interfaces: none with a warning, and only the last one of those with the same settings."""
+        presets = self.sampling_presets
+        names = {self.settings(name): name for name, preset in presets.items() if not preset.warning}
+        return {name: presets[name] for name in names.values()}
+
     # Size.
 
     @property

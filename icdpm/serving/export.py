@@ -23,8 +23,10 @@ from icdpm.progress import progress_bar
 from icdpm.serving.model_card import model_card
 from icdpm.serving.signatures import Signature, all_signatures
 
-# {name of a preset: its description}, for user interfaces.
+# {name of a preset: its description}, for user interfaces; those that differ from the settings of the export.
 PRESETS_FILE = "presets.json"
+# {"max_pixels": largest number of pixels of an image}.
+LIMITS_FILE = "limits.json"
 # TensorFlow Serving answers these requests before it accepts others.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _WEIGHTS_FILE = "variables/variables.data-00000-of-00001"
@@ -43,8 +45,8 @@ def export(
 ) -> None:
     """Exports the averaged weights of a run as a SavedModel.
 
-    The folder also holds MODEL_CARD.md, config.json, presets.json and SHA256SUMS. It is complete or absent; in a bucket it
-    is complete as soon as it has saved_model.pb.
+    The folder also holds MODEL_CARD.md, config.json, presets.json, limits.json and SHA256SUMS. It is complete or absent; in a
+    bucket it is complete as soon as it has saved_model.pb.
 
     Args:
       workdir: folder of a training run.
@@ -81,8 +83,9 @@ def export(
             reason = summarize_error(error).rpartition("; ")[2]  # without the names of temporary files
             raise IcdpmError(f"Cannot write {output}: {reason}.") from error
         (folder / "config.json").write_text(config_to_json(model.config), encoding="utf-8")
-        descriptions = {name: str(preset) for name, preset in model.sampling_presets.items()}
-        (folder / PRESETS_FILE).write_text(json.dumps(descriptions, indent=2) + "\n", encoding="utf-8")
+        offered = {name: preset.purpose for name, preset in model.offered_presets.items() if presets[name] != settings}
+        for file, content in ((PRESETS_FILE, offered), (LIMITS_FILE, {"max_pixels": max_pixels})):
+            (folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         source = weights_file(workdir, step)
         checksums = {_WEIGHTS_FILE: _sha256(folder / _WEIGHTS_FILE), f"{source.parent.name}/{source.name}": _sha256(source)}
         card = model_card(

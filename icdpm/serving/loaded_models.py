@@ -23,7 +23,7 @@ from icdpm.images.writing import encode_image
 from icdpm.models.image_restorer import ImageRestorer
 from icdpm.restoration.restore import restore
 from icdpm.restoration.result import Restored, to_intermediate_outputs
-from icdpm.serving.export import PRESETS_FILE
+from icdpm.serving.export import LIMITS_FILE, PRESETS_FILE
 
 # The preset of a model without presets, and of the settings that a model was exported with.
 DEFAULT_PRESET = "default"
@@ -39,17 +39,15 @@ class TrainedModel:
 
     Attributes:
       presets: {name: description}; one preset if the model has none of its own.
+      max_pixels: `None`: the model has no limit of its own.
     """
+
+    max_pixels: int | None = None
 
     def __init__(self, model: ImageRestorer) -> None:
         self.model = model
-        # Presets with the same settings share the description of the first.
-        descriptions: dict[Any, str] = {}
-        presets = self.model.sampling_presets
-        for preset in presets.values():
-            descriptions.setdefault(preset.as_flags, str(preset))
-        self.presets = {name: descriptions[preset.as_flags] for name, preset in presets.items()}
-        self.presets = self.presets or {DEFAULT_PRESET: "one evaluation of the network"}
+        presets = {name: preset.purpose for name, preset in model.offered_presets.items()}
+        self.presets = presets or {DEFAULT_PRESET: "one evaluation of the network"}
 
     def restore(self, pixels: np.ndarray, preset: str, on_progress: Callable[[float, int], None]) -> Restored:
         """Restores an image as icdpm-deblur --preset=PRESET does.
@@ -92,6 +90,7 @@ class ExportedModel:
 
     Attributes:
       presets: {name: description}, with "default" for the settings that the model was exported with.
+      max_pixels: the largest number of pixels of an image; `None` if an earlier version exported the model.
 
     Raises:
       IcdpmError: the folder holds no such model.
@@ -110,7 +109,8 @@ class ExportedModel:
                 f"{folder} is not a model exported with icdpm-export: its signature serving_default is missing or different."
             )
         self.presets = {DEFAULT_PRESET: "the settings that the model was exported with"}
-        self.presets |= _read_presets(Path(folder) / PRESETS_FILE)
+        self.presets |= {str(name): str(text) for name, text in _read_json(Path(folder) / PRESETS_FILE).items()}
+        self.max_pixels: int | None = _read_json(Path(folder) / LIMITS_FILE).get("max_pixels")
 
     def restore(self, pixels: np.ndarray, preset: str, on_progress: Callable[[None, None], None]) -> Restored:
         """Restores an image with the seed that the model was exported with.
@@ -142,12 +142,13 @@ class ExportedModel:
         return to_intermediate_outputs({name: outputs[name] for name in sorted(outputs)}, pixels)
 
 
-def _read_presets(path) -> dict[str, str]:
+def _read_json(path) -> dict[str, Any]:
+    """Returns the content of a JSON file that `icdpm.serving.export` wrote; {} if it is absent."""
     if not path.is_file():
         return {}
     try:
-        return {str(name): str(description) for name, description in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
         raise IcdpmError(f"{path} is damaged. Export the model again.") from error
 
 

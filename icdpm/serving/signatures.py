@@ -55,10 +55,13 @@ def all_signatures(
 
     Yields:
       (name, concrete function): `serving_default` and `restore` with `settings`, `serving_NAME` and `restore_NAME` with
-      each preset, and `pictures` if the model has intermediate outputs.
+      each preset, and `pictures` if the model has intermediate outputs. Those of the same settings are the same function.
     """
+    traced: dict[Settings, tuple] = {}
     for name, chosen in {"": settings, **presets}.items():
-        encoded, arrays = restoration_signatures(model, chosen, seed, max_pixels)
+        if chosen not in traced:
+            traced[chosen] = restoration_signatures(model, chosen, seed, max_pixels)
+        encoded, arrays = traced[chosen]
         yield f"serving_{name}" if name else "serving_default", encoded
         yield f"restore_{name}" if name else "restore", arrays
     if model.has_intermediate_outputs:

@@ -12,7 +12,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.models.config import config_to_json
 from icdpm.models.registry import build_model
-from icdpm.models.sampling_presets import SAMPLING_PRESETS, write_presets
+from icdpm.models.sampling_presets import write_presets
 from icdpm.models.weights import named_variables, save_weights
 from icdpm.models.workdir import config_file, load, presets_file, weights_file
 from icdpm.restoration.restore import restore
@@ -48,8 +48,9 @@ def workdir_of(tmp_path_factory):
             trained[name] = tmp_path_factory.mktemp(name) / "run"
             config = small_config(name)
             assert not train(config, trained[name], pairs, pairs, tf.distribute.get_strategy(), **options)
-            if "sampling" in config:  # an export traces a graph for each preset
-                write_presets(presets_file(trained[name]), {"fast": SAMPLING_PRESETS["fast"].changes}, {})
+            if "sampling" in config:  # an export traces presets with its own settings only once
+                same = {**config.sampling, "samples": 1}
+                write_presets(presets_file(trained[name]), {"fast": same, "balanced": same}, {})
         return trained[name]
 
     return workdir_of
@@ -77,7 +78,7 @@ def test_a_trained_model_works_everywhere(name, workdir_of, random_pairs, tmp_pa
     restore_dataset(model, random_pairs, model.settings(), 0, tmp_path / "restored")
     assert sorted(path.stem for path in (tmp_path / "restored").glob("*.png")) == sorted(random_pairs.names)
 
-    evaluations, presets = [], model.sampling_presets
+    evaluations, presets = [], model.offered_presets
     served, preset = TrainedModel(model), next(iter(presets), None)
     assert list(served.presets) == (list(presets) or ["default"])
     answer = served.restore(small, preset or "default", lambda *_: evaluations.append(1))
@@ -92,9 +93,12 @@ def test_a_trained_model_works_everywhere(name, workdir_of, random_pairs, tmp_pa
     assert answer.intermediate_outputs.keys() == expected.intermediate_outputs.keys()
     for output, values in expected.intermediate_outputs.items():
         np.testing.assert_array_equal(answer.intermediate_outputs[output], values)
-    assert list(exported.presets) == ["default", *presets]
-    descriptions = {preset: str(each) for preset, each in presets.items()}
-    assert json.loads((tmp_path / "model/presets.json").read_text()) == descriptions
+    if presets:
+        np.testing.assert_array_equal(exported.restore(small, "fast", lambda *_: None).pixels, expected.pixels)
+    others = {name: each.purpose for name, each in presets.items() if model.settings(name) != model.settings()}
+    assert list(exported.presets) == ["default", *others] and "fast" not in presets and "balanced" not in others
+    assert json.loads((tmp_path / "model/presets.json").read_text()) == others
+    assert json.loads((tmp_path / "model/limits.json").read_text()) == {"max_pixels": exported.max_pixels}
     assert model.description in (tmp_path / "model/MODEL_CARD.md").read_text()
     signatures = set(exported._signatures)
     assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == model.has_intermediate_outputs

@@ -13,6 +13,7 @@ from icdpm.models.registry import build_model, model_class
 from icdpm.models.sampling_presets import SAMPLING_PRESETS, read_presets, write_presets
 from icdpm.models.weights import named_variables, save_weights
 from icdpm.models.workdir import config_file, load, presets_file, weights_file
+from icdpm.serving.loaded_models import TrainedModel
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +45,14 @@ def test_measured_presets_replace_those_of_the_class(workdir):
     prints = {"purpose": "large prints", "changes": {"samples": 64}}
     presets_file(workdir).write_text(json.dumps({"presets": {"prints": prints}}))
     assert str(load(workdir).sampling_presets["prints"]) == "large prints" and load(workdir).settings("prints").samples == 64
+
+
+def test_user_interfaces_offer_presets_that_differ_and_suit_the_model(workdir):
+    assert list(load(workdir).offered_presets) == ["fast", "balanced"]  # not paper, which warns
+    write_presets(presets_file(workdir), {"fast": MEASURED, "balanced": MEASURED}, {})
+    model = load(workdir)
+    assert list(model.offered_presets) == ["balanced"] and model.settings("fast") == model.settings("balanced")
+    assert TrainedModel(model).presets == {"balanced": "best quality for the time"}
 
 
 @pytest.mark.parametrize(

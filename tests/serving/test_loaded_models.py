@@ -24,7 +24,7 @@ def exported_model(exported):
 
 @pytest.mark.parametrize(("dtype", "shape"), [(np.uint8, (21, 30, 3)), (np.uint16, (21, 30))])
 def test_an_exported_model_equals_python(exported_model, micro_workdir, dtype, shape):
-    assert list(exported_model.presets) == ["default", "fast", "balanced", "paper"]
+    assert list(exported_model.presets) == ["default", "fast", "balanced", "paper"] and exported_model.max_pixels == 40_000
     pixels, model = random_image(dtype, shape), load(micro_workdir)
     restored = exported_model.restore(pixels, "default", lambda *_: None)
     expected = restore(model, pixels, model.settings(samples=3), seed=5, keep_intermediate_outputs=True)

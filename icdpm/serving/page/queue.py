@@ -119,13 +119,14 @@ class RestorationQueue:
       max_pixels: the largest number of pixels of a photo.
 
     Attributes:
+      max_pixels: the same, or the model's own limit if it is smaller.
       max_bytes: the largest size of such a photo in bytes, decoded.
     """
 
     def __init__(self, model: TrainedModel | ExportedModel, max_pixels: int) -> None:
         self.model = model
-        self.max_pixels = max_pixels
-        self.max_bytes = max_pixels * _MAX_BYTES_PER_PIXEL
+        self.max_pixels = min(max_pixels, model.max_pixels or max_pixels)
+        self.max_bytes = self.max_pixels * _MAX_BYTES_PER_PIXEL
         self._header_lock = threading.Lock()
         self._changed = threading.Condition()
         self._queue: list[_Request] = []  # the first one is being processed

@@ -33,6 +33,7 @@ from icdpm.serving.page.server import Limits, serve_page
 
 class Model:
     presets = {"fast": "one step", "slow": "half a minute"}
+    max_pixels = None
 
     def restore(self, pixels, preset, on_progress):
         log = open(sys.argv[2], "a", buffering=1)

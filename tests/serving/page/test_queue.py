@@ -26,6 +26,7 @@ class Model:
     """Inverts an image in four steps."""
 
     presets = {"only": "a test"}
+    max_pixels = None
 
     def __init__(self):
         self.steps = []
@@ -54,6 +55,16 @@ def wait_until(condition):
 
 def ignore(*_):
     """Ignores progress."""
+
+
+def test_the_smaller_limit_of_an_exported_model_applies(photo):
+    model = Model()
+    model.max_pixels = 1999
+    for max_pixels, limit in ((10_000, 1999), (1000, 1000)):
+        queue = RestorationQueue(model, max_pixels)
+        assert (queue.max_pixels, queue.max_bytes) == (limit, 8 * limit)
+    with pytest.raises(IcdpmError, match="50×40 = 2,000 pixels; the limit of this page is 1,999 pixels"):
+        RestorationQueue(model, 10_000).restore("a", photo, "only", ignore)
 
 
 def test_progress_is_reported(photo):
