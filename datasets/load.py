@@ -6,12 +6,11 @@ import os
 from pathlib import Path
 
 from icdpm.errors import IcdpmError
-from icdpm.storage import is_remote
 from icdpm_datasets.degradations import CompressedImages, DownscaledImages, NoisyImages
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.motion_blur import CameraShakeImages, MotionBlurredImages
-from icdpm_datasets.pairs import Mixture, PairSource, RemoteMixture, RemoteSource
+from icdpm_datasets.pairs import Mixture, PairSource
 from icdpm_datasets.published.sets import NAMES, is_recorded
 from icdpm_datasets.video import AveragedFrames
 
@@ -36,8 +35,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
       data: one of
         - embedded;
         - a published set (`icdpm_datasets.published.sets`), optionally with a variant such as gopro/blur_gamma, as
-          icdpm-prepare recorded it, or own records such as records/street; the first training run converts local records to a
-          crop cache (`CropCache`);
+          icdpm-prepare recorded it, or own records such as records/street;
         - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`;
         - KIND:FOLDER for a folder of sharp images, with or without `train` and `test`, from which pairs are made on the fly:
           shake (camera shake), motion (moving camera and objects), frames (averaged high-speed video), noise (Gaussian noise),
@@ -58,12 +56,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
     if len(set(names)) < len(names):
         raise IcdpmError(f"{data}: a set occurs twice. Add its weights.")
     sources = {name: _load_one(name, split, data_dir) for name in names}
-    remote = [isinstance(source, RemoteSource) for source in sources.values()]
-    if any(remote) and not all(remote):
-        raise IcdpmError(
-            f"{data}: sets in remote storage ({data_dir}) can be mixed only with each other. Use a local --data_dir."
-        )
-    return (RemoteMixture if all(remote) else Mixture)(sources, weights)
+    return Mixture(sources, weights)
 
 
 def _parse_weighted(part: str, data: str) -> tuple[str, int]:
@@ -85,7 +78,10 @@ def _load_one(data: str, split: str, data_dir: str | os.PathLike | None) -> Pair
     if data == "embedded":
         return EmbeddedPairs(split)
     if is_recorded(data):
-        return _load_published(data, split, data_dir)
+        # Imported here because it imports TFDS, which a user's own images do not need.
+        from icdpm_datasets.published.recorded import RecordedPairs
+
+        return RecordedPairs(data, split, data_dir)
     kind, colon, path = data.partition(":")
     synthetic = _SYNTHETIC.get(kind) if colon else None
     folder = Path(path if synthetic else data).expanduser()
@@ -97,16 +93,3 @@ def _load_one(data: str, split: str, data_dir: str | os.PathLike | None) -> Pair
         )
     folder = folder / split if (folder / split).is_dir() else folder
     return synthetic(folder) if synthetic else FolderPairs(folder)
-
-
-def _load_published(name: str, split: str, data_dir: str | os.PathLike | None) -> PairSource:
-    # Imported here because they import TFDS, which a user's own images do not need.
-    from icdpm_datasets.published.recorded import RecordedPairs, RemotePairs
-
-    if split != "train":
-        return RecordedPairs(name, split, data_dir)
-    if data_dir is not None and is_remote(data_dir):
-        return RemotePairs(name, split, data_dir)
-    from icdpm_datasets.published.crop_cache import CropCache
-
-    return CropCache(name, split, data_dir)

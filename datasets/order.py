@@ -49,20 +49,38 @@ def _part(number: tf.Tensor, weights: Sequence[int]) -> tuple[tf.Tensor, tf.Tens
     return part, position
 
 
-CROPS_PER_FETCH = 40  # consecutive crops that a batch slot takes from a fetched pair: a block
+_MIN_SLOTS = 64
 
 
-def first_block(slot: tf.Tensor, batch: int) -> tf.Tensor:
-    """Returns the step, at most 0, at which the first block of a batch slot begins.
+def slot_count(batch: int) -> int:
+    """Returns the number of slots, from each of which crops of one pair are taken at a time.
 
-    Each batch slot takes `CROPS_PER_FETCH` consecutive crops from a fetched pair before it moves to the next pair. Blocks of
-    different slots begin at different steps, so that about equally many pairs are fetched in each step.
+    Example n belongs to slot n modulo this number, a multiple of the batch size. Small batches take turns at the slots, so that
+    successive batches show different pairs.
+    """
+    return batch * -(-_MIN_SLOTS // batch)
+
+
+def crops_per_pair(crop: int) -> int:
+    """Returns the number of consecutive crops that a slot takes from a decoded pair before it moves to the next pair: a block.
+
+    Decoding a pair of 1280×720 takes about 30 ms of a core. 40 crops of 128×128 have 71 % of its pixels, and larger crops as
+    many, so that a pair is decoded once for about as many pixels as it has.
+    """
+    return max(1, min(40, 40 * 128**2 // crop**2))
+
+
+def first_block(slot: tf.Tensor, slots: int, crops: int) -> tf.Tensor:
+    """Returns the round (example number divided by `slots`), at most 0, at which the first block of a slot begins.
+
+    Blocks of different slots begin in different rounds, so that about equally many pairs are decoded in each of them.
 
     Args:
-      slot: index within the global batch, int64 [].
-      batch: size of the global batch.
+      slot: index of the slot, int64 [].
+      slots: number of slots.
+      crops: number of crops in a block.
     """
-    return -(slot * CROPS_PER_FETCH // batch)
+    return -(slot * crops // slots)
 
 
 _WINDOW = 16  # steps whose crops are shuffled together when crops are repeated

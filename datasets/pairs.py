@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import bisect
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -62,8 +61,11 @@ class CropSource(Protocol):
 
 
 @runtime_checkable
-class RemoteSource(Protocol):
-    """A `PairSource` in remote storage, whose pairs take so long to fetch that several crops are cut from each."""
+class GraphSource(Protocol):
+    """A `PairSource` whose pairs are read by TensorFlow operations, also in processes that cannot import this package.
+
+    Several crops are cut from each pair that is read, since decoding takes long.
+    """
 
     def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the whole pair (blurry, sharp), uint8 [H, W, 3], by TensorFlow operations.
@@ -99,7 +101,24 @@ def load_crop(source: PairSource, index: int, crop: int, random_ints: np.ndarray
     """
     if isinstance(source, CropSource):
         return source.load_crop(index, crop, random_ints)
-    blurry, sharp = source.load(index)
+    return _cut(source.load(index), crop, random_ints)
+
+
+def load_crops(
+    source: PairSource, index: int, crop: int, random_ints: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns several crops of a pair, (blurry, sharp), [n, crop, crop, 3]; see `load_crop`. `random_ints`: int64 [n, 3]."""
+    if isinstance(source, CropSource):
+        crops = [source.load_crop(index, crop, each) for each in random_ints]
+    else:
+        pair = source.load(index)
+        crops = [_cut(pair, crop, each) for each in random_ints]
+    blurry, sharp = map(np.stack, zip(*crops))
+    return blurry, sharp
+
+
+def _cut(pair: tuple[np.ndarray, np.ndarray], crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    blurry, sharp = pair
     top, left = crop_corner(random_ints, sharp.shape[:2], crop)
     window = np.s_[top : top + crop, left : left + crop]
     return blurry[window], sharp[window]
@@ -124,6 +143,7 @@ class Mixture:
       description: one line for logs.
       sources: the sources, in order.
       counts: number of pairs of each source.
+      starts: number of each source's first pair, and of all pairs.
       weights: as given.
       dtype: uint16 if that of a source is; images of 8 bits are then converted without loss.
     """
@@ -158,16 +178,3 @@ class Mixture:
     def _find(self, index: int) -> tuple[PairSource, int]:
         number = bisect.bisect_right(self.starts, index) - 1
         return self.sources[number], index - self.starts[number]
-
-
-class RemoteMixture(Mixture):
-    """A `Mixture` of `RemoteSource`s, which is a `RemoteSource` itself."""
-
-    sources: list[Any]
-
-    def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        import tensorflow as tf
-
-        part = tf.searchsorted(tf.constant(self.starts, tf.int64), index[None], side="right")[0] - 1
-        branches = [functools.partial(source.fetch, index - start) for source, start in zip(self.sources, self.starts)]
-        return tf.switch_case(part, branches)

@@ -5,11 +5,9 @@ earlier example whose crop it repeats), its flip and rotation. A resumed run the
 would have seen, without skipping examples, and each worker reads a contiguous
 slice of every global batch, so training data do not depend on the number of workers.
 
-Pairs in remote storage take long to fetch. Each batch slot then takes 40 consecutive crops from a fetched pair before it
-moves to the next pair (`order.first_block`); crop, flip and rotation depend on the example's number as before.
-
-Apart from its images, an example costs a quarter of a millisecond of one core at 128×128 pixels. The cost of its images depends
-on the source; `published/crop_cache.py` reduces it for large PNG files.
+Pairs of recorded sets take long to fetch and decode. Several consecutive crops are therefore cut from each pair
+(`order.crops_per_pair`). Nothing but TensorFlow operations is involved, so such a dataset also runs in processes that cannot
+import this package: the hosts of a TPU slice, or the workers of tf.data's service.
 
 Images are read when batches are taken. Do that within `tf_data_errors.original_errors`, so that a damaged file raises the
 source's own error.
@@ -24,14 +22,22 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError
 from icdpm.networks.operations import to_minus_one_one
 from icdpm_datasets.augment import center_crop, random_crop, random_dihedral
-from icdpm_datasets.order import CROPS_PER_FETCH, crops_to_keep, first_block, mixed_index, repeated_number, shuffled_index
-from icdpm_datasets.pairs import InMemory, Mixture, PairSource, RemoteSource, dtype_of, load_crop
+from icdpm_datasets.order import (
+    crops_per_pair,
+    crops_to_keep,
+    first_block,
+    mixed_index,
+    repeated_number,
+    shuffled_index,
+    slot_count,
+)
+from icdpm_datasets.pairs import GraphSource, InMemory, Mixture, PairSource, dtype_of, load_crop, load_crops
 from icdpm_datasets.tf_data_errors import for_tf_data
 
 Pair = tuple[tf.Tensor, tf.Tensor]
+Example = tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # number, blurry, sharp
 # Pairs that are fetched at once; each waits for the storage first, then for a core to decode it.
 _FETCHES = max(16, 2 * (os.cpu_count() or 1))
 # Nothing here branches by a tensor's values, and AutoGraph takes a good part of the tracing to find that out.
@@ -77,7 +83,7 @@ def training_dataset(
       examples}.
 
     Raises:
-      IcdpmError: an image is smaller than the crop, or `repeat` exceeds 1 with a remote source.
+      IcdpmError: an image is smaller than the crop.
       ValueError: the batch sizes do not divide, or the shard does not exist.
     """
     source.check_crop(crop)
@@ -96,52 +102,55 @@ def training_dataset(
         random_ints = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
         return tf.cast(random_ints, tf.int64)
 
-    def example(number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor) -> dict[str, tf.Tensor]:
-        if augment:
-            blurry, sharp = random_dihedral(blurry, sharp, random_ints_of(number)[2])
-        return {"blurry": to_minus_one_one(blurry), "sharp": to_minus_one_one(sharp), "index": number}
+    def augmented(number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor, random_ints: tf.Tensor) -> Example:
+        return number, *(random_dihedral(blurry, sharp, random_ints[2]) if augment else (blurry, sharp))
 
-    def read_examples() -> tf.data.Dataset:
+    def single_examples() -> tf.data.Dataset:
         read = _crop_reader(source, crop, local_batch * crops_to_keep(repeat))
 
-        def read_example(local: tf.Tensor) -> dict[str, tf.Tensor]:
+        def read_example(local: tf.Tensor) -> Example:
             number = local // local_batch * batch + shard_index * local_batch + local % local_batch
             crop_number = first_example + repeated_number(number, batch, repeat, seed)
-            return example(first_example + number, *read(choose(crop_number), random_ints_of(crop_number)))
+            number = first_example + number
+            return augmented(number, *read(choose(crop_number), random_ints_of(crop_number)), random_ints_of(number))
 
         end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
         numbers = tf.data.Dataset.range(start_step * local_batch, end)
         return numbers.map(read_example, tf.data.AUTOTUNE, deterministic=True)
 
-    def remote_examples() -> tf.data.Dataset:
-        def crops_at(slot: tf.Tensor) -> tf.data.Dataset:
-            """Returns (number, blurry, sharp) of the examples in a batch slot, step by step."""
-            begin = first_block(slot, batch)
+    def block_examples() -> tf.data.Dataset:
+        slots, crops = slot_count(batch), crops_per_pair(crop)
+        different = -(-crops // repeat)
+        read = _crops_reader(source, crop)
 
-            def crops_of(block: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                pair = source.fetch(choose(first_example + block * batch + slot))
-                first = begin + block * CROPS_PER_FETCH
-                steps_of_block = tf.range(tf.maximum(first, start_step), first + CROPS_PER_FETCH)
-                return tf.map_fn(
-                    lambda number: (number, *random_crop(*pair, crop, random_ints_of(number)[:2])),
-                    first_example + steps_of_block * batch + slot,
-                    fn_output_signature=(tf.int64, tf.uint8, tf.uint8),
-                )
+        def examples_of_slot(turn: tf.Tensor) -> tf.data.Dataset:
+            """Returns the examples of the slot whose turn is the given one after `start_step`, round by round."""
+            number = (start_step + turn // local_batch) * batch + shard_index * local_batch + turn % local_batch
+            slot, start_round = number % slots, number // slots
+            begin = first_block(slot, slots, crops)
 
-            blocks = tf.data.Dataset.range((start_step - begin) // CROPS_PER_FETCH, np.iinfo(np.int64).max)
-            return blocks.map(crops_of).unbatch().take(-1 if steps is None else steps)
+            def examples_of(block: tf.Tensor) -> Example:
+                first = begin + block * crops
+                numbers = first_example + tf.range(first, first + crops) * slots + slot
+                random_ints = tf.map_fn(random_ints_of, numbers)
+                blurry, sharp = read(choose(first_example + block * slots + slot), random_ints[:different])
 
-        slots = tf.data.Dataset.range(shard_index * local_batch, (shard_index + 1) * local_batch)
-        crops = slots.interleave(
-            crops_at, cycle_length=local_batch, num_parallel_calls=min(_FETCHES, local_batch), deterministic=True
+                def example(k: tf.Tensor) -> Example:
+                    return augmented(numbers[k], blurry[k % different], sharp[k % different], random_ints[k])
+
+                used = tf.range(tf.maximum(start_round - first, 0), crops)
+                return tf.map_fn(example, used, fn_output_signature=(tf.int64, blurry.dtype, sharp.dtype))
+
+            blocks = tf.data.Dataset.range((start_round - begin) // crops, np.iinfo(np.int64).max)
+            return blocks.map(examples_of).unbatch()
+
+        turns = slots // num_shards
+        examples = tf.data.Dataset.range(turns).interleave(
+            examples_of_slot, cycle_length=turns, num_parallel_calls=min(_FETCHES, turns), deterministic=True
         )
-        return crops.map(example, tf.data.AUTOTUNE, deterministic=True)
+        return examples.take(-1 if steps is None else steps * local_batch)
 
-    if not isinstance(source, RemoteSource):
-        return _batched(read_examples(), emitted, drop_remainder=True)
-    if repeat > 1:
-        raise IcdpmError(f"`data.repeat` must be 1 for records in remote storage. Received: {repeat}.")
-    return _batched(remote_examples(), emitted, drop_remainder=True)
+    return _batched(block_examples() if _has_graph_source(source) else single_examples(), emitted, drop_remainder=True)
 
 
 @_without_autograph
@@ -164,9 +173,8 @@ def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int)
     count = min(count, len(source))
     read = _reader(source)
 
-    def example(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        blurry, sharp = center_crop(*read(index), crop)
-        return {"blurry": to_minus_one_one(blurry), "sharp": to_minus_one_one(sharp), "index": index}
+    def example(index: tf.Tensor) -> Example:
+        return index, *center_crop(*read(index), crop)
 
     chosen = tf.data.Dataset.from_tensor_slices(np.arange(count, dtype=np.int64) * len(source) // count)
     return _batched(chosen.map(example, tf.data.AUTOTUNE, deterministic=True), batch, drop_remainder=False)
@@ -177,6 +185,10 @@ def _index_function(source: PairSource, seed: int) -> Callable[[tf.Tensor], tf.T
     if isinstance(source, Mixture):
         return lambda number: mixed_index(number, source.counts, source.weights, seed)
     return lambda number: shuffled_index(number, len(source), seed)
+
+
+def _has_graph_source(source: PairSource) -> bool:
+    return any(isinstance(each, GraphSource) for each in (source.sources if isinstance(source, Mixture) else [source]))
 
 
 def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
@@ -208,12 +220,60 @@ def _crop_reader(source: PairSource, crop: int, kept: int) -> Callable[[tf.Tenso
     return read
 
 
+def _crops_reader(source: PairSource, crop: int) -> Callable[[tf.Tensor, tf.Tensor], Pair]:
+    """Returns a function for tf.data from a pair's index and the random numbers of n examples to n crops.
+
+    Returns:
+      A function (index: int64 [], random_ints: int64 [n, 3]) → (blurry, sharp), [n, crop, crop, 3] of the source's type.
+    """
+    if isinstance(source, Mixture):
+        return _mixed([_crops_reader(each, crop) for each in source.sources], source)
+    dtype = tf.as_dtype(dtype_of(source))
+    if isinstance(source, (GraphSource, InMemory)):
+        whole = _reader(source)
+
+        def cut(index: tf.Tensor, random_ints: tf.Tensor) -> Pair:
+            pair = whole(index)
+            return tf.map_fn(lambda ints: random_crop(*pair, crop, ints[:2]), random_ints, fn_output_signature=(dtype, dtype))
+
+        return cut
+    load = for_tf_data(lambda index, random_ints: load_crops(source, int(index), crop, random_ints))
+
+    def read(index: tf.Tensor, random_ints: tf.Tensor) -> Pair:
+        crops = tf.numpy_function(load, [index, random_ints], (dtype, dtype), stateful=False)
+        return tuple(tf.ensure_shape(images, [None, crop, crop, 3]) for images in crops)
+
+    return read
+
+
+def _mixed(readers: list[Callable[..., Pair]], mixture: Mixture) -> Callable[..., Pair]:
+    """Returns a function that reads from the source to which the index, its first argument, belongs."""
+
+    def read(index: tf.Tensor, *arguments: tf.Tensor) -> Pair:
+        def read_part(part: int) -> Pair:
+            return tuple(_to_dtype(image, mixture.dtype) for image in readers[part](index - mixture.starts[part], *arguments))
+
+        part = tf.searchsorted(tf.constant(mixture.starts, tf.int64), index[None], side="right")[0] - 1
+        return tf.switch_case(part, [functools.partial(read_part, k) for k in range(len(readers))])
+
+    return read
+
+
+def _to_dtype(image: tf.Tensor, dtype: np.dtype) -> tf.Tensor:
+    """Converts 8 to 16 bits if needed, as `image_files.to_dtype`."""
+    return image if image.dtype == dtype else tf.cast(image, dtype) * 257
+
+
 def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
     """Returns a function for tf.data from an index, int64 [], to the pair (blurry, sharp), [H, W, 3] of the source's type."""
     if isinstance(source, InMemory):
         with tf.device("CPU"):
             blurry, sharp = tf.constant(source.blurry), tf.constant(source.sharp)
         return lambda index: (tf.gather(blurry, index), tf.gather(sharp, index))
+    if isinstance(source, GraphSource):
+        return source.fetch
+    if isinstance(source, Mixture):
+        return _mixed([_reader(each) for each in source.sources], source)
     load, dtype = for_tf_data(lambda index: source.load(int(index))), tf.as_dtype(dtype_of(source))
 
     def read(index: tf.Tensor) -> Pair:
@@ -224,8 +284,11 @@ def _reader(source: PairSource) -> Callable[[tf.Tensor], Pair]:
 
 
 def _batched(examples: tf.data.Dataset, batch: int, drop_remainder: bool) -> tf.data.Dataset:
+    def in_range(number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"blurry": to_minus_one_one(blurry), "sharp": to_minus_one_one(sharp), "index": number}
+
     options = tf.data.Options()
     options.deterministic = True
     # Workers take their parts by `shard_index`, so tf.distribute must not divide them again.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return examples.batch(batch, drop_remainder=drop_remainder).prefetch(tf.data.AUTOTUNE).with_options(options)
+    return examples.batch(batch, drop_remainder=drop_remainder).map(in_range).prefetch(tf.data.AUTOTUNE).with_options(options)

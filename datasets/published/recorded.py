@@ -122,7 +122,7 @@ def prepared_set(name: str, data_dir: str | os.PathLike | None, split: str = "te
 
 
 class RecordedPairs:
-    """Pairs of one split as icdpm-prepare recorded them, in the published order; a `PairSource`.
+    """Pairs of one split as icdpm-prepare recorded them, in the published order; a `GraphSource`.
 
     Args:
       name: as for `icdpm_datasets.published.sets.tfds_name`.
@@ -134,8 +134,6 @@ class RecordedPairs:
       description: one line for logs, which also states whether the records are a subset.
       sizes: (height, width) of each pair.
       folder: folder of the records.
-      fingerprints: {file of records: fingerprint of its contents}; empty for remote records, which are not read for it.
-      counts: {file of records: number of pairs}; empty for remote records.
 
     Raises:
       IcdpmError: the records are missing (the message has the command that makes them), damaged, or have no such split.
@@ -148,16 +146,12 @@ class RecordedPairs:
             raise MissingSplitError(
                 f"{self.folder}: {name} has no {split} split, only {', '.join(splits)}. Give other data for it."
             )
-        self.fingerprints: dict[Path, str] = {}
-        self.counts: dict[Path, int] = {}
-        self._pairs: list[RecordedPair] = []
-        if isinstance(self.folder, RemotePath):
-            self._pairs = read_index(self.folder, [Path(path).name for path in splits[split].filepaths])
-        else:
-            for path in map(Path, splits[split].filepaths):
-                pairs, self.fingerprints[path] = index_records(path)
-                self.counts[path] = len(pairs)
-                self._pairs += pairs
+        files = [Path(path).name for path in splits[split].filepaths]
+        self._pairs: list[RecordedPair] = (
+            read_index(self.folder, files)
+            if isinstance(self.folder, RemotePath)
+            else [pair for file in files for pair in index_records(self.folder / file)]
+        )
         if len(self) != splits[split].num_examples:
             raise IcdpmError(
                 f"{self.folder} has {len(self)} of {splits[split].num_examples} pairs. Run icdpm-prepare again."
@@ -191,31 +185,25 @@ class RecordedPairs:
             if min(height, width) < crop:
                 raise IcdpmError(f"{self.folder}: {name} is {width}×{height} px, too small for crops of {crop} px.")
 
+    def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the whole pair (blurry, sharp) at `index`; see `GraphSource.fetch`."""
+        import tensorflow as tf  # not at the top, since `load` does not need it
+
+        files = sorted({pair.path for pair in self._pairs})
+        number = {path: k for k, path in enumerate(files)}
+        spans = np.array([(number[pair.path], *pair.record) for pair in self._pairs], np.int64)
+        with named_source(str(self.folder)), tf.device("CPU"):
+            file, start, end = tf.unstack(tf.gather(spans, index))
+            encoded = tf.io.parse_single_example(
+                _read_record(tf.gather([*map(str, files)], file), start, end),
+                {side: tf.io.FixedLenFeature([], tf.string) for side in ("blurry", "sharp")},
+            )
+            return _decode_in_graph(encoded["blurry"]), _decode_in_graph(encoded["sharp"])
+
 
 def _decode(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
-
-
-class RemotePairs(RecordedPairs):
-    """Recorded pairs in remote storage; a `RemoteSource`. Arguments and attributes are those of `RecordedPairs`."""
-
-    def __init__(self, name: str, split: str, data_dir: str | os.PathLike) -> None:
-        super().__init__(name, split, data_dir)
-        self._files = [str(pair.path) for pair in self._pairs]
-        self._records = np.array([pair.record for pair in self._pairs], np.int64)
-
-    def fetch(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the whole pair (blurry, sharp) at `index`; see `RemoteSource.fetch`."""
-        import tensorflow as tf  # not at the top, since local pairs are read without TensorFlow
-
-        with named_source(str(self.folder)), tf.device("CPU"):
-            start, end = tf.unstack(tf.gather(self._records, index))
-            encoded = tf.io.parse_single_example(
-                _read_record(tf.gather(self._files, index), start, end),
-                {side: tf.io.FixedLenFeature([], tf.string) for side in ("blurry", "sharp")},
-            )
-            return _decode_in_graph(encoded["blurry"]), _decode_in_graph(encoded["sharp"])
 
 
 def _read_record(file: tf.Tensor, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,6 @@ in an index file next to the records.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -58,34 +57,28 @@ def read_span(path: Path | RemotePath, span: Span) -> bytes:
         return os.pread(file.fileno(), span[1] - span[0], span[0])
 
 
-def index_records(path: Path) -> tuple[list[RecordedPair], str]:
-    """Locates the pairs in a file of records.
-
-    Returns:
-      (pairs in order, fingerprint of the contents, made of the lengths and checksums of the records).
+def index_records(path: Path) -> list[RecordedPair]:
+    """Locates the pairs in a file of records and returns them in order.
 
     Raises:
       IcdpmError: the file cannot be read or is truncated.
     """
-    pairs, digest = [], hashlib.blake2b(digest_size=16)
+    pairs = []
     try:
         with open(path, "rb", buffering=0) as file:
             fd, start, end = file.fileno(), 0, os.fstat(file.fileno()).st_size
             while start < end:
-                head = os.pread(fd, _LENGTH.size, start)
-                length, _ = _LENGTH.unpack(head)
-                start += len(head)
-                checksum = os.pread(fd, _CHECKSUM_BYTES, start + length)
-                if len(checksum) < _CHECKSUM_BYTES:
+                length, _ = _LENGTH.unpack(os.pread(fd, _LENGTH.size, start))
+                start += _LENGTH.size
+                if start + length + _CHECKSUM_BYTES > end:
                     raise ValueError("it ends within a record")
-                digest.update(head + checksum)
                 pairs.append(_locate(path, lambda first, size: os.pread(fd, size, first), (start, start + length)))
                 start += length + _CHECKSUM_BYTES
     except OSError as error:
         raise IcdpmError(f"{path} cannot be read: {error.strerror}.") from error
     except (struct.error, ValueError, KeyError, IndexError) as error:
         raise IcdpmError(f"{path} is damaged ({error}). Remove its folder and run icdpm-prepare again.") from error
-    return pairs, digest.hexdigest()
+    return pairs
 
 
 def locate_pair(path: Path, example: bytes, start: int) -> RecordedPair:

@@ -2,9 +2,10 @@
 
     python -m icdpm_experiments.measurements.input_pipeline [--frames=DIR]
 
-Each pipeline runs in a process of its own, on the same frames and the same two cores. Requires PyTorch (extra `bench`) and
-about 2 GB for temporary files. Reading from a bucket requires TensorFlow I/O (also in `bench`), which has no release for
-Python 3.12 and later; that row is omitted there. Writes results/input.json and input.md.
+Each pipeline runs in a process of its own, on the same frames and the same two cores. Rates per CPU second are comparable on a
+busy machine too. File formats that records could store are also compared. Requires PyTorch (extra `bench`) and about 1 GB for
+temporary files. Reading from a bucket requires TensorFlow I/O (also in `bench`), which has no release for Python 3.12 and
+later; that row is omitted there. Writes results/input.json and input.md.
 """
 
 import functools
@@ -21,18 +22,19 @@ from absl import flags
 
 from icdpm.cli import reject_arguments, run_command, silence_tensorflow
 from icdpm.errors import IcdpmError
+from icdpm_experiments.measurements.input_formats import measure_formats
 from icdpm_experiments.measurements.input_frames import HEIGHT, SEQUENCE, WIDTH, lay_out_frames, make_frames
 from icdpm_experiments.paper.published import TABLE11
-from icdpm_experiments.results import make_command, print_table, run_in_subprocess, write_results
+from icdpm_experiments.results import make_command, markdown_table, print_table, run_in_subprocess, write_results
 
 FLAGS = flags.FLAGS
 FRAMES = 160  # so that a batch shows at least 128 different frames
 BATCH, CROP = 256, 128
 CORES = 2
 TITLES = {
-    "strips": "icdpm, strips",
-    "decoding": "icdpm, PNG decoded for every crop",
+    "records": "icdpm, records on a disk",
     "bucket": "icdpm, records in a bucket of 5 ms a read and 100 MB/s",
+    "folder": "icdpm, folder of PNG files, decoded for every crop",
     "data_loader": f"PyTorch DataLoader, {CORES} workers",
 }
 _MEASURED_SECONDS = 10.0  # minimum, after the warm-up
@@ -57,19 +59,21 @@ def main(argv):
         data = _prepare_records(folder)
         titles = {name: title for name, title in TITLES.items() if name != "bucket" or find_spec("tensorflow_io")}
         measured = {name: run_in_subprocess(title, measure_pipeline, name, folder) for name, title in titles.items()}
-    rows = [
-        {"pipeline": title, **{key: measured[name][key] for key in ("crop_pairs_per_second", "peak_rss_bytes")}}
-        for name, title in titles.items()
-    ]
-    ratio = rows[0]["crop_pairs_per_second"] / measured["data_loader"]["crop_pairs_per_second"]
+        formats = run_in_subprocess("file formats", measure_formats, folder / "tree" / SEQUENCE)
+    rows = [{"pipeline": title, **measured[name]} for name, title in titles.items()]
+    ratio = rows[0]["crop_pairs_per_cpu_second"] / rows[-1]["crop_pairs_per_cpu_second"]
     tiny, paper = _measure_tiny_training(), _compute_paper_training()
     notes = [
-        f"The pipeline is {ratio:.0f} times as fast as the DataLoader. Writing the strips took",
-        f"{measured['strips']['seconds_to_lay_out']} s, once. All frames were in the system's file cache.",
-        "The bucket is an S3 server on the same cores. Without TensorFlow I/O its row is missing.",
+        f"Per CPU second, records on a disk give {ratio:.0f} times as many pairs as the DataLoader. All frames were in the",
+        "system's file cache. The bucket is an S3 server on the same cores, whose CPU time is not counted. Without TensorFlow",
+        "I/O its row is missing.",
         f"A training step of the config `tiny` needs {tiny:.0f} crop pairs of 64×64 per second on these cores. The paper's",
         f"largest model (f), batch {BATCH} of {CROP}×{CROP} on {_TPU_CORES} TPU v3 cores, would need {paper:.0f} on each of",
         f"{_HOSTS} hosts at the peak performance of the TPUs, which no training reaches.",
+        "",
+        "Formats of an image, mean of size and of CPU time for decoding:",
+        "",
+        *markdown_table(formats),
     ]
     print_table(rows)
     print("\n".join(notes))
@@ -82,7 +86,7 @@ def main(argv):
         title="Input pipeline",
         notes=notes,
         ratio=ratio,
-        seconds_to_lay_out=measured["strips"]["seconds_to_lay_out"],
+        formats=formats,
         tiny_step_needs=tiny,
         paper_step_needs_per_host=paper,
     )
@@ -146,34 +150,24 @@ def measure_pipeline(name, folder):
       folder: folder of tree/ (frames) and records/ (records of the frames).
 
     Returns:
-      Dict of `crop_pairs_per_second`, `peak_rss_bytes` and, for 'strips', `seconds_to_lay_out` and `frames`.
+      Dict of `crop_pairs_per_second`, `crop_pairs_per_cpu_second`, `cpu_seconds_to_first_batch` and `peak_rss_bytes`.
     """
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     silence_tensorflow()
     measure = {
-        "strips": _measure_strips,
-        "decoding": _measure_decoding,
+        "records": _measure_records,
         "bucket": _measure_bucket,
+        "folder": _measure_folder,
         "data_loader": _measure_data_loader,
     }[name]
     return measure(Path(folder))
 
 
-def _measure_strips(folder):
-    """Measures the pipeline on strips of crops, its default for published data sets."""
-    from icdpm_datasets.published.crop_cache import CropCache
+def _measure_records(folder):
+    """Measures the pipeline on records on a disk."""
+    from icdpm_datasets.load import load_pairs
 
-    started = time.perf_counter()
-    pairs = CropCache("gopro", "train", folder / "records")
-    seconds = time.perf_counter() - started
-    return {**_measure_dataset(pairs, warm_up=3), "seconds_to_lay_out": round(seconds, 1), "frames": len(pairs)}
-
-
-def _measure_decoding(folder):
-    """Measures the pipeline on the records: a whole PNG is decoded for every crop."""
-    from icdpm_datasets.published.recorded import RecordedPairs
-
-    return _measure_dataset(RecordedPairs("gopro", "train", folder / "records"), warm_up=1)
+    return _measure_dataset(load_pairs("gopro", "train", folder / "records"), warm_up=3)
 
 
 def _measure_bucket(folder):
@@ -186,10 +180,17 @@ def _measure_bucket(folder):
         return _measure_dataset(load_pairs("gopro", "train", f"s3://{BUCKET}/records"), warm_up=3)
 
 
+def _measure_folder(folder):
+    """Measures the pipeline on a user's own folder: a whole PNG is decoded for every crop."""
+    from icdpm_datasets.folders import FolderPairs
+
+    return _measure_dataset(FolderPairs(folder / "tree" / SEQUENCE), warm_up=1)
+
+
 def _measure_dataset(pairs, warm_up):
     from icdpm_datasets.pipeline import training_dataset
 
-    return _measure_rate(iter(training_dataset(pairs, batch=BATCH, crop=CROP, seed=0)), warm_up)
+    return _measure_rate(lambda: iter(training_dataset(pairs, batch=BATCH, crop=CROP, seed=0)), warm_up)
 
 
 def _measure_data_loader(folder):
@@ -200,10 +201,18 @@ def _measure_data_loader(folder):
     epochs = -(-BATCH * _LOADER_BATCHES // len(pairs))
     order = torch.cat([torch.randperm(len(pairs)) for _ in range(epochs)]).tolist()[: BATCH * _LOADER_BATCHES]
     loader = torch.utils.data.DataLoader(pairs, BATCH, sampler=order, num_workers=CORES)
-    measured = _measure_rate(iter(loader), warm_up=2, batches=_LOADER_BATCHES - 2)
-    del loader  # ends the workers, after which their memory is known
-    workers = CORES * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    return {**measured, "peak_rss_bytes": measured["peak_rss_bytes"] + workers}
+    started = time.process_time()
+    measured = _measure_rate(loader.__iter__, warm_up=2, batches=_LOADER_BATCHES - 2)
+    own = time.process_time() - started
+    del loader  # ends the workers, after which their memory and CPU time are known
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = own + workers.ru_utime + workers.ru_stime  # of all batches
+    return {
+        **measured,
+        "crop_pairs_per_cpu_second": BATCH * _LOADER_BATCHES / cpu,
+        "cpu_seconds_to_first_batch": cpu / _LOADER_BATCHES,
+        "peak_rss_bytes": measured["peak_rss_bytes"] + CORES * workers.ru_maxrss * 1024,
+    }
 
 
 class _TorchPairs:
@@ -235,23 +244,30 @@ def _decode_png(path):
         return np.asarray(image.convert("RGB"))
 
 
-def _measure_rate(iterator, warm_up, batches=None):
-    """Measures crop pairs per second and the peak memory of this process.
+def _measure_rate(make_iterator, warm_up, batches=None):
+    """Measures crop pairs per second and per CPU second, and the peak memory of this process.
 
     Args:
-      iterator: yields batches of pairs.
+      make_iterator: returns an iterator of batches of pairs.
       warm_up: number of batches before the measurement.
       batches: number of measured batches. Default: as many as arrive in `_MEASURED_SECONDS`.
     """
-    for _ in range(warm_up):
+    cpu_started = time.process_time()
+    iterator = make_iterator()
+    next(iterator)
+    first = time.process_time() - cpu_started
+    for _ in range(warm_up - 1):
         next(iterator)
-    count, started = 0, time.perf_counter()
+    count, started, cpu_started = 0, time.perf_counter(), time.process_time()
     while count < batches if batches else time.perf_counter() - started < _MEASURED_SECONDS:
         next(iterator)
         count += 1
-    rate = count * BATCH / (time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"crop_pairs_per_second": rate, "peak_rss_bytes": peak}
+    return {
+        "crop_pairs_per_second": count * BATCH / (time.perf_counter() - started),
+        "crop_pairs_per_cpu_second": count * BATCH / (time.process_time() - cpu_started),
+        "cpu_seconds_to_first_batch": first,
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
 
 
 if __name__ == "__main__":

@@ -1,26 +1,30 @@
-"""Records in remote storage, tested on TensorFlow's ram://."""
+"""Recorded data sets, on a disk and in remote storage (TensorFlow's ram://)."""
 
 import errno
 import json
+import re
+import shutil
 import uuid
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import RemotePath, storage_path
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.order import CROPS_PER_FETCH, shuffled_index
-from icdpm_datasets.pairs import load_crop
-from icdpm_datasets.pipeline import AUGMENTATION, training_dataset
+from icdpm_datasets.order import crops_per_pair, shuffled_index, slot_count
+from icdpm_datasets.pairs import Mixture, load_crop
+from icdpm_datasets.pipeline import AUGMENTATION, training_dataset, validation_dataset
 from icdpm_datasets.prepare.published import is_partial, prepare_published
 from icdpm_datasets.published import builder as builder_module
-from icdpm_datasets.published.recorded import RecordedPairs
+from icdpm_datasets.published.records import index_records
 from icdpm_datasets.tf_data_errors import original_errors
 
 BATCH, CROP, SEED = 6, 16, 3
 SETTINGS = dict(batch=BATCH, crop=CROP, seed=SEED)
+SLOTS, CROPS = slot_count(BATCH), crops_per_pair(CROP)  # 66, 40
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +35,26 @@ def tree(tmp_path_factory, published):
     return published.gopro(root, ["test/GOPR0384_11_00"], frames=3)
 
 
-@pytest.fixture
-def prepare(tree, monkeypatch):
+@pytest.fixture(scope="module")
+def prepare(tree):
     """Function (data folder) that records GoPro there in several files."""
-    monkeypatch.setattr(builder_module, "_SHARD_BYTES", 60_000)
-    return lambda data_dir: prepare_published("gopro", tree, str(data_dir), partial=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builder_module, "_SHARD_BYTES", 60_000)
+        yield lambda data_dir: prepare_published("gopro", tree, str(data_dir), partial=True)
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory, prepare):
+    """Folder of the records on the disk, to read."""
+    folder = tmp_path_factory.mktemp("disk")
+    prepare(folder)
+    return folder
+
+
+@pytest.fixture
+def data_dir(disk, tmp_path):
+    """A copy of it, to modify."""
+    return shutil.copytree(disk, tmp_path / "records", ignore=shutil.ignore_patterns("downloads"))
 
 
 @pytest.fixture
@@ -50,8 +69,8 @@ def recorded(bucket, prepare):
 
 
 @pytest.fixture
-def pairs(recorded):
-    return load_pairs("gopro", "train", str(recorded))
+def pairs(disk):
+    return load_pairs("gopro", "train", disk)
 
 
 def batches(source, steps, **changes):
@@ -71,22 +90,32 @@ def replace(path, content):
     path.write_bytes(content)
 
 
-def test_remote_records_equal_local_ones(bucket, prepare, tmp_path):
+def test_remote_records_equal_local_ones(bucket, prepare, disk):
     folder = bucket / "gopro/blur/1.0.0"
     assert prepare(bucket) == f"ready: gopro/blur/1.0.0, 30 train, 3 test pairs (partial: not the benchmark), in {folder}"
     assert prepare(bucket).startswith("exists already: gopro/blur/1.0.0, 30 train")
     assert is_partial(str(bucket), "gopro")
-    prepare(tmp_path)
-    local = tmp_path / "gopro/blur/1.0.0"
+    local = disk / "gopro/blur/1.0.0"
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in local.iterdir())
     for path in local.glob("*tfrecord*"):
         assert (folder / path.name).read_bytes() == path.read_bytes()
     for split in ("train", "test"):
-        there, here = load_pairs("gopro", split, str(bucket)), RecordedPairs("gopro", split, tmp_path)
+        there, here = load_pairs("gopro", split, str(bucket)), load_pairs("gopro", split, disk)
         assert (there.names, there.sizes) == (here.names, here.sizes)
         assert there.description == here.description.replace(str(local), str(folder))
         for index in range(len(here)):
             np.testing.assert_array_equal(there.load(index), here.load(index))
+        assert_equal(batches(there, 2), batches(here, 2))
+
+
+def test_the_test_split_has_whole_images_in_the_published_order(disk, tree):
+    pairs = load_pairs("gopro", "test", disk)
+    assert pairs.names == [f"GOPR0384_11_00/{number:06d}" for number in (1, 2, 3)]
+    assert "3 test pairs of gopro/blur (partial: not the benchmark)" in pairs.description
+    for name, index in zip(pairs.names, range(3)):
+        sequence, frame = name.split("/")
+        for side, pixels in zip(("blur", "sharp"), pairs.load(index)):
+            np.testing.assert_array_equal(pixels, np.asarray(Image.open(tree / "test" / sequence / side / f"{frame}.png")))
 
 
 @pytest.mark.parametrize("degradation", ["blur", "blur_jpeg"])
@@ -99,15 +128,31 @@ def test_tensorflow_decodes_like_pillow(bucket, tmp_path, published, degradation
             np.testing.assert_array_equal(fetched, loaded)
 
 
-@pytest.mark.slow
+def operations(dataset):
+    """Returns the kinds of all operations in the graph and the functions of a dataset."""
+    serialized = tf.raw_ops.DatasetToGraphV2(input_dataset=dataset._variant_tensor)
+    graph = tf.compat.v1.GraphDef.FromString(serialized.numpy())
+    return {node.op for nodes in (graph.node, *(each.node_def for each in graph.library.function)) for node in nodes}
+
+
+def test_the_graphs_of_recorded_sets_call_no_python(pairs, disk):
+    for source in (pairs, load_pairs("gopro:0.75,gopro/blur:0.25", "train", disk)):
+        training = training_dataset(source, repeat=2, num_shards=2, shard_index=1, **SETTINGS)
+        for dataset in (training, validation_dataset(source, count=4, crop=CROP, batch=2)):
+            found = operations(dataset)
+            assert {"TFRecordDatasetV2", "DecodePng"} <= found
+            assert not [operation for operation in found if "PyFunc" in operation]
+
+
 def test_an_example_follows_from_the_seed_and_its_number(pairs):
     examples = batches(pairs, 50, augment=False)
-    for step in (0, 1, 20, CROPS_PER_FETCH, 49):
+    for step in (0, 1, 20, 33, 49):
         for place in range(BATCH):
             number = step * BATCH + place
             assert examples[step]["index"][place] == number
-            visit = (step + place * CROPS_PER_FETCH // BATCH) // CROPS_PER_FETCH
-            index = int(shuffled_index(tf.constant(visit * BATCH + place, tf.int64), len(pairs), SEED))
+            slot, turn = number % SLOTS, number // SLOTS
+            visit = (turn + slot * CROPS // SLOTS) // CROPS
+            index = int(shuffled_index(tf.constant(visit * SLOTS + slot, tf.int64), len(pairs), SEED))
             base = tf.constant([SEED, AUGMENTATION], tf.int64)
             key = tf.random.experimental.stateless_fold_in(base, tf.constant(number, tf.int64))
             bits = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32).numpy()
@@ -115,42 +160,137 @@ def test_an_example_follows_from_the_seed_and_its_number(pairs):
                 np.testing.assert_array_equal(np.rint((examples[step][side][place] + 1) * 127.5), expected)
 
 
-@pytest.mark.slow
 def test_a_resumed_run_sees_the_examples_of_an_uninterrupted_one(pairs):
     unbroken = batches(pairs, 50)
-    assert_equal(batches(pairs, 4, start_step=CROPS_PER_FETCH + 1), unbroken[CROPS_PER_FETCH + 1 : CROPS_PER_FETCH + 5])
+    assert_equal(batches(pairs, 20, start_step=30), unbroken[30:])
     later = batches(pairs, 3, first_example=12)
     assert later[0]["index"].tolist() == list(range(12, 18))
     assert_equal(batches(pairs, 1, first_example=12, start_step=2), later[2:])
+    assert batches(pairs, 1, start_step=10**12)[0]["index"][0] == BATCH * 10**12
 
 
-@pytest.mark.slow
 def test_workers_see_together_what_one_sees_alone(pairs):
-    parts = [batches(pairs, 9, shard_index=k, num_shards=3, per_replica_batch=1) for k in range(3)]
-    alone = batches(pairs, 9)
+    parts = [batches(pairs, 9, shard_index=k, num_shards=3, per_replica_batch=1, start_step=4) for k in range(3)]
+    alone = batches(pairs, 9, start_step=4)
     for step, batch in enumerate(alone):
         shared = [part[step * 2 + k] for part in parts for k in range(2)]
         assert_equal([batch], [{key: np.concatenate([each[key] for each in shared]) for key in batch}])
 
 
-@pytest.mark.slow
-def test_sets_are_mixed_in_their_proportions(recorded):
-    source = load_pairs("gopro:0.75,gopro/blur:0.25", "train", str(recorded))
-    for index in (0, 29, 30, 59):
-        for fetched, loaded in zip(source.fetch(tf.constant(index, tf.int64)), source.load(index)):
-            np.testing.assert_array_equal(fetched, loaded)
-    assert batches(source, 2)[1]["sharp"].shape == (BATCH, CROP, CROP, 3)
-    with pytest.raises(IcdpmError, match="^gopro:1,embedded:1: sets in remote storage .* only with each other"):
-        load_pairs("gopro:1,embedded:1", "train", str(recorded))
+def test_successive_batches_show_different_pairs(pairs):
+    shown = {}
+    for index in range(len(pairs)):  # noise: any piece of it is found in one image only
+        sharp = pairs.load(index)[1]
+        for top, left in np.ndindex(sharp.shape[0] - 7, sharp.shape[1] - 7):
+            shown[sharp[top : top + 8, left : left + 8].tobytes()] = index
+    examples = batches(pairs, 5, crop=8, augment=False)
+    frames = [shown[np.rint((sharp + 1) * 127.5).astype(np.uint8).tobytes()] for batch in examples for sharp in batch["sharp"]]
+    assert len(set(frames)) == len(pairs) == 30
 
 
-def test_crops_are_not_repeated(pairs):
-    with pytest.raises(IcdpmError, match="^`data.repeat` must be 1 for records in remote storage. Received: 2.$"):
-        batches(pairs, 1, repeat=2)
+def test_larger_crops_are_fewer_per_pair():
+    assert [crops_per_pair(crop) for crop in (64, 128, 160, 256, 384, 2000)] == [40, 40, 25, 10, 4, 1]
+
+
+def test_crops_are_repeated(pairs):
+    sharp = [batch["sharp"][0] for batch in batches(pairs, 21, batch=66, repeat=4, augment=False)]
+    assert 5 < len({image.tobytes() for image in sharp}) <= 10
+    np.testing.assert_array_equal(sharp[10:20], sharp[:10])
+
+
+def test_sets_are_mixed_in_their_proportions(disk):
+    source = load_pairs("gopro:0.75,gopro/blur:0.25", "train", disk)
+    for index, pair in enumerate(validation_dataset(source, count=60, crop=24, batch=1).as_numpy_iterator()):
+        if index in (0, 29, 30, 59):
+            np.testing.assert_array_equal(np.rint((pair["blurry"][0] + 1) * 127.5), source.load(index)[0][:, 4:28])
+
+
+class Gray:
+    """Pairs of one gray level in 16 bits, from Python."""
+
+    names, description, dtype = ["a", "b"], "gray", np.uint16
+
+    def __len__(self):
+        return 2
+
+    def load(self, index):
+        return (np.full((30, 30, 3), 1000 * index + 7, np.uint16),) * 2
+
+    def check_crop(self, crop):
+        pass
+
+
+@pytest.mark.parametrize("repeat", [1, 3])
+def test_records_mix_with_sources_in_python(pairs, repeat):
+    source = Mixture({"records": pairs, "gray": Gray()}, [500, 500])
+    sharp = np.concatenate([batch["sharp"] for batch in batches(source, 11, repeat=repeat)])
+    levels = np.rint((sharp + 1) * 32767.5)
+    is_gray = (levels == levels[:, :1, :1]).all((1, 2, 3))
+    assert is_gray.sum() == 33 and set(levels[is_gray, 0, 0, 0]) == {7, 1007}
+    assert (levels[~is_gray] % 257 == 0).all()
+
+
+def test_images_of_several_sizes(tmp_path, published):
+    names = [f"scene{k:03d}/{k}" for k in range(6)]
+    published.realblur(tmp_path / "tree", "J", {"train": names, "test": ["scene100/1"]})
+    prepare_published("realblur_j", tmp_path / "tree", tmp_path / "records", partial=True)
+    pairs = load_pairs("realblur_j", "train", tmp_path / "records")
+    assert pairs.sizes == [(24, 32 + k) for k in range(6)]
+    for index in range(6):
+        np.testing.assert_array_equal(pairs.fetch(tf.constant(index, tf.int64)), pairs.load(index))
+
+
+def test_crops_that_do_not_fit_are_refused(pairs):
+    pairs.check_crop(24)
+    with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 is 32×24 px, too small for crops of 25"):
+        batches(pairs, 1, crop=25)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_missing_records_name_the_command(tmp_path, split):
+    with pytest.raises(IcdpmError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
+        load_pairs("hide", split, tmp_path)
+
+
+def test_an_unknown_variant_is_an_error(tmp_path):
+    with pytest.raises(IcdpmError, match="must be one of gopro/blur, gopro/blur_gamma. Received: gopro/sharp"):
+        load_pairs("gopro/sharp", "train", tmp_path)
+
+
+def test_reds_trains_and_tests_on_its_own_parts(tmp_path, published):
+    published.reds(tmp_path / "tree", "train")
+    published.reds(tmp_path / "tree", "val")
+    for name in ("reds/train_blur", "reds"):
+        prepare_published(name, tmp_path / "tree", tmp_path / "records", partial=True)
+    assert len(load_pairs("reds", "train", tmp_path / "records")) == 22
+    assert load_pairs("reds", "test", tmp_path / "records").names == ["000/00000009", "001/00000009"]
+    with pytest.raises(IcdpmError, match="reds/train_blur has no test split, only train"):
+        load_pairs("reds/train_blur", "test", tmp_path / "records")
+
+
+def test_truncated_records_are_named(data_dir):
+    file = sorted((data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"))[0]
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(IcdpmError, match=f"{file} is damaged .*Remove its folder and run icdpm-prepare again"):
+        load_pairs("gopro", "train", data_dir)
+
+
+def test_a_damaged_image_in_the_records_is_named(data_dir):
+    for file in (data_dir / "gopro/blur/1.0.0").glob("*train.tfrecord*"):
+        pair = index_records(file)[0]
+        data = bytearray(file.read_bytes())
+        data[pair.blurry[0] + 60 : pair.blurry[0] + 300] = bytes(240)
+        file.write_bytes(data)
+    pairs = load_pairs("gopro", "train", data_dir)
+    with pytest.raises(IcdpmError, match="GOPR0372_07_00/000001 cannot be read"):
+        pairs.load(0)
+    with pytest.raises(IcdpmError, match=f"^{re.escape(str(pairs.folder))} cannot be read: corrupted record"):
+        batches(pairs, 3)
 
 
 @pytest.mark.parametrize("content", [None, b"", bytes(2000)])
-def test_damaged_or_missing_records_are_named(recorded, pairs, content):
+def test_damaged_or_missing_records_are_named(recorded, content):
+    pairs = load_pairs("gopro", "train", str(recorded))
     for path in [path for path in (recorded / "gopro/blur/1.0.0").iterdir() if "train" in path.name]:
         path.unlink()
         if content is not None:
