@@ -11,6 +11,7 @@ from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.published import prepare_published
 
+pytestmark = pytest.mark.slow  # starts processes
 SETTINGS = dict(batch=4, crop=16, seed=5, steps=3)
 
 # A worker of tf.distribute, and a dispatcher and a worker of tf.data's service. It ends when its standard input does.
