@@ -79,7 +79,7 @@ def needs_python(source: PairSource) -> bool:
     """Returns whether reading a source calls Python, so that it can be read in this process only."""
     if isinstance(source, Mixture):
         return any(map(needs_python, source.sources))
-    return not (isinstance(source, InMemory) or hasattr(source, "fetch"))
+    return not isinstance(source, (GraphSource, InMemory))
 
 
 def dtype_of(source: PairSource) -> np.dtype:
