@@ -22,7 +22,8 @@ def simple_gate(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
 
     The gradient concatenates its halves, where TensorFlow's own pads each with zeros and adds both.
     """
-    first, second = tf.split(x, 2, axis=-1)
+    width = x.shape[-1] // 2  # slices: with tf.split, restored images differ in some bytes
+    first, second = x[..., :width], x[..., width:]
 
     def gradient(upstream):
         return tf.concat([upstream * second, upstream * first], axis=-1)
