@@ -50,7 +50,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
       IcdpmError: `data` is none of these, or its images cannot be used.
     """
     # A folder's name may have a comma.
-    if "," not in data or any(Path(folder).expanduser().is_dir() for folder in (data, data.partition(":")[2])):
+    if "," not in data or any(Path(folder).expanduser().is_dir() for folder in filter(None, (data, data.partition(":")[2]))):
         return _load_one(data, split, data_dir)
     names, weights = zip(*(_parse_weighted(part, data) for part in data.split(",")))
     if len(set(names)) < len(names):
