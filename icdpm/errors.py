@@ -14,6 +14,9 @@ _OPERATIONS = re.compile(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]")
 class IcdpmError(ValueError):
     """An error that the user can correct. The message is one sentence with the file concerned and a remedy."""
 
+    # TensorFlow's AutoGraph raises errors with this attribute unchanged, instead of a StagingError with its own call stack.
+    ag_pass_through = True
+
 
 class MemoryLimitError(IcdpmError, MemoryError):
     """An image needs more memory than the limit allows."""

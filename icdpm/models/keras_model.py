@@ -12,14 +12,16 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.keras import keras
+from icdpm.keras import keras, tf_variable
 from icdpm.models import training_step
 from icdpm.models.config import check_config
 from icdpm.models.optimizer import AveragedAdam, config_optimizer
 from icdpm.models.sampling import sample_in_graph
 from icdpm.models.sampling_presets import Preset
 from icdpm.networks.layers import initial_weights
-from icdpm.networks.operations import reflect_pad_to_multiple, to_minus_one_one
+from icdpm.networks.operations import reflect_pad_to_multiple
+
+_UNUSED_COMPILE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 class PairModel(keras.Model):
@@ -102,7 +104,7 @@ class PairModel(keras.Model):
         Returns:
           float32 [batch, height, width, 3] in [−1, 1].
         """
-        return self._restored(to_minus_one_one(blurry), self._schedule)
+        return self._restored(training_step.as_images(blurry), self._schedule)
 
     def _restored(self, blurry, schedule, condition=None):
         padded = reflect_pad_to_multiple(blurry, self.size_multiple)
@@ -119,8 +121,17 @@ class PairModel(keras.Model):
           optimizer: any Keras optimizer or its name, or one of tensorflow-addons; None: the config's own, with its
             learning-rate schedule, gradient clipping and EMA.
           jit_compile: whether XLA compiles the step; on CPUs this is slower.
-          **options: further arguments of `keras.Model.compile`, such as steps_per_execution. A loss is not needed.
+          **options: further arguments of `keras.Model.compile`, such as steps_per_execution.
+
+        Raises:
+          IcdpmError: a loss or metric is given.
         """
+        for name in _UNUSED_COMPILE_ARGUMENTS:
+            if options.get(name) is not None:
+                raise IcdpmError(
+                    f"The model computes its own losses ({', '.join(self.loss_names)}) and the PSNR. Received: {name}="
+                    f"{options[name]!r}, which would have no effect. Call compile() without it."
+                )
         optimizer = config_optimizer(self.config.optimizer) if optimizer is None else optimizer
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
         if self.built and hasattr(self.optimizer, "build"):
@@ -138,26 +149,39 @@ class PairModel(keras.Model):
         Returns:
           {name: mean over the epoch so far}: 'loss' and each loss as NAME_loss.
         """
-        return self._epoch_means.update(training_step.take_step(self, self._batch(data, self.optimizer.iterations)))
+        first = tf.cast(self.optimizer.iterations, tf.int64) * training_step.LARGEST_BATCH
+        batch, examples, share = self._batch(data, first)
+        return self._epoch_means.update(training_step.take_step(self, batch, share), examples)
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Computes the losses of pairs, and the PSNR in dB of a restoration with one evaluation of the network."""
-        batch = self._batch(data, 0)
+        """Computes the losses of pairs, and the PSNR in dB of a restoration with one evaluation of the network.
+
+        On one device, the random numbers of an example follow from its position in the data, so that the means do not depend on
+        the batch size.
+        """
+        batch, examples, share = self._batch(data, self._epoch_means.count_examples())
         losses = training_step.validation_losses(self, batch)
         weights = self.loss_weights(tf.constant(2**62, tf.int64))
         total = tf.add_n([loss * weights.get(name[: -len("_loss")], 1.0) for name, loss in losses.items()])
         restored = self._restored(batch["blurry"], self._one_evaluation_schedule, self.encode_pair_condition(batch))
         psnr = training_step.mean_psnr(restored, batch["sharp"])
-        return self._epoch_means.update(training_step.replica_means({"loss": total, **losses, "psnr": psnr}))
+        means = training_step.replica_means({"loss": total, **losses, "psnr": psnr}, share)
+        return self._epoch_means.update(means, examples)
 
     @tf.autograph.experimental.do_not_convert
     def predict_step(self, data: Any) -> tf.Tensor:
         """Restores the blurry images of a batch: images, (blurry, …) or {'blurry', …}."""
-        return self(training_step.blurry_of(data))
+        blurry = tf.convert_to_tensor(training_step.blurry_of(data))
+        return self(training_step.fill_empty(blurry, self.size_multiple))[: tf.shape(blurry)[0]]
 
-    def _batch(self, data, step):
-        return training_step.with_index(training_step.as_batch(data, self.size_multiple, self.needs_target), step)
+    def _batch(self, data, first):
+        """Returns (batch, number of its examples, this replica's share of all examples); see `training_step`."""
+        batch = training_step.as_batch(data, self.size_multiple, self.needs_target)
+        count = tf.shape(batch["blurry"])[0]
+        for name in batch.keys() - {"index"}:
+            batch[name] = training_step.fill_empty(batch[name], self.size_multiple)
+        return training_step.with_index(batch, first, count), count, training_step.replica_share(count)
 
     @property
     def metrics(self) -> list:
@@ -165,10 +189,15 @@ class PairModel(keras.Model):
         return self._epoch_means.metrics
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Trains on pairs; arguments and result as in `keras.Model.fit`."""
+        """Trains on pairs; arguments and result as in `keras.Model.fit`.
+
+        Raises:
+          IcdpmError: a callback changes the learning rate, which the config's own optimizer takes from the config.
+        """
         self.check_process()
         averaging = self._averaging_optimizer()
         if averaging:
+            _check_callbacks(kwargs.get("callbacks"))
             averaging.begin()
         self._fitting = True
         try:
@@ -190,10 +219,31 @@ class PairModel(keras.Model):
         with self.averages():
             return super().predict(*args, **kwargs)
 
-    def save(self, *args: Any, **kwargs: Any) -> Any:
-        """Saves the model with its averages; arguments as in `keras.Model.save`."""
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
+        """Saves the model with its averages; arguments as in `keras.Model.save`.
+
+        Raises:
+          IcdpmError: the name of the file does not end in .keras.
+        """
+        if not os.fspath(filepath).endswith(".keras"):
+            raise IcdpmError(
+                f"Models are saved to files whose names end in .keras. Received: {os.fspath(filepath)!r}. For a SavedModel, "
+                "use icdpm-export."
+            )
         with self.averages():
-            return super().save(*args, **kwargs)
+            return super().save(filepath, *args, **kwargs)
+
+    def get_weights(self) -> list:
+        """Returns the averages, as `keras.Model.get_weights` returns weights; EarlyStopping restores what was measured."""
+        with self.averages():
+            return super().get_weights()
+
+    def set_weights(self, weights: Any) -> None:
+        """Sets the weights, as `keras.Model.set_weights` does. The averages restart from them."""
+        super().set_weights(weights)
+        averaging = self._averaging_optimizer()
+        if averaging:
+            averaging.restart_averages()
 
     def save_weights(self, *args: Any, **kwargs: Any) -> Any:
         """Saves the averages; arguments as in `keras.Model.save_weights`."""
@@ -266,8 +316,18 @@ class PairModel(keras.Model):
             )
 
 
+def _check_callbacks(callbacks: Any) -> None:
+    """Raises IcdpmError for a callback that changes the learning rate."""
+    for callback in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
+        if isinstance(callback, (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)):
+            raise IcdpmError(
+                f"{type(callback).__name__} cannot change the learning rate of the config's own optimizer. Set its schedule in "
+                "the config (optimizer.learning_rate, optimizer.learning_rate_decay), or call compile(optimizer='adam')."
+            )
+
+
 class _EpochMeans:
-    """Means over an epoch of the losses and the PSNR, as Keras metrics.
+    """Means over the examples of an epoch of the losses and the PSNR, as Keras metrics.
 
     This is a plain object, so that Keras does not count the trackers' variables as weights of the model.
 
@@ -279,12 +339,17 @@ class _EpochMeans:
         names = ("loss", *(f"{name}_loss" for name in losses), "psnr")
         self.metrics = [keras.metrics.Mean(name) for name in names]
 
-    def update(self, logs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds the values of a step and returns the means of those that are tracked: {name: scalar}."""
+    def count_examples(self) -> tf.Tensor:
+        """Returns the number of examples of all replicas in the epoch so far, int64, if every replica had equally many."""
+        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+        return tf.cast(tf_variable(self.metrics[0].count), tf.int64) * replicas
+
+    def update(self, logs: Mapping[str, tf.Tensor], examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Adds the values of a step with a number of examples; returns the means of those that are tracked: {name: scalar}."""
         means = {}
         for metric in self.metrics:
             if metric.name in logs:
-                metric.update_state(logs[metric.name])
+                metric.update_state(logs[metric.name], sample_weight=examples)
                 means[metric.name] = metric.result()
         return means
 

@@ -92,11 +92,13 @@ class AveragedAdam(keras.optimizers.Optimizer):
         """Prepares for training: restores the trained weights, or starts the EMA before the first step."""
         if self.has_averages:
             self.use_averages(False)
-        elif self.weights_to_train is not None:
+        else:
             self.restart_averages()
 
     def restart_averages(self) -> None:
-        """Sets the EMA to the model's weights."""
+        """Sets the EMA to the model's weights, if there is one."""
+        if self.weights_to_train is None:
+            return
         for average, weight in zip(self.averages, self.weights_to_train):
             average.assign(weight)
         tf_variable(self._in_use).assign(0.0)

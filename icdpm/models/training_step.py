@@ -22,8 +22,9 @@ if typing.TYPE_CHECKING:
 Batch = Mapping[str, tf.Tensor]
 Scalars = dict  # {name: float32 scalar}
 
-# Bound of the number of examples of one step.
-_LARGEST_BATCH = 2**32
+# Bound of the number of examples of one step; examples without a number of their own are numbered by step and position.
+LARGEST_BATCH = 2**32
+_LARGEST_VALUE = 2  # of a float image; values in [0, 255] exceed it
 _SMALLEST_SQUARED_ERROR = 1e-10  # of a PSNR, in squares of an 8-bit step
 
 
@@ -42,12 +43,15 @@ def as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.
       {'blurry', 'sharp'}, with 'target' if required and 'index' if given.
 
     Raises:
-      IcdpmError: an image is missing.
+      IcdpmError: an image is missing, the data have sample weights, or images are not as `as_images` requires.
     """
-    data = data[0] if isinstance(data, (tuple, list)) and isinstance(data[0], dict) else data
-    if not isinstance(data, dict):
-        data = dict(zip(("blurry", "sharp"), data if isinstance(data, (tuple, list)) else [data]))
-    batch = dict(data)
+    given = data if isinstance(data, (tuple, list)) else (data,)
+    if len(given) > 2 and given[2] is not None:
+        raise IcdpmError(
+            "Every example has the same weight. Received: a batch with a third element, which Keras takes for sample weights "
+            "(sample_weight, class_weight). Remove it; repeat examples of more weight in the data instead."
+        )
+    batch = dict(given[0]) if isinstance(given[0], dict) else dict(zip(("blurry", "sharp"), given))
     required = ("blurry", "sharp", "target") if needs_target else ("blurry", "sharp")
     missing = [name for name in required if batch.get(name) is None]
     if missing:
@@ -55,20 +59,52 @@ def as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.
             f"A batch must be (blurry, sharp) or a dict with {', '.join(map(repr, required))}. Received: no {missing[0]!r}."
         )
     for name in required:
-        images = to_minus_one_one(batch[name])
+        images = as_images(batch[name])
         is_divisible = all(side is not None and side % size_multiple == 0 for side in images.shape[1:3])
         batch[name] = images if is_divisible else reflect_pad_to_multiple(images, size_multiple)
     return {name: batch[name] for name in (*required, *({"index"} & batch.keys()))}
 
 
-def with_index(batch: Batch, step: tf.Tensor | int) -> dict[str, tf.Tensor]:
-    """Returns a batch with 'index' (int64 [batch]): the given one, or numbers from the step and the batch slot."""
+def as_images(images: Any) -> tf.Tensor:
+    """Converts images as users give them to float32 in [−1, 1].
+
+    Args:
+      images: [batch, height, width, 3]; uint8, uint16 or float in [−1, 1], which noise may exceed a little.
+
+    Raises:
+      IcdpmError: another shape or dtype.
+      tf.errors.InvalidArgumentError: float values far beyond [−1, 1]; within a function that XLA compiles, there is no check.
+    """
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank not in (None, 4) or images.shape.rank == 4 and images.shape[-1] not in (None, 3):
+        raise IcdpmError(
+            f"Images must be RGB with the shape [batch, height, width, 3]. Received: {images.shape}. Add the batch dimension "
+            "by image[None]; repeat gray in three channels; remove alpha."
+        )
+    if images.dtype in (tf.uint8, tf.uint16):
+        return to_minus_one_one(images)
+    if not images.dtype.is_floating:
+        raise IcdpmError(f"Images must be uint8, uint16 or float in [−1, 1]. Received: {images.dtype.name}.")
+    largest = tf.reduce_max(tf.abs(images), keepdims=True)
+    message = "Images of floats must be in [-1, 1] (or uint8 in 0 to 255). Received values up to"
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(~(largest > _LARGEST_VALUE)), [message, largest])]):
+        return to_minus_one_one(images)
+
+
+def with_index(batch: Batch, first: tf.Tensor, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns a batch with 'index' (int64 [batch]): the given one, or numbers from `first` on, replica by replica.
+
+    Args:
+      batch: images, at least one.
+      first: int64 number of the first example of all replicas.
+      examples: number of examples before `fill_empty`.
+    """
+    filled = tf.shape(batch["blurry"], out_type=tf.int64)[0]
     if "index" in batch:
-        return {**batch, "index": tf.cast(batch["index"], tf.int64)}
-    count = tf.shape(batch["blurry"], out_type=tf.int64)[0]
+        given = tf.cast(batch["index"], tf.int64)
+        return {**batch, "index": tf.concat([given, tf.zeros([filled - tf.size(given, tf.int64)], tf.int64)], axis=0)}
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    first = tf.cast(step, tf.int64) * _LARGEST_BATCH + tf.cast(replica, tf.int64) * count
-    return {**batch, "index": first + tf.range(count)}
+    return {**batch, "index": first + tf.cast(replica, tf.int64) * tf.cast(examples, tf.int64) + tf.range(filled)}
 
 
 def blurry_of(data: Any) -> Any:
@@ -81,24 +117,26 @@ def blurry_of(data: Any) -> Any:
 # Training.
 
 
-def take_step(model: ImageRestorer, batch: Batch) -> Scalars:
+def take_step(model: ImageRestorer, batch: Batch, share: tf.Tensor | None = None) -> Scalars:
     """Updates the weights of a compiled model once.
 
     Args:
       model: a compiled `ImageRestorer`.
       batch: this replica's part of the batch: {'blurry', 'sharp', 'index', …}.
+      share: this replica's share of the examples, as `replica_share`; None: all replicas have equally many.
 
     Returns:
       {name: float32 scalar} for the whole batch: 'loss', each loss as NAME_loss, 'gradient_norm'; with the config's own
       optimizer also the weights of the losses and the learning rate.
     """
-    return update(model, *mean_over_replicas(*gradients_of(model, batch)))
+    return update(model, *mean_over_replicas(*gradients_of(model, batch), share))
 
 
 def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], Scalars]:
     """Computes this replica's gradients and losses.
 
-    The batch is processed in `optimizer.accumulation` parts, over which gradients and losses are averaged.
+    The batch is processed in `optimizer.accumulation` parts, over which gradients and losses are averaged; in more parts if
+    this number does not divide the batch, as the last one of an epoch.
 
     Args:
       model: a compiled `ImageRestorer`.
@@ -108,7 +146,7 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
       (gradients of the trained weights, {name: loss}).
     """
     weights = model.loss_weights(model.optimizer.iterations)
-    parts = model.config.optimizer.accumulation
+    parts = _equal_parts(batch["index"], model.config.optimizer.accumulation)
     variables = model.trainable_tensors
 
     def gradients_of_part(part):
@@ -118,13 +156,15 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
             loss = total_loss(losses, weights)
         return tape.gradient(loss, variables, unconnected_gradients="zero"), losses
 
-    if parts == 1:
+    if isinstance(parts, int) and parts == 1:
         return gradients_of_part(batch)
     divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
 
+    count = tf.cast(parts, tf.float32)
+
     def share_of_part(number):
         gradients, losses = gradients_of_part({key: x[number] for key, x in divided.items()})
-        return [g / parts for g in gradients], {name: loss / parts for name, loss in losses.items()}
+        return [g / count for g in gradients], {name: loss / count for name, loss in losses.items()}
 
     def add_part(number, gradients, losses):
         more_gradients, more_losses = share_of_part(number)
@@ -140,15 +180,48 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
     return gradients, losses
 
 
-def mean_over_replicas(gradients: Sequence[tf.Tensor], losses: Scalars) -> tuple[Sequence[tf.Tensor], Scalars]:
-    """Averages gradients and losses ({name: scalar}) over all replicas.
+def _equal_parts(examples: tf.Tensor, least: int) -> int | tf.Tensor:
+    """Returns the smallest number of equal parts of a batch, [batch, …], that is at least `least`; or one part per example."""
+    if least == 1 or (examples.shape[0] or 1) % least == 0:
+        return least
+    size = tf.shape(examples)[0]
+    candidates = tf.range(tf.minimum(least, size), size + 1)
+    return tf.reduce_min(tf.where(size % candidates == 0, candidates, size))
+
+
+def fill_empty(images: tf.Tensor, size_multiple: int) -> tf.Tensor:
+    """Returns images, [batch, height, width, 3] of any dtype, or one black image if there are none.
+
+    TensorFlow's convolutions on CPUs fail without images. Nothing changes on one replica, which always has some.
+    """
+    if tf.distribute.get_replica_context().num_replicas_in_sync == 1:
+        return images
+    sides = tf.maximum(tf.shape(images)[1:3], size_multiple)
+    shape = tf.concat([[1], sides, [3]], axis=0)
+    filled = tf.cond(tf.shape(images)[0] > 0, lambda: images, lambda: tf.zeros(shape, images.dtype))
+    return tf.ensure_shape(filled, [None, *images.shape[1:]])
+
+
+def replica_share(examples: tf.Tensor) -> tf.Tensor | None:
+    """Returns the share of this replica's number of examples in that of all replicas, float32 scalar; None on one replica.
+
+    In the last batch of an epoch, replicas may have fewer examples than others, or none.
+    """
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync == 1:
+        return None
+    count = tf.cast(examples, tf.float32)
+    return count / replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
+
+
+def mean_over_replicas(
+    gradients: Sequence[tf.Tensor], losses: Scalars, share: tf.Tensor | None = None
+) -> tuple[Sequence[tf.Tensor], Scalars]:
+    """Averages gradients and losses ({name: scalar}) over all replicas, weighted by `share` (see `take_step`).
 
     Norms are computed from the result, so that they are those of the gradient that is applied.
     """
-    replica = tf.distribute.get_replica_context()
-    share = 1.0 / replica.num_replicas_in_sync
-    gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [g * share for g in gradients])
-    return gradients, replica_means(losses)
+    return _weighted_sums(gradients, share), replica_means(losses, share)
 
 
 def update(model: ImageRestorer, gradients: Sequence[tf.Tensor], losses: Scalars) -> Scalars:
@@ -191,11 +264,19 @@ def mean_psnr(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(10.0 * tf.math.log(255.0**2 / square) / tf.math.log(10.0))
 
 
-def replica_means(scalars: Scalars) -> Scalars:
-    """Averages {name: scalar} over all replicas."""
+def replica_means(scalars: Scalars, share: tf.Tensor | None = None) -> Scalars:
+    """Averages {name: scalar} over all replicas, weighted by `share` (see `take_step`)."""
+    return dict(zip(scalars, _weighted_sums(list(scalars.values()), share)))
+
+
+def _weighted_sums(tensors: Sequence[tf.Tensor], share: tf.Tensor | None) -> Sequence[tf.Tensor]:
+    """Returns the sum over all replicas of each tensor times the replica's share; by default all replicas have equal shares."""
     replica = tf.distribute.get_replica_context()
-    share = 1.0 / replica.num_replicas_in_sync
-    return dict(zip(scalars, replica.all_reduce(tf.distribute.ReduceOp.SUM, [value * share for value in scalars.values()])))
+    if share is None:
+        weighted = [x * (1.0 / replica.num_replicas_in_sync) for x in tensors]
+    else:
+        weighted = [tf.math.multiply_no_nan(x, share) for x in tensors]  # the mean over no examples is NaN
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, weighted)
 
 
 def total_loss(losses: Scalars, weights: Scalars) -> tf.Tensor:

@@ -194,6 +194,76 @@ def test_accumulation_divides_a_batch():
     assert np.isfinite(model.fit(pairs("icdpm"), epochs=1, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.parametrize("parts, batch", [(2, 7), (4, 7), (4, 6), (4, 3)])
+def test_accumulation_also_divides_a_last_batch_that_is_smaller(parts, batch):
+    whole, divided = small_config("regression"), small_config("regression")
+    divided.optimizer.accumulation = parts
+    models = [build_model(config) for config in (whole, divided)]
+    for model in models:
+        model.compile("sgd")
+        model.fit(tf.data.Dataset.from_tensor_slices((images(batch), images(batch, seed=1))).batch(8), epochs=1, verbose=0)
+    for one, other in zip(*(model.get_weights() for model in models)):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_an_evaluation_does_not_depend_on_the_batch_size():
+    model = built("icdpm")
+    model.compile("sgd")
+    data = tf.data.Dataset.from_tensor_slices((images(5), images(5, seed=1)))
+    first, *others = (model.evaluate(data.batch(batch), return_dict=True, verbose=0) for batch in (5, 1, 4))
+    for other in others:
+        assert other == pytest.approx(first, rel=1e-5)
+
+
+def test_early_stopping_restores_the_averages_that_were_measured():
+    model = built("regression")
+    model.compile()
+    # This PSNR grows, so that the first epoch is the best one.
+    stop = keras.callbacks.EarlyStopping("val_psnr", mode="min", patience=1, restore_best_weights=True)
+    history = model.fit(pairs("regression"), validation_data=pairs("regression"), epochs=5, callbacks=[stop], verbose=0).history
+    first, last = history["val_psnr"]
+    measured = model.evaluate(pairs("regression"), verbose=0, return_dict=True)["psnr"]
+    assert measured == pytest.approx(first, abs=1e-4) and abs(first - last) > 1e-2
+
+
+def test_what_would_have_no_effect_is_refused():
+    model = built("regression")
+    for option in ({"loss": "mse"}, {"metrics": ["mae"]}):
+        with pytest.raises(IcdpmError, match="computes its own losses"):
+            model.compile("sgd", **option)
+    model.compile()
+    with pytest.raises(IcdpmError, match="^Every example has the same weight"):
+        model.fit(images(), images(), sample_weight=np.ones(4), shuffle=False, verbose=0)
+    for callback in (keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch: 1e-4)):
+        with pytest.raises(IcdpmError, match=f"{type(callback).__name__} cannot change"):
+            model.fit(pairs("regression"), callbacks=[callback], verbose=0)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (images()[0], "RGB with the shape"),
+        (images()[..., :1], "RGB with the shape"),
+        (np.zeros([2, 16, 16, 4], np.uint8), "RGB with the shape"),
+        (np.zeros([2, 16, 16, 3], np.int32), "uint8, uint16 or float"),
+        (images() * 127.5 + 127.5, "Images of floats must be in"),
+    ],
+    ids=["one image", "gray", "alpha", "int32", "floats to 255"],
+)
+def test_images_of_another_kind_are_refused(wrong, message):
+    model = built("regression")
+    error = tf.errors.InvalidArgumentError if wrong.max() > 2 else IcdpmError
+    with pytest.raises(error, match=message):
+        model.predict(wrong, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["model", "model.h5"])
+def test_other_formats_are_refused(name, tmp_path):
+    with pytest.raises(IcdpmError, match="end in .keras"):
+        built("regression").save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_bytes_are_images_too():
     levels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     model = built("regression")
@@ -320,8 +390,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from icdpm.models.registry import build_model
 from small_models import small_config
 rng = np.random.default_rng(0)
-blurry, sharp = (rng.uniform(-1, 1, (8, 16, 16, 3)).astype(np.float32) for _ in range(2))
-data = tf.data.Dataset.from_tensor_slices((blurry, sharp)).batch(4, drop_remainder=True)
+blurry, sharp = (rng.uniform(-1, 1, (9, 16, 16, 3)).astype(np.float32) for _ in range(2))
+data = tf.data.Dataset.from_tensor_slices((blurry, sharp)).batch(4)  # in the last batch, one of two replicas has no example
 losses = []
 for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
     with strategy.scope():
