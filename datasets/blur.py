@@ -192,9 +192,7 @@ def _at_instant(layer: np.ndarray, motion: Motion, instant: int) -> np.ndarray:
     return _transformed(layer, dy, dx, angle, zoom)
 
 
-def expose_layers(
-    background: np.ndarray, objects: list[np.ndarray], motions: list[Motion]
-) -> tuple[np.ndarray, np.ndarray]:
+def expose_layers(background: np.ndarray, objects: list[np.ndarray], motions: list[Motion]) -> tuple[np.ndarray, np.ndarray]:
     """Computes one exposure of objects that move independently before a background that moves with the camera.
 
     Args:

@@ -161,9 +161,7 @@ def _test_pair(index: int) -> tuple[np.ndarray, np.ndarray]:
 _PAIR_MAKERS = {"train": _train_pair, "test": _test_pair}
 
 
-def _pair(
-    rng: np.random.Generator, split: str, subject: str, exposure: str, extent: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _pair(rng: np.random.Generator, split: str, subject: str, exposure: str, extent: float) -> tuple[np.ndarray, np.ndarray]:
     """Returns a pair of the split's size, whose subject is painted with a margin."""
     size = _SIZES[split] + 2 * MARGIN
     background = _paint_subject(rng, split, subject, size)

@@ -104,9 +104,7 @@ def load_crop(source: PairSource, index: int, crop: int, random_ints: np.ndarray
     return _cut(source.load(index), crop, random_ints)
 
 
-def load_crops(
-    source: PairSource, index: int, crop: int, random_ints: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def load_crops(source: PairSource, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns several crops of a pair, (blurry, sharp), [n, crop, crop, 3]; see `load_crop`. `random_ints`: int64 [n, 3]."""
     if isinstance(source, CropSource):
         crops = [source.load_crop(index, crop, each) for each in random_ints]

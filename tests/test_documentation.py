@@ -126,7 +126,6 @@ def test_every_name_is_documented(page, names):
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
-
 def test_the_cited_version_is_current():
     assert f"\nversion: {icdpm.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 

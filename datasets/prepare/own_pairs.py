@@ -36,9 +36,7 @@ _WINDOW_RADIUS = 15  # px, of the window in which motion is assumed to be unifor
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def prepare_frames(
-    source: str, output: str, window: int, stride: int, response: str = "linear", interpolate: int = 0
-) -> str:
+def prepare_frames(source: str, output: str, window: int, stride: int, response: str = "linear", interpolate: int = 0) -> str:
     """Averages frames to pairs, which are named after their middle frames.
 
     Args:
@@ -108,9 +106,7 @@ def interpolate_frames(first: np.ndarray, second: np.ndarray, count: int) -> lis
     return [_frame_at(k / (count + 1), first, second, forward, backward) for k in range(1, count + 1)]
 
 
-def _frame_at(
-    time: float, first: np.ndarray, second: np.ndarray, forward: np.ndarray, backward: np.ndarray
-) -> np.ndarray:
+def _frame_at(time: float, first: np.ndarray, second: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     """Returns the frame at `time` in (0, 1); flows are float32 [2, H, W], (dy, dx)."""
     to_first = time * time * backward - (1 - time) * time * forward
     to_second = (1 - time) * (1 - time) * forward - time * (1 - time) * backward

@@ -73,9 +73,7 @@ class RecordBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
         self.info.set_splits(tfds.core.SplitDict(splits))
         (self.data_path / INDEX).write_text(index_text(recorded), encoding="utf-8")
 
-    def _write(
-        self, split: str, examples: Iterator[tuple[str, dict]], recorded: list[RecordedPair]
-    ) -> tfds.core.SplitInfo:
+    def _write(self, split: str, examples: Iterator[tuple[str, dict]], recorded: list[RecordedPair]) -> tfds.core.SplitInfo:
         tf = import_tensorflow()  # not at the top, since the import takes seconds and only recording needs it
 
         features, lengths = self.info.features, _shard_lengths(self._stored_bytes[split])

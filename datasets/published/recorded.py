@@ -153,9 +153,7 @@ class RecordedPairs:
             else [pair for file in files for pair in index_records(self.folder / file)]
         )
         if len(self) != splits[split].num_examples:
-            raise IcdpmError(
-                f"{self.folder} has {len(self)} of {splits[split].num_examples} pairs. Run icdpm-prepare again."
-            )
+            raise IcdpmError(f"{self.folder} has {len(self)} of {splits[split].num_examples} pairs. Run icdpm-prepare again.")
         self.names = [pair.name for pair in self._pairs]
         self.sizes = [pair.size for pair in self._pairs]
         # Results on the configs of a data set are not comparable, so every log names the config.

@@ -107,9 +107,7 @@ def read_index(folder: RemotePath, files: Sequence[str]) -> list[RecordedPair]:
     """
     try:
         index: Mapping = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        return [
-            RecordedPair(folder / file, name, *map(tuple, spans)) for file in files for name, *spans in index[file]
-        ]
+        return [RecordedPair(folder / file, name, *map(tuple, spans)) for file in files for name, *spans in index[file]]
     except OSError as error:
         raise IcdpmError(f"{folder / INDEX} cannot be read ({error.strerror}). Run icdpm-prepare again.") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -84,9 +84,7 @@ def _bands(rng: np.random.Generator, draw: ImageDraw.ImageDraw, size: tuple[int,
         draw.rectangle(box, fill=one if k % 2 else two)
 
 
-def _paste_in_perspective(
-    rng: np.random.Generator, canvas: Image.Image, facade: Image.Image, left: int, top: int
-) -> None:
+def _paste_in_perspective(rng: np.random.Generator, canvas: Image.Image, facade: Image.Image, left: int, top: int) -> None:
     """Pastes a façade with its corner at (left, top) in perspective, as seen from the street."""
     a, d = rng.normal(0, 0.18, 2)
     g, h = rng.normal(0, 0.25, 2) / canvas.width

@@ -88,9 +88,7 @@ def measure(pairs: PairedSet, metrics: MetricSelection, output: str | os.PathLik
         set_values = _measure_sets(pairs, metrics, unavailable, check_interrupt)
     available = [name for name in metrics.image_metrics if name not in unavailable]
     values = {
-        method: {
-            metric: np.array([stored.values[name].get(metric, math.nan) for name in pairs.sharp]) for metric in available
-        }
+        method: {metric: np.array([stored.values[name].get(metric, math.nan) for name in pairs.sharp]) for metric in available}
         for method, stored in results.items()
     }
     return Measured(pairs.description, list(pairs.sharp), metrics, values, set_values, unavailable, bits, undefined)

@@ -55,9 +55,7 @@ def test_every_example_has_its_own_blur_determined_by_its_number(photos):
     for one, other in zip(whole[3:], late):
         for key in one:
             np.testing.assert_array_equal(one[key], other[key])
-    parts = [
-        take(training_dataset(CameraShakeImages(photos), num_shards=2, shard_index=k, **settings), 1)[0] for k in range(2)
-    ]
+    parts = [take(training_dataset(CameraShakeImages(photos), num_shards=2, shard_index=k, **settings), 1)[0] for k in range(2)]
     np.testing.assert_array_equal(np.concatenate([part["blurry"] for part in parts]), whole[0]["blurry"])
     differences = [np.abs(blurry - sharp).mean() for b in whole for blurry, sharp in zip(b["blurry"], b["sharp"])]
     assert len({round(float(difference), 5) for difference in differences}) == 30

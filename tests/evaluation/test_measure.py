@@ -262,8 +262,7 @@ def test_metrics_of_sets(paired, write, noise, tmp_path):
     measured = measure(paired(), choice, tmp_path, workers=1)
     given = paired()
     sharp, off = (
-        np.concatenate([features(each.read()) for each in images.values()])
-        for images in (given.sharp, given.methods["off"])
+        np.concatenate([features(each.read()) for each in images.values()]) for images in (given.sharp, given.methods["off"])
     )
     assert measured.set_values["off"] == {"fid": fid(off, sharp)}
     assert measured.set_values["off"]["fid"] > measured.set_values["near"]["fid"]

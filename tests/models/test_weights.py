@@ -1,6 +1,5 @@
 """Weights files: all variables by name, and those that fit."""
 
-
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -326,9 +326,7 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert "; not used: unet/" in other.stdout and "; randomly initialized: unet/" in other.stdout
 
 
-def test_features_are_aligned_with_images_of_another_domain(
-    folder, micro_workdir, micro_config, write_config, run_each
-):
+def test_features_are_aligned_with_images_of_another_domain(folder, micro_workdir, micro_config, write_config, run_each):
     from icdpm.models.config import check_config, default_config
 
     config = default_config("aligned_icdpm")

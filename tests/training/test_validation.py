@@ -1,6 +1,5 @@
 """Validation of the averaged weights, by the run's own model, distributed over replicas."""
 
-
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -89,9 +89,7 @@ def test_realblur_and_reds_by_benchmark_names(tmp_path, published, data_dir):
     assert "realblur/j/1.0.0, 1 train, 1 test pairs" in prepare_published(
         "realblur_j", tmp_path / "realblur", data_dir, partial=True
     )
-    assert "reds/val_blur_300/1.0.0, 2 test pairs" in prepare_published(
-        "reds", tmp_path / "reds", data_dir, partial=True
-    )
+    assert "reds/val_blur_300/1.0.0, 2 test pairs" in prepare_published("reds", tmp_path / "reds", data_dir, partial=True)
     assert tfds.builder("realblur/j", data_dir=data_dir).info.splits["test"].num_examples == 1
     assert is_partial(data_dir, "realblur_j") and is_partial(data_dir, "realblur")
 

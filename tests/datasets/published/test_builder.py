@@ -55,9 +55,7 @@ def test_a_builder_can_be_imported_by_its_path(name, monkeypatch):
 
 def test_tfds_reads_the_known_checksums():
     known = {
-        (name, info.filename): info.checksum
-        for name in ("gopro", "reds")
-        for info in tfds.builder_cls(name).url_infos.values()
+        (name, info.filename): info.checksum for name in ("gopro", "reds") for info in tfds.builder_cls(name).url_infos.values()
     }
     assert len(known) == 5
     archives = {(each.name, a.name): a for each in PUBLISHED for v in each.variants.values() for a in v.layout.archives}

@@ -39,7 +39,7 @@ class Street(PairBuilder, published=STREET):
     """Streets."""
 '''
 
-PROGRAM = '''
+PROGRAM = """
 import sys
 
 import street.street_dataset_builder
@@ -55,7 +55,7 @@ assert source.names == ["CAM_1", "CAM_2"]
 assert list(pair_with_source({"ours": results}, source).sharp) == source.names
 assert pair_folders({"ours": results}, tree, tree).description.startswith("2 pairs of Street test in")
 assert "street" in sets.overview() and "https://example.org/street" in sets.overview()
-'''
+"""
 
 
 def test_it_is_prepared_loaded_and_paired(tmp_path, published, write_image):
