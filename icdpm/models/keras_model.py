@@ -176,12 +176,12 @@ class PairModel(keras.Model):
         return self(training_step.fill_empty(blurry, self.size_multiple))[: tf.shape(blurry)[0]]
 
     def _batch(self, data, first):
-        """Returns (batch, number of its examples, this replica's share of all examples); see `training_step`."""
+        """Returns (batch, number of examples of all replicas, this replica's share of them); see `training_step`."""
         batch = training_step.as_batch(data, self.size_multiple, self.needs_target)
         count = tf.shape(batch["blurry"])[0]
         for name in batch.keys() - {"index"}:
             batch[name] = training_step.fill_empty(batch[name], self.size_multiple)
-        return training_step.with_index(batch, first, count), count, training_step.replica_share(count)
+        return training_step.with_index(batch, first, count), *training_step.count_examples(count)
 
     @property
     def metrics(self) -> list:
@@ -340,12 +340,14 @@ class _EpochMeans:
         self.metrics = [keras.metrics.Mean(name) for name in names]
 
     def count_examples(self) -> tf.Tensor:
-        """Returns the number of examples of all replicas in the epoch so far, int64, if every replica had equally many."""
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-        return tf.cast(tf_variable(self.metrics[0].count), tf.int64) * replicas
+        """Returns the number of examples of all replicas in the epoch so far, int64."""
+        return tf.cast(tf_variable(self.metrics[0].count), tf.int64)
 
     def update(self, logs: Mapping[str, tf.Tensor], examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Adds the values of a step with a number of examples; returns the means of those that are tracked: {name: scalar}."""
+        """Adds the values of a step; returns the means of those that are tracked: {name: scalar}.
+
+        Values and the number of examples are those of all replicas, since Keras 3 reports the metrics of the first one.
+        """
         means = {}
         for metric in self.metrics:
             if metric.name in logs:

@@ -123,7 +123,7 @@ def take_step(model: ImageRestorer, batch: Batch, share: tf.Tensor | None = None
     Args:
       model: a compiled `ImageRestorer`.
       batch: this replica's part of the batch: {'blurry', 'sharp', 'index', …}.
-      share: this replica's share of the examples, as `replica_share`; None: all replicas have equally many.
+      share: this replica's share of the examples, as `count_examples` returns it; None: all replicas have equally many.
 
     Returns:
       {name: float32 scalar} for the whole batch: 'loss', each loss as NAME_loss, 'gradient_norm'; with the config's own
@@ -202,16 +202,23 @@ def fill_empty(images: tf.Tensor, size_multiple: int) -> tf.Tensor:
     return tf.ensure_shape(filled, [None, *images.shape[1:]])
 
 
-def replica_share(examples: tf.Tensor) -> tf.Tensor | None:
-    """Returns the share of this replica's number of examples in that of all replicas, float32 scalar; None on one replica.
+def count_examples(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Counts the examples of all replicas.
 
     In the last batch of an epoch, replicas may have fewer examples than others, or none.
+
+    Args:
+      examples: int32 number of examples of this replica.
+
+    Returns:
+      (number of examples of all replicas, float32; this replica's share of them, float32 scalar, None on one replica).
     """
     replica = tf.distribute.get_replica_context()
-    if replica.num_replicas_in_sync == 1:
-        return None
     count = tf.cast(examples, tf.float32)
-    return count / replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    if replica.num_replicas_in_sync == 1:
+        return count, None
+    total = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return total, count / total
 
 
 def mean_over_replicas(
