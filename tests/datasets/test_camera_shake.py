@@ -76,5 +76,5 @@ def test_errors_name_the_image(photos, tmp_path, write_image):
     with pytest.raises(IcdpmError, match="small.png: .*too small for a kernel"):
         CameraShakeImages(photos).load(2)
     (photos / "small.png").write_bytes(b"no image")
-    with pytest.raises(IcdpmError, match="small.png cannot be read"):
+    with pytest.raises(IcdpmError, match="small.png is not an image in a known format"):
         CameraShakeImages(photos)

@@ -257,7 +257,7 @@ def test_one_sample_has_no_spread(idle):
         (np.full((4, 4, 3), 255.0), r"in \[0, 1\].* from 255 to 255"),
         (np.full((4, 4), -0.5), "from -0.5"),
         ([[1, 2], [3]], "rows of this one differ"),
-        (None, "shape"),
+        (None, "of type NoneType"),
         ("no such photo.png", "does not exist"),
     ],
 )
