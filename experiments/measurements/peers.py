@@ -26,6 +26,7 @@ FLAGS = flags.FLAGS
 RESTORED_FOLDER = Path("runs/peers")
 METRICS = ("psnr", "ssim", "niqe")
 OURS, MAXIM = "icdpm, packaged", "MAXIM, GoPro"
+_SHOWN_SIDE = 192  # pixels: side of the central part that is shown
 _SIZE_MULTIPLE = 64  # of MAXIM's input, which it divides into grids and blocks
 
 
@@ -118,7 +119,7 @@ def main(argv):
     from icdpm.images.reading import read_rgb
     from icdpm_datasets.load import load_pairs
     from icdpm_experiments.figures import write_gallery
-    from icdpm_experiments.pairs import CenterCrops, select_blurred
+    from icdpm_experiments.pairs import CenterCrops, center_crop, select_blurred
     from icdpm_experiments.results import abbreviate_home, make_command, print_table, write_results
 
     if FLAGS.crop % _SIZE_MULTIPLE:
@@ -146,7 +147,7 @@ def main(argv):
         for index, image_name in enumerate(pairs.names):
             blurry_image, sharp = pairs.load(index)
             restored = [read_rgb(folders[method] / f"{image_name}.png") for method in methods]
-            gallery.append([blurry_image, *restored, sharp])
+            gallery.append([center_crop(image, _SHOWN_SIDE) for image in (blurry_image, *restored, sharp)])
     rows = [{**row, **{metric: row.get(metric, "") for metric in METRICS if metric not in unavailable}} for row in rows]
     print_table(rows)
     path = write_results(
