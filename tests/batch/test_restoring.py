@@ -250,7 +250,7 @@ def test_image_and_extra_outputs_are_written_together_or_not_at_all(tmp_path):
 
 
 def test_an_output_that_appears_during_the_work_is_not_replaced(tmp_path):
-    """As for a.jpg and A.png, both as PNG, on a file system that ignores case."""
+    """Simulates a.jpg and A.png, both written as PNG, on a file system that ignores case."""
     for name in ("in/a.png", "in/b.png"):
         write_image(tmp_path / name, gradient())
     first, second = plan(tmp_path / "in", tmp_path / "out")

@@ -101,7 +101,7 @@ def test_names_in_two_forms_of_unicode_are_one(tmp_path, blurry_form, sharp_form
 
 
 def test_pairs_in_subfolders(tmp_path):
-    """As in GoPro, every sequence has frames of the same names."""
+    """Frames of different sequences have the same names in GoPro."""
     for seed, name in enumerate(("a/000001", "b/000001", "top")):
         save(tmp_path / "blur" / f"{name}.png", random_image(seed))
         save(tmp_path / "sharp" / f"{name}.bmp", random_image(10 + seed))
