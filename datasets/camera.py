@@ -58,12 +58,12 @@ def brighten_highlights(rng: np.random.Generator, linear: np.ndarray) -> np.ndar
     return linear * (1 + (gain - 1) * bright * bright)
 
 
-def add_noise(rng: np.random.Generator, linear: np.ndarray) -> np.ndarray:
+def add_noise(rng: np.random.Generator, linear: np.ndarray, strongest: float = 0.01) -> np.ndarray:
     """Adds shot noise (variance proportional to the light) and read noise to linear light, float32 of any shape.
 
-    The strength is random and small: the standard deviation at full light is 0 to 0.01.
+    The strength is random: the standard deviation at full light is 0 to `strongest`, that of read noise 0 to a tenth of it.
     """
-    shot = rng.uniform(0.0, 0.01) ** 2
-    read = rng.uniform(0.0, 0.001)
+    shot = rng.uniform(0.0, strongest) ** 2
+    read = rng.uniform(0.0, strongest / 10)
     deviation = np.sqrt(shot * np.clip(linear, 0.0, 1.0) + read**2)
     return linear + deviation * rng.standard_normal(linear.shape, np.float32)

@@ -102,7 +102,7 @@ class MotionBlurredImages(SharpImages):
             pair = expose_two(light, np.concatenate([object_light * mask, mask], axis=-1), kernels, border)
         else:
             pair = convolve(light, kernels[0], border), remove_border(light, border)
-        return _record(rng, *_soften(rng, *pair), response)
+        return _record(rng, *soften(rng, *pair), response)
 
 
 def _random_extent(rng: np.random.Generator) -> float:
@@ -174,13 +174,31 @@ def expose_two(
     Returns:
       (exposure, middle instant), float32 [H, W, 3].
     """
-    exposed = convolve(layer, kernels[1], border)
-    exposed = exposed[..., :3] + (1 - exposed[..., 3:]) * convolve(background, kernels[0], border)
-    middle = remove_border(layer, border)
-    return exposed, middle[..., :3] + (1 - middle[..., 3:]) * remove_border(background, border)
+    exposed = convolve(background, kernels[0], border)
+    return expose_layer(layer, kernels[1], exposed, remove_border(background, border), border)
 
 
-def _soften(rng: np.random.Generator, exposed: np.ndarray, instant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def expose_layer(
+    layer: np.ndarray, kernel: np.ndarray, exposed: np.ndarray, middle: np.ndarray, border: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adds a moving layer to the exposure of what is behind it; see `expose_two`.
+
+    Args:
+      layer: float32 [H + 2·border, W + 2·border, 4]: light times coverage, and coverage.
+      kernel: of the layer.
+      exposed: exposure of the background, float32 [H, W, 3].
+      middle: its middle instant, float32 [H, W, 3].
+      border: in pixels, at least the kernel's radius.
+
+    Returns:
+      (exposure, middle instant), float32 [H, W, 3].
+    """
+    moved, instant = convolve(layer, kernel, border), remove_border(layer, border)
+    exposed = moved[..., :3] + (1 - moved[..., 3:]) * exposed
+    return exposed, instant[..., :3] + (1 - instant[..., 3:]) * middle
+
+
+def soften(rng: np.random.Generator, exposed: np.ndarray, instant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Softens both images as a lens and a camera's downscaling do, since a model must not sharpen isotropic softness."""
     if rng.random() >= _SOFT:
         return exposed, instant
