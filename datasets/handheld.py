@@ -74,7 +74,7 @@ class HandheldImages(SharpImages):
         exposure = rng.uniform(*_DARKNESS) if rng.random() < _DARK else 1.0
         lamps = rng.integers(2**63) if rng.random() < _LIT else None
 
-        def light_at(photo: np.ndarray, start: tuple[int, int]) -> np.ndarray:
+        def light_at(photo: np.ndarray, start: tuple[int, ...]) -> np.ndarray:
             light = to_linear(reflected_window(photo, start, size, border))
             return exposure * (light if lamps is None else brighten_highlights(np.random.default_rng(lamps), light))
 

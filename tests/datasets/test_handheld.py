@@ -78,7 +78,7 @@ def test_the_sharp_image_has_no_blur_noise_and_compression(photos, perfect_camer
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "least"), [("_ROLLED", 1.0, 0.5), ("_NOISE", 0.05, 0.5), ("_COMPRESSED", 1.0, 2.0), ("_LAYERED", 1.0, 2.0)]
+    ("name", "value", "least"), [("_ROLLED", 1, 0.5), ("_NOISE", 0.05, 0.5), ("_COMPRESSED", 1, 2), ("_LAYERED", 1, 2)]
 )
 def test_each_defect_changes_the_blurry_image(photos, perfect_camera, name, value, least):
     source = HandheldImages(photos)
