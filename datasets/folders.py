@@ -22,8 +22,8 @@ class FolderPairs:
     """Pairs in `folder/blur` and `folder/sharp`, matched by path below these folders without suffix; a `PairSource`.
 
     Image files with 8 or 16 bits per channel are read. If one has 16 bits, all images are uint16, those of 8 bits without loss.
-    Gray is repeated in three channels, alpha is dropped and EXIF orientation is applied. Other files and hidden files are
-    ignored.
+    Gray is repeated in three channels and EXIF orientation is applied. An image with transparent parts is an error when it is
+    read. Other files and hidden files are ignored.
 
     Args:
       folder: the folder, of which every image's header is read.

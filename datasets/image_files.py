@@ -46,10 +46,10 @@ def is_deep(path: Path) -> bool:
 def read_image(path: Path) -> np.ndarray:
     """Returns the pixels of an image, upright, uint8 [H, W, 3]; 16 bits are rounded to 8.
 
-    Gray is repeated in all channels; alpha is dropped.
+    Gray is repeated in all channels.
 
     Raises:
-      IcdpmError: as `icdpm.images.reading.read_image`.
+      IcdpmError: as `icdpm.images.reading.read_rgb`.
     """
     pixels = read_rgb(path)
     return pixels if pixels.dtype == np.uint8 else np.round(pixels / 257).astype(np.uint8)
@@ -90,7 +90,7 @@ class ImageCache:
         """Returns the pixels of a file, upright, `dtype` [H, W, 3], read-only. Is thread-safe.
 
         Raises:
-          IcdpmError: the file is damaged, or its size has changed.
+          IcdpmError: the file is damaged, has transparent parts, or its size has changed.
         """
         if path in self._images:
             return self._images[path]

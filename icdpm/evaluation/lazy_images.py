@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.images.reading import read_file_header, read_image
+from icdpm.images.reading import read_file_header, read_image, read_rgb
 from icdpm_datasets.pairs import PairSource, dtype_of
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
@@ -39,11 +39,7 @@ class FileImage:
         Raises:
           IcdpmError: the file is not a readable image, or the image has transparent parts.
         """
-        image = read_image(self.path)
-        pixels = image.pixels
-        if image.alpha is not None and image.alpha.min() < np.iinfo(image.alpha.dtype).max:
-            raise IcdpmError(f"{self} has transparent parts, whose color is not defined. Save it without transparency.")
-        return np.repeat(pixels[..., None], 3, axis=-1) if image.is_gray else pixels
+        return read_rgb(self.path)
 
     @property
     def bits(self) -> int:

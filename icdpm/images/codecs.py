@@ -25,8 +25,9 @@ from icdpm.images.exif import HEADER, encode_text, orientation_of, read_exif
 from icdpm.images.metadata import CENTIMETER, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
 from icdpm.images.png_chunks import decodable_png, insert_chunks
 
-# tifffile logs irregularities; errors are raised as exceptions.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+# Both log irregularities, imagecodecs for example that a PNG file is interlaced; errors are raised as exceptions.
+for _library in ("tifffile", "imagecodecs"):
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 # zlib's level. The default, 6, takes twice as long for photos, and its files are 1 % larger to 2 % smaller.
 PNG_COMPRESSION = 4

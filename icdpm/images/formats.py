@@ -40,6 +40,11 @@ class Image:
         return self.pixels.ndim == 2
 
     @property
+    def is_translucent(self) -> bool:
+        """True if a pixel is not fully opaque."""
+        return self.alpha is not None and bool(self.alpha.min() < np.iinfo(self.alpha.dtype).max)
+
+    @property
     def is_16bit(self) -> bool:
         """True if the image has 16 bits per channel."""
         return self.pixels.dtype == np.uint16

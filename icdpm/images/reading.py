@@ -68,15 +68,18 @@ def read_image_stream(file: BinaryIO, name: object, accept_truncated: bool = Fal
 
 
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
-    """Reads an image file as an RGB array.
+    """Reads an image file as an RGB array, for training and measurements.
 
     Returns:
-      uint8 [height, width, 3], or uint16 for a file of 16 bits per channel; upright, without alpha.
+      uint8 [height, width, 3], or uint16 for a file of 16 bits per channel; upright. Gray is repeated in all channels.
 
     Raises:
-      IcdpmError: as `read_image`.
+      IcdpmError: as `read_image`, or the image has transparent parts.
     """
-    pixels = read_image(path).pixels
+    image = read_image(path)
+    if image.is_translucent:
+        raise IcdpmError(f"{path} has transparent parts, whose color is not defined. Save it without transparency.")
+    pixels = image.pixels
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 

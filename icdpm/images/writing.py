@@ -50,7 +50,7 @@ def check_fits(image: Image, name: object, file_format: Format) -> list[str]:
         )
     notices = []
     if image.alpha is not None and not file_format.alpha:
-        if image.alpha.min() < np.iinfo(image.alpha.dtype).max:
+        if image.is_translucent:
             raise IcdpmError(f"{name} has transparent parts, which {file_format.name} cannot hold; choose PNG")
         notices.append("its alpha, which is opaque everywhere")
     if image.is_16bit and not file_format.sixteen_bit:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from icdpm.errors import IcdpmError
-from icdpm.images.writing import write_image
+from icdpm.images import formats
+from icdpm.images.writing import encode_image, write_image
 from icdpm_datasets import image_files
 from icdpm_datasets.folders import FolderPairs
 
@@ -68,9 +69,17 @@ def test_other_modes_become_rgb(folder, mode):
     np.testing.assert_array_equal(blurry, np.asarray(image.convert("RGB")))
 
 
-def test_transparency_is_dropped_and_not_blended(folder):
-    save(folder / "blur" / "a.png", np.dstack([random_image(0), np.zeros((20, 30), np.uint8)]))
-    np.testing.assert_array_equal(FolderPairs(folder).load(0)[0], random_image(0))
+@pytest.mark.parametrize("side", ["blur", "sharp"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_transparent_parts_are_an_error_that_names_the_image(folder, side, dtype):
+    pixels, alpha = random_image(0).astype(dtype), np.full((20, 30), np.iinfo(dtype).max, dtype)
+    file = folder / side / "a.png"
+    file.write_bytes(encode_image(formats.Image(pixels, alpha), formats.FORMATS["png"]))
+    np.testing.assert_array_equal(FolderPairs(folder).load(0)[side == "sharp"], pixels)  # opaque everywhere
+    alpha[3, 4] -= 1
+    file.write_bytes(encode_image(formats.Image(pixels, alpha), formats.FORMATS["png"]))
+    with pytest.raises(IcdpmError, match=f"{side}/a.png has transparent parts, whose color is not defined. Save it without"):
+        FolderPairs(folder).load(0)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])

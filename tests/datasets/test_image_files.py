@@ -27,6 +27,8 @@ def test_images_in_subfolders_are_found_with_hyphenated_names(tmp_path, write_im
 @pytest.mark.parametrize("encode", [encode_png16, encode_tiff])
 def test_sixteen_bits_are_rounded_to_eight(tmp_path, encode, channels):
     deep = np.random.default_rng(0).integers(0, 65536, (20, 30, channels), np.uint16)
+    if channels in (2, 4):
+        deep[..., -1] = 65535  # opaque
     (tmp_path / "a.png").write_bytes(encode(deep, b"", b""))
     colors = deep[..., :3] if channels > 2 else np.repeat(deep[..., :1], 3, axis=-1)
     assert is_deep(tmp_path / "a.png")

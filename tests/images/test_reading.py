@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -110,6 +111,20 @@ def test_16_bit_png(channels):
     assert (result.alpha is None) == (channels in (1, 3))
     if result.alpha is not None:
         np.testing.assert_array_equal(result.alpha, image[..., -1])
+
+
+def test_interlaced_16_bit_png_is_read_without_a_warning(caplog):
+    image = np.random.default_rng(0).integers(0, 65536, (20, 31, 3), np.uint16)
+    rows = b""
+    for top, left, down, across in (map(int, each) for each in ("0088", "0488", "4084", "0244", "2042", "0122", "1021")):
+        rows += b"".join(b"\0" + row.astype(">u2").tobytes() for row in image[top::down, left::across])
+    content = bytearray(imagecodecs.png_encode(image))
+    content[28] = 1  # Adam7
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    pixels = b"IDAT" + zlib.compress(rows)
+    content[33:] = struct.pack(">I", len(pixels) - 4) + pixels + struct.pack(">I", zlib.crc32(pixels))
+    np.testing.assert_array_equal(decode_image(bytes(content), "photo").pixels, image)
+    assert not caplog.records  # without a handler, logging prints them
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib"])
