@@ -1,4 +1,4 @@
-"""Figures as PNG files: grids of images with headings, plots of measured numbers, and the crop that shows most."""
+"""Figures: grids of images with headings, plots of measured numbers, and the crop that shows most."""
 
 import dataclasses
 
@@ -19,10 +19,10 @@ _MARKERS = "osD^vP*X<>"
 
 
 def write_gallery(path, columns, rows, caption=""):
-    """Writes a grid of images with column headings as one PNG file.
+    """Writes a grid of images with column headings as one file.
 
     Args:
-      path: output file, `*.png`.
+      path: output file, `*.png`, or `*.jpg` for a smaller file.
       columns: list of str, the heading of each column.
       rows: list of rows. A row is a list of uint8 or uint16 arrays [height, width, 3] of one size, one per column; `None`
         leaves a cell empty.
@@ -51,7 +51,7 @@ def write_gallery(path, columns, rows, caption=""):
         draw.text((_GAP, top), line, "black", font)
         top += _LINE_HEIGHT
     with write_atomically(path) as temporary:
-        sheet.save(temporary)
+        sheet.save(temporary, quality=95, subsampling=0)  # of JPEG alone
 
 
 def _wrap_line(line, width, font):
@@ -140,3 +140,18 @@ def find_largest_difference(blurry, sharp, side):
     summed = ndimage.uniform_filter(difference, side, mode="constant")
     y, x = np.unravel_index(np.argmax(summed), summed.shape)
     return int(x), int(y)
+
+
+def largest_difference_box(image, sharp, side):
+    """Returns the box (left, top, width, height), at most `side` wide and high, in which two images differ most."""
+    height, width = sharp.shape[:2]
+    sides = min(side, width), min(side, height)
+    center = find_largest_difference(image, sharp, min(sides))
+    corner = (min(max(0, at - length // 2), limit - length) for at, length, limit in zip(center, sides, (width, height)))
+    return *corner, *sides
+
+
+def crop_image(image, box):
+    """Crops an image [height, width, …] to a box (left, top, width, height)."""
+    left, top, width, height = box
+    return np.ascontiguousarray(image[top : top + height, left : left + width])

@@ -8,6 +8,8 @@ After an interruption, the same command continues. Variants and restored images 
 runs/.
 """
 
+from __future__ import annotations
+
 import functools
 import re
 import time
@@ -15,9 +17,10 @@ import time
 from absl import app, flags
 
 from icdpm.cli import run_command
-from icdpm_experiments.results import print_table, write_results
+from icdpm_experiments.results import abbreviate_home, print_table, write_results
 
 FLAGS = flags.FLAGS
+FOLDER = "runs"  # of the runs of all scales
 
 
 def define_flags():
@@ -41,7 +44,7 @@ def define_flags():
     )
     flags.DEFINE_integer("seeds", 3, "Scale small: number of seeds of the models of Table 2.", 1)
     flags.DEFINE_bool("trained_only", False, "Train nothing. Rows of variants that are not trained yet stay empty.")
-    flags.DEFINE_string("runs", "runs", "Folder of the runs of all scales.")
+    flags.DEFINE_string("runs", FOLDER, "Folder of the runs of all scales.")
     flags.DEFINE_string(
         "data_dir", None, "Scale paper: folder in which icdpm-prepare recorded the sets. Default: ~/tensorflow_datasets."
     )
@@ -77,6 +80,7 @@ def main(argv):
     restored = parse_named_folders(FLAGS.restored)
     pairs = parse_named_folders(FLAGS.pairs)
     scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, pairs, FLAGS.kernels, FLAGS.seeds)
+    scale.make_variables = {**scale.make_variables, **run_variables(FLAGS.runs, FLAGS.trained_only)}
     runs = Runs(scale, strategy, FLAGS.runs, FLAGS.trained_only)
     options = {"restored": restored, "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}
     required = [each for experiment in selected.values() for each in experiment.required_runs(scale)]
@@ -104,6 +108,11 @@ def main(argv):
         print(f"{name}: {seconds[name]:.0f} s", flush=True)
     if len(selected) > 1:
         _report_times(scale, argv[1:], seconds)
+
+
+def run_variables(folder, trained_only) -> dict[str, str | int | None]:
+    """Returns the make variables of the flags --runs and --trained_only; None or 0 stands for the default."""
+    return {"RUNS": abbreviate_home(folder) if folder != FOLDER else None, "TRAINED_ONLY": int(trained_only)}
 
 
 def load_experiments():

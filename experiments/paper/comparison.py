@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from icdpm.errors import IcdpmError
 from icdpm.evaluation import intervals
 from icdpm_experiments.results import make_command, write_results
 
@@ -28,11 +31,43 @@ def differences_note(others) -> str:
     return f"psnr − {' and psnr − '.join(others)}: differences image by image, the {intervals.PROTOCOL}."
 
 
-def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further) -> None:
-    """Prints a table and writes it to NAME plus the scale's suffix in the scale's folder of results.
+def merge_folders(own, others) -> dict:
+    """Merges {row: folder} of other methods and of the models here, in this order.
+
+    Raises:
+      IcdpmError: both have a row of the same name.
+    """
+    if taken := sorted(own.keys() & others.keys()):
+        raise IcdpmError(f"The row {taken[0]} is already restored here. Use another name in --restored.")
+    return {**others, **own}
+
+
+def write_experiment(scale, name, *, variables=None, **content) -> Path:
+    """Writes the results of `make bench-NAME` to NAME plus the scale's suffix in the scale's folder of results.
 
     Args:
-      name: name of the table. Its hyphens become underscores in the file name.
+      scale: a scale of `scales`.
+      name: name of the table or figure. Its hyphens become underscores in the file name.
+      variables: {make variable: value} in addition to the scale's.
+      **content: data, rows, title and further arguments of `results.write_results`.
+
+    Returns:
+      Path of the Markdown file.
+    """
+    return write_results(
+        scale.result_name(name),
+        folder=scale.results_folder,
+        command=make_command(f"bench-{name}", SCALE=scale.name, **scale.make_variables, **(variables or {})),
+        scale=scale.name,
+        **{**scale.record(), **content},
+    )
+
+
+def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_available=None, **further) -> None:
+    """Prints a table and writes it as `write_experiment` does.
+
+    Args:
+      name: name of the table.
       title: heading of the table.
       scale: a scale of `scales`.
       rows: list of `result_row`.
@@ -45,19 +80,16 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     lines = comparison_table(rows)
     datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
     print("\n".join(lines))
-    path = write_results(
-        scale.result_name(name),
-        folder=scale.results_folder,
-        command=make_command(f"bench-{name}", SCALE=scale.name, **scale.make_variables),
+    path = write_experiment(
+        scale,
+        name,
         data=f"measured on {datasets}",
-        scale=scale.name,
         rows=rows,
         title=title,
         notes=["\n".join([*NOTES, *notes]), "", *protocol_lines(protocols, not_available)],
         table=lines,
         protocols=protocols,
         not_available=not_available,
-        **scale.record(),
         **further,
     )
     print(f"Written to {path}.")

@@ -16,19 +16,13 @@ from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
 from icdpm.images.search import normalize_name
 from icdpm.metrics.inputs import as_uint8, matlab_gray
-from icdpm_experiments.figures import find_largest_difference, write_gallery
+from icdpm_experiments.figures import crop_image, largest_difference_box, write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR
+from icdpm_experiments.paper.comparison import merge_folders, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
-from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.paper.visual_comparison import MODELS, crop_image, restored_variable
-from icdpm_experiments.results import (
-    SCALE_NOTES,
-    abbreviate_home,
-    make_command,
-    markdown_table,
-    write_results,
-)
+from icdpm_experiments.paper.visual_comparison import MODELS, restored_variable
+from icdpm_experiments.results import SCALE_NOTES, abbreviate_home, markdown_table
 
 SHOWN = 4  # as many as Figures 27 to 30
 _LISTED = 20  # rows of the Markdown table; the JSON has all images
@@ -75,19 +69,16 @@ def run(runs, restored) -> None:
         index = pairs.names.index(row["picture"])
         blurry, sharp = pairs.load(index)
         versions = {"blurry": blurry, **{name: FileImage(each[index]).read() for name, each in files.items()}, "sharp": sharp}
-        box = find_worst_box(versions["Ours"], sharp)
+        box = largest_difference_box(versions["Ours"], sharp, _SIDE)
         shown.append([crop_image(image, box) for image in versions.values()])
     headings = ["blurry", *folders, "sharp"]
     gallery = runs.scale.image_path("failures")
     write_gallery(gallery, headings, shown, _caption(rows[:SHOWN], label, runs.scale))
-    path = write_results(
-        runs.scale.result_name("failures"),
-        folder=runs.scale.results_folder,
-        command=make_command(
-            "bench-failures", SCALE=runs.scale.name, RESTORED=restored_variable(restored), **runs.scale.make_variables
-        ),
+    path = write_experiment(
+        runs.scale,
+        "failures",
+        variables={"RESTORED": restored_variable(restored)},
         data=f"{label}, restored by {', '.join(model.variant for model in MODELS.values())}",
-        scale=runs.scale.name,
         rows=rows,
         title="Failure cases (Figures 27 to 30)",
         table=markdown_table(rows[:_LISTED]),
@@ -176,15 +167,6 @@ def _files_in_order(folder, pairs):
     """Lists the restored images of a folder in the order of a `PairSource`. Measuring has checked that all exist."""
     files = list_images(folder, "restored")
     return [files[normalize_name(pair_name(name))] for name in pairs.names]
-
-
-def find_worst_box(restored, sharp) -> tuple[int, ...]:
-    """Returns the box (left, top, width, height), at most `_SIDE` a side, of the largest difference between two images."""
-    height, width = sharp.shape[:2]
-    sides = min(_SIDE, width), min(_SIDE, height)
-    center = find_largest_difference(restored, sharp, min(sides))
-    corner = (min(max(0, at - side // 2), limit - side) for at, side, limit in zip(center, sides, (width, height)))
-    return *corner, *sides
 
 
 def _caption(rows, label, scale):

@@ -20,12 +20,12 @@ from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
 from icdpm_experiments.figures import write_gallery
 from icdpm_experiments.pairs import center_crop
-from icdpm_experiments.paper.comparison import result_row, write_comparison
+from icdpm_experiments.paper.comparison import result_row, write_comparison, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import GUIDED, UNGUIDED, ComparedModel
 from icdpm_experiments.paper.published import TABLE1
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
-from icdpm_experiments.results import SCALE_NOTES, abbreviate_home, make_command, write_results
+from icdpm_experiments.results import SCALE_NOTES, abbreviate_home
 
 FIGURE4_MODELS = {"icdpm": UNGUIDED, "guided": GUIDED}
 FIGURE9_MODELS = {
@@ -159,16 +159,13 @@ def run_figure4(runs) -> None:
         rows.append([center_crop(image, _SIDE) for image in (blurry, *restored.values(), sharp, *enlarged)])
     headings = ["blurry", "icDPM", "icDPM w/ Guide", "sharp", *(f"regression at 1/{2**k}" for k in scales)]
     _write_gallery("fig4", f"Figure 4, {label}, one sample.", headings, rows, runs.scale)
-    path = write_results(
-        runs.scale.result_name("fig4"),
-        folder=runs.scale.results_folder,
-        command=make_command("bench-fig4", SCALE=runs.scale.name, **runs.scale.make_variables),
+    path = write_experiment(
+        runs.scale,
+        "fig4",
         data=f"images of {label}, restored by one sample of Table 2 (b), icDPM, and (f), with guidance",
-        scale=runs.scale.name,
         rows=measured,
         title="Figure 4: with and without guidance, and the regression outputs",
         notes=[f"PSNR of whole images; {runs.scale.image_path('fig4').name} shows their middle. {PROTOCOL}."],
-        **runs.scale.record(),
     )
     print(f"Written to {path} and {runs.scale.image_path('fig4')}.")
 
@@ -195,19 +192,16 @@ def run_figure8(runs) -> None:
     label = f"{pairs.names[0]} of {runs.scale.label(OUT_OF_DOMAIN)}"
     headings = ["image", *["channels of h1"] * FIGURE8_COLUMNS]
     _write_gallery("fig8", f"Figure 8, {label}: blurry, restored, sharp.", headings, rows, runs.scale)
-    path = write_results(
-        runs.scale.result_name("fig8"),
-        folder=runs.scale.results_folder,
-        command=make_command("bench-fig8", SCALE=runs.scale.name, **runs.scale.make_variables),
+    path = write_experiment(
+        runs.scale,
+        "fig8",
         data=f"guidance features of Table 2 (f) at half the size of {label}",
-        scale=runs.scale.name,
         rows=[{"channel": int(each), "standard_deviation": float(features[..., each].std())} for each in channels],
         title="Figure 8: guidance feature maps",
         notes=[
             f"The channels with the largest standard deviation, of {features.shape[-1]}. "
             f"{runs.scale.image_path('fig8').name} shows them from top to bottom and left to right."
         ],
-        **runs.scale.record(),
     )
     print(f"Written to {path} and {runs.scale.image_path('fig8')}.")
 

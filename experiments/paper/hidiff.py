@@ -19,8 +19,8 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.metric_selection import ALIGNED_METRICS
 from icdpm.images.pixels import pad_to_multiple, to_pixels, to_values
 from icdpm.metrics.psnr import PROTOCOL, psnr
-from icdpm_experiments.figures import write_gallery
-from icdpm_experiments.paper.comparison import result_row, write_comparison
+from icdpm_experiments.figures import crop_image, write_gallery
+from icdpm_experiments.paper.comparison import merge_folders, result_row, write_comparison, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import HIDIFF_GOPRO, ComparedModel
 from icdpm_experiments.paper.published import (
@@ -30,10 +30,8 @@ from icdpm_experiments.paper.published import (
     HIDIFF_TRAINED_ON_REALBLUR,
     REALBLUR_SETS,
 )
-from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.scales import IN_DOMAIN
-from icdpm_experiments.paper.visual_comparison import crop_caption, crop_image, find_pairs, parse_crop
-from icdpm_experiments.results import make_command, write_results
+from icdpm_experiments.paper.visual_comparison import crop_caption, find_pairs, parse_crop
 
 REALBLUR = "{}, trained on RealBlur"
 REALBLUR_MODELS = {"realblur_j": ComparedModel("hidiff_realblur"), "realblur_r": ComparedModel("hidiff_realblur_r")}
@@ -135,7 +133,7 @@ def run_chain(runs, crops) -> None:
       runs: a `Runs`.
       crops: texts for `visual_comparison.parse_crop` in place of `CHAIN_CROPS`; may be empty.
     """
-    variables = {**runs.scale.make_variables, "CROPS": " ".join(crops)}
+    variables = {"CROPS": " ".join(crops)}
     crops = [parse_crop(crop) for crop in crops or CHAIN_CROPS[runs.scale.name]]
     pairs, label = runs.scale.test_pairs(IN_DOMAIN), runs.scale.label(IN_DOMAIN)
     model = runs.load_model(HIDIFF_GOPRO.variant)
@@ -155,12 +153,11 @@ def run_chain(runs, crops) -> None:
     image = runs.scale.image_path("hidiff-chain")
     title = "HI-Diff: outputs along the reverse chain"
     write_gallery(image, headings, cells, crop_caption(title, label, places, runs.scale))
-    path = write_results(
-        runs.scale.result_name("hidiff-chain"),
-        folder=runs.scale.results_folder,
-        command=make_command("bench-hidiff-chain", SCALE=runs.scale.name, **variables),
+    path = write_experiment(
+        runs.scale,
+        "hidiff-chain",
+        variables=variables,
         data=f"images of {label}, restored by {HIDIFF_GOPRO.variant} with the prior of each step of its chain",
-        scale=runs.scale.name,
         rows=rows,
         title=title,
         notes=[

@@ -18,7 +18,7 @@ import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.intervals import mean_with_interval
-from icdpm.evaluation.measure import measure, measure_image
+from icdpm.evaluation.measure import measure
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import BLURRY, pair_with_source
 from icdpm.evaluation.restore_dataset import restore_dataset
@@ -270,7 +270,7 @@ class Runs:
         Returns:
           ([{'steps', 'max_noise_variance', metrics…}], {metric: protocol}, {metric: reason why it is not available}).
         """
-        values, metrics, reasons = self._sweep(variant, dataset)
+        values, metrics, reasons = self.sweep_images(variant, dataset)
         rows = [
             {"steps": each.steps, "max_noise_variance": each.max_noise_variance, **mean_values(of_each)}
             for each, of_each in zip(self.scale.grid(), values)
@@ -278,32 +278,12 @@ class Runs:
         reasons = {_plain(metric): abbreviate_home(reason) for metric, reason in reasons.items()}
         return rows, {name: metric.protocol for name, metric in metrics.items()}, reasons
 
-    def sweep_seeds(self, variants, dataset) -> tuple[list, dict, dict]:
-        """Measures as `sweep` does, and returns the means over variants that differ in their seeds only."""
-        swept = [self.sweep(variant, dataset) for variant in variants]
-        _, protocols, reasons = swept[0]
-        points = [
-            {**same[0], **{name: float(np.mean([each[name] for each in same])) for name in protocols}}
-            for same in zip(*(points for points, _, _ in swept))
-        ]
-        return points, protocols, reasons
+    def sweep_images(self, variant, dataset) -> tuple[list, dict, dict]:
+        """Measures as `sweep` does, image by image.
 
-    def best_gains(self, variants, dataset) -> np.ndarray:
-        """Returns gains in dB over the blurry images with the setting of the best mean PSNR, float64 [variants, images].
-
-        Args:
-          variants: variants that differ in their seeds only. The setting is the same for all of them.
-          dataset: name of the test set.
+        Returns:
+          (values from `measure_settings`, {metric: ImageMetric}, {metric: reason why it is not available}).
         """
-        swept = [self._sweep(variant, dataset)[0] for variant in variants]
-        pairs, psnr = self.scale.test_pairs(dataset), select_metrics(["psnr"], self.scale.alignment(dataset)).image_metrics
-        blurry = [next(iter(measure_image(psnr, *pairs.load(index))[0].values())) for index in range(len(pairs))]
-        values = np.array([[[image["psnr"] for image in of_each] for of_each in of_variant] for of_variant in swept])
-        gains = values - blurry  # [variants, settings, images]
-        return gains[:, gains.mean(axis=(0, 2)).argmax()]
-
-    def _sweep(self, variant, dataset):
-        """Returns (values from `measure_settings`, {metric: ImageMetric}, {metric: reason why it is not available})."""
         model, pairs = self.load_model(variant), self.scale.test_pairs(dataset)
         metrics, reasons = available_metrics(GRID_METRICS, pairs)
         # PSNR keeps its plain name even if the scale aligns the images for it.
@@ -311,17 +291,6 @@ class Runs:
         journal = Journal(self.folder / "measured" / "grid.jsonl")
         label = f"{self.workdir(variant).name}, {self.scale.label(dataset)}: "
         return measure_settings(model, pairs, self.scale.grid(), metrics, journal, label), metrics, reasons
-
-
-def merge_folders(own, others) -> dict:
-    """Merges {row: folder} of other methods and of the models here, in this order.
-
-    Raises:
-      IcdpmError: both have a row of the same name.
-    """
-    if taken := sorted(own.keys() & others.keys()):
-        raise IcdpmError(f"The row {taken[0]} is already restored here. Use another name in --restored.")
-    return {**others, **own}
 
 
 def _plain(metric):

@@ -7,15 +7,16 @@ otherwise. The sentences follow from the measured intervals.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation import intervals
 from icdpm.evaluation.intervals import mean_with_interval
-from icdpm.images.reading import read_rgb
-from icdpm_experiments.figures import Panel, write_gallery, write_plot
+from icdpm.evaluation.pairing import BLURRY
+from icdpm_experiments.figures import Panel, write_plot
 from icdpm_experiments.measurements.sweep import perception_metric
-from icdpm_experiments.pairs import center_crop
 from icdpm_experiments.paper.comparison import (
     COST,
     comparison_table,
@@ -29,13 +30,17 @@ from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required
 from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.paper.small_answers import EQUAL_COMPUTE, GUIDED, OUTSIDE, SIZES, answer_guidance, answer_size
-from icdpm_experiments.paper.table2 import MODELS, difference_row
-from icdpm_experiments.results import SCALE_NOTES, make_command, write_results
+from icdpm_experiments.paper.small_images import show_images
+from icdpm_experiments.paper.table2 import MODELS, difference_row, sweep_seeds
+from icdpm_experiments.results import make_command, write_results
 
+# {test set: why it is not measured}.
+_VARIABLES = {
+    "realblur_j": "KERNELS was not given.",
+    "hide": "PAIRS='gopro=…' was not given.",
+    "reds": "PAIRS='reds=…' was not given.",
+}
 METRICS = ("psnr", "ssim", "niqe", "lpips_alex", "fid", "kid")
-_SHOWN = 10
-_SIDE = 192  # pixels: side of the central crop that is shown
-_ICDPM, _OURS = "b", "f"
 
 
 def required(scale) -> list[RequiredRun]:
@@ -51,24 +56,46 @@ def equal_compute_variant(runs, guided, unguided) -> Variant:
     return Variant(unguided, round(runs.config(guided).run.steps * ratio / 100) * 100)
 
 
+class MeasuredSet(NamedTuple):
+    """A test set restored by all variants with one evaluation, and its measured values.
+
+    Attributes:
+      rows: rows of the table, `comparison.result_row`.
+      folders: {'ROW SEED': folder of restored images}.
+      psnr, detail, color_drift: {'blurry' or 'ROW SEED': float64 [images]}.
+      gains: {row: gains in PSNR over the blurry input in dB, float64 [seeds, images]}.
+      protocols: {metric: protocol}.
+      reasons: {metric: reason why it is not available}.
+    """
+
+    rows: list[dict]
+    folders: dict
+    psnr: dict
+    detail: dict
+    color_drift: dict
+    gains: dict
+    protocols: dict
+    reasons: dict
+
+
 def run(runs) -> None:
-    """Measures the models of Table 2 on all test sets; writes results/small.md, .json and two images."""
+    """Measures the models of Table 2 on all test sets; writes results/small.md, .json, a plot and strips of images."""
     variants = {row: runs.seeds_of(variant) for row, (variant, _) in MODELS.items()}
     variants = {row: seeds for row, seeds in variants.items() if seeds}
     if not variants:
         raise IcdpmError("None of the six models of Table 2 is trained. Leave out TRAINED_ONLY to train them.")
     longer = _longer_variants(runs, variants)
     datasets = runs.scale.available_sets()
-    rows, gains, protocols, reasons = [], {}, {}, {}
-    for dataset in datasets:
-        measured, gains[dataset], protocols, reasons = _measure(runs, dataset, variants, longer)
-        rows += measured
+    measured = {dataset: _measure(runs, dataset, {**variants, **longer}) for dataset in datasets}
+    rows = [row for each in measured.values() for row in each.rows]
+    gains = {dataset: each.gains for dataset, each in measured.items()}
     gains[OUTSIDE] = _join_outside(gains, datasets)
     differences = _differences(runs, gains, datasets)
-    costs = cost_rows(runs, {f"({row})": seeds[0] for row, seeds in variants.items()})
-    plot, gallery = (runs.scale.image_path(name) for name in ("pd", "images"))
+    first_seeds = {f"({row})": seeds[0] for row, seeds in variants.items()}
+    costs = cost_rows(runs, first_seeds)
+    plot = runs.scale.image_path("pd")
     _plot(runs, plot, variants, datasets)
-    shown = _show_images(runs, gallery, variants, datasets)
+    images, image_records = show_images(runs, measured, runs.scale.image_path("images").with_suffix(""))
     sections = [
         "## One evaluation, means over images and seeds",
         "",
@@ -79,8 +106,8 @@ def run(runs) -> None:
         "",
         "; ".join(f"({row}) {description}" for row, (_, description) in MODELS.items()) + ".",
         *runs.untrained_notes({f"({row})": ComparedModel(variant) for row, (variant, _) in MODELS.items()}),
-        _seeds_note(variants),
-        cost_note(runs, {f"({row})": seeds[0] for row, seeds in variants.items()}),
+        f"Number of seeds: {', '.join(f'({row}) {len(seeds)}' for row, seeds in variants.items())}.",
+        cost_note(runs, first_seeds),
         "",
         "## Does guidance help, and more outside of the domain than in it?",
         "",
@@ -102,13 +129,14 @@ def run(runs) -> None:
         "",
         f"![perception against distortion on each test set]({plot.name})",
         "",
-        *([f"## {_SHOWN} images", "", f"![blurry, icDPM, ours, sharp]({gallery.name})", "", shown] if shown else []),
+        *images,
         "",
         "## Test sets",
         "",
         *(f"- {runs.scale.label(dataset)}: {', '.join(runs.scale.test_pairs(dataset).names)}" for dataset in datasets),
-        *_absent_sets(datasets),
+        *(f"- {name}: not measured, {why}" for name, why in _VARIABLES.items() if name not in datasets),
     ]
+    last = measured[datasets[-1]]
     path = write_results(
         "small",
         folder=runs.scale.results_folder,
@@ -118,26 +146,27 @@ def run(runs) -> None:
         rows=[*rows, *costs],
         title="The paper's claims at small scale",
         table=sections,
-        notes=protocol_lines(protocols, reasons),
+        notes=protocol_lines(last.protocols, last.reasons),
         differences=differences,
-        protocols=protocols,
-        not_available=reasons,
+        images=image_records,
+        protocols=last.protocols,
+        not_available=last.reasons,
         **runs.scale.record(),
     )
-    print(f"Written to {path}, {plot} and {gallery}.")
+    print(f"Written to {path} and {plot}.")
 
 
 # Measuring.
 
 
 def _longer_variants(runs, variants):
-    """Returns {name of a row: usable unguided variant with the compute of a guided row}."""
+    """Returns {name of a row: [usable unguided variant with the compute of a guided row]}."""
     found = {}
     for guided, unguided in EQUAL_COMPUTE.items():
         if guided in variants and unguided in variants:
             variant = str(equal_compute_variant(runs, guided, unguided))
             if runs.is_usable(variant):
-                found[_longer_name(guided, unguided)] = variant
+                found[_longer_name(guided, unguided)] = [variant]
     return found
 
 
@@ -145,34 +174,30 @@ def _longer_name(guided, unguided):
     return f"{unguided}, compute of ({guided})"
 
 
-def _measure(runs, dataset, variants, longer):
-    """Restores and measures a test set.
-
-    Returns:
-      (rows of the table, {row: gains in dB, float64 [seeds, images]}, protocols, reasons).
-    """
-    seeds_of = {**variants, **{row: [variant] for row, variant in longer.items()}}
+def _measure(runs, dataset, variants) -> MeasuredSet:
+    """Restores and measures a test set by {row: variant of each seed}."""
     folders = {
         f"{row} {number}": runs.restore(ComparedModel(variant), dataset)
-        for row, seeds in seeds_of.items()
+        for row, seeds in variants.items()
         for number, variant in enumerate(seeds)
     }
     label, rows, gains = runs.scale.label(dataset), [], {}
     means, protocols, reasons = runs.measure(dataset, folders, METRICS)
     further = runs.measure_color_and_detail(dataset, folders)
-    images = runs.measure_images(dataset, folders, "psnr")
-    for row in ("blurry", *seeds_of):
-        same = ["blurry"] if row == "blurry" else [f"{row} {number}" for number in range(len(seeds_of[row]))]
-        name = row if row == "blurry" else f"({row})"
+    psnr = runs.measure_images(dataset, folders, "psnr")
+    for row in (BLURRY, *variants):
+        same = [BLURRY] if row == BLURRY else [f"{row} {number}" for number in range(len(variants[row]))]
+        name = row if row == BLURRY else f"({row})"
         for metric in METRICS:
             values = [means[each][metric] for each in same if metric in means[each]]
             rows.append(result_row(name, label, metric, float(np.mean(values)) if values else None, None))
         for metric in ("detail", "color drift"):
             rows.append(result_row(name, label, metric, float(np.mean([further[each][metric] for each in same])), None))
-        if row != "blurry":
-            gains[row] = np.array([images[each] - images["blurry"] for each in same])
+        if row != BLURRY:
+            gains[row] = np.array([psnr[each] - psnr[BLURRY] for each in same])
             rows.append(interval_row(name, label, "psnr − blurry", mean_with_interval(gains[row].mean(axis=0))))
-    return rows, gains, protocols, reasons
+    detail, color_drift = ({row: each[name] for row, each in further.items()} for name in ("detail", "color drift"))
+    return MeasuredSet(rows, folders, psnr, detail, color_drift, gains, protocols, reasons)
 
 
 def _join_outside(gains, datasets):
@@ -248,76 +273,17 @@ def _set_tables(rows):
     return lines
 
 
-def _seeds_note(variants):
-    return f"Number of seeds: {', '.join(f'({row}) {len(seeds)}' for row, seeds in variants.items())}."
-
-
-def _absent_sets(datasets):
-    absent = [f"- {name}: not measured, {why}" for name, why in _VARIABLES.items() if name not in datasets]
-    return absent
-
-
-_VARIABLES = {
-    "realblur_j": "KERNELS was not given.",
-    "hide": "PAIRS='gopro=…' was not given.",
-    "reds": "PAIRS='reds=…' was not given.",
-}
-
-
-# Images.
-
-
 def _plot(runs, path, variants, datasets):
     """Plots perception against distortion, a panel for each test set, over the sampling grid."""
     panels = []
     for dataset in datasets:
         series, axis = {}, ""
         for row, seeds in variants.items():
-            points, protocols, _ = runs.sweep_seeds(seeds, dataset)
+            points, protocols, _ = sweep_seeds(runs, seeds, dataset)
             perception, axis = perception_metric(protocols)
             series[f"({row}) {MODELS[row][1]}"] = [(each["psnr"], each[perception]) for each in points]
-        panels.append(Panel("PSNR in dB (more is better)", axis, series, title=_short(runs.scale.label(dataset))))
+        panels.append(Panel("PSNR in dB (more is better)", axis, series, title=runs.scale.label(dataset).replace(", ", ",\n")))
     write_plot(path, panels, title="Points: 1, 2, 4 and 8 evaluations, means over seeds.")
-
-
-def _short(label):
-    return label.replace(", ", ",\n")
-
-
-def _show_images(runs, path, variants, datasets):
-    """Writes the images side by side and returns the caption, or '' if one of the two models is not trained."""
-    if not {_ICDPM, _OURS} <= variants.keys():
-        return ""
-    rows, names = [], []
-    for dataset, index in choose_images({dataset: len(runs.scale.test_pairs(dataset)) for dataset in datasets}, _SHOWN):
-        pairs = runs.scale.test_pairs(dataset)
-        name = pairs.names[index]
-        blurry, sharp = pairs.load(index)
-        folders = [runs.restore(ComparedModel(variants[row][0]), dataset) for row in (_ICDPM, _OURS)]
-        versions = [blurry, *(read_rgb(folder / f"{name}.png") for folder in folders), sharp]
-        rows.append([center_crop(image, _SIDE) for image in versions])
-        names.append(f"{dataset}: {name}")
-    caption = f"Middle of each image, from top to bottom: {'; '.join(names)}. One evaluation, seed 0."
-    write_gallery(path, ["blurry", "icDPM-L", "ours (f)", "sharp"], rows, SCALE_NOTES[runs.scale.name])
-    return caption
-
-
-def choose_images(counts, total) -> list[tuple[str, int]]:
-    """Chooses images of several sets in turn, evenly spaced in each set.
-
-    Args:
-      counts: {set: number of its images}.
-      total: number of images to choose. All are chosen if there are fewer.
-
-    Returns:
-      [(set, index)], sorted by set.
-    """
-    shares = dict.fromkeys(counts, 0)
-    while sum(shares.values()) < min(total, sum(counts.values())):
-        for name in counts:
-            if shares[name] < counts[name] and sum(shares.values()) < total:
-                shares[name] += 1
-    return [(name, index * counts[name] // share) for name, share in shares.items() for index in range(share)]
 
 
 EXPERIMENTS = {"small-page": Experiment(run, required, partial=True)}

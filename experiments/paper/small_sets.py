@@ -28,9 +28,28 @@ HELD_OUT = "motion:{}/photos"
 PAIR_SETS = {"hide": ("gopro", "GoPro test pairs, averaged high-speed video"), "reds": ("reds", "REDS pairs")}
 MOTION_LABEL = "held-out photos under synthetic motion blur, the training domain"
 SHAKE_LABEL = "held-out photos under real camera-shake kernels, and night and lettering scenes"
+# {first part of an image's name in realblur_j: what the image is}.
+_SHAKEN = {
+    "kernels": "Held-out photo {} under a real camera-shake kernel",
+    "embedded/night": "Embedded night scene {}",
+    "embedded/text": "Embedded lettering scene {}",
+}
+_TITLES = {
+    "gopro": "Held-out photo {} under synthetic motion blur, the training domain",
+    "hide": "GoPro test pair {}, averaged high-speed video",
+    "reds": "REDS pair {}",
+}
 # A kernel has a path on black ground: at most this fraction of its pixels are brighter than this fraction of the brightest.
 _MOST_FILLED, _FAINT = 0.5, 0.05
 SCENES = ("night", "text")  # kinds of embedded test scenes in the place of RealBlur-J
+
+
+def describe_image(dataset: str, name: str) -> str:
+    """Returns what an image of a test set shows, by the names of the set and of the image."""
+    if dataset == "realblur_j":
+        title = next((title for start, title in _SHAKEN.items() if name.startswith(start)), "Image {} of realblur_j")
+        return title.format(name.partition("/")[2] or name)
+    return _TITLES[dataset].format(name)
 
 
 class KernelBlurredImages(SharpImages):

@@ -14,15 +14,25 @@ from scipy import stats
 from icdpm.errors import IcdpmError
 from icdpm.evaluation import intervals
 from icdpm.evaluation.intervals import Mean, mean_with_interval
+from icdpm.evaluation.measure import measure_image
+from icdpm.evaluation.metric_selection import select_metrics
 from icdpm_experiments.figures import Panel, write_plot
 from icdpm_experiments.measurements.sweep import perception_metric
-from icdpm_experiments.paper.comparison import cost_note, cost_rows, interval_row, protocol_lines, result_row, write_comparison
+from icdpm_experiments.paper.comparison import (
+    cost_note,
+    cost_rows,
+    interval_row,
+    protocol_lines,
+    result_row,
+    write_comparison,
+    write_experiment,
+)
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_sweep
 from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.published import TABLE2
 from icdpm_experiments.paper.sampling_settings import grid_note
 from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
-from icdpm_experiments.results import SCALE_NOTES, make_command, write_results
+from icdpm_experiments.results import SCALE_NOTES
 
 # {row: (variant, description)}.
 MODELS = {
@@ -59,8 +69,8 @@ def run_table(runs) -> None:
         for row, seeds in variants.items():
             points = []
             if seeds:
-                points, protocols, not_available = runs.sweep_seeds(seeds, dataset)
-                gains[row] = runs.best_gains(seeds, dataset)
+                points, protocols, not_available = sweep_seeds(runs, seeds, dataset)
+                gains[row] = best_gains(runs, seeds, dataset)
             for (metric, best), published in zip_longest(best_of.items(), TABLE2[row][2 * number :][:2]):
                 measured = best(each[metric] for each in points) if points and metric in points[0] else None
                 rows.append(result_row(row, label, f"best {metric}", measured, published))
@@ -116,22 +126,46 @@ def run_figure(runs, figure) -> None:
             series[f"({row}) {description}"] = [(each["psnr"], each[perception]) for each in points]
         panels.append(Panel("PSNR in dB (more is better)", axis, series, title=label))
     note = "Each point is one setting of the sampler. The paper plots its points without listing their values."
-    path = write_results(
-        runs.scale.result_name(figure),
-        folder=runs.scale.results_folder,
-        command=make_command(f"bench-{figure}", SCALE=runs.scale.name, **runs.scale.make_variables),
+    path = write_experiment(
+        runs.scale,
+        figure,
         data=f"measured on {', '.join(runs.scale.label(dataset) for dataset in DATASETS[figure])}",
-        scale=runs.scale.name,
         rows=rows,
         title=f"Figure {figure.removeprefix('fig')}: perception against distortion",
         notes=[note, *runs.untrained_notes(models), "", *protocol_lines(protocols, not_available)],
         protocols=protocols,
         not_available=not_available,
-        **runs.scale.record(),
     )
     image = runs.scale.image_path(figure)
     write_plot(image, panels, title=SCALE_NOTES.get(runs.scale.name, "").replace(". ", ".\n"))
     print(f"Written to {path} and {image}.")
+
+
+def sweep_seeds(runs, variants, dataset) -> tuple[list, dict, dict]:
+    """Measures as `Runs.sweep` does, and returns the means over variants that differ in their seeds only."""
+    swept = [runs.sweep(variant, dataset) for variant in variants]
+    _, protocols, reasons = swept[0]
+    points = [
+        {**same[0], **{name: float(np.mean([each[name] for each in same])) for name in protocols}}
+        for same in zip(*(points for points, _, _ in swept))
+    ]
+    return points, protocols, reasons
+
+
+def best_gains(runs, variants, dataset) -> np.ndarray:
+    """Returns gains in dB over the blurry images with the setting of the best mean PSNR, float64 [variants, images].
+
+    Args:
+      runs: a `Runs`.
+      variants: variants that differ in their seeds only. The setting is the same for all of them.
+      dataset: name of the test set.
+    """
+    swept = [runs.sweep_images(variant, dataset)[0] for variant in variants]
+    pairs, psnr = runs.scale.test_pairs(dataset), select_metrics(["psnr"], runs.scale.alignment(dataset)).image_metrics
+    blurry = [next(iter(measure_image(psnr, *pairs.load(index))[0].values())) for index in range(len(pairs))]
+    values = np.array([[[image["psnr"] for image in of_each] for of_each in of_variant] for of_variant in swept])
+    gains = values - blurry  # [variants, settings, images]
+    return gains[:, gains.mean(axis=(0, 2)).argmax()]
 
 
 def difference_row(row, label, metric, gains, others) -> dict:

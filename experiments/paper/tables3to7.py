@@ -16,11 +16,10 @@ import glob
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.preference_study import PROTOCOL, preference_fractions, read_answers, write_preference_page
 from icdpm_experiments.paper import published
-from icdpm_experiments.paper.comparison import extend_table, result_row, write_comparison
+from icdpm_experiments.paper.comparison import extend_table, merge_folders, result_row, write_comparison
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun
 from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
 from icdpm_experiments.paper.published import TABLE7, TABLE7_METHODS
-from icdpm_experiments.paper.runs import merge_folders
 from icdpm_experiments.paper.sampling_settings import point_notes, point_records, required_at_best, restore_at_best
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
 

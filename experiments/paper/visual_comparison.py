@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.measure import measure_image
@@ -23,12 +21,12 @@ from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm.images.search import normalize_name
 from icdpm_datasets.image_files import find_images
 from icdpm_datasets.photos import clock_motion_path
-from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.figures import crop_image, write_gallery
 from icdpm_experiments.pairs import SelectedPairs
+from icdpm_experiments.paper.comparison import merge_folders, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import HIDIFF_GOPRO, OURS, UNGUIDED, ComparedModel
-from icdpm_experiments.paper.runs import merge_folders
-from icdpm_experiments.results import SCALE_NOTES, abbreviate_home, make_command, write_results
+from icdpm_experiments.results import SCALE_NOTES, abbreviate_home
 
 MODELS = {"icDPM": UNGUIDED, "Ours": OURS["Ours"]}
 HIDIFF_MODELS = {"HI-Diff": HIDIFF_GOPRO}
@@ -180,12 +178,6 @@ class Crop(NamedTuple):
         return f"{self.name} ({width}×{height} pixels at {left}, {top})"
 
 
-def crop_image(image, box) -> np.ndarray:
-    """Crops an image [height, width, …] to a box (left, top, width, height)."""
-    left, top, width, height = box
-    return np.ascontiguousarray(image[top : top + height, left : left + width])
-
-
 def parse_crop(text: str) -> Crop:
     """Parses NAME or NAME=LEFT,TOP,WIDTH,HEIGHT. The name may have any of the forms of published sets and results.
 
@@ -217,7 +209,7 @@ def run(runs, figure, restored, crops) -> None:
     entry = FIGURES[figure]
     parsed = [parse_crop(crop) for crop in crops or entry.crops(runs.scale)]
     notes = [] if crops else ["The paper states neither the images nor the crops: both are chosen here."]
-    variables = {**runs.scale.make_variables, "CROPS": " ".join(crops)}
+    variables = {"CROPS": " ".join(crops)}
     pairs, label = runs.scale.test_pairs(entry.dataset), runs.scale.label(entry.dataset)
     _compare(runs, figure, entry, pairs, label, parsed, restored, variables, notes)
 
@@ -245,7 +237,7 @@ def run_photos(runs, restored, crops, photos) -> None:
     title = "HI-Diff's visual comparison on photos without sharp counterparts, trained on GoPro"
     entry = Figure(title, folder, _PHOTO_METHODS, (), (), HIDIFF_MODELS)
     notes = ["HI-Diff's slides show photos of RWBI. PHOTOS=DIR takes a folder of them."]
-    variables = {**runs.scale.make_variables, "PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
+    variables = {"PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
     _compare(runs, "hidiff-photos", entry, source, source.description, parsed, restored, variables, notes)
 
 
@@ -286,12 +278,11 @@ def _compare(runs, figure, entry, pairs, label, crops, restored, variables, note
     absent = [method for method in entry.methods if method not in files]
     gallery = runs.scale.image_path(figure)
     write_gallery(gallery, headings, cells, crop_caption(entry.title, label, places, runs.scale))
-    path = write_results(
-        runs.scale.result_name(figure),
-        folder=runs.scale.results_folder,
-        command=make_command(f"bench-{figure}", SCALE=runs.scale.name, RESTORED=restored_variable(restored), **variables),
+    path = write_experiment(
+        runs.scale,
+        figure,
+        variables={"RESTORED": restored_variable(restored), **variables},
         data=f"crops of {label}, restored by {', '.join(model.variant for model in entry.models.values())}",
-        scale=runs.scale.name,
         rows=rows,
         title=entry.title,
         notes=[

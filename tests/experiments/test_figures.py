@@ -1,8 +1,9 @@
 """Tests of plots and grids of images."""
 
+import numpy as np
 import PIL.Image
 
-from icdpm_experiments.figures import Panel, write_plot
+from icdpm_experiments.figures import Panel, largest_difference_box, write_plot
 
 
 def test_a_plot_shows_its_series(tmp_path):
@@ -11,3 +12,12 @@ def test_a_plot_shows_its_series(tmp_path):
     with PIL.Image.open(tmp_path / "plot.png") as picture:
         colors = {color for _, color in picture.convert("RGB").getcolors(1 << 24)}
     assert {(31, 119, 180), (255, 127, 14)} <= colors
+
+
+def test_the_box_of_the_largest_difference_lies_within_the_image():
+    sharp = np.zeros((200, 300, 3), np.uint8)
+    restored = sharp.copy()
+    restored[180:, 290:] = 255
+    left, top, width, height = largest_difference_box(restored, sharp, 160)
+    assert (width, height) == (160, 160) and 290 - 160 < left <= 300 - 160 and top == 200 - 160
+    assert largest_difference_box(restored[:90, :70], sharp[:90, :70], 160) == (0, 0, 70, 90)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import icdpm_experiments
-from icdpm_experiments.paper.bench import _reproducing_command
+from icdpm_experiments.paper.bench import _reproducing_command, run_variables
 from icdpm_experiments.results import make_command
 
 ROOT = Path(icdpm_experiments.__file__).parent
@@ -21,11 +21,15 @@ def test_make_command_names_what_was_given():
 
 def test_the_command_of_several_tables_names_its_data():
     variables = {"FOLDER": "../mine", "PAIRS": "gopro=a reds=b", "KERNELS": "k", "SEEDS": None}
-    scale = types.SimpleNamespace(name="small", make_variables=variables)
+    scale = types.SimpleNamespace(name="small", make_variables={**variables, **run_variables("runs", False)})
     assert _reproducing_command(["table2", "fig4"], scale) == (
         "python -m icdpm_experiments.paper.bench table2 fig4 --scale=small --folder=../mine "
         "--pairs=gopro=a --pairs=reds=b --kernels=k"
     )
+    scale.make_variables = run_variables("../others", True)
+    assert _reproducing_command(["fig4"], scale).endswith("fig4 --scale=small --runs=../others --trained_only=1")
+    command = make_command("bench-small-page", SCALE="small", **scale.make_variables)
+    assert command == "make bench-small-page SCALE=small RUNS=../others TRAINED_ONLY=1"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

@@ -55,15 +55,6 @@ def test_failures_follow_from_the_numbers(numbers, gains, phrases):
     assert failures.describe_failures(row, gains) == phrases
 
 
-def test_the_worst_box_lies_within_the_image():
-    sharp = np.zeros((200, 300, 3), np.uint8)
-    restored = sharp.copy()
-    restored[180:, 290:] = 255
-    left, top, width, height = failures.find_worst_box(restored, sharp)
-    assert (width, height) == (160, 160) and 290 - 160 < left <= 300 - 160 and top == 200 - 160
-    assert failures.find_worst_box(restored[:90, :70], sharp[:90, :70]) == (0, 0, 70, 90)
-
-
 def test_the_restored_part_of_the_gradient(random_pairs):
     blurry, sharp = random_pairs.load(0)
     assert failures.measure_light_and_gradient(blurry, sharp, blurry)["returned"] == 0

@@ -8,7 +8,9 @@ import pytest
 from paper_stand_ins import read_results
 
 from icdpm.errors import IcdpmError
-from icdpm_experiments.paper import ablations, small_answers, small_page, table2, tables3to7
+from icdpm_experiments.paper import ablations, small_answers, small_images, small_page, table2, tables3to7
+from icdpm_experiments.paper.small_images import ImageValues
+from icdpm_experiments.paper.small_sets import describe_image
 
 
 def difference(question, dataset, row, value, low, high):
@@ -84,10 +86,41 @@ def test_differences_have_intervals_over_images_and_seeds():
 
 
 def test_images_are_chosen_in_turn_from_all_sets():
-    assert small_page.choose_images({"a": 10, "b": 2, "c": 20}, 7) == [
-        ("a", 0), ("a", 3), ("a", 6), ("b", 0), ("b", 1), ("c", 0), ("c", 10),
+    assert small_images.choose_images({"a": 10, "b": 2, "c": 20}, 7) == [
+        ("a", 0), ("a", 4), ("a", 9), ("b", 0), ("b", 1), ("c", 0), ("c", 19),
     ]  # fmt: skip
-    assert small_page.choose_images({"a": 1, "b": 1}, 10) == [("a", 0), ("b", 0)]
+    assert small_images.choose_images({"a": 1, "b": 1}, 10) == [("a", 0), ("b", 0)]
+
+
+BLURRY_IMAGE = ImageValues(24.0, 0.4, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("icdpm", "ours", "phrases"),
+    [
+        ((24.7, 0.46, 2.0), (24.9, 0.5, 2.0), ("Both models help: icDPM-L changes the PSNR by +0.70 dB, ours by +0.90 dB",
+         "so ours is ahead by 0.20 dB.", "Fine detail rises to 46 % with icDPM-L and 50 % with ours.")),
+        ((24.7, 0.46, 5.2), (24.68, 0.5, 1.0), ("the 0.02 dB between them are too little to see",
+         "the light of a region drifts by up to 5.2 gray levels of 255 with icDPM-L and 1.0 with ours.")),
+        ((24.2, 0.41, 0.0), (24.01, 0.41, 0.0), ("Only icDPM-L helps", "so icDPM-L is ahead by 0.19 dB.",
+         "hardly changes (41 % with icDPM-L and 41 % with ours), so the image stays as soft as it was.")),
+        ((23.5, 0.3, 0.0), (23.9, 1.2, 0.0), ("Neither model helps: icDPM-L changes the PSNR by -0.50 dB, ours by -0.10 dB",
+         "what exceeds 100 % is grain or ringing.")),
+        ((24.1, 0.3, 0.0), (24.2, 0.5, 0.0), ("so the image gets softer.",)),
+    ],
+)  # fmt: skip
+def test_a_paragraph_follows_from_the_values_of_its_image(icdpm, ours, phrases):
+    text = small_images.describe_values(BLURRY_IMAGE, ImageValues(*icdpm), ImageValues(*ours))
+    assert text.startswith("The blurry image has a PSNR of 24.00 dB and 40 % of the sharp image's fine detail. ")
+    assert all(phrase in text for phrase in phrases), text
+    assert ("drifts" in text) == (max(icdpm[2], ours[2]) >= 4)
+
+
+def test_an_image_is_described_by_its_set_and_name():
+    assert describe_image("gopro", "1") == "Held-out photo 1 under synthetic motion blur, the training domain"
+    assert describe_image("realblur_j", "kernels/1") == "Held-out photo 1 under a real camera-shake kernel"
+    assert describe_image("realblur_j", "embedded/night_00") == "Embedded night scene night_00"
+    assert describe_image("hide", "a/1") == "GoPro test pair a/1, averaged high-speed video"
 
 
 @pytest.mark.slow
@@ -105,7 +138,8 @@ def test_the_page_has_the_trained_rows_and_says_what_is_missing(extended_runs):
     assert "Number of seeds: (a) 2, (c) 1." in text and "no difference that the interval shows" in text
     assert "It is not trained yet (runs/small/table2_a_steps" in text
     assert "realblur_j: not measured" not in text and "- reds: not measured, PAIRS='reds=…' was not given." in text
-    assert PIL.Image.open("results/pd_small.png").width > 600 and not Path("results/images_small.png").exists()
+    assert PIL.Image.open("results/pd_small.png").width > 600 and not Path("results/images_small").exists()
+    assert content["images"] == []
 
 
 @pytest.mark.slow
@@ -115,8 +149,15 @@ def test_the_page_shows_images_of_the_two_large_models(extended_runs, micro_work
     for name in ("table2_b", "table2_f"):
         shutil.copytree(micro_workdir, extended_runs.workdir(name))
     small_page.run(extended_runs)
-    assert PIL.Image.open("results/images_small.png").height > 4 * 96  # two images of each set
-    assert "(b) − (a), the larger network without guidance" in Path("results/small.md").read_text()
+    text = Path("results/small.md").read_text()
+    assert "(b) − (a), the larger network without guidance" in text and "## 4 images" in text  # two of each set
+    images = read_results("small")["images"]
+    assert [each["set"] for each in images] == ["gopro", "gopro", "realblur_j", "realblur_j"]
+    assert all(each["psnr icDPM-L"] == each["psnr ours"] for each in images)  # one model for all variants
+    for number, each in enumerate(images, 1):
+        assert PIL.Image.open(f"results/images_small/{number:02d}.jpg").width > 4 * 96
+        strip = text.index(f"](images_small/{number:02d}.jpg)")
+        assert strip < text.index(f"has a PSNR of {each['psnr blurry']:.2f} dB", strip) < strip + 60
 
 
 @pytest.mark.slow
@@ -153,7 +194,7 @@ def test_table_2_has_means_over_seeds(extended_runs):
     table2.run_figure(extended_runs, "fig5")
     content = read_results("table2_small")
     rows = {(row["row"], row["metric"]): row for row in content["rows"] if row["dataset"] == "not gopro"}
-    points = [each["psnr"] for each in extended_runs.sweep_seeds(["table2_a", "table2_a_seed1"], "gopro")[0]]
+    points = [each["psnr"] for each in table2.sweep_seeds(extended_runs, ["table2_a", "table2_a_seed1"], "gopro")[0]]
     assert rows["a", "best psnr"]["value"] == max(points) and rows["b", "best psnr"]["value"] is None
     assert rows["c", "best psnr − (a)"]["value"] == 0 and rows["c", "best psnr − (a)"]["seeds"] == 1
     text = Path("results/table2_small.md").read_text()

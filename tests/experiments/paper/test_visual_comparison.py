@@ -13,10 +13,10 @@ from icdpm.images.writing import write_image
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.published.sets import PUBLISHED
-from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.figures import crop_image, write_gallery
 from icdpm_experiments.paper import hidiff, visual_comparison
 from icdpm_experiments.paper.scales import MicroScale
-from icdpm_experiments.paper.visual_comparison import FIGURES, Crop, crop_image, parse_crop
+from icdpm_experiments.paper.visual_comparison import FIGURES, Crop, parse_crop
 
 
 def test_crops_are_parsed():
