@@ -121,7 +121,7 @@ class ResidualNoisePrediction(NoisePrediction):
         return x_gamma - tf.sqrt(gamma) * blurry
 
 
-_CLASSES = {
+_CLASSES: dict[str, type[NoisePrediction | PreconditionedNoisePrediction]] = {
     "noise": NoisePrediction,
     "preconditioned_noise": PreconditionedNoisePrediction,
     "preconditioned_estimate": PreconditionedEstimatePrediction,
@@ -132,6 +132,8 @@ PARAMETRIZATIONS = tuple(_CLASSES)
 
 
 def make_parametrization(name: str, residual_std: float) -> NoisePrediction | PreconditionedNoisePrediction:
-    """Returns a parametrization by its name in `PARAMETRIZATIONS`; those without σ_r ignore `residual_std`."""
+    """Returns a parametrization by its name in `PARAMETRIZATIONS`; only the preconditioned ones use `residual_std`, σ_r."""
     parametrization = _CLASSES[name]
-    return parametrization(residual_std) if dataclasses.fields(parametrization) else parametrization()
+    if issubclass(parametrization, PreconditionedNoisePrediction):
+        return parametrization(residual_std)
+    return parametrization()

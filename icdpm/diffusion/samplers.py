@@ -10,12 +10,28 @@ table of the weights (a, b, c, d) of each step. `icdpm.diffusion.sampling_loops`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from icdpm.diffusion import SAMPLERS, schedules
-from icdpm.diffusion.schedules import log_snr_of
+from icdpm.diffusion.schedules import linear_beta, log_snr, log_snr_of
+
+
+class StepWeights(NamedTuple):
+    """Weights a, b, c and d of the step from γ_t to γ_{t−1}, as Python numbers.
+
+    Attributes:
+      on_x: a, of x_t.
+      on_image: b, of x̂_t.
+      on_previous: c, of x̂_{t+1}.
+      on_noise: d, of ε_t.
+    """
+
+    on_x: float
+    on_image: float
+    on_previous: float
+    on_noise: float
 
 
 class SamplingSchedule(NamedTuple):
@@ -33,6 +49,10 @@ class SamplingSchedule(NamedTuple):
     def steps(self) -> int:
         """T, the number of evaluations of the denoiser."""
         return int(self.weights.shape[0])
+
+    def step_weights(self, t: int) -> StepWeights:
+        """Returns the weights of the step from γ_t to γ_{t−1}, for t from 1 to T. Not for graphs."""
+        return StepWeights(*self.weights[t - 1].numpy().tolist())
 
 
 def ancestral(gammas: tf.Tensor) -> tf.Tensor:
@@ -86,7 +106,13 @@ def _extrapolated(weights: tf.Tensor, gammas: tf.Tensor) -> tf.Tensor:
     return tf.stack([on_x, on_image + change, -change, on_noise], axis=1)
 
 
-_WEIGHTS = {name: globals()[name] for name in SAMPLERS}
+_SAMPLERS: dict[str, Callable[..., tf.Tensor]] = {
+    "ancestral": ancestral,
+    "ddim": ddim,
+    "dpmpp_2m": dpmpp_2m,
+    "dpmpp_2m_sde": dpmpp_2m_sde,
+}
+_SCHEDULES = {"linear_beta": linear_beta, "log_snr": log_snr}
 
 
 def single_evaluation() -> SamplingSchedule:
@@ -110,5 +136,5 @@ def make_sampling_schedule(
       schedule: a name in `icdpm.diffusion.SCHEDULES`.
       eta: η of ddim, in [0, 1].
     """
-    gammas = getattr(schedules, schedule)(steps, max_noise_variance)
-    return SamplingSchedule(gammas, ddim(gammas, eta) if sampler == "ddim" else _WEIGHTS[sampler](gammas))
+    gammas = _SCHEDULES[schedule](steps, max_noise_variance)
+    return SamplingSchedule(gammas, ddim(gammas, eta) if sampler == "ddim" else _SAMPLERS[sampler](gammas))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.parametrizations import diffuse, predicted_image
-from icdpm.diffusion.samplers import SamplingSchedule, ancestral
+from icdpm.diffusion.samplers import SamplingSchedule, StepWeights, ancestral
 from icdpm.diffusion.schedules import signal_levels
 from icdpm.diffusion.tiling import RowStrips, Tiling, blend_parts, split_rows
 
@@ -24,7 +24,7 @@ def run_sampling_loop(denoise: Callable, start: tf.Tensor, noise: Callable | Non
       denoise: function (x_t, γ_t) → x̂_t; γ_t is a float64 scalar. Where the range of x̂ is known, it clips x̂.
       start: x_T.
       noise: function of the step number t − 1 that returns ε_t, standard normal numbers of the shape of x. It is called only
-        for steps to which the sampler adds noise.
+        for steps to which the sampler adds noise; None if there are none.
       schedule: a `SamplingSchedule`.
 
     Returns:
@@ -32,8 +32,9 @@ def run_sampling_loop(denoise: Callable, start: tf.Tensor, noise: Callable | Non
     """
     x, previous = start, None
     for t in range(schedule.steps, 0, -1):
+        weights = schedule.step_weights(t)
         denoised = denoise(x, schedule.gammas[t])
-        x = _step(schedule.weights[t - 1], x, denoised, lambda: previous, lambda: noise(t - 1))  # type: ignore[misc]  # noqa: B023
+        x = _step(weights, x, denoised, previous, noise(t - 1) if noise and weights.on_noise else None)
         previous = denoised
     return x
 
@@ -44,10 +45,10 @@ def run_sampling_loop_in_graph(
     """Runs the sampling loop in one `tf.while_loop`, whose graph does not grow with the number of steps.
 
     Args:
-      denoise: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
-      start: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
-      noise: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
-      schedule: see `run_sampling_loop`; but the step number t − 1 is an int32 tensor.
+      denoise: see `run_sampling_loop`.
+      start: x_T.
+      noise: see `run_sampling_loop`; here the step number t − 1 is an int32 tensor.
+      schedule: a `SamplingSchedule`.
 
     Returns:
       x_0, of the shape of x_T, equal to the result of `run_sampling_loop` bit for bit.
@@ -100,7 +101,8 @@ def run_sampling_loop_in_tiles(
             x.append(start(strip))
     for t in range(schedule.steps, 0, -1):
         next_x, denoised_strips = RowStrips(), RowStrips()
-        is_needed_again = t > 1 and bool(schedule.weights[t - 2][2] != 0)
+        weights = schedule.step_weights(t)
+        is_needed_again = t > 1 and schedule.step_weights(t - 1).on_previous != 0
         waiting = [None] * len(tiling.columns)
         for rows, next_start in zip(tiling.rows, below):
             cores = [
@@ -114,14 +116,9 @@ def run_sampling_loop_in_tiles(
             for strip in split_rows(slice(covered.start, done), width):
                 within = slice(strip.start - covered.start, strip.stop - covered.start)
                 denoised = blend_parts([core[:, within] for core in cores], tiling.blend, axis=2)
-                advanced = _step(
-                    schedule.weights[t - 1],
-                    x.window(strip),
-                    denoised,
-                    lambda: previous.window(strip),  # noqa: B023
-                    lambda: noise(t - 1, strip),  # type: ignore[misc]  # noqa: B023
-                )
-                next_x.append(advanced)
+                earlier = previous.window(strip) if weights.on_previous else None
+                noise_of_strip = noise(t - 1, strip) if noise and weights.on_noise else None
+                next_x.append(_step(weights, x.window(strip), denoised, earlier, noise_of_strip))
                 if is_needed_again:
                     denoised_strips.append(denoised)
                 previous.drop_above(strip.stop)
@@ -130,22 +127,21 @@ def run_sampling_loop_in_tiles(
     return x
 
 
-def _step(weights: tf.Tensor, x: tf.Tensor, denoised: tf.Tensor, previous: Callable, noise: Callable) -> tf.Tensor:
-    """Computes a·x_t + b·x̂_t + c·x̂_{t+1} + d·ε_t.
+def _step(weights: StepWeights, x: tf.Tensor, denoised: tf.Tensor, previous: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """Computes x_{t−1} = a·x_t + b·x̂_t + c·x̂_{t+1} + d·ε_t.
 
     Args:
-      weights: a row of `SamplingSchedule.weights`.
+      weights: a, b, c and d.
       x: x_t.
       denoised: x̂_t.
-      previous: function that returns x̂_{t+1}; called only where its weight is not 0.
-      noise: function that returns ε_t; called only where its weight is not 0.
+      previous: x̂_{t+1}, or None if its weight is 0.
+      noise: ε_t, or None if its weight is 0.
     """
-    on_x, on_image, on_previous, on_noise = weights.numpy().tolist()
-    x = on_x * x + on_image * denoised
-    if on_previous:
-        x += on_previous * previous()
-    if on_noise:
-        x += on_noise * noise()
+    x = weights.on_x * x + weights.on_image * denoised
+    if weights.on_previous:
+        x += weights.on_previous * previous
+    if weights.on_noise:
+        x += weights.on_noise * noise
     return x
 
 

@@ -73,11 +73,11 @@ def piecewise_uniform(gammas: tf.Tensor, step_uniform: tf.Tensor, level_uniform:
 
     Args:
       gammas: γ_0 … γ_T of the training schedule, float64 [T + 1].
-      step_uniform: independent uniform numbers in [0, 1), float32, of the same shape.
-      level_uniform: independent uniform numbers in [0, 1), float32, of the same shape.
+      step_uniform: uniform numbers in [0, 1) that choose t, float32 of any shape.
+      level_uniform: uniform numbers in [0, 1) that choose γ between γ_{t−1} and γ_t, float32 of the same shape.
 
     Returns:
-      γ, float32, of that shape.
+      γ, float32 of that shape.
     """
     steps = gammas.shape[0] - 1
     t = tf.minimum(tf.cast(step_uniform * steps, tf.int32), steps - 1)

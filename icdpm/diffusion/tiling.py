@@ -93,11 +93,11 @@ def make_tiling(height: int, width: int, tile: int, overlap: int, multiple: int 
     """Returns the tiling of an image into tiles of at most `tile`×`tile` pixels, overlaps included.
 
     Args:
-      height: see `make_windows`.
-      width: see `make_windows`.
-      tile: see `make_windows`.
-      overlap: see `make_windows`.
-      multiple: see `make_windows`.
+      height: height of the image in pixels, a multiple of `multiple`, as are `width`, `tile` and `overlap`.
+      width: width of the image in pixels.
+      tile: longest side of a tile in pixels; more than 2·`overlap`.
+      overlap: smallest distance in pixels from the core of a tile to its edges within the image.
+      multiple: tiles and cores begin and end at multiples of this number.
       blends: whether the outputs of neighboring tiles are blended over their overlap, or over less where cores are smaller.
     """
     rows, columns = make_windows(height, tile, overlap, multiple), make_windows(width, tile, overlap, multiple)

@@ -23,7 +23,7 @@ class GuidanceNetwork(Network):
       outputs: 1 (gray targets) or 3 (RGB targets).
       multipliers: widths over C.
       middle_blocks: residual blocks between the two halves.
-      zero_last: see `ResidualBlock`.
+      zero_last: whether the second convolution of each block starts at zero.
       name: first part of the weights' names.
       dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the regression is always float32.
     """

@@ -34,7 +34,7 @@ def simple_gate(x: tf.Tensor) -> tuple[tf.Tensor, Callable]:
 class ScaledProjection(keras.layers.Layer):
     """1×1 convolution with bias and a trained scale per output; the last layer of each branch of a NAF block.
 
-    The kernel is scaled, not the output, so that the scale is free at any resolution.
+    The kernel is scaled, not the output, so that the cost of the scale does not depend on the resolution.
 
     Args:
       filters: output channels.
@@ -153,8 +153,8 @@ class NAFUNet(GuidedUNet):
       patch: side of a patch, in pixels.
       embedded: whether the network is conditioned on a noise level.
       embedding_scale: see `NoiseLevelEmbedding`.
-      dropout: see `NAFBlock`; `zero_last` also of the head.
-      zero_last: see `NAFBlock`; `zero_last` also of the head.
+      dropout: rate of the dropout in both branches of each block; active only where a seed is given.
+      zero_last: whether the scales of both branches of each block, and the head, start at zero.
       name: first part of the weights' names.
       dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the output is always float32.
     """
@@ -218,7 +218,7 @@ class NAFUNet(GuidedUNet):
 
     @property
     def receptive_field_radius(self) -> int:
-        """Receptive-field radius in pixels, for windows that begin and end at multiples of `size_multiple`; such a multiple.
+        """Receptive-field radius in pixels, rounded up to a multiple of `size_multiple`, at which tiles begin and end.
 
         It is counted from the head to the stem through the lowest resolution, where it is larger than through any skip.
         """
@@ -252,20 +252,20 @@ class NAFUNet(GuidedUNet):
     ) -> tf.Tensor:
         """Evaluates the network; arguments and result as in `icdpm.networks.unet.UNet.call`."""
         embedding = None if self.embedding is None else self.embedding(noise_level)
-        apply = self.block_function(embedding, dropout_seed)
+        seeds = self.block_seeds(dropout_seed)
         features = self.stem(tf.cast(to_patches(x, self.patch), self.compute_dtype))
         stored = []
         for level, blocks in enumerate(take_each(self.encoder, self.encoder_counts)):
             level_guidance = self.level_guidance(guidance, level)
             for block in blocks:
-                features = apply(block, features, level_guidance)
+                features = block(features, embedding, level_guidance, next(seeds))
             if level < len(self.down):
                 stored.append(features)
                 features = self.down[level](features)
         for up, blocks in reversed(list(zip(self.up, take_each(self.decoder, self.decoder_counts)))):
             features = tf.nn.depth_to_space(up(features), 2) + stored.pop()
             for block in blocks:
-                features = apply(block, features)
+                features = block(features, embedding, None, next(seeds))
         return from_patches(self.head(features), self.patch)
 
 

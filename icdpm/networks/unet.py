@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -31,7 +32,7 @@ class GuidedUNet(Network):
 
     @property
     def size_multiple(self) -> int:
-        """The number by which height and width must be divisible."""
+        """Number by which the height and width of the input must be divisible."""
         return self.patch * 2 ** len(self.down)
 
     def level_guidance(self, guidance: dict[int, tf.Tensor] | None, level: int) -> tf.Tensor | None:
@@ -39,17 +40,11 @@ class GuidedUNet(Network):
         features = (guidance or {})[level] if level in self.guided_levels else None
         return self.projections[str(level)](features) if str(level) in self.projections else features
 
-    def block_function(self, embedding: tf.Tensor | None, dropout_seed: tf.Tensor | None) -> Callable:
-        """Returns a function (block, features, guidance) that applies blocks, each with a dropout seed of its own."""
-        number = 0
-
-        def apply(block, features, guidance=None):
-            nonlocal number
-            number += 1
-            seed = None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
-            return block(features, embedding, guidance, seed)
-
-        return apply
+    @staticmethod
+    def block_seeds(dropout_seed: tf.Tensor | None) -> Iterator[tf.Tensor | None]:
+        """Yields a dropout seed (int32 [2]) for each block, in the order of evaluation; None without dropout."""
+        for number in itertools.count(1):
+            yield None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
@@ -76,8 +71,8 @@ class UNet(GuidedUNet):
       patch: side of a patch, in pixels.
       embedded: whether the network is conditioned on a noise level; a regression network is not.
       embedding_scale: see `NoiseLevelEmbedding`.
-      dropout: see `ResidualBlock`.
-      zero_last: see `ResidualBlock`.
+      dropout: rate of the dropout in each block; active only where a seed is given.
+      zero_last: whether the last convolution of each block, and the head, start at zero.
       name: first part of the weights' names.
       dtype: Keras policy of the layers, such as 'mixed_bfloat16'; the output is always float32.
     """
@@ -140,7 +135,7 @@ class UNet(GuidedUNet):
 
     @property
     def receptive_field_radius(self) -> int:
-        """Receptive-field radius in pixels, for windows that begin and end at multiples of `size_multiple`; such a multiple.
+        """Receptive-field radius in pixels, rounded up to a multiple of `size_multiple`, at which tiles begin and end.
 
         It is counted from the head to the stem through the lowest resolution, where it is larger than through any skip.
         """
@@ -189,24 +184,24 @@ class UNet(GuidedUNet):
           float32 [batch, height, width, outputs].
         """
         embedding = None if self.embedding is None else self.embedding(noise_level)
-        apply = self.block_function(embedding, dropout_seed)
+        seeds = self.block_seeds(dropout_seed)
         features = self.stem(tf.cast(to_patches(x, self.patch), self.compute_dtype))
         stored = [features]
         levels, count = range(len(self.down) + 1), self.blocks_per_level
         for level, blocks in enumerate(take_each(self.encoder, [count for _ in levels])):
             level_guidance = self.level_guidance(guidance, level)
             for block in blocks:
-                features = apply(block, features, level_guidance)
+                features = block(features, embedding, level_guidance, next(seeds))
                 stored.append(features)
             if level < len(self.down):
-                features = apply(self.down[level], features)
+                features = self.down[level](features, embedding, None, next(seeds))
                 stored.append(features)
         for block in self.middle:
-            features = apply(block, features)
+            features = block(features, embedding, None, next(seeds))
         decoder = list(take_each(self.decoder, [count + 1 for _ in levels]))
         for level in reversed(levels):
             for block in decoder[level]:
-                features = apply(block, tf.concat([features, stored.pop()], axis=-1))
+                features = block(tf.concat([features, stored.pop()], axis=-1), embedding, None, next(seeds))
             if level > 0:
-                features = apply(self.up[level - 1], features)
+                features = self.up[level - 1](features, embedding, None, next(seeds))
         return from_patches(self.head(swish(features)), self.patch)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from icdpm.keras import add_float32_weight
@@ -70,18 +68,18 @@ class TransposedAttention(Block):
 
     # The same in strips of rows, for a built layer: `sums` of all strips, `attention_map`, then `weighted_values`.
 
-    def sums(self, strip: tf.Tensor, crop: Callable, token: tf.Tensor | None = None) -> tuple[tf.Tensor, ...]:
+    def sums(self, strip: tf.Tensor, core: slice, token: tf.Tensor | None = None) -> tuple[tf.Tensor, ...]:
         """Returns a strip's terms of the sums from which the attention map follows.
 
         Args:
           strip: rows of x, with one more on either side.
-          crop: function that removes these two rows.
+          core: its rows without these two.
           token: see `call`.
 
         Returns:
           Products [batch, heads, c, c], and squared norms of queries and of keys [batch, heads, 1, c].
         """
-        query, key = tf.split(crop(self._projected(strip, token, slice(0, 2 * self.channels))), 2, axis=-1)
+        query, key = tf.split(self._projected(strip, token, slice(0, 2 * self.channels))[:, core], 2, axis=-1)
         return self._sums(query, key)
 
     def attention_map(self, products: tf.Tensor, query_squares: tf.Tensor, key_squares: tf.Tensor) -> tf.Tensor:
@@ -201,9 +199,9 @@ class TransformerBlock(Block):
     """Transformer block: x + attention(norm(x)), then x + feed-forward(norm(x)).
 
     Args:
-      channels: see `TransposedAttention`.
-      heads: see `TransposedAttention`.
-      expansion: see `GatedFeedForward`.
+      channels: of input and output.
+      heads: groups of channels that attend to each other; a divisor of `channels`.
+      expansion: width of a branch of the feed-forward network over `channels`, rounded down.
       dtype: a Keras policy.
       name: of the layer.
       modulated: whether the coarsest prior modulates both.
@@ -232,7 +230,7 @@ class TransformerBlock(Block):
         if has_static_size(x):
             x += self.attention(self.norm_1(x), token)
             return x + self.feed_forward(self.norm_2(x), token)
-        sums = sum_over_strips(lambda strip, crop: self.attention.sums(self.norm_1(strip), crop, token), x, halo=1)
+        sums = sum_over_strips(lambda strip, core: self.attention.sums(self.norm_1(strip), core, token), x, halo=1)
         weights = self.attention.attention_map(*sums)
         x = map_strips(lambda strip: strip + self.attention.weighted_values(self.norm_1(strip), weights, token), x, halo=1)
         return map_strips(lambda strip: strip + self.feed_forward(self.norm_2(strip), token), x, halo=1)
@@ -242,9 +240,9 @@ class TransformerLevel(Block):
     """Transformer blocks of one width at one resolution, with or without a prior.
 
     Args:
-      channels: see `TransformerBlock`.
-      heads: see `TransformerBlock`.
-      expansion: see `TransformerBlock`.
+      channels: of input and output.
+      heads: groups of channels that attend to each other; a divisor of `channels`.
+      expansion: width of a branch of the feed-forward networks over `channels`, rounded down.
       blocks: number of blocks.
       dtype: a Keras policy.
       name: of the layer.

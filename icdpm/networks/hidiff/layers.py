@@ -80,10 +80,10 @@ class TokenMixer(Block):
     Each MLP has one hidden layer with a GELU.
 
     Args:
-      tokens: shape of the input.
-      width: shape of the input.
-      token_expansion: hidden width of each MLP, over `tokens` and over `width`.
-      channel_expansion: hidden width of each MLP, over `tokens` and over `width`.
+      tokens: number of tokens.
+      width: channels of a token.
+      token_expansion: hidden width of the MLP over the tokens, as a multiple of `tokens`.
+      channel_expansion: hidden width of the MLP over the channels, as a multiple of `width`.
       name: of the layer.
     """
 

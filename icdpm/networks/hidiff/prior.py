@@ -147,14 +147,14 @@ class MixerDenoiser(Network):
     """Denoiser of tokens in the GoPro model: a linear map of [tokens, time, condition], mixers, and a linear map; in float32.
 
     Args:
-      tokens: shape of the prior.
-      width: shape of the prior.
-      hidden: hidden width.
-      blocks: mixers, with a GELU after each.
+      tokens: number of tokens of the prior.
+      width: channels of a token.
+      hidden: channels of a token between the two linear maps.
+      blocks: number of mixers, with a GELU after each.
       token_expansion: see `TokenMixer`.
       channel_expansion: see `TokenMixer`.
       name: first part of the weights' names.
-      dtype: Keras policy of the layers, such as 'mixed_bfloat16'.
+      dtype: Keras policy of the model; its layers always compute in float32.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class PerceptronDenoiser(Network):
       width: channels of a token, and hidden width.
       layers: linear maps after the first.
       name: first part of the weights' names.
-      dtype: Keras policy of the layers, such as 'mixed_bfloat16'.
+      dtype: Keras policy of the model; its layers always compute in float32.
     """
 
     def __init__(self, width: int, layers: int, name: str = "denoiser", dtype: str = "float32") -> None:

@@ -28,12 +28,12 @@ def map_strips(function: Callable, x: tf.Tensor, halo: int = 0) -> tf.Tensor:
       x: [batch, height, width, channels].
       halo: see `function`.
     """
-    count, window = _strips(x, halo)
+    count = _strip_count(x)
 
     def add(number, strips):
-        strip, crop = window(number)
+        strip, core = _strip(x, number, halo)
         # Rows first, because a TensorArray concatenates along the first axis.
-        return number + 1, strips.write(number, tf.transpose(crop(function(strip)), [1, 0, 2, 3]))
+        return number + 1, strips.write(number, tf.transpose(function(strip)[:, core], [1, 0, 2, 3]))
 
     outputs = tf.TensorArray(x.dtype, count, infer_shape=False, element_shape=[None, *x.shape[:1], *x.shape[2:]])
     _, outputs = tf.while_loop(lambda number, _: number < count, add, (0, outputs), parallel_iterations=1)
@@ -41,32 +41,35 @@ def map_strips(function: Callable, x: tf.Tensor, halo: int = 0) -> tf.Tensor:
 
 
 def sum_over_strips(function: Callable, x: tf.Tensor, halo: int = 0) -> tuple[tf.Tensor, ...]:
-    """Returns the sums of function(strip, crop) over the strips of x.
+    """Returns the sums of function(strip, core) over the strips of x.
 
     Args:
-      function: of a strip of x with `halo` rows around it, and of a function that crops these rows from a map of the same
-        height; returns a tuple of float32 tensors.
+      function: of a strip of x with `halo` rows around it, and of the slice of its rows without these; returns a tuple of
+        float32 tensors.
       x: see `map_strips`.
       halo: see `map_strips`.
     """
-    count, window = _strips(x, halo)
+    count = _strip_count(x)
 
     def add(number, *totals):
-        return (number + 1, *(total + more for total, more in zip(totals, function(*window(number)))))
+        return (number + 1, *(total + more for total, more in zip(totals, function(*_strip(x, number, halo)))))
 
-    first = function(*window(0))
+    first = function(*_strip(x, 0, halo))
     return tf.while_loop(lambda number, *_: number < count, add, (1, *first), parallel_iterations=1)[1:]
 
 
-def _strips(x, halo):
-    """Returns the number of strips, and a function of a number that returns that strip with its halo, and a crop function."""
-    height, width = tf.unstack(tf.shape(x)[1:3])
-    rows = tf.maximum(STRIP_FEATURES // (width * x.shape[-1]), 1)
+def _rows_per_strip(x):
+    return tf.maximum(STRIP_FEATURES // (tf.shape(x)[2] * x.shape[-1]), 1)
 
-    def window(number):
-        first = number * rows
-        last = tf.minimum(first + rows, height)
-        start = tf.maximum(first - halo, 0)
-        return x[:, start : tf.minimum(last + halo, height)], lambda each: each[:, first - start : last - start]
 
-    return -(-height // rows), window
+def _strip_count(x):
+    return -(-tf.shape(x)[1] // _rows_per_strip(x))
+
+
+def _strip(x, number, halo):
+    """Returns a strip of x with up to `halo` more rows above and below, and the slice of its rows without these."""
+    height, rows = tf.shape(x)[1], _rows_per_strip(x)
+    first = number * rows
+    last = tf.minimum(first + rows, height)
+    start = tf.maximum(first - halo, 0)
+    return x[:, start : tf.minimum(last + halo, height)], slice(first - start, last - start)

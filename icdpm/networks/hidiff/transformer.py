@@ -65,8 +65,8 @@ class DeblurringTransformer(Network):
       expansion: of the feed-forward networks.
       guide: 'hierarchical': z1 is integrated at the first level and in the refinement, z2 at the second and third, and z3
         modulates the fourth; 'single': z1 is integrated at every level; 'none': no prior.
-      tokens: shape of the prior.
-      prior_width: shape of the prior.
+      tokens: number of tokens of the prior.
+      prior_width: channels of a token.
       patch: side of a patch in pixels (1 in the paper). With more, stem and head work on patches, and a small model trains
         faster.
       zero_last: whether everything that is added to features starts at zero, the head included, so that the network starts as
