@@ -110,8 +110,9 @@ report: $(READY)  ## collect results/ in one page, results/report.html (DATA_DIR
 weights: $(READY)  ## train and package the packaged model (FOLDER=DIR of images)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.weights --folder='$(FOLDER)'
 
-bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; WORKDIR=DIR of another model)
-	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(WORKDIR),--workdir='$(WORKDIR)')
+bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; FOLDER=DIR of sharp photos; WORKDIR=DIR of another model)
+	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(FOLDER),--folder='$(FOLDER)') \
+	  $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
 bench-peers: $(READY)  ## the packaged model compared with MAXIM's published weights (MAXIM=DIR of its model.json, PAIRS='NAME=FOLDER …')
 	@$(PYTHON) -m icdpm_experiments.measurements.peers --maxim='$(MAXIM)' $(foreach each,$(PAIRS),--pairs='$(each)')

@@ -1,4 +1,4 @@
-"""Pairs that an experiment restores: a subset, center crops, only blurred pairs, or pairs with changed inputs."""
+"""Pairs that an experiment restores: a subset, center crops, only blurred pairs, changed inputs, or mildly blurred crops."""
 
 import io
 
@@ -10,6 +10,7 @@ from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import dtype_of
 
 UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp image contains noise, but no blur
+_MILD_PSNR = (32.0, 45.0)  # dB
 
 
 class SelectedPairs:
@@ -93,6 +94,35 @@ class JpegPairs(SelectedPairs):
         Image.fromarray(blurry).save(file, "JPEG", quality=self._quality, subsampling="4:2:0")
         with Image.open(file) as compressed:
             return np.asarray(compressed), sharp
+
+
+class MildCrops:
+    """`PairSource` of crops whose blur is mild: PSNR between blurry and sharp from 32 to 45 dB.
+
+    The crops, their blur and their order are those of training, with seed 0.
+
+    Args:
+      source: `CropSource` that blurs crops, such as `load_pairs("motion:photos", "test")`.
+      count: number of crops.
+      side: side of the crops in pixels.
+    """
+
+    def __init__(self, source, count=100, side=128):
+        rng = np.random.default_rng(0)
+        self._pairs = []
+        while len(self._pairs) < count:
+            pair = source.load_crop(int(rng.integers(len(source))), side, rng.integers(0, 2**31, 3))
+            if _MILD_PSNR[0] <= psnr(*pair) <= _MILD_PSNR[1]:
+                self._pairs.append(pair)
+        self.names = [f"crop-{index:03}" for index in range(count)]
+        self.description = f"{count} mildly blurred crops of {side}×{side} px of {source.description}"
+
+    def __len__(self):
+        return len(self._pairs)
+
+    def load(self, index):
+        """Returns the pair (blurry, sharp) at `index`, uint8 [side, side, 3]."""
+        return self._pairs[index]
 
 
 def center_crop(image, side):

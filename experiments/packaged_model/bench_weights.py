@@ -1,11 +1,13 @@
 """Measures the packaged model on pairs it was not trained on: one sample, the mean of eight, and each preset.
 
-One sample is also measured with inputs that were compressed as JPEG, and with sharp inputs, which it should keep.
+One sample is also measured with inputs that were compressed as JPEG, with sharp inputs, which it should keep, and with mildly
+blurred crops of photos, which it should not degrade.
 
-    make bench-weights PAIRS='gopro=gopro_test reds=reds_test'
+    make bench-weights PAIRS='gopro=gopro_test reds=reds_test' FOLDER=photos
 
-Each folder contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. Restored images are kept in
-runs/bench-weights and not restored again. Writes results/weights, or results/weights_NAME for another model.
+Each folder of PAIRS contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. FOLDER contains sharp
+photos. Restored images are kept in runs/bench-weights and not restored again. Writes results/weights, or results/weights_NAME for
+another model.
 """
 
 import hashlib
@@ -20,11 +22,13 @@ FLAGS = flags.FLAGS
 RESTORED_FOLDER = Path("runs/bench-weights")
 ONE_SAMPLE, SHARP_INPUT = "one sample", "sharp picture as input, one sample"
 JPEG_QUALITY = 50
+NOTICEABLE_LOSS = 0.3  # dB
 
 
 def define_flags():
     """Defines the flags of this command."""
     flags.DEFINE_multi_string("pairs", [], "NAME=DIR of pairs to measure. Repeatable. Default: the embedded test scenes.")
+    flags.DEFINE_string("folder", None, "Folder of sharp photos, of whose test split mildly blurred crops are measured.")
     flags.DEFINE_string("workdir", None, "Folder of a training run to measure. Default: the packaged model.")
     flags.DEFINE_list("metrics", "psnr,ssim,lpips_alex,niqe", "Metrics of icdpm-evaluate.")
     flags.DEFINE_integer("paper_crop", 128, "Side of the center crops on which the preset of 500 steps is measured.", 16)
@@ -37,7 +41,7 @@ def main(argv):
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import choose_step, load, weights_file
     from icdpm_datasets.load import load_pairs
-    from icdpm_experiments.pairs import CenterCrops, JpegPairs, SharpPairs, select_blurred
+    from icdpm_experiments.pairs import CenterCrops, JpegPairs, MildCrops, SharpPairs, select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 
     workdir = FLAGS.workdir or pretrained.WORKDIR
@@ -68,13 +72,17 @@ def main(argv):
                 measured, reasons = measure_rows(model, label, source, settings, metrics, folder)
                 rows += measured
                 unavailable.update(reasons)
+    if FLAGS.folder:
+        source = MildCrops(load_pairs(f"motion:{FLAGS.folder}", "test"))
+        folder = RESTORED_FOLDER / digest[:8] / "mild"
+        rows += measure_rows(model, "mild blur", source, {ONE_SAMPLE: one_sample}, ["psnr"], folder)[0]
     names = [name for name in names if name not in unavailable]
     rows = [{**row, **{name: row.get(name, "") for name in names}} for row in rows]
     print_table(rows)
     packaged = workdir == pretrained.WORKDIR
     path = write_results(
         "weights" if packaged else f"weights_{model.config.name}",
-        command=make_command("bench-weights", PAIRS=" ".join(FLAGS.pairs), WORKDIR=FLAGS.workdir),
+        command=make_command("bench-weights", PAIRS=" ".join(FLAGS.pairs), FOLDER=FLAGS.folder, WORKDIR=FLAGS.workdir),
         data="; ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items()),
         scale="packaged" if packaged else model.config.name,
         rows=rows,
@@ -152,13 +160,15 @@ def _make_row(label, name, values, blurry):
         row.update(zip(("gain", "from", "to"), ("" if value is None else round(value, 3) for value in (mean, low, high))))
         row["worst"] = round(float(gains.min()), 2)
         row["below the input"] = f"{int((gains < 0).sum())} of {len(gains)}"
+        row[f"by {NOTICEABLE_LOSS} dB"] = int((gains < -NOTICEABLE_LOSS).sum())
     else:
         row["worst"] = round(float(values["psnr"].min()), 2)
     return {**row, **_mean_metrics(values)}
 
 
 def _empty_row(label, name):
-    return {"set": label, "restored": name, "gain": "", "from": "", "to": "", "worst": "", "below the input": ""}
+    empty = dict.fromkeys(("gain", "from", "to", "worst", "below the input", f"by {NOTICEABLE_LOSS} dB"), "")
+    return {"set": label, "restored": name, **empty}
 
 
 def _mean_metrics(values):

@@ -3,7 +3,9 @@
 import numpy as np
 import PIL.Image
 
-from icdpm_experiments.pairs import JpegPairs, SharpPairs, load_test_pairs, select_blurred
+from icdpm.metrics.psnr import psnr
+from icdpm_datasets.load import load_pairs
+from icdpm_experiments.pairs import JpegPairs, MildCrops, SharpPairs, load_test_pairs, select_blurred
 
 
 def test_pairs_are_evenly_spaced_center_crops(tmp_path):
@@ -42,3 +44,14 @@ def test_inputs_of_jpeg_pairs_are_compressed(random_pairs):
     np.testing.assert_array_equal(sharp, random_pairs.sharp[3])
     assert blurry.dtype == np.uint8 and 1 < np.abs(np.float32(blurry) - random_pairs.blurry[3]).mean() < 60
     np.testing.assert_array_equal(blurry, pairs.load(3)[0])
+
+
+def test_mild_crops_are_hardly_blurred_and_always_the_same(tmp_path):
+    ramp = np.linspace(0, 255, 80 * 80 * 3).reshape(80, 80, 3)
+    photo = np.uint8(np.clip(ramp + np.random.default_rng(0).normal(0, 8, ramp.shape), 0, 255))
+    PIL.Image.fromarray(photo).save(tmp_path / "photo.png")
+    source = load_pairs(f"motion:{tmp_path}", "test")
+    pairs = MildCrops(source, count=6, side=32)
+    assert len(pairs) == len(set(pairs.names)) == 6 and pairs.load(0)[0].shape == (32, 32, 3)
+    assert all(32 <= psnr(*pairs.load(index)) <= 45 for index in range(6))
+    np.testing.assert_array_equal(pairs.load(5), MildCrops(source, count=6, side=32).load(5))
