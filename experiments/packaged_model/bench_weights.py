@@ -5,9 +5,9 @@ blurred crops of photos, which it should not degrade.
 
     make bench-weights PAIRS='gopro=gopro_test reds=reds_test' FOLDER=photos
 
-Each folder of PAIRS contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. FOLDER contains sharp
-photos. Restored images are kept in runs/bench-weights and not restored again. Writes results/weights, or results/weights_NAME for
-another model.
+Each folder of PAIRS contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. FOLDER contains
+sharp photos. Restored images are kept in runs/bench-weights and not restored again. Writes results/weights, or
+results/weights_NAME for another model.
 """
 
 import hashlib

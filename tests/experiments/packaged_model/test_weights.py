@@ -117,6 +117,9 @@ def test_missing_training_data_are_reported(tmp_path):
 def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, start):
     program = "import runpy; runpy.run_module('icdpm_experiments.packaged_model.bench_weights', run_name='__main__')"
     flags = [f"--workdir={micro_workdir}", f"--pairs=few={pairs_folder}", "--metrics=psnr,lpips_alex", "--paper_crop=16"]
+    photo = np.linspace(0, 255, 140 * 140 * 3).reshape(140, 140, 3) + np.random.default_rng(0).normal(0, 8, (140, 140, 3))
+    PIL.Image.fromarray(np.uint8(np.clip(photo, 0, 255))).save(tmp_path / "photo.png")
+    flags.append(f"--folder={tmp_path}")
     environment = {"ICDPM_CACHE": str(tmp_path / "no weights")}
     done = completed(start(program, flags, environment, cwd=tmp_path))
     assert done.returncode == 0, done.stderr
@@ -133,10 +136,14 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, s
         ("few, JPEG quality 50", "blurry"),
         ("few, JPEG quality 50", "one sample"),
         ("few, sharp", "sharp picture as input, one sample"),
+        ("mild blur", "blurry"),
+        ("mild blur", "one sample"),
     ]
     row, blurry = rows["few", "mean of 8"], rows["few", "blurry"]
     assert row["gain"] == pytest.approx(row["psnr"] - blurry["psnr"], abs=2e-3) and row["from"] <= row["gain"] <= row["to"]
     assert row["worst"] <= row["gain"] and row["below the input"].endswith(" of 3")
+    mild = rows["mild blur", "one sample"]
+    assert 32 < rows["mild blur", "blurry"]["psnr"] < 45 and 0 <= mild["by 0.3 dB"] <= int(mild["below the input"].split()[0])
     assert "lpips_alex is not available" in (tmp_path / "results/weights_micro.md").read_text()
 
 
