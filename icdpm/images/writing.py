@@ -13,7 +13,7 @@ from PIL.ExifTags import Base
 
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
-from icdpm.images.codecs import PNG_COMPRESSION, encode_png16, encode_tiff
+from icdpm.images.codecs import encode_png, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import Format, Image, format_for_path
 from icdpm.images.metadata import BMP_INCHES, METER, Metadata, add_to_jpeg, fits_jpeg, png_chunks
@@ -21,7 +21,6 @@ from icdpm.images.png_chunks import insert_chunks
 
 # Pillow's options for each format. Without `exact`, WebP changes colors where they are transparent.
 _OPTIONS: dict[str, dict] = {
-    "PNG": {"compress_level": PNG_COMPRESSION},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95, "exact": True},
 }
@@ -80,8 +79,8 @@ def encode_image(image: Image, file_format: Format) -> bytes:
         channels = np.concatenate([channels, alpha[..., None]], axis=-1)
     if file_format.name == "TIFF":
         return encode_tiff(channels, exif, profile, metadata)
-    if channels.dtype == np.uint16:
-        return insert_chunks(encode_png16(channels, exif, profile), png_chunks(metadata))
+    if file_format.name == "PNG":
+        return insert_chunks(encode_png(channels, exif, profile), png_chunks(metadata))
     blocks = {key: block for key, block in (("exif", exif), ("icc_profile", profile)) if block}
     if file_format.name == "WEBP" and metadata.xmp:
         blocks["xmp"] = metadata.xmp
@@ -93,9 +92,7 @@ def encode_image(image: Image, file_format: Format) -> bytes:
         pillow = PIL.Image.fromarray(channels.squeeze(-1) if channels.shape[-1] == 1 else channels)
         pillow.save(file, file_format.name, **blocks, **_OPTIONS.get(file_format.name, {}))
     content = file.getvalue()
-    if file_format.name == "JPEG":
-        return add_to_jpeg(content, metadata)
-    return insert_chunks(content, png_chunks(metadata)) if file_format.name == "PNG" else content
+    return add_to_jpeg(content, metadata) if file_format.name == "JPEG" else content
 
 
 def write_image(path: str | os.PathLike, pixels: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from icdpm.errors import IcdpmError
-from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.codecs import encode_png, encode_tiff
 from icdpm_datasets import image_files
 from icdpm_datasets.image_files import ImageCache, find_images, is_deep, read_image
 
@@ -24,7 +24,7 @@ def test_images_in_subfolders_are_found_with_hyphenated_names(tmp_path, write_im
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("encode", [encode_png16, encode_tiff])
+@pytest.mark.parametrize("encode", [encode_png, encode_tiff])
 def test_sixteen_bits_are_rounded_to_eight(tmp_path, encode, channels):
     deep = np.random.default_rng(0).integers(0, 65536, (20, 30, channels), np.uint16)
     if channels in (2, 4):

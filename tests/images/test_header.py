@@ -12,7 +12,7 @@ import tifffile
 
 from icdpm.errors import IcdpmError
 from icdpm.images import reading
-from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.codecs import encode_png, encode_tiff
 from icdpm.images.header import Header, parse_header
 from icdpm.images.reading import decode_image, read_file_header, read_image, read_image_stream
 
@@ -79,7 +79,7 @@ def test_decoded_bytes_of_each_mode(mode, file_format, bits, of_a_pixel):
 
 
 def test_decoded_bytes_of_16_bits_and_of_tiles():
-    assert parse_header(encode_png16(np.zeros((5, 7, 4), np.uint16), b"", b"")).decoded_bytes == 35 * 8
+    assert parse_header(encode_png(np.zeros((5, 7, 4), np.uint16), b"", b"")).decoded_bytes == 35 * 8
     file = io.BytesIO()
     tifffile.imwrite(file, np.zeros((17, 5, 3), np.uint16), photometric="rgb", tile=(16, 32))
     assert parse_header(file.getvalue()).decoded_bytes == 32 * 32 * 6
@@ -147,7 +147,7 @@ def noise(dtype, *shape):
 def test_the_header_of_a_file_is_read_without_the_pixels(tmp_path, name, pixels):
     path = tmp_path / name
     if pixels.dtype == np.uint16:
-        path.write_bytes({".png": encode_png16, ".tif": encode_tiff}[path.suffix](pixels, b"", b""))
+        path.write_bytes({".png": encode_png, ".tif": encode_tiff}[path.suffix](pixels, b"", b""))
     else:
         exif = PIL.Image.Exif()
         exif[0x010E] = "described"

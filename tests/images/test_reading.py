@@ -13,7 +13,7 @@ import tifffile
 from PIL.ExifTags import IFD, Base
 
 from icdpm.errors import IcdpmError
-from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.codecs import encode_png, encode_tiff
 from icdpm.images.exif import read_exif
 from icdpm.images.formats import FORMATS
 from icdpm.images.metadata import INCH
@@ -262,7 +262,7 @@ def with_wrong_checksum(content, kind):
 def test_png_with_a_damaged_chunk_that_the_pixels_do_not_need_is_read_without_it(dtype):
     exif = exif_of(Make="Camera", Orientation=6).tobytes()
     chunks = [(b"pHYs", struct.pack(">IIB", 3000, 3000, 1)), (b"eXIf", exif[6:]), (b"tIME", bytes(7))]
-    whole = insert_chunks(encode_png16(gradient(dtype), b"", b"") if dtype == np.uint16 else png_of(gradient()), chunks)
+    whole = insert_chunks(encode_png(gradient(dtype), b"", b"") if dtype == np.uint16 else png_of(gradient()), chunks)
     for kind, _ in chunks:
         image = decode_image(with_wrong_checksum(whole, kind), "photo")
         expected = gradient(dtype) if kind == b"eXIf" else gradient(dtype)[::-1].swapaxes(0, 1)
@@ -325,7 +325,7 @@ def test_orientation_is_applied_and_reset(file_format, orientation):
 
 def test_orientation_of_16_bits_and_alpha():
     image = np.dstack([gradient(np.uint16)] * 2)[..., :4]
-    for encode in (encode_png16, encode_tiff):
+    for encode in (encode_png, encode_tiff):
         result = decode_image(encode(image, exif_of(Orientation=6).tobytes(), b""), "photo")
         np.testing.assert_array_equal(result.pixels, np.rot90(image, -1)[..., :3])
         np.testing.assert_array_equal(result.alpha, np.rot90(image, -1)[..., 3])

@@ -10,7 +10,7 @@ import pytest
 
 from icdpm.errors import IcdpmError
 from icdpm.images import reading
-from icdpm.images.codecs import encode_png16, encode_tiff
+from icdpm.images.codecs import encode_png, encode_tiff
 from icdpm.images.png_chunks import insert_chunks
 from icdpm.images.upright_size import read_upright_size
 
@@ -31,7 +31,7 @@ def test_the_size_is_that_of_the_pixels(tmp_path, ending, orientation):
     assert read_upright_size(path) == reading.read_image(path).pixels.shape[1::-1]
 
 
-@pytest.mark.parametrize("encode", [encode_png16, encode_tiff])
+@pytest.mark.parametrize("encode", [encode_png, encode_tiff])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_sixteen_bits(tmp_path, encode, orientation):
     (tmp_path / "a").write_bytes(encode(np.zeros((20, 30, 3), np.uint16), exif_of(orientation), b""))
@@ -47,7 +47,7 @@ def encoded_png():
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_png_file_with_long_texts_and_its_orientation_in_one_of_them(tmp_path, bits):
     """Pillow refuses texts of more than 1 MiB; ImageMagick writes EXIF data as hexadecimal text."""
-    content = encoded_png() if bits == 8 else encode_png16(np.zeros((20, 30, 3), np.uint16), b"", b"")
+    content = encoded_png() if bits == 8 else encode_png(np.zeros((20, 30, 3), np.uint16), b"", b"")
     block = exif_of(6)
     raw = b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n%8d\n" % len(block) + block.hex().encode())
     long = b"Comment\0\0" + zlib.compress(b"x" * 3_000_000)
