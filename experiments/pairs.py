@@ -1,10 +1,12 @@
 """Pairs that an experiment restores: a subset, center crops, only blurred pairs, changed inputs, or mildly blurred crops."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import dtype_of
@@ -136,6 +138,12 @@ def select_blurred(pairs):
     indices = [index for index in range(len(pairs)) if psnr(*pairs.load(index)) <= UNBLURRED_PSNR]
     excluded = len(pairs) - len(indices)
     return SelectedPairs(pairs, indices, f"{pairs.description} without the {excluded} not blurred") if excluded else pairs
+
+
+def check_training_folder(folder):
+    """Raises `IcdpmError` if the folder of training images, the make variable FOLDER, is missing."""
+    if not folder or not Path(folder).is_dir():
+        raise IcdpmError(f"The folder {folder or ''!r} of training images does not exist. Set it with FOLDER=images.")
 
 
 def load_test_pairs(data, data_dir=None, count=None, crop=None):

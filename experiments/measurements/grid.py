@@ -32,7 +32,7 @@ def main(argv):
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm.models.workdir import load
     from icdpm_experiments.measurements.sweep import Journal, available_metrics, sweep
-    from icdpm_experiments.paper.sampling_settings import grid_settings
+    from icdpm_experiments.paper.scales import grid_settings
 
     workdirs = parse_named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])
     pairs = sweep_flags.load_selected_pairs()

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from icdpm.errors import IcdpmError
 from icdpm_datasets.load import load_pairs
+from icdpm_experiments.pairs import check_training_folder
 
 # Proportions of the training examples, {argument of `load_pairs`, with {} for the folder: weight}.
 PHOTOS_ONLY = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
@@ -39,8 +39,7 @@ def load_training_data(folder, proportions=PHOTOS_ONLY):
     Raises:
       IcdpmError: the folder or a part of it is missing.
     """
-    if not folder or not Path(folder).is_dir():
-        raise IcdpmError(f"The folder {folder or ''!r} of training images does not exist. Set it with FOLDER=pictures.")
+    check_training_folder(folder)
     folder = Path(folder)
     training = ",".join(f"{part.format(folder)}:{weight}" for part, weight in proportions.items())
     return load_pairs(training, "train"), load_pairs(VALIDATION.format(folder), "test")

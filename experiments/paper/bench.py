@@ -69,8 +69,9 @@ def main(argv):
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.paper.experiment import check_and_print_cost
     from icdpm_experiments.paper.runs import Runs
-    from icdpm_experiments.paper.scales import SmallScale, make_scale
+    from icdpm_experiments.paper.scales import make_scale
     from icdpm_experiments.paper.small_page import SMALL_ONLY
+    from icdpm_experiments.paper.small_scale import SmallScale
 
     small, experiments = FLAGS.scale == SmallScale.name, load_experiments()
     names = SmallScale.tables if small else [name for name in experiments if name not in SMALL_ONLY]
@@ -79,7 +80,10 @@ def main(argv):
     strategy = make_strategy(FLAGS.strategy)  # before anything else that uses TensorFlow
     restored = parse_named_folders(FLAGS.restored)
     pairs = parse_named_folders(FLAGS.pairs)
-    scale = make_scale(FLAGS.scale, FLAGS.data_dir, FLAGS.folder, pairs, FLAGS.kernels, FLAGS.seeds)
+    if small:
+        scale = SmallScale(FLAGS.folder, pairs, FLAGS.kernels, FLAGS.seeds)
+    else:
+        scale = make_scale(FLAGS.scale, FLAGS.data_dir)
     scale.make_variables = {**scale.make_variables, **run_variables(FLAGS.runs, FLAGS.trained_only)}
     runs = Runs(scale, strategy, FLAGS.runs, FLAGS.trained_only)
     options = {"restored": restored, "answers": FLAGS.answers, "crops": FLAGS.crops, "photos": FLAGS.photos}

@@ -84,7 +84,7 @@ class Variant(NamedTuple):
 
 
 UNGUIDED, GUIDED = ComparedModel("table2_b"), ComparedModel("table2_f")
-# Tables 3 to 7 take the best point of the sampling sweep in place of the config's settings (`sampling_settings`).
+# Tables 3 to 7 take the best point of the sampling sweep in place of the config's settings (`tables3to7`).
 OURS = {"Ours-SA": GUIDED._replace(samples=AVERAGED), "Ours": GUIDED}
 DVSR = ComparedModel("dvsr")
 DEBLURRING = {"UNet": ComparedModel("regression_l"), "DvSR": DVSR, "DvSR-SA": DVSR._replace(samples=AVERAGED), **OURS}

@@ -1,4 +1,4 @@
-"""The three scales of the experiments: paper, small and micro.
+"""The scales of the experiments: the base class, paper and micro. `small_scale` has the third one.
 
 A scale defines how a variant is trained, which pairs it is trained and tested on, and the grid of sampling settings. Test sets
 have the names of the published ones at every scale; `label` names the data that is really measured.
@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ml_collections import ConfigDict
+
 from icdpm.configs import load_config
+from icdpm.diffusion.schedules import linear_beta
 from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.load import load_pairs
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.paper.models import HIDIFF_GOPRO, ComparedModel
-from icdpm_experiments.paper.sampling_settings import grid_settings
-from icdpm_experiments.paper.scaled_configs import scale_to_micro, scale_to_small
-from icdpm_experiments.paper.small_sets import SmallSets
+from icdpm_experiments.paper.models import ComparedModel
 from icdpm_experiments.results import RESULTS_FOLDER, abbreviate_home
 
 IN_DOMAIN, OUT_OF_DOMAIN = "gopro", "realblur_j"
-SEEDS = 3  # of the models of Table 2 at the scale small
+# Table 10.
+STEPS = (20, 30, 50, 100, 200, 500, 1000)
+MAX_NOISE_VARIANCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+# Sections of a config about training and sampling, not about the model's structure.
+_TRAINING = ("diffusion", "optimizer", "data", "run", "sampling")
 
 
 class Scale:
@@ -155,100 +159,76 @@ class MicroScale(Scale):
         return [SamplingSettings("ancestral", steps, variance) for steps, variance in self._GRID]
 
 
-class SmallScale(Scale):
-    """The paper's tables with narrow networks, each trained for half an hour on sharp photos and video frames.
+def make_scale(name, data_dir=None):
+    """Creates the scale 'paper' or 'micro'; `data_dir` is the argument of `PaperScale`."""
+    return PaperScale(data_dir) if name == PaperScale.name else MicroScale()
 
-    All variants are trained on one domain, synthetic motion blur. Test sets: `small_sets`.
 
-    Args:
-      folder: folder with photos/train/, photos/test/ and video/.
-      pairs: {'gopro' or 'reds': folder with blur/ and sharp/}.
-      kernels: folder of camera-shake kernels as gray images, or None.
-      seeds: number of seeds of the models of Table 2.
+def grid_settings(samples: int = 1) -> list[SamplingSettings]:
+    """Returns the 19 settings of Table 10.
 
-    Raises:
-      IcdpmError: the folder or a part of it is missing, or a name in `pairs` is unknown.
-
-    Attributes:
-      tables: names of the tables and figures that this scale has.
+    The columns of the table's crosses are lost. The settings that end in noise, 1e-30 < γ_T < 1e-2, reproduce the number of
+    crosses in each row.
     """
-
-    name = "small"
-    suffix = "_small"
-    extended = True
-    further_models = {"HI-Diff": HIDIFF_GOPRO}
-    tables = (
-        *(f"table{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)),
-        *(f"fig{number}" for number in (4, 5, 7, 8, 9)),
-        "small-page",
-    )
-    _STEPS = (1, 2, 4, 8)
-
-    def __init__(self, folder, pairs=(), kernels=None, seeds=SEEDS):
-        pairs = dict(pairs)
-        self._sets = SmallSets(folder, pairs, kernels)
-        self.seeds = seeds
-        self.make_variables = {
-            "FOLDER": abbreviate_home(str(folder)),
-            "PAIRS": " ".join(f"{name}={abbreviate_home(str(each))}" for name, each in pairs.items()),
-            "KERNELS": kernels and abbreviate_home(str(kernels)),
-            "SEEDS": seeds if seeds != SEEDS else None,
-        }
-
-    def config(self, variant):
-        """Returns the variant's config, narrowed and trained by the recipe of the config `small_naf`."""
-        return scale_to_small(load_config(variant))
-
-    def training_pairs(self, dataset=IN_DOMAIN):
-        """Returns the folder's photos and video frames under motion blur, which stand in for every training set."""
-        return self._sets.training
-
-    def validation_pairs(self, dataset=IN_DOMAIN):
-        """Returns all held-out photos under motion blur, including those that it leaves sharp."""
-        return self._sets.held_out
-
-    def target_pairs(self):
-        """Returns the training photos under real camera-shake kernels."""
-        return self._sets.target
-
-    def test_pairs(self, dataset):
-        """Returns the pairs that stand in for gopro, hide, reds or realblur_j."""
-        return self._sets.test(dataset)
-
-    def available_sets(self) -> list[str]:
-        """Lists the test sets whose data were given, the training domain first."""
-        return self._sets.available()
-
-    def label(self, dataset) -> str:
-        """Returns the name of the data that is measured for a test set."""
-        return self._sets.label(dataset)
-
-    def grid(self) -> list[SamplingSettings]:
-        """Returns the sampler of the config `small_naf` with one step and a few more, in place of Table 10's settings."""
-        return [SamplingSettings(**load_config("small_naf").sampling).changed(steps=steps) for steps in self._STEPS]
-
-    def record(self) -> dict:
-        """Returns the images of each test set and the seeds."""
-        sets = {dataset: self.test_pairs(dataset) for dataset in self.available_sets()}
-        return {
-            "test_sets": {
-                dataset: {"data": abbreviate_home(pairs.description), "images": pairs.names} for dataset, pairs in sets.items()
-            },
-            "training_data": abbreviate_home(self.training_pairs().description),
-            "kernels": self._sets.kernel_names(),
-            "training_seeds": list(range(self.seeds)),
-            "sampling_seed": 0,
-        }
+    return [
+        SamplingSettings("ancestral", steps, variance, samples)
+        for steps in STEPS
+        for variance in MAX_NOISE_VARIANCES
+        if 1e-30 < float(linear_beta(steps, variance)[-1]) < 1e-2
+    ]
 
 
-def make_scale(name, data_dir=None, folder=None, pairs=(), kernels=None, seeds=SEEDS):
-    """Creates a scale.
+def grid_note(scale) -> str:
+    """Returns a sentence that lists the points of a scale's sampling grid."""
+    points = ", ".join(f"{each.steps} to {each.max_noise_variance:g}" for each in scale.grid())
+    return f"The points of the sweep, as steps to largest noise variance: {points}."
 
-    Args:
-      name: 'paper', 'small' or 'micro'.
-      data_dir: argument of `PaperScale`.
-      folder, pairs, kernels, seeds: arguments of `SmallScale`.
+
+def scale_to_micro(config: ConfigDict) -> ConfigDict:
+    """Changes a variant's config to a quarter of its channels and a short training like that of the config `tiny`.
+
+    It computes in float32: a CPU without bfloat16 instructions takes several times as long in bfloat16. HI-Diff, whose
+    transformer takes seconds for a step, has a quarter of the steps in each stage.
     """
-    if name == "small":
-        return SmallScale(folder, pairs, kernels, seeds)
-    return PaperScale(data_dir) if name == "paper" else MicroScale()
+    copy_recipe(load_config("tiny"), config)
+    divide_channels(config, unet=4, guidance=4)
+    if "transformer" in config:
+        config.transformer.blocks, config.transformer.refinement_blocks = (1, 1, 1, 1), 1
+    config.precision = "float32"
+    config.optimizer.ema_decay = 0.99
+    config.data.batch = 8
+    config.run.steps = 400
+    if config.model == "hidiff":
+        config.run.steps //= 4
+        config.optimizer.learning_rate_ramp //= 4
+    config.run.log_every = config.run.steps // 4
+    config.run.validate_every = config.run.checkpoint_every = config.run.steps // 2
+    config.run.validation_images = 4
+    if "sampling" in config:
+        config.sampling.steps = 2
+        config.sampling.max_noise_variance = 0.8
+    return config
+
+
+def copy_recipe(recipe, config) -> None:
+    """Copies depth, training and sampling from another config. The noise loss has no ramp without a guidance loss."""
+    ramp = config.optimizer.get("noise_loss_ramp", 0) and recipe.optimizer.noise_loss_ramp
+    for name, network in networks_of(config):
+        depth = recipe.get(name, recipe.unet)
+        network.update({field: depth[field] for field in ("encoder_blocks", "middle_blocks") if field in network})
+    for section in _TRAINING:
+        for field in set(config.get(section, ())) & set(recipe[section]):
+            config[section][field] = recipe[section][field]
+    if "noise_loss_ramp" in config.optimizer:
+        config.optimizer.noise_loss_ramp = ramp
+
+
+def divide_channels(config, unet, guidance) -> None:
+    """Divides the channels of the guidance networks by `guidance`, those of all others by `unet`."""
+    for name, network in networks_of(config):
+        network.channels //= guidance if name == "guidance" else unet
+
+
+def networks_of(config) -> list[tuple[str, ConfigDict]]:
+    """Lists (name, section) of the networks of a config."""
+    return [(name, section) for name, section in config.items() if hasattr(section, "channels")]

@@ -10,7 +10,7 @@ import numpy as np
 from icdpm.evaluation.pairing import BLURRY
 from icdpm.images.reading import read_rgb
 from icdpm_experiments.figures import crop_image, largest_difference_box, write_gallery
-from icdpm_experiments.paper.small_sets import describe_image
+from icdpm_experiments.paper.small_scale import describe_image
 
 SHOWN = 10
 ICDPM, OURS = "b", "f"  # rows of Table 2
@@ -108,7 +108,7 @@ def _describe_gains(icdpm, ours):
         mean = (icdpm + ours) / 2
         verdict = "Neither model helps" if mean < VISIBLE_GAIN else "Both models help"
         amount = " a little" if VISIBLE_GAIN <= mean < SMALL_GAIN else ""
-        return f"{verdict}{amount}: {changes}, and so small a difference is not visible."
+        return f"{verdict}{amount}: {changes}; the difference between them is too small to see."
     helping = [name for name, gain in (("icDPM-L", icdpm), ("ours", ours)) if gain >= VISIBLE_GAIN]
     verdict = ("Neither model helps", f"Only {''.join(helping)} helps", "Both models help")[len(helping)]
     amount = " a little" if helping and max(icdpm, ours) < SMALL_GAIN else ""

@@ -30,8 +30,7 @@ from icdpm_experiments.paper.comparison import (
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_sweep
 from icdpm_experiments.paper.models import ComparedModel, Variant
 from icdpm_experiments.paper.published import TABLE2
-from icdpm_experiments.paper.sampling_settings import grid_note
-from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN
+from icdpm_experiments.paper.scales import IN_DOMAIN, OUT_OF_DOMAIN, grid_note
 from icdpm_experiments.results import SCALE_NOTES
 
 # {row: (variant, description)}.

@@ -5,7 +5,7 @@ import json
 import PIL.Image
 
 from icdpm_experiments.measurements.grid import grid_rows, write_grid
-from icdpm_experiments.paper.sampling_settings import grid_settings
+from icdpm_experiments.paper.scales import grid_settings
 
 
 def test_the_grid_is_written(metrics, in_a_folder_of_its_own):

@@ -108,7 +108,7 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
 def test_missing_training_data_are_reported(tmp_path):
     with pytest.raises(IcdpmError, match="The folder 'nowhere' of training images does not exist"):
         load_training_data("nowhere")
-    with pytest.raises(IcdpmError, match="FOLDER=pictures"):
+    with pytest.raises(IcdpmError, match="FOLDER=images"):
         load_training_data("")
     with pytest.raises(ValueError, match="photos"):
         load_training_data(tmp_path)

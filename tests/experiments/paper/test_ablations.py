@@ -4,10 +4,12 @@ import pytest
 from paper_stand_ins import rows_of
 
 from icdpm_experiments.paper import ablations
+from icdpm_experiments.paper.ablations import ABLATIONS, shared_setting_note
+from icdpm_experiments.paper.models import ComparedModel
+from icdpm_experiments.paper.scales import MicroScale, PaperScale
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.slow
 def test_the_hidiff_ablation_has_a_row_for_each_variant(runs):
     ablations.run(runs, "hidiff-ablation")
     rows = {(row["row"], row["metric"]): row for row in rows_of("hidiff_ablation")}
@@ -20,6 +22,7 @@ def test_the_hidiff_ablation_has_a_row_for_each_variant(runs):
         assert "`make bench-hidiff-ablation SCALE=micro`" in file.read()
 
 
+@pytest.mark.slow
 def test_tables_8_and_9_have_their_rows_and_differences(runs):
     ablations.run(runs, "table8")
     assert [row["row"] for row in rows_of("table8") if row["metric"] == "psnr"] == ["blurry", *"abcde"]
@@ -38,3 +41,15 @@ def test_tables_8_and_9_have_their_rows_and_differences(runs):
     rows = {(row["row"], row["dataset"], row["metric"]): row["published"] for row in rows_of("table9")}
     assert rows["w/ concatenation", "not gopro", "psnr"] == 30.65
     assert rows["w/o input concatenation", "not realblur_j", "lpips_alex"] == 0.177
+
+
+@pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
+def test_the_rows_of_an_ablation_share_one_setting(scale):
+    models = [*ABLATIONS["table8"].models.values(), *ABLATIONS["table9"].models.values()]
+    setting = {"micro": "ancestral, 2 steps, linear_beta 0.8", "paper": "ancestral, 50 steps, linear_beta 0.2"}[scale.name]
+    assert f"({setting}); no sweep selects it" in shared_setting_note(models, scale)
+
+
+def test_an_ablation_with_different_settings_is_an_error():
+    with pytest.raises(ValueError, match="must share one sampling setting. Received: ancestral, 2 steps.*; at once"):
+        shared_setting_note([ComparedModel("table8_a"), ComparedModel("regression_l")], MicroScale())

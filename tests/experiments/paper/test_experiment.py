@@ -16,8 +16,7 @@ from icdpm_experiments.paper.experiment import (
     required_sweep,
 )
 from icdpm_experiments.paper.models import SAME
-from icdpm_experiments.paper.scaled_configs import scale_to_micro
-from icdpm_experiments.paper.scales import MicroScale
+from icdpm_experiments.paper.scales import MicroScale, scale_to_micro
 
 
 class UntrainedRuns:

@@ -2,14 +2,12 @@
 
 import pytest
 
-from icdpm.configs import config_names, load_config
+from icdpm.configs import config_names
 from icdpm.models.config import check_config
-from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments.paper import ablations
 from icdpm_experiments.paper.models import SAME, SECOND_STAGES
-from icdpm_experiments.paper.scaled_configs import SMALL_STEPS, scale_to_small
-from icdpm_experiments.paper.scales import MicroScale, PaperScale, make_scale
+from icdpm_experiments.paper.scales import MicroScale, PaperScale, grid_settings
 
 VARIANTS = [name for name in config_names() if name.startswith("table")]
 
@@ -25,20 +23,6 @@ def test_a_micro_variant_has_its_structure(variant):
     assert micro.run.steps < 1000 and paper.run.steps == 1_000_000
     # Any CPU has float32; the paper's recipe stays as it is.
     assert micro.precision == "float32" and paper.precision == "mixed_bfloat16"
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_small_variant_has_its_structure_and_the_recipe_of_small_naf(variant):
-    made, paper, recipe = check_config(scale_to_small(load_config(variant))), load_config(variant), load_config("small_naf")
-    assert 2 * made.unet.channels == paper.unet.channels and 2 * made.guidance.channels == paper.guidance.channels
-    assert made.unet.concat_blurry == paper.unet.concat_blurry
-    assert all(made.unet[field] == recipe.unet[field] for field in ("block", "patch", "multipliers", "blocks"))
-    assert all(made.guidance[field] == paper.guidance[field] for field in ("scales", "color", "route"))
-    assert made.guidance.middle_blocks == recipe.guidance.middle_blocks
-    assert (made.optimizer.noise_loss_ramp == 0) == (paper.optimizer.noise_loss_ramp == 0)
-    assert made.sampling == recipe.sampling and made.diffusion == recipe.diffusion
-    assert made.optimizer.learning_rate == recipe.optimizer.learning_rate
-    assert made.optimizer.learning_rate_decay[1] == made.run.steps < recipe.run.steps
 
 
 @pytest.mark.parametrize("scale", [MicroScale(), PaperScale()])
@@ -95,47 +79,22 @@ def test_stand_ins_partition_the_embedded_test_images():
     assert len({scale.label(dataset) for dataset in ("gopro", "realblur_j", "reds", "hide")}) == 4
 
 
+def test_results_name_the_records(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert PaperScale(tmp_path / "records").make_variables == {"DATA_DIR": "~/records"}
+
+
 def test_only_realblur_is_aligned():
     assert PaperScale().alignment("realblur_j") == "ecc" and PaperScale().alignment("gopro") == "none"
     assert MicroScale().alignment("realblur_j") == "none"
     assert len(PaperScale().grid()) == 19
 
 
-@pytest.mark.parametrize("variant", ["regression_l", "dvsr", "hidiff_gopro", "fig9_aligned", "fig9_unaligned"])
-def test_a_small_variant_of_another_model_has_narrow_networks_and_the_shared_steps(variant):
-    made, paper = check_config(scale_to_small(load_config(variant))), load_config(variant)
-    assert (made.name, made.model) == (variant, paper.model)
-    steps = {"hidiff": SMALL_STEPS // 2, "aligned_icdpm": SMALL_STEPS // 5}.get(made.model, SMALL_STEPS)
-    assert made.run.steps == steps and made.optimizer.learning_rate_decay == (steps * 7 // 10, steps)
-    assert made.data.batch == 12 and made.data.crop == 96 and made.data.repeat == 6 and not made.data.progressive_steps
-    for name in {"unet", "predictor"} & set(made):
-        assert 2 * made[name].channels == paper[name].channels and made[name].block == "naf"
-
-
-def test_both_stages_of_hidiff_have_one_structure_at_the_small_scale():
-    first, second = (scale_to_small(load_config(name)) for name in ("hidiff_gopro_stage1", "hidiff_gopro"))
-    assert (first.prior.source, second.prior.source) == ("encoded", "diffused")
-    assert first.transformer == second.transformer and first.encoder == second.encoder
-    assert first.transformer.patch == 2 and first.precision == "mixed_bfloat16"
-
-
-def test_results_name_the_given_folders_with_the_home_folder_abbreviated(small_pictures, monkeypatch):
-    monkeypatch.setenv("HOME", str(small_pictures.parent))
-    scale = make_scale("small", None, small_pictures, {"reds": str(small_pictures / "reds")}, small_pictures / "kernels", 1)
-    folders = {"FOLDER": "~/pictures", "PAIRS": "reds=~/pictures/reds", "KERNELS": "~/pictures/kernels"}
-    assert scale.make_variables == {**folders, "SEEDS": 1}
-    assert make_scale("small", folder=small_pictures).make_variables["SEEDS"] is None
-    assert PaperScale(small_pictures).make_variables == {"DATA_DIR": "~/pictures"}
-    assert "~/pictures/photos/train" in scale.record()["training_data"]
-
-
-def test_the_small_scale_records_its_images_and_seeds(small_pictures):
-    scale = make_scale("small", folder=small_pictures, pairs={"gopro": str(small_pictures / "averaged")}, seeds=2)
-    assert scale.available_sets() == ["gopro", "hide"] and len(scale.grid()) == 4
-    record = scale.record()
-    assert record["test_sets"]["hide"]["images"] == ["1", "2"] and record["training_seeds"] == [0, 1]
-    # Training is validated on all held-out photos, which data.json of a run describes.
-    assert len(scale.validation_pairs()) == 6 and scale.validation_pairs().description.endswith(
-        "photos/test, blurred by motion"
-    )
-    assert scale.grid()[0] == SamplingSettings("ancestral", 1, 0.999, schedule="log_snr")
+def test_table_10_has_19_settings():
+    settings = grid_settings(samples=8)
+    assert [(each.steps, each.max_noise_variance) for each in settings] == [
+        (20, 0.5), (30, 0.5), (50, 0.2), (50, 0.5), (100, 0.1), (100, 0.2), (100, 0.5),
+        (200, 0.05), (200, 0.1), (200, 0.2), (200, 0.5), (500, 0.02), (500, 0.05), (500, 0.1), (500, 0.2),
+        (1000, 0.01), (1000, 0.02), (1000, 0.05), (1000, 0.1),
+    ]  # fmt: skip
+    assert {(each.sampler, each.schedule, each.samples) for each in settings} == {("ancestral", "linear_beta", 8)}

@@ -10,7 +10,7 @@ from paper_stand_ins import read_results
 from icdpm.errors import IcdpmError
 from icdpm_experiments.paper import ablations, small_answers, small_images, small_page, table2, tables3to7
 from icdpm_experiments.paper.small_images import ImageValues
-from icdpm_experiments.paper.small_sets import describe_image
+from icdpm_experiments.paper.small_scale import describe_image
 
 
 def difference(question, dataset, row, value, low, high):
@@ -100,14 +100,14 @@ BLURRY_IMAGE = ImageValues(24.0, 0.4, 0.0)
     [
         ((24.7, 0.46, 2.0), (24.9, 0.5, 2.0), ("Both models help: icDPM-L changes the PSNR by +0.70 dB, ours by +0.90 dB",
          "so ours is ahead by 0.20 dB.", "Fine detail rises to 46 % with icDPM-L and 50 % with ours.")),
-        ((24.7, 0.46, 5.2), (24.68, 0.5, 1.0), ("Both models help: ", "ours by +0.68 dB, and so small a difference is not visible.",
+        ((24.7, 0.46, 5.2), (24.68, 0.5, 1.0), ("Both models help: ", "by +0.68 dB; the difference between them is too small to see.",
          "the light of a region drifts by up to 5.2 gray levels of 255 with icDPM-L and 1.0 with ours.")),
         ((24.2, 0.41, 0.0), (24.01, 0.41, 0.0), ("Only icDPM-L helps a little", "so icDPM-L is ahead by 0.19 dB.",
          "hardly changes (41 % with both), so the image stays as soft as it was.")),
         ((23.5, 0.3, 0.0), (23.9, 1.2, 0.0), ("Neither model helps: icDPM-L changes the PSNR by -0.50 dB, ours by -0.10 dB",
          "what exceeds 100 % is noise, grain or ringing.")),
         ((24.1, 0.3, 0.0), (24.2, 0.5, 0.0), ("Both models help a little", "so the image gets softer.",)),
-        ((24.049, 0.5, 0.0), (24.07, 0.5, 0.0), ("Both models help a little", "is not visible", "rises to 50 % with both.")),
+        ((24.049, 0.5, 0.0), (24.07, 0.5, 0.0), ("Both models help a little", "too small to see", "rises to 50 % with both.")),
     ],
 )  # fmt: skip
 def test_a_paragraph_follows_from_the_values_of_its_image(icdpm, ours, phrases):

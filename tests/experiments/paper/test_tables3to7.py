@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,16 @@ from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_rgb
 from icdpm.images.writing import write_image
 from icdpm.metrics.psnr import psnr
+from icdpm.models.settings import SamplingSettings, Settings
 from icdpm_experiments.paper import tables3to7
-from icdpm_experiments.paper.models import ComparedModel
+from icdpm_experiments.paper.experiment import RequiredRun
+from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
 from icdpm_experiments.paper.published import TABLE3
+from icdpm_experiments.paper.scales import MicroScale, PaperScale
+from icdpm_experiments.paper.tables3to7 import best_point, point_notes, point_records, required_at_best, restore_at_best
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.slow
 def test_deblurring_tables_measure_our_images_and_others(runs, tmp_path, capsys):
     pairs = runs.scale.test_pairs("gopro")
     for index, name in enumerate(pairs.names):
@@ -42,6 +46,7 @@ def test_deblurring_tables_measure_our_images_and_others(runs, tmp_path, capsys)
         tables3to7.run_table(runs, "table3", {"Ours": tmp_path / "others"})
 
 
+@pytest.mark.slow
 def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measured_twice(runs, monkeypatch):
     tables3to7.run_table(runs, "table4", {})
     rows = {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")}
@@ -65,6 +70,7 @@ def test_ours_is_the_best_point_of_the_sweep_on_the_table_s_set_and_is_not_measu
     assert {(row["row"], row["metric"]): row["value"] for row in rows_of("table4")} == rows
 
 
+@pytest.mark.slow
 def test_a_method_that_is_restored_here_is_one_entry(runs, monkeypatch):
     # Each of these draws samples here: a sweep and the chosen point.
     made = [name for name in ("regression_l", "dvsr", "dvsr", "table2_f", "table2_f", "table2_b") for _ in range(2)]
@@ -80,6 +86,7 @@ def test_a_method_that_is_restored_here_is_one_entry(runs, monkeypatch):
             )
 
 
+@pytest.mark.slow
 def test_preferences_are_collected_and_tabulated(runs, tmp_path):
     tables3to7.run_table7(runs, {})
     page = (runs.folder / "preference.html").read_text()
@@ -101,3 +108,95 @@ def test_preferences_are_collected_and_tabulated(runs, tmp_path):
     assert rows["DvSR", "over Ours"]["value"] == 0 and rows["DvSR", "over icDPM"]["value"] is None
     with pytest.raises(IcdpmError, match="No file matches nowhere"):
         tables3to7.run_table7(runs, {}, answers="nowhere/*.json")
+
+
+# The best point of the sweep.
+
+# Each metric has its best at another of the grid's points.
+PSNR, NIQE, LPIPS = (25.0, 27.0, 26.0), (3.0, 4.0, 5.0), (0.3, 0.2, 0.1)
+
+
+class Scale(MicroScale):
+    def grid(self):
+        return [SamplingSettings("ancestral", steps, 0.5) for steps in (10, 20, 30)]
+
+
+class SweptRuns:
+    """`Runs` with known sweeps. They record their restorations without executing them."""
+
+    scale = Scale()
+
+    def __init__(self, **metrics):
+        self._metrics = metrics
+        self.sweeps, self.restorations = [], []
+
+    def sweep(self, variant, dataset):
+        self.sweeps.append((variant, dataset))
+        # On another test set the order is reversed.
+        turn = -1 if dataset == "hide" else 1
+        return [dict(zip(self._metrics, each)) for each in zip(*self._metrics.values())][::turn], {}, {}
+
+    def restore(self, model, dataset, settings):
+        self.restorations.append((model.variant, settings))
+        return Path(dataset) / f"{len(self.restorations)}"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "chosen_by", "steps", "value"),
+    [
+        ({"psnr": PSNR, "lpips_alex": LPIPS, "niqe": NIQE, "detail": PSNR}, "lpips_alex", 30, 0.1),
+        ({"psnr": PSNR, "niqe": NIQE, "detail": PSNR}, "niqe", 10, 3.0),
+        ({"psnr": PSNR, "detail": LPIPS}, "psnr", 20, 27.0),
+    ],
+)
+def test_lpips_selects_else_niqe_else_psnr(metrics, chosen_by, steps, value):
+    settings, metric, best = best_point(SweptRuns(**metrics), "table2_f", "gopro")
+    assert (settings.steps, metric, best) == (steps, chosen_by, value)
+
+
+def test_each_test_set_has_its_own_point():
+    runs = SweptRuns(psnr=PSNR, lpips_alex=LPIPS)
+    assert [best_point(runs, "table2_f", dataset).settings.steps for dataset in ("gopro", "hide")] == [30, 10]
+
+
+def test_means_of_samples_use_the_point_of_one_sample_and_one_pass_models_have_none():
+    runs = SweptRuns(psnr=PSNR)
+    folders, points = restore_at_best(runs, DEBLURRING, "gopro")
+    assert list(folders) == list(DEBLURRING) and set(points) == set(DEBLURRING) - {"UNet"}
+    point = SamplingSettings("ancestral", 20, 0.5)
+    assert [(variant, settings) for variant, settings in runs.restorations] == [
+        ("regression_l", Settings()),
+        ("dvsr", point),
+        ("dvsr", point.changed(samples=8)),
+        ("table2_f", point.changed(samples=8)),
+        ("table2_f", point),
+    ]
+    assert runs.sweeps == [("dvsr", "gopro"), ("table2_f", "gopro")]  # one sweep for each model
+    notes = point_notes(DEBLURRING, points, runs.scale)
+    assert notes[0] == "UNet: regression_l, at once."
+    expected = (
+        "Ours-SA: the mean of 8 samples of table2_f (ancestral, 20 steps, linear_beta 0.5); selected by psnr, 27 for one "
+        "sample."
+    )
+    assert expected in notes
+    assert any("10 to 0.5, 20 to 0.5, 30 to 0.5." in note for note in notes) and "Assumed: " in notes[-1]
+    records = point_records(DEBLURRING, points)
+    assert records["DvSR-SA"] == {"steps": 20, "max_noise_variance": 0.5, "samples": 8, "chosen_by": "psnr", "value": 27.0}
+
+
+def test_the_required_runs_are_the_sweep_and_the_longest_point():
+    models = [DEBLURRING["UNet"], DEBLURRING["Ours"], DEBLURRING["Ours-SA"]]
+    sweep = RequiredRun("table2_f", "hide", 20 + 30 + 2 * 50 + 3 * 100 + 4 * (200 + 500 + 1000), restorations=19)
+    assert required_at_best(models, PaperScale(), "hide") == [
+        RequiredRun("regression_l", "hide", 1),
+        sweep,
+        RequiredRun("table2_f", "hide", 1000),
+        sweep,
+        RequiredRun("table2_f", "hide", 8 * 1000),
+    ]
+
+
+def test_table_7_has_the_rows_of_table_4_that_are_restored_here():
+    assert set(PREFERENCE) == {"DvSR", "icDPM", "Ours-SA", "Ours"}
+    # The images of Table 4's rows of the same names.
+    assert all(PREFERENCE[row] == DEBLURRING[row] for row in ("DvSR", "Ours-SA", "Ours"))
