@@ -2,8 +2,8 @@
 
 Training example n (counted over all steps, epochs and workers) is a pure function of the seed and n: its pair, its crop (or the
 earlier example whose crop it repeats), its flip and rotation. A resumed run therefore sees exactly what an uninterrupted one
-would have seen, without skipping examples, and each worker reads a contiguous
-slice of every global batch, so training data do not depend on the number of workers.
+would have seen, without skipping examples. Each worker reads a contiguous slice of every global batch, so training data do not
+depend on the number of workers.
 
 Pairs of recorded sets take long to fetch and decode. Several consecutive crops are therefore cut from each pair
 (`order.crops_per_pair`). Nothing but TensorFlow operations is involved, so such a dataset also runs in processes that cannot
@@ -15,6 +15,7 @@ source's own error.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
@@ -95,62 +96,10 @@ def training_dataset(
         raise ValueError(
             f"The batch must be divisible among {num_shards} workers in batches of {emitted}. Received: batch={batch}."
         )
-    choose = _index_function(source, seed)
-
-    def random_ints_of(number: tf.Tensor) -> tf.Tensor:
-        key = tf.random.experimental.stateless_fold_in(tf.constant([seed, AUGMENTATION], tf.int64), number)
-        random_ints = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
-        return tf.cast(random_ints, tf.int64)
-
-    def augmented(number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor, random_ints: tf.Tensor) -> Example:
-        return number, *(random_dihedral(blurry, sharp, random_ints[2]) if augment else (blurry, sharp))
-
-    def single_examples() -> tf.data.Dataset:
-        read = _crop_reader(source, crop, local_batch * crops_to_keep(repeat))
-
-        def read_example(local: tf.Tensor) -> Example:
-            number = local // local_batch * batch + shard_index * local_batch + local % local_batch
-            crop_number = first_example + repeated_number(number, batch, repeat, seed)
-            number = first_example + number
-            return augmented(number, *read(choose(crop_number), random_ints_of(crop_number)), random_ints_of(number))
-
-        end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * local_batch
-        numbers = tf.data.Dataset.range(start_step * local_batch, end)
-        return numbers.map(read_example, tf.data.AUTOTUNE, deterministic=True)
-
-    def block_examples() -> tf.data.Dataset:
-        slots, crops = slot_count(batch), crops_per_pair(crop)
-        different = -(-crops // repeat)
-        read = _crops_reader(source, crop)
-
-        def examples_of_slot(turn: tf.Tensor) -> tf.data.Dataset:
-            """Returns the examples of the slot whose turn is the given one after `start_step`, round by round."""
-            number = (start_step + turn // local_batch) * batch + shard_index * local_batch + turn % local_batch
-            slot, start_round = number % slots, number // slots
-            begin = first_block(slot, slots, crops)
-
-            def examples_of(block: tf.Tensor) -> Example:
-                first = begin + block * crops
-                numbers = first_example + tf.range(first, first + crops) * slots + slot
-                random_ints = tf.map_fn(random_ints_of, numbers)
-                blurry, sharp = read(choose(first_example + block * slots + slot), random_ints[:different])
-
-                def example(k: tf.Tensor) -> Example:
-                    return augmented(numbers[k], blurry[k % different], sharp[k % different], random_ints[k])
-
-                used = tf.range(tf.maximum(start_round - first, 0), crops)
-                return tf.map_fn(example, used, fn_output_signature=(tf.int64, blurry.dtype, sharp.dtype))
-
-            blocks = tf.data.Dataset.range((start_round - begin) // crops, np.iinfo(np.int64).max)
-            return blocks.map(examples_of).unbatch()
-
-        turns = slots // num_shards
-        examples = tf.data.Dataset.range(turns).interleave(
-            examples_of_slot, cycle_length=turns, num_parallel_calls=min(_FETCHES, turns), deterministic=True
-        )
-        return examples.take(-1 if steps is None else steps * local_batch)
-
-    return _batched(block_examples() if _has_graph_source(source) else single_examples(), emitted, drop_remainder=True)
+    shard = _Shard(shard_index, num_shards, batch)
+    maker = _ExampleMaker(source, crop, seed, first_example, repeat, augment)
+    make = _block_examples if _has_graph_source(source) else _single_examples
+    return _batched(make(maker, shard, start_step, steps), emitted, drop_remainder=True)
 
 
 @_without_autograph
@@ -180,11 +129,129 @@ def validation_dataset(source: PairSource, *, count: int, crop: int, batch: int)
     return _batched(chosen.map(example, tf.data.AUTOTUNE, deterministic=True), batch, drop_remainder=False)
 
 
-def _index_function(source: PairSource, seed: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from an example's number, int64 [], to the index of its pair."""
-    if isinstance(source, Mixture):
-        return lambda number: mixed_index(number, source.counts, source.weights, seed)
-    return lambda number: shuffled_index(number, len(source), seed)
+@dataclasses.dataclass(frozen=True)
+class _Shard:
+    """A worker's part of every global batch.
+
+    Attributes:
+      index: index of the shard, from 0.
+      count: number of equal shards.
+      batch: size of the global batch.
+    """
+
+    index: int
+    count: int
+    batch: int
+
+    @property
+    def local_batch(self) -> int:
+        """Number of examples of a batch that the worker makes."""
+        return self.batch // self.count
+
+    def number(self, local: tf.Tensor) -> tf.Tensor:
+        """Converts a number among the worker's own examples, int64, to the number among those of all workers."""
+        return local // self.local_batch * self.batch + self.index * self.local_batch + local % self.local_batch
+
+
+@dataclasses.dataclass(frozen=True)
+class _ExampleMaker:
+    """The training examples of a run as a function of their numbers. Attributes: see `training_dataset`."""
+
+    source: PairSource
+    crop: int
+    seed: int
+    first_example: int
+    repeat: int
+    augment: bool
+
+    def pair_index(self, number: tf.Tensor) -> tf.Tensor:
+        """Returns the index of the pair of an example, int64 [], from its number."""
+        if isinstance(self.source, Mixture):
+            return mixed_index(number, self.source.counts, self.source.weights, self.seed)
+        return shuffled_index(number, len(self.source), self.seed)
+
+    def random_ints(self, number: tf.Tensor) -> tf.Tensor:
+        """Returns random numbers of an example, int64 [3]: two for the position of its crop, one for its flip and rotation."""
+        key = tf.random.experimental.stateless_fold_in(tf.constant([self.seed, AUGMENTATION], tf.int64), number)
+        random_ints = tf.random.stateless_uniform([3], key, minval=0, maxval=tf.int32.max, dtype=tf.int32)
+        return tf.cast(random_ints, tf.int64)
+
+    def augmented(self, number: tf.Tensor, blurry: tf.Tensor, sharp: tf.Tensor, random_ints: tf.Tensor) -> Example:
+        """Returns the example of a crop, flipped and rotated if requested."""
+        return number, *(random_dihedral(blurry, sharp, random_ints[2]) if self.augment else (blurry, sharp))
+
+
+def _single_examples(maker: _ExampleMaker, shard: _Shard, start_step: int, steps: int | None) -> tf.data.Dataset:
+    """Makes a worker's examples, each of whose crops is read separately."""
+    read = _crop_reader(maker.source, maker.crop, shard.local_batch * crops_to_keep(maker.repeat))
+
+    def read_example(local: tf.Tensor) -> Example:
+        number = shard.number(local)
+        crop_number = maker.first_example + repeated_number(number, shard.batch, maker.repeat, maker.seed)
+        number = maker.first_example + number
+        crop = read(maker.pair_index(crop_number), maker.random_ints(crop_number))
+        return maker.augmented(number, *crop, maker.random_ints(number))
+
+    end = np.iinfo(np.int64).max if steps is None else (start_step + steps) * shard.local_batch
+    numbers = tf.data.Dataset.range(start_step * shard.local_batch, end)
+    return numbers.map(read_example, tf.data.AUTOTUNE, deterministic=True)
+
+
+def _block_examples(maker: _ExampleMaker, shard: _Shard, start_step: int, steps: int | None) -> tf.data.Dataset:
+    """Makes a worker's examples in slots, each of which cuts several crops from a pair before it moves to the next."""
+    slots, crops = slot_count(shard.batch), crops_per_pair(maker.crop)
+    read = _crops_reader(maker.source, maker.crop)
+
+    def examples_of_slot(turn: tf.Tensor) -> tf.data.Dataset:
+        """Returns the examples of the slot whose turn is the given one after `start_step`, round by round."""
+        number = shard.number(start_step * shard.local_batch + turn)
+        slot, start_round = number % slots, number // slots
+        begin = first_block(slot, slots, crops)
+
+        def examples_of_block(block: tf.Tensor) -> Example:
+            first = begin + block * crops
+            return _examples_of_pair(maker, read, slots, slot, block, first, tf.maximum(start_round - first, 0))
+
+        blocks = tf.data.Dataset.range((start_round - begin) // crops, np.iinfo(np.int64).max)
+        return blocks.map(examples_of_block).unbatch()
+
+    turns = slots // shard.count
+    examples = tf.data.Dataset.range(turns).interleave(
+        examples_of_slot, cycle_length=turns, num_parallel_calls=min(_FETCHES, turns), deterministic=True
+    )
+    return examples.take(-1 if steps is None else steps * shard.local_batch)
+
+
+def _examples_of_pair(
+    maker: _ExampleMaker,
+    read: Callable[[tf.Tensor, tf.Tensor], Pair],
+    slots: int,
+    slot: tf.Tensor,
+    block: tf.Tensor,
+    first_round: tf.Tensor,
+    skipped: tf.Tensor,
+) -> Example:
+    """Returns the examples that a slot makes of one pair, stacked along the first axis.
+
+    Args:
+      maker: the examples of the run.
+      read: a function of `_crops_reader`.
+      slots: number of slots.
+      slot: number of the slot, int64.
+      block: number of the pair among those of the slot, int64.
+      first_round: round of the slots in which the first of these examples is made, int64.
+      skipped: number of examples to leave out, since they belong to steps before the first one; int64.
+    """
+    crops = crops_per_pair(maker.crop)
+    different = -(-crops // maker.repeat)
+    numbers = maker.first_example + tf.range(first_round, first_round + crops) * slots + slot
+    random_ints = tf.map_fn(maker.random_ints, numbers)
+    blurry, sharp = read(maker.pair_index(maker.first_example + block * slots + slot), random_ints[:different])
+
+    def example(k: tf.Tensor) -> Example:
+        return maker.augmented(numbers[k], blurry[k % different], sharp[k % different], random_ints[k])
+
+    return tf.map_fn(example, tf.range(skipped, crops), fn_output_signature=(tf.int64, blurry.dtype, sharp.dtype))
 
 
 def _has_graph_source(source: PairSource) -> bool:

@@ -50,8 +50,8 @@ def load(workdir: str | os.PathLike | None = None, checkpoint: str | int = "late
     """Loads a trained model.
 
     Args:
-      workdir: folder of a training run; None: the packaged model.
-      checkpoint: 'latest', 'best' or a step.
+      workdir: folder of a training run, or a .keras file that the model's `save` wrote; None: the packaged model.
+      checkpoint: 'latest', 'best' or a step, of a folder.
 
     Returns:
       A built Keras model with the averaged weights.

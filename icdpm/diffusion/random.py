@@ -30,6 +30,7 @@ class RandomDomain(enum.IntEnum):
     VALIDATION_LOSSES = 1
     VALIDATION_SAMPLES = 2
     RESTORATION = 3
+    INFERENCE_GUIDANCE = 4
 
 
 def example_seeds(seed: Sequence[int] | tf.Tensor, indices: tf.Tensor) -> tf.Tensor:

@@ -87,14 +87,14 @@ class DiffusionModel(ImageRestorer):
         self.parametrization = make_parametrization(diffusion.parametrisation, diffusion.residual_std)
         self.training_levels = signal_levels(linear_betas(diffusion.steps, diffusion.beta_start, diffusion.beta_end)).numpy()
 
-    # Defined by subclasses.
+    # Defined by subclasses: the network.
 
     def anchor(self, blurry: tf.Tensor, condition: Callable[[], Any]) -> tf.Tensor:
-        """Returns the reference image: residual parametrizations model x − reference.
+        """Returns the best prediction of x without x_γ, from which the parametrization measures: y, or an initial prediction.
 
         Args:
           blurry: the blurry images.
-          condition: function without arguments that returns the condition.
+          condition: function without arguments that returns the condition, which most models do not need.
         """
         return blurry
 

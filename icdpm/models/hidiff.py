@@ -204,7 +204,7 @@ class HIDiff(ImageRestorer):
         return self.latent_encoder(_to_zero_one(tf.concat([sharp, blurry], axis=-1)))
 
     def diffused_prior(self, blurry: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-        """Returns ẑ at the end of the chain that begins with `start`, float32 [batch, tokens, width]."""
+        """Returns ẑ at the end of the chain from z_T = `start`, float32 [batch, tokens, width]; images in [−1, 1]."""
         return self._run_chain(self.condition_encoder(_to_zero_one(blurry)), start)
 
     def _run_chain(self, condition, start):
@@ -226,10 +226,11 @@ class HIDiff(ImageRestorer):
             priors.append(noisy)
             return self.denoiser(noisy, condition, step=step)
 
-        last = self.chain.sample(predict, self._start_of_chain(tf.shape(blurry)[0]))
+        last = self.chain.sample(predict, self._initial_prior(tf.shape(blurry)[0]))
         return [*priors, last]
 
-    def _start_of_chain(self, count):
+    def _initial_prior(self, count):
+        """Returns z_T, [count, tokens, width]: the same standard normal numbers for each image."""
         shape = [self.config.prior.side**2, self.config.prior.width]
         start = random.normal(tf.constant([self.config.seed, random.RandomDomain.RESTORATION], tf.int64), shape)
         return tf.repeat(start[None], count, axis=0)
@@ -244,7 +245,7 @@ class HIDiff(ImageRestorer):
             return {}
         if prior.source == "encoded":
             return {"prior": self.encoded_prior(blurry, blurry)}
-        return {"prior": self.diffused_prior(blurry, self._start_of_chain(tf.shape(blurry)[0]))}
+        return {"prior": self.diffused_prior(blurry, self._initial_prior(tf.shape(blurry)[0]))}
 
     def encode_condition_in_tiles(
         self, image: LazyImage, tiling: Tiling, on_tile: Callable[[], None] = lambda: None
@@ -264,7 +265,7 @@ class HIDiff(ImageRestorer):
                 begin = rows.core_start // patch, columns.core_start // patch
                 pooled += adaptive_average_pool(core, encoder.side, whole, begin)
                 on_tile()
-        return {"prior": self._run_chain(encoder.tokens(pooled), self._start_of_chain(1))}
+        return {"prior": self._run_chain(encoder.tokens(pooled), self._initial_prior(1))}
 
     def encode_pair_condition(self, batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Returns the prior for validation; in the first stage it depends on the sharp images, as in training."""
@@ -308,16 +309,16 @@ class HIDiff(ImageRestorer):
         """Computes the L1 losses of images in [0, 1] and, in stage 2, of the prior (Split-Training: the latter alone)."""
         blurry, sharp, prior = batch["blurry"], batch["sharp"], self.config.prior
         if prior.source == "none":
-            return {"deblurring": _distance(self.estimate(blurry, None), _to_zero_one(sharp))}
+            return {"deblurring": _l1(self.estimate(blurry, None), _to_zero_one(sharp))}
         encoded = self.encoded_prior(blurry, sharp)
         if prior.source == "encoded":
-            return {"deblurring": _distance(self.estimate(blurry, encoded), _to_zero_one(sharp))}
+            return {"deblurring": _l1(self.estimate(blurry, encoded), _to_zero_one(sharp))}
         encoded = tf.stop_gradient(encoded)
         noise = random.normal_each(seeds, [prior.side**2, prior.width])
         diffused = self.diffused_prior(blurry, self.chain.diffuse(encoded, noise))
-        losses = {"prior": _distance(diffused, encoded)}
+        losses = {"prior": _l1(diffused, encoded)}
         if prior.joint:
-            losses["deblurring"] = _distance(self.estimate(blurry, diffused), _to_zero_one(sharp))
+            losses["deblurring"] = _l1(self.estimate(blurry, diffused), _to_zero_one(sharp))
         return losses
 
 
@@ -336,5 +337,5 @@ def _to_zero_one(images):
     return 0.5 * images + 0.5
 
 
-def _distance(one, other):
+def _l1(one, other):
     return tf.reduce_mean(tf.abs(one - other))

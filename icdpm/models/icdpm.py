@@ -23,8 +23,6 @@ from icdpm.networks.operations import average_pool, repeat_pixels
 
 # Constant that is folded into an example's seed for the guidance noise; scale k uses _GUIDANCE + k.
 _GUIDANCE = FIRST_FREE_RANDOM_USE
-# Second number of the seed of the guidance noise at inference; training, validation and sampling use 0 to 3.
-_INFERENCE = 4
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
@@ -174,7 +172,7 @@ class ICDPM(DiffusionModel):
         Returns:
           float32 [1, last − first, width, channels].
         """
-        seed = tf.constant([[self.config.seed, _INFERENCE]], tf.int64)
+        seed = tf.constant([[self.config.seed, random.RandomDomain.INFERENCE_GUIDANCE]], tf.int64)
         return self.config.guidance.noise_std * random.sampling_noise(seed, _GUIDANCE + scale, shape, first, last)
 
     def intermediate_outputs(self, condition: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -200,8 +198,13 @@ class ICDPM(DiffusionModel):
         self, image: LazyImage, tiling: Tiling, on_tile: Callable[[], None] = lambda: None
     ) -> dict[str, Any]:
         """Computes the condition tile by tile, exactly: at low resolution, overlaps of the receptive field cost little."""
+        strips = self._structure_in_strips(image)
+        return {k: self._guidance_in_tiles(k, tf.concat(strips.pop(k), axis=1), tiling, on_tile) for k in list(strips)}
+
+    def _structure_in_strips(self, image: LazyImage) -> dict[str, list[tf.Tensor]]:
+        """Computes φ_k of an image, strip by strip: {k: strips of rows, [1, rows, width/2^k, channels] each}."""
         height, width, multiple = image.height, image.width, self.size_multiple
-        structures: dict[str, list[tf.Tensor]] = {}
+        strips: dict[str, list[tf.Tensor]] = {}
         for rows in split_rows(slice(0, height // multiple), width * multiple):
             values = image.window(slice(rows.start * multiple, rows.stop * multiple))
             for k, structure in self._compiled_structure(values).items():
@@ -210,23 +213,36 @@ class ICDPM(DiffusionModel):
                     shape = [height // scale, width // scale, structure.shape[-1]]
                     first = rows.start * multiple // scale
                     structure += self._inference_noise(int(k), shape, first, first + structure.shape[1])
-                structures.setdefault(k, []).append(structure)
-        guidance = {}
-        for k in list(structures):
-            network, structure = self.guidance_networks[k], tf.concat(structures.pop(k), axis=1)
-            radius = network.receptive_field_radius
-            tile = max(tiling.longest_side // 2, 4 * radius)
-            tiles = make_tiling(structure.shape[1], structure.shape[2], tile, radius)
-            guidance[k] = (RowStrips(2 ** int(k)), RowStrips(2 ** int(k)))
-            for window in tiles.rows:
-                cores = []
-                for columns in tiles.columns:
-                    outputs = self._compiled_guidance_networks[k](structure[:, window.extent, columns.extent])
-                    cores.append([output[:, window.core_in_window, columns.core_in_window] for output in outputs])
-                    on_tile()
-                for strips, row in zip(guidance[k], zip(*cores)):
-                    strips.append(tf.concat(row, axis=2))
-        return guidance
+                strips.setdefault(k, []).append(structure)
+        return strips
+
+    def _guidance_in_tiles(
+        self, k: str, structure: tf.Tensor, tiling: Tiling, on_tile: Callable[[], None]
+    ) -> tuple[RowStrips, RowStrips]:
+        """Evaluates the guidance network of scale k tile by tile.
+
+        Args:
+          k: the scale, a key of `guidance_networks`.
+          structure: φ_k of the whole image, [1, height/2^k, width/2^k, channels].
+          tiling: the tiles of the image, of which those of the features have half the side.
+          on_tile: called without arguments after each tile.
+
+        Returns:
+          (h_k, regression).
+        """
+        radius = self.guidance_networks[k].receptive_field_radius
+        tile = max(tiling.longest_side // 2, 4 * radius)
+        tiles = make_tiling(structure.shape[1], structure.shape[2], tile, radius)
+        features, regression = RowStrips(2 ** int(k)), RowStrips(2 ** int(k))
+        for rows in tiles.rows:
+            cores = []
+            for columns in tiles.columns:
+                outputs = self._compiled_guidance_networks[k](structure[:, rows.extent, columns.extent])
+                cores.append([output[:, rows.core_in_window, columns.core_in_window] for output in outputs])
+                on_tile()
+            for strips, row in zip((features, regression), zip(*cores)):
+                strips.append(tf.concat(row, axis=2))
+        return features, regression
 
     # Denoising.
 

@@ -79,7 +79,9 @@ class ImageRestorer(PairModel):
           **options: settings of the model, such as `steps` and `samples`, which replace those of the preset; and
             seed (int ≥ 0, default 0): equal seeds give equal results.
             match_color (bool, default False): whether color drift is corrected (`icdpm.images.color_drift`).
-            tile, max_memory, on_step: see `icdpm.restoration.restore.restore`.
+            tile (int): longest side in pixels of the tiles that large images are processed in; by default the largest that
+            max_memory (default 3 GiB) allows, a target for the memory of the process in bytes.
+            on_step (function of a float): called after each evaluation of the network with the samples that it advanced.
 
         Returns:
           The mean of the samples, an array of the image's shape and dtype (float32 for floats). Files and Pillow
@@ -130,6 +132,13 @@ class ImageRestorer(PairModel):
         """Returns `settings` for a config, without building a model; with the presets of the class."""
         return cls._changed_settings(config, apply_preset(cls.default_presets(config), preset, _without_none(changes)))
 
+    @classmethod
+    def _changed_settings(cls, config, changes) -> Settings:
+        """Returns the config's settings with changes, {setting: value}; overridden by models that have settings."""
+        if changes:
+            raise IcdpmError(f"{cls.title} models take no sampling settings. Received: {next(iter(changes))}.")
+        return Settings()
+
     @property
     def sampling_presets(self) -> dict[str, Preset]:
         """Presets by name: those of the class, replaced by those that were measured for this model."""
@@ -142,17 +151,17 @@ class ImageRestorer(PairModel):
         names = {self.settings(name): name for name, preset in presets.items() if not preset.warning}
         return {name: presets[name] for name in names.values()}
 
-    # Size.
-
-    @property
-    def size_multiple(self) -> int:
-        """Number by which the height and width of an image must be divisible."""
-        return self.size_multiple_for(self.config)
+    # Weights and sizes.
 
     @property
     def trainable_tensors(self) -> list[tf.Variable]:
         """The `tf.Variable`s of the trained weights."""
         return [tf_variable(each) for each in self.trainable_variables]
+
+    @property
+    def size_multiple(self) -> int:
+        """Number by which the height and width of an image must be divisible."""
+        return self.size_multiple_for(self.config)
 
     @property
     def condition_bytes_per_pixel(self) -> float:
@@ -236,12 +245,6 @@ class ImageRestorer(PairModel):
         return {}
 
     # Defined by subclasses: restoration.
-
-    @classmethod
-    def _changed_settings(cls, config, changes) -> Settings:
-        if changes:
-            raise IcdpmError(f"{cls.title} models take no sampling settings. Received: {next(iter(changes))}.")
-        return Settings()
 
     @classmethod
     def default_presets(cls, config: ml_collections.ConfigDict) -> dict[str, Preset]:

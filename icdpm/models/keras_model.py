@@ -13,14 +13,17 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras, tf_variable
-from icdpm.models import training_step
+from icdpm.models.batches import LARGEST_BATCH, as_images, prepare_batch, prepare_blurry
 from icdpm.models.config import check_config
 from icdpm.models.optimizer import AveragedAdam, config_optimizer
 from icdpm.models.sampling import sample_in_graph
 from icdpm.models.sampling_presets import Preset
+from icdpm.models.training_step import loss_logs, mean_psnr, replica_means, take_step, total_loss, validation_losses
 from icdpm.networks.layers import initial_weights
 from icdpm.networks.operations import reflect_pad_to_multiple
 
+# Losses of `evaluate` are weighted as at the end of training, when all ramps are over.
+_LAST_STEP = 2**62
 _UNUSED_COMPILE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
@@ -104,7 +107,7 @@ class PairModel(keras.Model):
         Returns:
           float32 [batch, height, width, 3] in [−1, 1].
         """
-        return self._restored(training_step.as_images(blurry), self._schedule)
+        return self._restored(as_images(blurry), self._schedule)
 
     def _restored(self, blurry, schedule, condition=None):
         padded = reflect_pad_to_multiple(blurry, self.size_multiple)
@@ -149,9 +152,9 @@ class PairModel(keras.Model):
         Returns:
           {name: mean over the epoch so far}: 'loss' and each loss as NAME_loss.
         """
-        first = tf.cast(self.optimizer.iterations, tf.int64) * training_step.LARGEST_BATCH
-        batch, examples, share = self._batch(data, first)
-        return self._epoch_means.update(training_step.take_step(self, batch, share), examples)
+        first = tf.cast(self.optimizer.iterations, tf.int64) * LARGEST_BATCH
+        batch, examples, share = prepare_batch(data, first, self.size_multiple, self.needs_target)
+        return self._epoch_means.update(take_step(self, batch, share), examples)
 
     @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -160,28 +163,20 @@ class PairModel(keras.Model):
         On one device, the random numbers of an example follow from its position in the data, so that the means do not depend on
         the batch size.
         """
-        batch, examples, share = self._batch(data, self._epoch_means.count_examples())
-        losses = training_step.validation_losses(self, batch)
-        weights = self.loss_weights(tf.constant(2**62, tf.int64))
-        total = tf.add_n([loss * weights.get(name[: -len("_loss")], 1.0) for name, loss in losses.items()])
+        first = self._epoch_means.count_examples()
+        batch, examples, share = prepare_batch(data, first, self.size_multiple, self.needs_target)
+        losses = validation_losses(self, batch)
+        loss = total_loss(losses, self.loss_weights(tf.constant(_LAST_STEP, tf.int64)))
         restored = self._restored(batch["blurry"], self._one_evaluation_schedule, self.encode_pair_condition(batch))
-        psnr = training_step.mean_psnr(restored, batch["sharp"])
-        means = training_step.replica_means({"loss": total, **losses, "psnr": psnr}, share)
+        psnr = mean_psnr(restored, batch["sharp"])
+        means = replica_means({"loss": loss, **loss_logs(losses), "psnr": psnr}, share)
         return self._epoch_means.update(means, examples)
 
     @tf.autograph.experimental.do_not_convert
     def predict_step(self, data: Any) -> tf.Tensor:
         """Restores the blurry images of a batch: images, (blurry, …) or {'blurry', …}."""
-        blurry = tf.convert_to_tensor(training_step.blurry_of(data))
-        return self(training_step.fill_empty(blurry, self.size_multiple))[: tf.shape(blurry)[0]]
-
-    def _batch(self, data, first):
-        """Returns (batch, number of examples of all replicas, this replica's share of them); see `training_step`."""
-        batch = training_step.as_batch(data, self.size_multiple, self.needs_target)
-        count = tf.shape(batch["blurry"])[0]
-        for name in batch.keys() - {"index"}:
-            batch[name] = training_step.fill_empty(batch[name], self.size_multiple)
-        return training_step.with_index(batch, first, count), *training_step.count_examples(count)
+        blurry, count = prepare_blurry(data, self.size_multiple)
+        return self(blurry)[:count]
 
     @property
     def metrics(self) -> list:

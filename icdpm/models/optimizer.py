@@ -158,22 +158,23 @@ class AveragedAdam(keras.optimizers.Optimizer):
         iterations = replica_copy(tf_variable(self.iterations))
         rate, step = self.schedule(iterations), tf.cast(iterations + 1, tf.float32)
         beta_1, beta_2 = (tf.constant(beta, tf.float32) for beta in self.betas)
-        corrected = rate * tf.sqrt(1.0 - tf.pow(beta_2, step)) / (1.0 - tf.pow(beta_1, step))
-        corrected = unless_skipped(corrected, 0.0)
-        shrinkage = unless_skipped(self.decoupled_decay * rate, 0.0)
-        clipping = self.gradient_clip / tf.maximum(norm, self.gradient_clip) if self.gradient_clip else 1.0
-        clipping = unless_skipped(clipping, 0.0)
+        # α_t = α·√(1 − β₂^t)/(1 − β₁^t)
+        corrected_rate = rate * tf.sqrt(1.0 - tf.pow(beta_2, step)) / (1.0 - tf.pow(beta_1, step))
+        corrected_rate = unless_skipped(corrected_rate, 0.0)
+        weight_decay = unless_skipped(self.decoupled_decay * rate, 0.0)
+        clip_factor = self.gradient_clip / tf.maximum(norm, self.gradient_clip) if self.gradient_clip else 1.0
+        clip_factor = unless_skipped(clip_factor, 0.0)
         done = tf.cast(iterations, tf.float32)
-        decay = tf.minimum(tf.constant(self.average_decay, tf.float32), (1.0 + done) / (10.0 + done))
-        decay, beta_1, beta_2 = (unless_skipped(each, 1.0) for each in (decay, beta_1, beta_2))
+        average_decay = tf.minimum(tf.constant(self.average_decay, tf.float32), (1.0 + done) / (10.0 + done))
+        average_decay, beta_1, beta_2 = (unless_skipped(each, 1.0) for each in (average_decay, beta_1, beta_2))
         epsilon = tf.constant(_ADAMW_EPSILON if self.decoupled_decay else _ADAM_EPSILON)
-        share, zero = 1.0 - decay, tf.constant(0.0)
+        average_rate, zero = 1.0 - average_decay, tf.constant(0.0)
         state = zip(gradients, self.weights_to_train, self.first_moments, self.second_moments, self.averages)
         for gradient, *variables in state:
             weight, first, second, average = map(replica_copy, variables)
-            gradient = tf.math.multiply_no_nan(gradient, clipping)  # 0 also for NaN and infinity if the step is skipped
+            gradient = tf.math.multiply_no_nan(gradient, clip_factor)  # 0 also for NaN and infinity if the step is skipped
             if self.decoupled_decay:
-                weight.assign_sub(shrinkage * weight)
+                weight.assign_sub(weight_decay * weight)
             # Fused operations: a network has hundreds of small variables, for which the number of operations counts. The rate
             # is bias-corrected already, which powers of 0 express.
             tf.raw_ops.ResourceApplyAdam(
@@ -182,13 +183,14 @@ class AveragedAdam(keras.optimizers.Optimizer):
                 v=second.handle,
                 beta1_power=zero,
                 beta2_power=zero,
-                lr=corrected,
+                lr=corrected_rate,
                 beta1=beta_1,
                 beta2=beta_2,
                 epsilon=epsilon,
                 grad=gradient,
             )
-            tf.raw_ops.ResourceApplyGradientDescent(var=average.handle, alpha=share, delta=average - weight)
+            # average ← average − (1 − decay)·(average − weight)
+            tf.raw_ops.ResourceApplyGradientDescent(var=average.handle, alpha=average_rate, delta=average - weight)
         iterations.assign_add(tf.cast(is_valid, iterations.dtype))
 
     def get_config(self) -> dict[str, Any]:

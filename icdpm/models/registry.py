@@ -1,14 +1,18 @@
-"""Model classes by name."""
+"""Model classes by name, and models from configs and .keras files."""
 
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import typing
+import zipfile
 
 import ml_collections
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.keras import keras
 
 if typing.TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -62,3 +66,25 @@ def build_model(config: ml_collections.ConfigDict) -> ImageRestorer:
         return model
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise IcdpmError(f"The networks of the config {config.name!r} are too large for this machine.") from error
+
+
+def load_keras_file(path: str | os.PathLike) -> ImageRestorer:
+    """Loads a model that its method `save` wrote.
+
+    On Keras 3, `keras.models.load_model` finds only classes that have been imported. This function imports the class first.
+
+    Args:
+      path: a local file whose name ends in .keras.
+
+    Raises:
+      IcdpmError: the file does not exist, or is not that of an icdpm model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = json.loads(archive.read("config.json"))["config"]["config"]["model"]
+    except FileNotFoundError as error:
+        raise IcdpmError(f"{path} does not exist.") from error
+    except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
+        raise IcdpmError(f"{path} is not the .keras file of an icdpm model, or is damaged ({error}).") from error
+    model_class(name)
+    return keras.models.load_model(path)

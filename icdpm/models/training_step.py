@@ -1,20 +1,18 @@
 """One step of training or validation, the same for all models and for both `fit` and icdpm-train.
 
-A step prepares a batch, computes losses and gradients, averages them over the replicas and updates the weights.
+A step computes losses and gradients of a batch (`icdpm.models.batches`), averages them over the replicas and updates the
+weights.
 """
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
-from icdpm.errors import IcdpmError
 from icdpm.models.optimizer import AveragedAdam
-from icdpm.networks.operations import reflect_pad_to_multiple, to_minus_one_one
 
 if typing.TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -22,99 +20,7 @@ if typing.TYPE_CHECKING:
 Batch = Mapping[str, tf.Tensor]
 Scalars = dict  # {name: float32 scalar}
 
-# Bound of the number of examples of one step; examples without a number of their own are numbered by step and position.
-LARGEST_BATCH = 2**32
-_LARGEST_VALUE = 2  # of a float image; values in [0, 255] exceed it
 _SMALLEST_SQUARED_ERROR = 1e-10  # of a PSNR, in squares of an 8-bit step
-
-
-# Batches.
-
-
-def as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.Tensor]:
-    """Converts the data of a Keras step to a batch.
-
-    Args:
-      data: (blurry, sharp) or a dict with both; images [batch, height, width, 3], uint8, uint16 or float in [−1, 1].
-      size_multiple: images are padded by reflection unless their sides are known to be divisible by this number.
-      needs_target: whether 'target' is required.
-
-    Returns:
-      {'blurry', 'sharp'}, with 'target' if required and 'index' if given.
-
-    Raises:
-      IcdpmError: an image is missing, the data have sample weights, or images are not as `as_images` requires.
-    """
-    given = data if isinstance(data, (tuple, list)) else (data,)
-    if len(given) > 2 and given[2] is not None:
-        raise IcdpmError(
-            "Every example has the same weight. Received: a batch with a third element, which Keras takes for sample weights "
-            "(sample_weight, class_weight). Remove it; repeat examples of more weight in the data instead."
-        )
-    batch = dict(given[0]) if isinstance(given[0], dict) else dict(zip(("blurry", "sharp"), given))
-    required = ("blurry", "sharp", "target") if needs_target else ("blurry", "sharp")
-    missing = [name for name in required if batch.get(name) is None]
-    if missing:
-        raise IcdpmError(
-            f"A batch must be (blurry, sharp) or a dict with {', '.join(map(repr, required))}. Received: no {missing[0]!r}."
-        )
-    for name in required:
-        images = as_images(batch[name])
-        is_divisible = all(side is not None and side % size_multiple == 0 for side in images.shape[1:3])
-        batch[name] = images if is_divisible else reflect_pad_to_multiple(images, size_multiple)
-    return {name: batch[name] for name in (*required, *({"index"} & batch.keys()))}
-
-
-def as_images(images: Any) -> tf.Tensor:
-    """Converts images as users give them to float32 in [−1, 1].
-
-    Args:
-      images: [batch, height, width, 3]; uint8, uint16 or float in [−1, 1], which noise may exceed a little.
-
-    Raises:
-      IcdpmError: another shape or dtype.
-      tf.errors.InvalidArgumentError: float values far beyond [−1, 1]; within a function that XLA compiles, there is no check.
-    """
-    images = tf.convert_to_tensor(images)
-    if images.shape.rank not in (None, 4) or images.shape.rank == 4 and images.shape[-1] not in (None, 3):
-        raise IcdpmError(
-            f"Images must be RGB with the shape [batch, height, width, 3]. Received: {images.shape}. Add the batch dimension "
-            "by image[None]; repeat gray in three channels; remove alpha."
-        )
-    if images.dtype in (tf.uint8, tf.uint16):
-        return to_minus_one_one(images)
-    if not images.dtype.is_floating:
-        raise IcdpmError(f"Images must be uint8, uint16 or float in [−1, 1]. Received: {images.dtype.name}.")
-    largest = tf.reduce_max(tf.abs(images), keepdims=True)
-    message = "Images of floats must be in [-1, 1] (or uint8 in 0 to 255). Received values up to"
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(~(largest > _LARGEST_VALUE)), [message, largest])]):
-        return to_minus_one_one(images)
-
-
-def with_index(batch: Batch, first: tf.Tensor, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns a batch with 'index' (int64 [batch]): the given one, or numbers from `first` on, replica by replica.
-
-    Args:
-      batch: images, at least one.
-      first: int64 number of the first example of all replicas.
-      examples: number of examples before `fill_empty`.
-    """
-    filled = tf.shape(batch["blurry"], out_type=tf.int64)[0]
-    if "index" in batch:
-        given = tf.cast(batch["index"], tf.int64)
-        return {**batch, "index": tf.concat([given, tf.zeros([filled - tf.size(given, tf.int64)], tf.int64)], axis=0)}
-    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return {**batch, "index": first + tf.cast(replica, tf.int64) * tf.cast(examples, tf.int64) + tf.range(filled)}
-
-
-def blurry_of(data: Any) -> Any:
-    """Returns the blurry images of images, (blurry, …) or {'blurry', …}."""
-    while isinstance(data, (tuple, list)):
-        data = data[0]
-    return data["blurry"] if isinstance(data, dict) else data
-
-
-# Training.
 
 
 def take_step(model: ImageRestorer, batch: Batch, share: tf.Tensor | None = None) -> Scalars:
@@ -123,7 +29,8 @@ def take_step(model: ImageRestorer, batch: Batch, share: tf.Tensor | None = None
     Args:
       model: a compiled `ImageRestorer`.
       batch: this replica's part of the batch: {'blurry', 'sharp', 'index', …}.
-      share: this replica's share of the examples, as `count_examples` returns it; None: all replicas have equally many.
+      share: this replica's share of the examples (`icdpm.models.batches.count_examples`); None: all replicas have equally
+        many.
 
     Returns:
       {name: float32 scalar} for the whole batch: 'loss', each loss as NAME_loss, 'gradient_norm'; with the config's own
@@ -147,37 +54,37 @@ def gradients_of(model: ImageRestorer, batch: Batch) -> tuple[list[tf.Tensor], S
     """
     weights = model.loss_weights(model.optimizer.iterations)
     parts = _equal_parts(batch["index"], model.config.optimizer.accumulation)
-    variables = model.trainable_tensors
-
-    def gradients_of_part(part):
-        seeds = example_seeds([model.config.seed, RandomDomain.TRAINING_LOSSES], part["index"])
-        with tf.GradientTape() as tape:
-            losses = model.compute_losses(part, seeds, training=True)
-            loss = total_loss(losses, weights)
-        return tape.gradient(loss, variables, unconnected_gradients="zero"), losses
-
     if isinstance(parts, int) and parts == 1:
-        return gradients_of_part(batch)
+        return _gradients_at_once(model, batch, weights)
     divided = {key: tf.reshape(x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)) for key, x in batch.items()}
-
     count = tf.cast(parts, tf.float32)
 
     def share_of_part(number):
-        gradients, losses = gradients_of_part({key: x[number] for key, x in divided.items()})
-        return [g / count for g in gradients], {name: loss / count for name, loss in losses.items()}
+        part = {key: x[number] for key, x in divided.items()}
+        return tf.nest.map_structure(lambda x: x / count, _gradients_at_once(model, part, weights))
 
-    def add_part(number, gradients, losses):
-        more_gradients, more_losses = share_of_part(number)
-        return (
-            number + 1,
-            [total + g for total, g in zip(gradients, more_gradients)],
-            {name: total + more_losses[name] for name, total in losses.items()},
-        )
+    def add_part(number, mean):
+        return number + 1, tf.nest.map_structure(tf.add, mean, share_of_part(number))
 
     # The first part shows which losses exist; the loop processes the others.
-    start = (tf.constant(1), *share_of_part(0))
-    _, gradients, losses = tf.while_loop(lambda number, *_: number < parts, add_part, start, maximum_iterations=parts - 1)
-    return gradients, losses
+    start = (tf.constant(1), share_of_part(0))
+    return tf.while_loop(lambda number, _: number < parts, add_part, start, maximum_iterations=parts - 1)[1]
+
+
+def _gradients_at_once(model: ImageRestorer, batch: Batch, weights: Scalars) -> tuple[list[tf.Tensor], Scalars]:
+    """Returns the result of `gradients_of` for a batch that is processed in one part.
+
+    Args:
+      model: see `gradients_of`.
+      batch: see `gradients_of`.
+      weights: {name: weight} of the losses.
+    """
+    variables = model.trainable_tensors
+    seeds = example_seeds([model.config.seed, RandomDomain.TRAINING_LOSSES], batch["index"])
+    with tf.GradientTape() as tape:
+        losses = model.compute_losses(batch, seeds, training=True)
+        loss = total_loss(losses, weights)
+    return tape.gradient(loss, variables, unconnected_gradients="zero"), losses
 
 
 def _equal_parts(examples: tf.Tensor, least: int) -> int | tf.Tensor:
@@ -187,38 +94,6 @@ def _equal_parts(examples: tf.Tensor, least: int) -> int | tf.Tensor:
     size = tf.shape(examples)[0]
     candidates = tf.range(tf.minimum(least, size), size + 1)
     return tf.reduce_min(tf.where(size % candidates == 0, candidates, size))
-
-
-def fill_empty(images: tf.Tensor, size_multiple: int) -> tf.Tensor:
-    """Returns images, [batch, height, width, 3] of any dtype, or one black image if there are none.
-
-    TensorFlow's convolutions on CPUs fail without images. Nothing changes on one replica, which always has some.
-    """
-    if tf.distribute.get_replica_context().num_replicas_in_sync == 1:
-        return images
-    sides = tf.maximum(tf.shape(images)[1:3], size_multiple)
-    shape = tf.concat([[1], sides, [3]], axis=0)
-    filled = tf.cond(tf.shape(images)[0] > 0, lambda: images, lambda: tf.zeros(shape, images.dtype))
-    return tf.ensure_shape(filled, [None, *images.shape[1:]])
-
-
-def count_examples(examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Counts the examples of all replicas.
-
-    In the last batch of an epoch, replicas may have fewer examples than others, or none.
-
-    Args:
-      examples: int32 number of examples of this replica.
-
-    Returns:
-      (number of examples of all replicas, float32; this replica's share of them, float32 scalar, None on one replica).
-    """
-    replica = tf.distribute.get_replica_context()
-    count = tf.cast(examples, tf.float32)
-    if replica.num_replicas_in_sync == 1:
-        return count, None
-    total = replica.all_reduce(tf.distribute.ReduceOp.SUM, count)
-    return total, count / total
 
 
 def mean_over_replicas(
@@ -242,7 +117,7 @@ def update(model: ImageRestorer, gradients: Sequence[tf.Tensor], losses: Scalars
     norm = tf.linalg.global_norm(gradients)
     logs = {
         "loss": total_loss(losses, weights),
-        **{f"{name}_loss": loss for name, loss in losses.items()},
+        **loss_logs(losses),
         **{f"{name}_weight": weight for name, weight in weights.items()},
         "gradient_norm": norm,
     }
@@ -259,9 +134,14 @@ def update(model: ImageRestorer, gradients: Sequence[tf.Tensor], losses: Scalars
 
 
 def validation_losses(model: ImageRestorer, batch: Batch) -> Scalars:
-    """Returns {NAME_loss: float32 scalar} of a batch without training-only parts; repeated calls give equal results."""
+    """Returns {name: float32 scalar} of a batch without training-only parts; repeated calls give equal results."""
     seeds = example_seeds([model.config.seed, RandomDomain.VALIDATION_LOSSES], batch["index"])
-    return {f"{name}_loss": loss for name, loss in model.compute_losses(batch, seeds, training=False).items()}
+    return model.compute_losses(batch, seeds, training=False)
+
+
+def loss_logs(losses: Scalars) -> Scalars:
+    """Returns losses, {name: scalar}, under the names by which logs and Keras show them, NAME_loss."""
+    return {f"{name}_loss": loss for name, loss in losses.items()}
 
 
 def mean_psnr(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:

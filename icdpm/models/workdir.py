@@ -21,7 +21,7 @@ import ml_collections
 
 from icdpm.errors import IcdpmError
 from icdpm.models.config import config_from_json
-from icdpm.models.registry import build_model, model_class
+from icdpm.models.registry import build_model, load_keras_file, model_class
 from icdpm.models.sampling_presets import read_presets
 from icdpm.models.weights import load_weights
 from icdpm.networks.layers import zero_weights
@@ -150,7 +150,8 @@ def load(workdir: PathLike, checkpoint: str | int = "latest", precision: str | N
     """Loads a trained model with its EMA weights and its measured presets.
 
     Args:
-      workdir: folder of a training run; nothing else is needed.
+      workdir: folder of a training run; nothing else is needed. Or a .keras file, which `Model.save` wrote; the other arguments
+        are for folders.
       checkpoint: 'latest', 'best' or a step.
       precision: 'float32' or 'mixed_bfloat16'; None: the config's.
 
@@ -158,6 +159,10 @@ def load(workdir: PathLike, checkpoint: str | int = "latest", precision: str | N
       IcdpmError: the workdir or checkpoint does not exist, weights or presets are damaged, or the model cannot restore because
         it only initializes other models.
     """
+    if str(workdir).endswith(".keras"):
+        model = load_keras_file(workdir)
+        model.check_restores(model.config)
+        return model
     path = weights_file(workdir, choose_step(workdir, checkpoint))
     if not path.is_file():
         raise IcdpmError(f"{path}, the file of the averaged (EMA) weights, does not exist. Copy the complete checkpoint.")

@@ -33,7 +33,7 @@ if typing.TYPE_CHECKING:
 # Samples of an image run together up to this number of pixels; more together is no faster.
 PIXELS_AT_ONCE = 512 * 512
 # Gray levels (0–255) per unit of values, which lie in [−1, 1].
-_STEPS = 127.5
+_LEVELS_PER_UNIT = 127.5
 _MAX_SEED = 2**63
 
 
@@ -74,9 +74,8 @@ def restore(
         default the largest one within `max_memory`, if possible the whole image.
       overlap: smallest distance in pixels between the used part of a tile and the tile's edges within the image, rounded up to
         a multiple of `model.size_multiple`; `model.tile_overlap` by default. It is the overlap per side: neighboring tiles
-        share twice as many pixels. With `model.receptive_field_radius` the result
-        equals that of the whole image. Tiles of a model whose receptive field is global are approximate and blended, and a
-        notice states so.
+        share twice as many pixels. With `model.receptive_field_radius` the result equals that of the whole image. Tiles of a
+        model whose receptive field is global are approximate and blended, and a notice states so.
       max_memory: target for the host memory of the process, in bytes (`icdpm.restoration.memory`). Only used if `tile` is
         `None`.
       keep_samples: whether to return the samples.
@@ -130,35 +129,54 @@ def restore(
             notices = (_describe_blending(model, tiling),)
 
     condition = model.encode_condition_in_tiles(padded, tiling, on_tile=lambda: report(0))
-    outputs = None
-    if keep_intermediate_outputs:
-        # Conditions that are not maps belong to the whole image already.
-        whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, condition)
-        outputs = to_intermediate_outputs(unpadded_intermediate_outputs(model, whole, padded.height, height, width), image)
-        del whole
-    seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
+    outputs = _whole_intermediate_outputs(model, condition, padded, image) if keep_intermediate_outputs else None
     moments = RunningMoments(image.shape, spread) if samples > 1 else None
     kept = [np.empty_like(image) for _ in range(samples)] if keep_samples or samples == 1 else []
+    seeds = example_seeds([seed, RandomDomain.RESTORATION], tf.range(samples, dtype=tf.int64))
     for first in range(0, samples, at_once):
         chunk = seeds[first : first + at_once]
-        share = len(chunk) / tiling.count
-        sampled = sample_in_tiles(model, padded, condition, schedule, chunk, tiling, on_tile=lambda: report(share))  # noqa: B023
-        for rows in split_rows(slice(0, height), width):
-            for number, values in enumerate(np.asarray(sampled.window(rows, slice(0, width))), first):
-                if not np.isfinite(values).all():
-                    raise IcdpmError("the model's output for this image is not finite: its training has diverged")
-                values = to_channels(values, image)
-                if kept:
-                    kept[number][rows] = to_levels(values, image.dtype)
-                if moments:
-                    moments.add(number, rows, values)
-            sampled.drop_above(rows.stop)
+        on_tile = functools.partial(report, len(chunk) / tiling.count)
+        sampled = sample_in_tiles(model, padded, condition, schedule, chunk, tiling, on_tile)
+        _collect_samples(sampled, first, image, kept, moments)
     if not moments:
         return Restored(kept[0], samples=kept if keep_samples else None, intermediate_outputs=outputs, notices=notices)
     mean = np.empty_like(image)
     for rows in split_rows(slice(0, height), width):
         mean[rows] = to_levels(moments.mean(samples, rows), image.dtype)
-    return Restored(mean, moments.deviation(samples, _STEPS) if spread else None, kept or None, outputs, notices)
+    return Restored(mean, moments.deviation(samples, _LEVELS_PER_UNIT) if spread else None, kept or None, outputs, notices)
+
+
+def _whole_intermediate_outputs(model, condition, padded, image):
+    """Returns `Restored.intermediate_outputs` of a condition that was encoded in tiles."""
+    # Conditions that are not maps belong to the whole image already.
+    whole = tf.nest.map_structure(lambda each: each.whole() if isinstance(each, RowStrips) else each, condition)
+    return to_intermediate_outputs(unpadded_intermediate_outputs(model, whole, padded.height, *image.shape[:2]), image)
+
+
+def _collect_samples(sampled, first, image, kept, moments):
+    """Converts samples to the type of the image, strip by strip, and releases them.
+
+    Args:
+      sampled: `RowStrips` of samples of the padded image.
+      first: number of the first of them.
+      image: the blurry image.
+      kept: arrays that receive all samples; [] if they are not kept.
+      moments: `RunningMoments` that receive them, or `None`.
+
+    Raises:
+      IcdpmError: a sample is not finite.
+    """
+    height, width = image.shape[:2]
+    for rows in split_rows(slice(0, height), width):
+        for number, values in enumerate(np.asarray(sampled.window(rows, slice(0, width))), first):
+            if not np.isfinite(values).all():
+                raise IcdpmError("the model's output for this image is not finite: its training has diverged")
+            values = to_channels(values, image)
+            if kept:
+                kept[number][rows] = to_levels(values, image.dtype)
+            if moments:
+                moments.add(number, rows, values)
+        sampled.drop_above(rows.stop)
 
 
 def _describe_blending(model: ImageRestorer, tiling: Tiling) -> str:
@@ -206,13 +224,13 @@ def restore_file_or_array(
       image: path or URL of an image file, a Pillow image, which is converted by its color mode and turned upright as a
         file is, or an array (`icdpm.images.pixels.array_to_pixels`).
       preset: name of one of `model.sampling_presets`, or `None`.
-      seed: as in `restore`.
-      tile: as in `restore`.
-      max_memory: as in `restore`.
-      spread: as in `restore`.
-      keep_samples: as in `restore`.
-      on_step: as in `restore`.
+      seed: seed of the samples, an integer from 0 to 2^63 − 1.
       match_color: whether to remove color drift (`icdpm.images.color_drift`).
+      tile: longest side of a tile in pixels, see `restore`.
+      max_memory: target for the host memory in bytes, see `restore`.
+      spread: whether to return the samples' standard deviation; needs at least two samples.
+      keep_samples: whether to return the samples.
+      on_step: called after each evaluation of the network, see `restore`.
       **changes: sampling settings that differ from the preset's or the config's.
 
     Returns:

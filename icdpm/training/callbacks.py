@@ -29,9 +29,12 @@ _LOSS_SUFFIX = "_loss"
 class Callback:
     """Base class for callbacks of a training run.
 
-    A run calls them in order whenever it fetches logs: after the first call of steps, every `run.log_every` steps, and where
-    validation or a checkpoint is due.
+    A run calls `on_step_end` in order whenever it fetches logs: after the first call of steps, every `run.log_every` steps, and
+    where validation or a checkpoint is due.
     """
+
+    def on_steps_started(self, count: int) -> None:
+        """Handles the start of `count` more steps, whose logs are not fetched yet."""
 
     def on_step_end(self, step: int, logs: Sequence[Logs]) -> None:
         """Handles the steps since the previous call.
@@ -102,8 +105,7 @@ class ProgressBar(Callback):
         self._means: dict[str, float] = {}
         self._bar = progress_bar("training", steps, "step", initial=start)
 
-    def advance(self, count: int) -> None:
-        """Counts steps that have been started."""
+    def on_steps_started(self, count: int) -> None:
         self._bar.update(count)
 
     def on_step_end(self, step: int, logs: Sequence[Logs]) -> None:

@@ -121,53 +121,80 @@ def train(
         for pairs in filter(None, (training_pairs, target_pairs)):
             pairs.check_crop(largest_crop(config))
 
-        # Callbacks. Every worker checks the logs and takes part in validation; the chief reports and saves.
-        held_out = validation_dataset(
-            validation_pairs, count=config.run.validation_images, crop=largest_crop(config), batch=stages[-1].batch
-        )
-        validation = Validation(model, strategy, list(held_out.as_numpy_iterator()))
-        called: list[Callback] = [FiniteCheck(model, stages, workdir), *callbacks]
-        on_validation_end = None
+        def save_metadata() -> None:
+            if "validation" in changed:
+                checkpoints.forget_best()
+            save_config(config, workdir)
+            record_data(workdir, start_from, data, [validation_pairs.description])
+
+        # Every worker checks the logs and takes part in validation; the chief reports and saves.
+        validation = _make_validation(model, strategy, config, validation_pairs, stages[-1].batch)
+        reports, on_validation_end = [], None
         if chief:
             writer = tf.summary.create_file_writer(str(storage_path(workdir) / "tensorboard"))
             stack.callback(writer.close)
             progress = stack.enter_context(contextlib.closing(ProgressBar(start, steps)))
-
-            def save_metadata() -> None:
-                if "validation" in changed:
-                    checkpoints.forget_best()
-                save_config(config, workdir)
-                record_data(workdir, start_from, data, [validation_pairs.description])
-
-            called += [OnFirstSteps(save_metadata), progress, TensorBoardScalars(writer, config.run.log_every)]
+            reports = [OnFirstSteps(save_metadata), progress, TensorBoardScalars(writer, config.run.log_every)]
             on_validation_end = functools.partial(record_validation, checkpoints, writer)
+        called: list[Callback] = [FiniteCheck(model, stages, workdir), *callbacks, *reports]
         called.append(PeriodicValidation(validation, config.run.validate_every, steps, on_validation_end))
         if chief:
             called.append(PeriodicCheckpoint(checkpoints, config.run.checkpoint_every, steps))
 
-        # The loop. XLA is used on GPUs; on TPUs, TensorFlow compiles everything with XLA itself.
-        use_xla = config.run.compile and bool(tf.config.list_physical_devices("GPU"))
-        handler = stack.enter_context(contextlib.closing(SignalHandler()))
-        done, pending, received = start, [], 0
-        for stage in stages:
-            batches = _batch_function(config, stage, start, strategy.num_replicas_in_sync, training_pairs, target_pairs)
-            runner = StepRunner(model, strategy, strategy.distribute_datasets_from_function(batches), use_xla)
-            while done < stage.stop and not received:
-                end = end_of_call(done, config.run, stage.stop)
-                pending.append(runner.run_steps(end - done))
-                if chief:
-                    progress.advance(end - done)
-                # The first steps are checked too, as they show most errors. Several workers must fetch at the same steps.
-                if done == start or needs_logs(end, config.run) or (handler.received and not workers.are_several):
-                    logs, pending = StepLogs.fetch(pending), []
-                    for callback in called:
-                        callback.on_step_end(end, logs)
-                    received = max(workers.all_gather(handler.received or 0))
-                done = end
+        signals = stack.enter_context(contextlib.closing(SignalHandler()))
+        datasets = functools.partial(_distribute_batches, strategy, config, start, training_pairs, target_pairs)
+        done, received = _run_stages(model, strategy, config, stages, start, datasets, called, workers, signals)
         if received and chief:
             checkpoints.save(done)
         workers.all_gather(0)  # the others wait until the chief has saved
         return received or None
+
+
+def _run_stages(
+    model: ImageRestorer,
+    strategy: tf.distribute.Strategy,
+    config: ConfigDict,
+    stages: Sequence[TrainingStage],
+    start: int,
+    datasets: Callable[[TrainingStage], tf.distribute.DistributedDataset],
+    callbacks: Sequence[Callback],
+    workers: Workers,
+    signals: SignalHandler,
+) -> tuple[int, int]:
+    """Trains the model through the stages, until they are done or a worker receives a signal.
+
+    Args:
+      model: the compiled model.
+      strategy: the strategy of the run.
+      config: the config of the run.
+      stages: the stages that are not done.
+      start: number of steps that are done.
+      datasets: function of a stage that returns its distributed batches.
+      callbacks: called in order whenever logs are fetched.
+      workers: the workers of the run.
+      signals: the signals of this process.
+
+    Returns:
+      (number of steps done, number of the signal that a worker received or 0).
+    """
+    # On TPUs, TensorFlow compiles everything with XLA itself.
+    use_xla = config.run.compile and bool(tf.config.list_physical_devices("GPU"))
+    done, pending, received = start, [], 0
+    for stage in stages:
+        runner = StepRunner(model, strategy, datasets(stage), use_xla)
+        while done < stage.stop and not received:
+            end = end_of_call(done, config.run, stage.stop)
+            pending.append(runner.run_steps(end - done))
+            for callback in callbacks:
+                callback.on_steps_started(end - done)
+            # The first steps are checked too, as they show most errors. Several workers must fetch at the same steps.
+            if done == start or needs_logs(end, config.run) or (signals.received and not workers.are_several):
+                logs, pending = StepLogs.fetch(pending), []
+                for callback in callbacks:
+                    callback.on_step_end(end, logs)
+                received = max(workers.all_gather(signals.received or 0))
+            done = end
+    return done, received
 
 
 def _build(
@@ -207,26 +234,35 @@ def _check_batches(config: ConfigDict, stages: Sequence[TrainingStage], replicas
             )
 
 
-def _batch_function(
+def _make_validation(
+    model: ImageRestorer, strategy: tf.distribute.Strategy, config: ConfigDict, pairs: PairSource, batch: int
+) -> Validation:
+    """Returns the validation of a run on center crops of some pairs, in batches of the given size."""
+    count, crop = config.run.validation_images, largest_crop(config)
+    held_out = validation_dataset(pairs, count=count, crop=crop, batch=batch)
+    return Validation(model, strategy, list(held_out.as_numpy_iterator()))
+
+
+def _distribute_batches(
+    strategy: tf.distribute.Strategy,
     config: ConfigDict,
-    stage: TrainingStage,
     start: int,
-    replicas: int,
     training_pairs: PairSource,
     target_pairs: PairSource | None,
-) -> Callable[[tf.distribute.InputContext], tf.data.Dataset]:
-    """Returns a function that makes a worker's dataset of a stage, for `distribute_datasets_from_function`.
+    stage: TrainingStage,
+) -> tf.distribute.DistributedDataset:
+    """Returns the training batches of a stage, divided among the replicas.
 
     Args:
-      config: the config.
-      stage: the stage.
+      strategy: the strategy of the run.
+      config: the config of the run.
       start: number of steps of the run that are done.
-      replicas: number of replicas of all workers.
       training_pairs: the pairs to train on.
       target_pairs: pairs of another domain, of which only the blurry images are used, or None.
+      stage: the stage.
     """
 
-    def batches(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    def batches_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         training = functools.partial(
             training_dataset,
             batch=stage.batch,
@@ -238,11 +274,11 @@ def _batch_function(
             augment=config.data.augment,
             shard_index=context.input_pipeline_id,
             num_shards=context.num_input_pipelines,
-            per_replica_batch=stage.batch // replicas,
+            per_replica_batch=stage.batch // strategy.num_replicas_in_sync,
         )
         if target_pairs is None:
             return training(training_pairs)
         both = tf.data.Dataset.zip((training(training_pairs), training(target_pairs)))
         return both.map(lambda batch, target: {**batch, "target": target["blurry"]})
 
-    return batches
+    return strategy.distribute_datasets_from_function(batches_of_worker)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
 from icdpm.models.sampling import sample_in_graph
-from icdpm.models.training_step import validation_losses
+from icdpm.models.training_step import loss_logs, validation_losses
 
 if TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -66,7 +66,7 @@ class Validation:
         """
         blurry = batch["blurry"]
         seeds = example_seeds([self._model.config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
-        losses = validation_losses(self._model, batch)
+        losses = loss_logs(validation_losses(self._model, batch))
         condition = self._model.encode_pair_condition(batch)
         return {
             "losses": {name: loss[None] for name, loss in losses.items()},

@@ -352,6 +352,17 @@ def test_a_model_that_is_not_compiled_is_saved_too(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_new_process_loads_a_saved_model_without_importing_its_class(start, tmp_path):
+    model = built("regression")
+    model.save(tmp_path / "model.keras")
+    done = completed(start("import icdpm; print(icdpm.load('model.keras').get_weights()[0].sum())", cwd=tmp_path))
+    assert done.returncode == 0 and done.stdout.split() == [str(model.get_weights()[0].sum())], done.stderr
+    (tmp_path / "damaged.keras").write_bytes(b"PK")
+    for name, message in (("absent", "does not exist"), ("damaged", "is not the .keras file of an icdpm model")):
+        with pytest.raises(IcdpmError, match=f"{name}.keras {message}"):
+            icdpm.load(tmp_path / f"{name}.keras")
+
+
 def test_nothing_global_is_changed():
     states = random.getstate(), np.random.get_state()[1].tolist(), keras.backend.floatx(), keras.backend.image_data_format()
     built("icdpm")

@@ -8,7 +8,7 @@ from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
-from icdpm.models.training_step import take_step, validation_losses
+from icdpm.models.training_step import loss_logs, take_step, validation_losses
 from icdpm.models.weights import averaged_weights, set_weights
 from icdpm.training.checkpoints import training_state
 from icdpm.training.validation import Validation, split_batch
@@ -38,7 +38,7 @@ def test_measures_the_averages_without_a_copy_and_restores_the_state(trained, mi
         assert variable.numpy().tobytes() == values.tobytes()
     other = build_model(micro_config)
     set_weights(other, averaged_weights(trained))
-    expected = {name: float(loss) for name, loss in validation_losses(other, batch).items()}
+    expected = {name: float(loss) for name, loss in loss_logs(validation_losses(other, batch)).items()}
     assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     seeds = example_seeds([micro_config.seed, RandomDomain.VALIDATION_SAMPLES], batch["index"])
     condition = other.compiled_encode_condition(batch["blurry"])
