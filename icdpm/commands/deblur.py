@@ -35,7 +35,9 @@ from icdpm.commands import settings_flags
 from icdpm.errors import IcdpmError, escape_controls
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "Folder of a training run with the model to use. Default: the packaged model.")
+flags.DEFINE_string(
+    "workdir", None, "Folder of a training run with the model to use, or a .keras file. Default: the packaged model."
+)
 flags.DEFINE_string(
     "server",
     None,

@@ -21,7 +21,9 @@ from absl import app, flags
 from icdpm.cli import import_tensorflow, reject_arguments, run_command
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("workdir", None, "Folder of the training run with the model. Default: the packaged model.")
+flags.DEFINE_string(
+    "workdir", None, "Folder of the training run with the model, or a .keras file. Default: the packaged model."
+)
 flags.DEFINE_string("checkpoint", "latest", "Checkpoint of the run: latest, best or a step.")
 flags.DEFINE_string("model", None, "Folder of a model exported with icdpm-export, instead of --workdir.")
 flags.DEFINE_string(
