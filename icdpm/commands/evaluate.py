@@ -58,7 +58,8 @@ flags.DEFINE_string("niqe_model", None, "NIQE: a model of fit-niqe instead of th
 flags.DEFINE_string(
     "workdir",
     None,
-    "Folder of a training run, or 'packaged' for the packaged model: first restores the images of --dataset to --output.",
+    "Folder of a training run, a .keras file, or 'packaged' for the packaged model: first restores the images of --dataset to "
+    "--output.",
 )
 flags.DEFINE_string("checkpoint", "latest", "--workdir: checkpoint of the run: latest, best or a step.")
 flags.DEFINE_string("output", None, "Folder of the results; for fit-niqe and preference the file to write.")

@@ -153,15 +153,17 @@ def _whole_intermediate_outputs(model, condition, padded, image):
     return to_intermediate_outputs(unpadded_intermediate_outputs(model, whole, padded.height, *image.shape[:2]), image)
 
 
-def _collect_samples(sampled, first, image, kept, moments):
+def _collect_samples(
+    sampled: RowStrips, first: int, image: np.ndarray, kept: list[np.ndarray], moments: RunningMoments | None
+) -> None:
     """Converts samples to the type of the image, strip by strip, and releases them.
 
     Args:
-      sampled: `RowStrips` of samples of the padded image.
+      sampled: samples of the padded image.
       first: number of the first of them.
       image: the blurry image.
       kept: arrays that receive all samples; [] if they are not kept.
-      moments: `RunningMoments` that receive them, or `None`.
+      moments: moments to add them to, or `None`.
 
     Raises:
       IcdpmError: a sample is not finite.
