@@ -122,10 +122,10 @@ bench-guided: $(READY)  ## guided against unguided with equal compute, three see
 	  $(if $(GUIDED),--guided='$(GUIDED)') $(if $(UNGUIDED),--unguided='$(UNGUIDED)')
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11
-	@$(PYTHON) -m icdpm_experiments.paper.table11
+	@$(PYTHON) -m icdpm_experiments.paper.model_sizes table11
 
 bench-hidiff-size: $(READY)  ## parameters and multiply-adds of HI-Diff's configs, with the published values of six other methods
-	@$(PYTHON) -m icdpm_experiments.measurements.hidiff_size
+	@$(PYTHON) -m icdpm_experiments.paper.model_sizes hidiff
 
 bench-hidiff-speed: $(READY)  ## time of HI-Diff's restoration and training step, compared with the official PyTorch code (REFERENCE=DIR of it)
 	@test -z '$(REFERENCE)' || $(PYTHON) -c 'import torch, einops' 2> /dev/null || { echo "Installing PyTorch for the comparison."; $(INSTALL) --editable '.[bench]'; }

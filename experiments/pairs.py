@@ -1,16 +1,22 @@
-"""Pairs that an experiment restores: a subset, center crops, only blurred pairs, changed inputs, or mildly blurred crops."""
+"""Pairs that an experiment restores: a subset, center crops, only blurred pairs, changed inputs, or mildly blurred crops.
+
+`define_flags`, `load_selected_pairs` and `reproducing_command` are for commands whose flags select the pairs.
+"""
 
 import io
 from pathlib import Path
 
 import numpy as np
+from absl import flags
 from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import dtype_of
+from icdpm_experiments.results import make_command
 
+FLAGS = flags.FLAGS
 UNBLURRED_PSNR = 40.0  # dB: an input this close to the sharp image contains noise, but no blur
 _MILD_PSNR = (32.0, 45.0)  # dB
 
@@ -162,3 +168,28 @@ def load_test_pairs(data, data_dir=None, count=None, crop=None):
         indices = np.linspace(0, len(pairs) - 1, count).round().astype(int).tolist()
         pairs = SelectedPairs(pairs, indices, f"{count} of {pairs.description}, evenly chosen")
     return pairs if crop is None else CenterCrops(pairs, crop)
+
+
+def define_flags(crop=None):
+    """Defines the flags that select pairs; `flags.adopt_module_key_flags` adds them to the --help of a command.
+
+    Args:
+      crop: default of --crop.
+    """
+    default = "" if crop else " Default: whole images."
+    flags.DEFINE_string("data", "embedded", "Data to restore: a folder with blur/ and sharp/, or any --data of icdpm-train.")
+    flags.DEFINE_string("data_dir", None, "Published data sets: output of icdpm-prepare. Default: ~/tensorflow_datasets.")
+    flags.DEFINE_integer("pictures", None, "Number of pairs, evenly spaced over the data set. Default: all.", 1)
+    flags.DEFINE_integer("crop", crop, f"Side in pixels of the center crop of each image that is restored.{default}", 16)
+
+
+def load_selected_pairs():
+    """Returns the `PairSource` that the flags select."""
+    return load_test_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
+
+
+def reproducing_command(target):
+    """Returns the make command that is equivalent to the current flags."""
+    given = {name: FLAGS[name].value for name in ("data", "data_dir", "pictures", "crop", "samples") if name in FLAGS}
+    given = {name.upper(): value for name, value in given.items() if value != FLAGS[name].default}
+    return make_command(target, WORKDIR=FLAGS["workdir"].value, **given)

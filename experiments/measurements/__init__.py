@@ -1,1 +1,1 @@
-"""Measurements of samplers, tiles, the input pipeline, exported models, and the sizes and speed of HI-Diff."""
+"""Measurements of samplers, tiles, the input pipeline, exported models, and the speed of HI-Diff."""

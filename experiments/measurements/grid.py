@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
-from icdpm_experiments.measurements import sweep_flags
+from icdpm_experiments import pairs as pair_flags
 
 FLAGS = flags.FLAGS
 JOURNAL = Path("runs") / "grid.jsonl"
@@ -19,8 +19,8 @@ JOURNAL = Path("runs") / "grid.jsonl"
 
 def define_flags():
     """Defines the flags of this command."""
-    sweep_flags.define_sweep_flags()
-    flags.adopt_module_key_flags(sweep_flags)
+    pair_flags.define_flags()
+    flags.adopt_module_key_flags(pair_flags)
     flags.DEFINE_multi_string("workdir", [], "Folder of a training run, or NAME=DIR. Repeatable. Default: the packaged model.")
     flags.DEFINE_integer("samples", 1, "Samples per image. The mean of several samples is measured as well.", 1)
 
@@ -35,13 +35,13 @@ def main(argv):
     from icdpm_experiments.paper.scales import grid_settings
 
     workdirs = parse_named_folders(FLAGS.workdir or [f"packaged={pretrained.WORKDIR}"])
-    pairs = sweep_flags.load_selected_pairs()
+    pairs = pair_flags.load_selected_pairs()
     metrics, reasons = available_metrics(["psnr", "ssim", "lpips_alex", "niqe"], pairs)
     settings, rows = grid_settings(FLAGS.samples), []
     for model, workdir in workdirs.items():
         means = sweep(load(workdir), pairs, settings, metrics, Journal(JOURNAL), label=f"{model}: ")
         rows += grid_rows(model, settings, means)
-    write_grid(rows, sweep_flags.reproducing_command("bench-grid"), pairs.description, metrics, reasons)
+    write_grid(rows, pair_flags.reproducing_command("bench-grid"), pairs.description, metrics, reasons)
 
 
 def grid_rows(model, settings, means):

@@ -30,9 +30,9 @@ def main(argv):
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_datasets.load import load_pairs
-    from icdpm_experiments.packaged_model.training_runs import read_curve
     from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import print_table, write_results
+    from icdpm_experiments.training_logs import read_curve
 
     pairs = select_blurred(load_pairs("embedded", "test"))
     runs = {

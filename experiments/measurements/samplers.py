@@ -11,7 +11,8 @@ from pathlib import Path
 from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
-from icdpm_experiments.measurements import sweep_flags
+from icdpm_experiments import pairs as pair_flags
+from icdpm_experiments.pairs import select_blurred
 
 FLAGS = flags.FLAGS
 JOURNAL = Path("runs") / "samplers.jsonl"
@@ -30,8 +31,8 @@ _LABELS = {"psnr": "PSNR in dB", "ssim": "SSIM", "detail": "fine detail, relativ
 
 def define_flags():
     """Defines the flags of this command."""
-    sweep_flags.define_sweep_flags(crop=128)
-    flags.adopt_module_key_flags(sweep_flags)
+    pair_flags.define_flags(crop=128)
+    flags.adopt_module_key_flags(pair_flags)
     flags.DEFINE_string("workdir", None, "Folder of a training run. Default: the packaged model.")
     flags.DEFINE_integer("samples", 8, "Samples per image. Their mean is measured as well.", 1)
 
@@ -42,15 +43,14 @@ def main(argv):
     from icdpm import pretrained
     from icdpm.models.workdir import load
     from icdpm_experiments.measurements.sweep import Journal, available_metrics, measure_blurry, sweep
-    from icdpm_experiments.pairs import select_blurred
 
     model = load(FLAGS.workdir or pretrained.WORKDIR)
-    pairs = select_blurred(sweep_flags.load_selected_pairs())
+    pairs = select_blurred(pair_flags.load_selected_pairs())
     metrics, _ = available_metrics(["psnr", "ssim"], pairs)
     settings = comparison_settings(FLAGS.samples)
     means = sweep(model, pairs, settings, metrics, Journal(JOURNAL))
     data = f"{pairs.description}, restored by the model {model.config.name}, {FLAGS.samples} samples of each image"
-    command = sweep_flags.reproducing_command("bench-samplers")
+    command = pair_flags.reproducing_command("bench-samplers")
     rows, blurry = comparison_rows(settings, means), measure_blurry(pairs, metrics)
     write_samplers(rows, blurry, command, data, FLAGS.samples, metrics)
 

@@ -33,7 +33,7 @@ SAMPLES = 8
 
 def define_flags():
     """Defines the flags of this command."""
-    flags.DEFINE_string("folder", None, "Folder of the training data (see training_runs).")
+    flags.DEFINE_string("folder", None, "Folder of the training data (see packaged_model/weights.py).")
     flags.DEFINE_multi_string("pairs", [], "NAME=DIR of further pairs to measure. Repeatable.")
     flags.DEFINE_string("guided", None, "Workdir of a guided run, to compare with that of --unguided without training.")
     flags.DEFINE_string("unguided", None, "Workdir of the unguided run to compare --guided with.")
@@ -44,7 +44,7 @@ def main(argv):
     reject_arguments(argv)
     from icdpm.evaluation.pairing import parse_named_folders
     from icdpm_datasets.load import load_pairs
-    from icdpm_experiments.packaged_model.training_runs import load_training_data
+    from icdpm_experiments.packaged_model.weights import load_training_data
     from icdpm_experiments.pairs import select_blurred
     from icdpm_experiments.results import make_command, print_table, write_results
 

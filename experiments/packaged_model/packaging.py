@@ -24,11 +24,11 @@ from icdpm.models.workdir import (
 )
 from icdpm.restoration.restore import restore
 from icdpm_experiments.figures import Panel, write_plot
-from icdpm_experiments.measurements.preset_search import NEGLIGIBLE_GAIN, search_presets
+from icdpm_experiments.measurements.presets import NEGLIGIBLE_GAIN, search_presets
 from icdpm_experiments.measurements.sweep import Journal
-from icdpm_experiments.packaged_model.training_runs import read_curve
 from icdpm_experiments.pairs import select_blurred
 from icdpm_experiments.results import RESULTS_FOLDER, markdown_table
+from icdpm_experiments.training_logs import read_curve
 
 CARD = "MODEL_CARD.md"
 _DATA_SOURCES = """\

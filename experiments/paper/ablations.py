@@ -1,7 +1,7 @@
 """Ablations: Tables 8 and 9 of the icDPM paper and the ablation of HI-Diff.
 
 All rows of an ablation use one sampling setting, that of their configs. The parameters and multiply-adds of HI-Diff's ablation
-are measured by `measurements.hidiff_size`.
+are measured by `model_sizes`.
 """
 
 from __future__ import annotations

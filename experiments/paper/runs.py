@@ -29,10 +29,10 @@ from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.cost import estimate_cost
 from icdpm.training.run import train
 from icdpm_experiments.measurements.sweep import Journal, available_metrics, detail, mean_values, measure_settings
-from icdpm_experiments.packaged_model.training_runs import unloaded_step_milliseconds
 from icdpm_experiments.paper.models import FINE_TUNED, SECOND_STAGES, TRAINED_ON, Variant, prerequisite
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import abbreviate_home
+from icdpm_experiments.training_logs import unloaded_step_milliseconds
 
 GRID_METRICS = ("psnr", "lpips_alex", "niqe")
 # Below this number of images, starting worker processes takes longer than measuring.

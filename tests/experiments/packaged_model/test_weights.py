@@ -19,7 +19,8 @@ from icdpm_datasets.load import load_pairs
 from icdpm_experiments.packaged_model import guided
 from icdpm_experiments.packaged_model.guided import GUIDED, SAME_COMPUTE, SAME_STEPS, gain_rows
 from icdpm_experiments.packaged_model.packaging import package
-from icdpm_experiments.packaged_model.training_runs import load_training_data, read_curve
+from icdpm_experiments.packaged_model.weights import load_training_data
+from icdpm_experiments.training_logs import read_curve
 
 pytestmark = pytest.mark.slow
 

@@ -100,7 +100,7 @@ BLURRY_IMAGE = ImageValues(24.0, 0.4, 0.0)
     [
         ((24.7, 0.46, 2.0), (24.9, 0.5, 2.0), ("Both models help: icDPM-L changes the PSNR by +0.70 dB, ours by +0.90 dB",
          "so ours is ahead by 0.20 dB.", "Fine detail rises to 46 % with icDPM-L and 50 % with ours.")),
-        ((24.7, 0.46, 5.2), (24.68, 0.5, 1.0), ("Both models help: ", "by +0.68 dB; the difference between them is too small to see.",
+        ((24.7, 0.46, 5.2), (24.68, 0.5, 1.0), ("ours by +0.68 dB; the difference between them is too small to see.",
          "the light of a region drifts by up to 5.2 gray levels of 255 with icDPM-L and 1.0 with ours.")),
         ((24.2, 0.41, 0.0), (24.01, 0.41, 0.0), ("Only icDPM-L helps a little", "so icDPM-L is ahead by 0.19 dB.",
          "hardly changes (41 % with both), so the image stays as soft as it was.")),
