@@ -1,4 +1,4 @@
-"""HI-Diff: its table on GoPro, HIDE and RealBlur, and images along its reverse chain.
+"""HI-Diff: its table on GoPro, HIDE and RealBlur, photos without sharp counterparts, and images along its reverse chain.
 
 The table has models trained on GoPro and on RealBlur itself. The row of another method is measured if a folder of its restored
 images is given. The folder holds one folder for each set: gopro/, hide/, realblur_j/, realblur_r/, or some of them. Methods
@@ -11,14 +11,20 @@ the model.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
+from icdpm.evaluation.lazy_images import FileImage
 from icdpm.evaluation.metric_selection import ALIGNED_METRICS
+from icdpm.evaluation.pairing import pair_name
 from icdpm.images.pixels import pad_to_multiple, to_pixels, to_values
+from icdpm.images.search import normalize_name
 from icdpm.metrics.psnr import PROTOCOL, psnr
+from icdpm_datasets.image_files import find_images
+from icdpm_datasets.photos import clock_motion_path
 from icdpm_experiments.figures import crop_image, write_gallery
 from icdpm_experiments.paper.comparison import merge_folders, result_row, write_comparison, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
@@ -31,13 +37,23 @@ from icdpm_experiments.paper.published import (
     REALBLUR_SETS,
 )
 from icdpm_experiments.paper.scales import IN_DOMAIN
-from icdpm_experiments.paper.visual_comparison import crop_caption, find_pairs, parse_crop
+from icdpm_experiments.paper.visual_comparison import (
+    HIDIFF_MODELS,
+    Figure,
+    compare_crops,
+    crop_caption,
+    find_pairs,
+    parse_crop,
+)
+from icdpm_experiments.results import abbreviate_home
 
 REALBLUR = "{}, trained on RealBlur"
 REALBLUR_MODELS = {"realblur_j": ComparedModel("hidiff_realblur"), "realblur_r": ComparedModel("hidiff_realblur_r")}
 PUBLISHED = {name: dict(zip(HIDIFF_TEST_SETS, values)) for name, values in HIDIFF_TRAINED_ON_GOPRO.items()} | {
     REALBLUR.format(name): dict(zip(REALBLUR_SETS, values)) for name, values in HIDIFF_TRAINED_ON_REALBLUR.items()
 }
+PHOTO_METHODS = ("DBGAN", "DMPHN", "MIMO-UNet+", "MPRNet", "Restormer", "Stripformer")
+_MAX_PHOTOS = 4  # photos of a folder that are shown without --crops
 CHAIN_CROPS = {
     "paper": ("GOPR0410_11_00/000205", "GOPR0384_11_00/000001=1016,110,256,256"),
     "micro": ("photo_chelsea_2=112,32,112,112", "photo_camera_1=40,16,112,112"),
@@ -118,6 +134,59 @@ def run_table(runs, restored) -> None:
     )
 
 
+# Photos without sharp counterparts.
+
+
+class Photos:
+    """Photos without sharp counterparts: a `PairSource` of pairs (photo, None).
+
+    Args:
+      files: {name: path}.
+      description: one line for logs and results.
+    """
+
+    def __init__(self, files, description):
+        self.names = list(files)
+        self.description = description
+        self._files = list(files.values())
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        """Returns (the photo at `index`, uint8 [height, width, 3]; None)."""
+        return FileImage(self._files[index]).read(), None
+
+
+def required_for_photos(scale) -> list[RequiredRun]:
+    """Lists the required runs of `run_photos`: the trained model. The few photos are not counted."""
+    return required_runs(HIDIFF_MODELS.values(), scale, ["realblur_j"], images=0)
+
+
+def run_photos(runs, restored, crops, photos) -> None:
+    """Restores photos without sharp counterparts by HI-Diff and writes results/hidiff_photos, with .png, .md and .json.
+
+    Args:
+      runs: a `Runs`.
+      restored: {name of another method: folder of its restored images}.
+      crops: texts for `visual_comparison.parse_crop`. If empty, the middle of the first photos is shown.
+      photos: folder of the photos; None for scikit-image's motion-blurred clock.
+    """
+    if photos is None:
+        clock = clock_motion_path()
+        source, folder = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
+    else:
+        files = {normalize_name(pair_name(name)): path for name, path in find_images(Path(photos)).items()}
+        source = Photos(files, f"the photos in {abbreviate_home(photos)}")
+        folder = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
+    parsed = [parse_crop(crop) for crop in crops or source.names[:_MAX_PHOTOS]]
+    title = "HI-Diff's visual comparison on photos without sharp counterparts, trained on GoPro"
+    entry = Figure(title, folder, PHOTO_METHODS, (), (), HIDIFF_MODELS)
+    notes = ["HI-Diff's slides show photos of RWBI. PHOTOS=DIR takes a folder of them."]
+    variables = {"PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
+    compare_crops(runs, "hidiff-photos", entry, source, source.description, parsed, restored, variables, notes)
+
+
 # The images along the chain.
 
 
@@ -187,5 +256,6 @@ def restore_along_chain(model, image) -> tuple[list, list]:
 
 EXPERIMENTS = {
     "hidiff": Experiment(run_table, required_for_table, ("restored",)),
+    "hidiff-photos": Experiment(run_photos, required_for_photos, ("restored", "crops", "photos")),
     "hidiff-chain": Experiment(run_chain, required_for_chain, ("crops",)),
 }

@@ -34,7 +34,7 @@ class ComparedModel(NamedTuple):
     """A model of a table or figure, restored with the settings of its config.
 
     Attributes:
-      variant: name of its config.
+      variant: its config, perhaps with another seed or number of steps (`Variant`).
       samples: number of samples that are averaged for a restored image.
     """
 
@@ -44,7 +44,7 @@ class ComparedModel(NamedTuple):
     def settings(self, scale):
         """Returns the `Settings` of its restorations at a scale."""
         samples = {} if self.samples == 1 else {"samples": self.samples}
-        config = scale.config(self.variant)
+        config = scale.config(Variant.parse(self.variant).config)  # neither seed nor number of steps change the settings
         return model_class(config.model).settings_of(config, **samples)
 
     def evaluations(self, scale) -> int:

@@ -1,4 +1,4 @@
-"""Figures 1, 6 and 11 to 26, and HI-Diff's visual comparisons: fixed crops of blurry, restored and sharp test images.
+"""Figures 1, 6 and 11 to 26, and HI-Diff's visual comparison: fixed crops of blurry, restored and sharp test images.
 
 `FIGURES` has one entry for each figure. The papers state the data set and the methods of a figure, but neither the images nor
 the crops. These are chosen here, once for each scale, and can be replaced. A crop is a text: NAME=LEFT,TOP,WIDTH,HEIGHT in
@@ -8,7 +8,6 @@ pixels, or NAME for the middle of an image.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +18,6 @@ from icdpm.evaluation.measure import measure_image
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm.images.search import normalize_name
-from icdpm_datasets.image_files import find_images
-from icdpm_datasets.photos import clock_motion_path
 from icdpm_experiments.figures import crop_image, write_gallery
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper.comparison import merge_folders, write_experiment
@@ -31,7 +28,6 @@ from icdpm_experiments.results import SCALE_NOTES, abbreviate_home
 MODELS = {"icDPM": UNGUIDED, "Ours": OURS["Ours"]}
 HIDIFF_MODELS = {"HI-Diff": HIDIFF_GOPRO}
 _SIDE = 256  # pixels: side of a crop without a box, and size up to which smaller crops are enlarged
-_MAX_PHOTOS = 4  # photos of a folder that are shown without --crops
 
 
 class Figure(NamedTuple):
@@ -119,28 +115,6 @@ FIGURES["hidiff-realblur"] = Figure(
     ("text_02=0,24,128,128", "text_00=0,128,128,128"),
     HIDIFF_MODELS,
 )
-_PHOTO_METHODS = ("DBGAN", "DMPHN", "MIMO-UNet+", "MPRNet", "Restormer", "Stripformer")
-
-
-class Photos:
-    """Photos without sharp counterparts: a `PairSource` of pairs (photo, None).
-
-    Args:
-      files: {name: path}.
-      description: one line for logs and results.
-    """
-
-    def __init__(self, files, description):
-        self.names = list(files)
-        self.description = description
-        self._files = list(files.values())
-
-    def __len__(self):
-        return len(self.names)
-
-    def load(self, index):
-        """Returns (the photo at `index`, uint8 [height, width, 3]; None)."""
-        return FileImage(self._files[index]).read(), None
 
 
 class Crop(NamedTuple):
@@ -211,37 +185,10 @@ def run(runs, figure, restored, crops) -> None:
     notes = [] if crops else ["The paper states neither the images nor the crops: both are chosen here."]
     variables = {"CROPS": " ".join(crops)}
     pairs, label = runs.scale.test_pairs(entry.dataset), runs.scale.label(entry.dataset)
-    _compare(runs, figure, entry, pairs, label, parsed, restored, variables, notes)
+    compare_crops(runs, figure, entry, pairs, label, parsed, restored, variables, notes)
 
 
-def required_for_photos(scale) -> list[RequiredRun]:
-    """Lists the required runs of `run_photos`: the trained model. The few photos are not counted."""
-    return required_runs(HIDIFF_MODELS.values(), scale, [FIGURES["hidiff-realblur"].dataset], images=0)
-
-
-def run_photos(runs, restored, crops, photos) -> None:
-    """Restores photos without sharp counterparts by HI-Diff and writes results/hidiff_photos, with .png, .md and .json.
-
-    Args:
-      runs, restored, crops: arguments of `run`. Without crops the middle of the first photos is shown.
-      photos: folder of the photos; None for scikit-image's motion-blurred clock.
-    """
-    if photos is None:
-        clock = clock_motion_path()
-        source, folder = Photos({clock.stem: clock}, "scikit-image's motion-blurred clock"), "clock"
-    else:
-        files = {normalize_name(pair_name(name)): path for name, path in find_images(Path(photos)).items()}
-        source = Photos(files, f"the photos in {abbreviate_home(photos)}")
-        folder = "photos" + re.sub(r"[^\w.]+", "-", str(Path(photos).resolve()))
-    parsed = [parse_crop(crop) for crop in crops or source.names[:_MAX_PHOTOS]]
-    title = "HI-Diff's visual comparison on photos without sharp counterparts, trained on GoPro"
-    entry = Figure(title, folder, _PHOTO_METHODS, (), (), HIDIFF_MODELS)
-    notes = ["HI-Diff's slides show photos of RWBI. PHOTOS=DIR takes a folder of them."]
-    variables = {"PHOTOS": photos and abbreviate_home(photos), "CROPS": " ".join(crops)}
-    _compare(runs, "hidiff-photos", entry, source, source.description, parsed, restored, variables, notes)
-
-
-def _compare(runs, figure, entry, pairs, label, crops, restored, variables, notes):
+def compare_crops(runs, figure, entry, pairs, label, crops, restored, variables, notes):
     """Restores the images of the crops, and writes the gallery and the measured PSNR.
 
     Args:
@@ -345,4 +292,3 @@ EXPERIMENTS = {
     figure: Experiment(functools.partial(run, figure=figure), functools.partial(required, figure=figure), ("restored", "crops"))
     for figure in FIGURES
 }
-EXPERIMENTS["hidiff-photos"] = Experiment(run_photos, required_for_photos, ("restored", "crops", "photos"))

@@ -1,4 +1,4 @@
-"""HI-Diff's table and its outputs along the reverse chain."""
+"""HI-Diff's table, photos without sharp counterparts, and outputs along the reverse chain."""
 
 import numpy as np
 import PIL.Image
@@ -96,3 +96,18 @@ def test_the_table_names_the_protocol_of_each_column(tmp_path):
     assert "0.500 (0.964)" in text and "0.500 (0.890)" in text
     assert "- ssim_ecc, realblur_j: as ssim" in text and "- ssim_matlab_rgb, gopro: as ssim_matlab_rgb" in text
     assert "At this scale" not in text
+
+
+def test_photos_have_no_sharp_column(stand_in_runs, tmp_path):
+    for name in "abcdef":
+        write_image(tmp_path / f"photos/{name}.png", np.full((80, 70, 3), ord(name), np.uint8))
+    hidiff.run_photos(stand_in_runs, {}, [], str(tmp_path / "photos"))
+    (variant, dataset, names) = stand_in_runs.calls[0]
+    assert variant == "hidiff_gopro" and names == ["a", "b", "c", "d"] and dataset.startswith("photos-")
+    sheet = np.asarray(PIL.Image.open("results/hidiff_photos.png"))
+    assert sheet.shape[1] == 2 * 210 + 3 * 8  # 70 pixels, three times as large, blurry and restored
+    assert (sheet[36 : 36 + 210, 8 : 8 + 210] == ord("a")).all()
+    content = read_results("hidiff_photos")
+    assert content["rows"][0] == {"picture": "a", "left": 0, "top": 5, "width": 70, "height": 70}
+    hidiff.run_photos(stand_in_runs, {}, [], None)
+    assert read_results("hidiff_photos")["rows"][0]["picture"] == "clock_motion"

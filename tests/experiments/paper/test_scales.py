@@ -6,7 +6,7 @@ from icdpm.configs import config_names
 from icdpm.models.config import check_config
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_experiments.paper import ablations
-from icdpm_experiments.paper.models import SAME, SECOND_STAGES
+from icdpm_experiments.paper.models import SAME, SECOND_STAGES, ComparedModel
 from icdpm_experiments.paper.scales import MicroScale, PaperScale, grid_settings
 
 VARIANTS = [name for name in config_names() if name.startswith("table")]
@@ -98,3 +98,11 @@ def test_table_10_has_19_settings():
         (1000, 0.01), (1000, 0.02), (1000, 0.05), (1000, 0.1),
     ]  # fmt: skip
     assert {(each.sampler, each.schedule, each.samples) for each in settings} == {("ancestral", "linear_beta", 8)}
+
+
+def test_seeds_and_numbers_of_steps_have_the_settings_of_their_config():
+    settings = ComparedModel("table2_a", samples=2).settings(MicroScale())
+    assert all(
+        ComparedModel(f"table2_a{change}", samples=2).settings(MicroScale()) == settings
+        for change in ("_seed1", "_steps9000", "_steps9000_seed1")
+    )

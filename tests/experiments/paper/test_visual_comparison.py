@@ -97,21 +97,6 @@ def test_missing_images_and_wrong_sizes_are_errors(stand_in_runs, tmp_path):
         visual_comparison.run(stand_in_runs, "fig11", {"Ours": tmp_path / "others"}, ["pair_1"])
 
 
-def test_photos_have_no_sharp_column(stand_in_runs, tmp_path):
-    for name in "abcdef":
-        write_image(tmp_path / f"photos/{name}.png", np.full((80, 70, 3), ord(name), np.uint8))
-    visual_comparison.run_photos(stand_in_runs, {}, [], str(tmp_path / "photos"))
-    (variant, dataset, names) = stand_in_runs.calls[0]
-    assert variant == "hidiff_gopro" and names == ["a", "b", "c", "d"] and dataset.startswith("photos-")
-    sheet = np.asarray(PIL.Image.open("results/hidiff_photos.png"))
-    assert sheet.shape[1] == 2 * 210 + 3 * 8  # 70 pixels, three times as large, blurry and restored
-    assert (sheet[36 : 36 + 210, 8 : 8 + 210] == ord("a")).all()
-    content = read_results("hidiff_photos")
-    assert content["rows"][0] == {"picture": "a", "left": 0, "top": 5, "width": 70, "height": 70}
-    visual_comparison.run_photos(stand_in_runs, {}, [], None)
-    assert read_results("hidiff_photos")["rows"][0]["picture"] == "clock_motion"
-
-
 def test_a_caption_is_wrapped_to_the_width_of_the_gallery(tmp_path):
     image = np.zeros((20, 100, 3), np.uint8)
     write_gallery(tmp_path / "one.png", ["a"], [[image]], "word")
