@@ -282,7 +282,7 @@ def _plot(runs, path, variants, datasets):
             points, protocols, _ = sweep_seeds(runs, seeds, dataset)
             perception, axis = perception_metric(protocols)
             series[f"({row}) {MODELS[row][1]}"] = [(each["psnr"], each[perception]) for each in points]
-        panels.append(Panel("PSNR in dB (more is better)", axis, series, title=runs.scale.label(dataset).replace(", ", ",\n")))
+        panels.append(Panel("PSNR in dB (more is better)", axis, series, title=runs.scale.label(dataset)))
     write_plot(path, panels, title="Points: 1, 2, 4 and 8 evaluations, means over seeds.")
 
 

@@ -31,10 +31,14 @@ SMALL_STEPS = 7_000  # of every variant
 # {argument of `load_pairs`, with {} for the folder: proportion of the training examples}.
 TRAINING = {"motion:{}/photos": 0.85, "motion:{}/video": 0.15}
 HELD_OUT = "motion:{}/photos"
-# {test set: (name in PAIRS, label)}.
-PAIR_SETS = {"hide": ("gopro", "GoPro test pairs, averaged high-speed video"), "reds": ("reds", "REDS pairs")}
-MOTION_LABEL = "held-out photos under synthetic motion blur, the training domain"
-SHAKE_LABEL = "held-out photos under real camera-shake kernels, and night and lettering scenes"
+PAIR_SETS = {"hide": "gopro", "reds": "reds"}  # {test set: its name in PAIRS}
+# What stands in for each test set; `results.SCALE_NOTES` describes it.
+LABELS = {
+    "gopro": "training domain",
+    "realblur_j": "camera shake, night, lettering",
+    "hide": "GoPro pairs",
+    "reds": "REDS pairs",
+}
 # {first part of an image's name in realblur_j: what the image is}.
 _SHAKEN = {
     "kernels": "Held-out photo {} under a real camera-shake kernel",
@@ -149,9 +153,8 @@ class SmallScale(Scale):
                 raise IcdpmError(
                     f"SCALE=small needs the folder {Path(folder) / part}. FOLDER has photos/train, photos/test, video."
                 )
-        names = [name for name, _ in PAIR_SETS.values()]
-        if unknown := sorted(pairs.keys() - set(names)):
-            raise IcdpmError(f"PAIRS at SCALE=small names {' and '.join(names)}. Received: {', '.join(unknown)}.")
+        if unknown := sorted(pairs.keys() - set(PAIR_SETS.values())):
+            raise IcdpmError(f"PAIRS at SCALE=small names {' and '.join(PAIR_SETS.values())}. Received: {', '.join(unknown)}.")
         self._folder, self._pairs = Path(folder), pairs
         self._kernels = Path(kernels) if kernels else None
         self._test_sets = {}  # those that were loaded
@@ -192,12 +195,11 @@ class SmallScale(Scale):
     def available_sets(self) -> list[str]:
         """Lists the test sets whose data were given, the training domain first."""
         shaken = ["realblur_j"] if self._kernels else []
-        return ["gopro", *shaken, *(dataset for dataset, (name, _) in PAIR_SETS.items() if name in self._pairs)]
+        return ["gopro", *shaken, *(dataset for dataset, name in PAIR_SETS.items() if name in self._pairs)]
 
     def label(self, dataset: str) -> str:
         """Returns what the data of a test set are, with their number."""
-        label = {"gopro": MOTION_LABEL, "realblur_j": SHAKE_LABEL}.get(dataset) or PAIR_SETS[dataset][1]
-        return f"{label} ({len(self.test_pairs(dataset))})"
+        return f"{LABELS[dataset]} ({len(self.test_pairs(dataset))})"
 
     def grid(self) -> list[SamplingSettings]:
         """Returns the sampler of the config `small_naf` with one step and a few more, in place of Table 10's settings."""
@@ -220,9 +222,9 @@ class SmallScale(Scale):
         if dataset == "gopro":
             return select_blurred(self.validation_pairs())
         if dataset in PAIR_SETS:
-            name, label = PAIR_SETS[dataset]
+            name = PAIR_SETS[dataset]
             if name not in self._pairs:
-                raise IcdpmError(f"SCALE=small needs PAIRS='{name}=FOLDER' here: {label} stand in for the set {dataset}.")
+                raise IcdpmError(f"SCALE=small needs PAIRS='{name}=FOLDER' here, for the set {dataset}: {LABELS[dataset]}.")
             return load_pairs(self._pairs[name], "test")
         if dataset == "realblur_j":
             shaken = KernelBlurredImages(self._folder / "photos/test", self._required_kernels("the set realblur_j"))

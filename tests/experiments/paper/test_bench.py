@@ -45,7 +45,7 @@ def test_wrong_flags_are_usage_errors(run_each):
 def test_missing_data_of_the_small_scale_are_reported_before_training(run_each, small_pictures):
     cases = [
         ("table2", [], "SCALE=small needs KERNELS=FOLDER, a folder of camera-shake kernels, for the set realblur_j."),
-        ("table5", [], "SCALE=small needs PAIRS='reds=FOLDER' here: REDS pairs stand in for the set reds."),
+        ("table5", [], "SCALE=small needs PAIRS='reds=FOLDER' here, for the set reds: REDS pairs."),
         ("table6", ["--pairs=hide=x"], "PAIRS at SCALE=small names gopro and reds. Received: hide."),
     ]
     arguments = [[name, "--scale=small", f"--folder={small_pictures}", *further] for name, further, _ in cases]

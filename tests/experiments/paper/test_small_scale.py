@@ -20,7 +20,7 @@ def test_each_published_set_has_data_in_its_place(small_pictures):
     training = scale.training_pairs().description
     assert "85.0% 2 photos in" in training and "15.0% 1 photos in" in training and "averaged" not in training
     assert len(scale.validation_pairs()) == 6 and set(scale.test_pairs("gopro").names) <= set("012345")
-    assert scale.label("hide") == "GoPro test pairs, averaged high-speed video (2)" and scale.label("reds") == "REDS pairs (2)"
+    assert scale.label("hide") == "GoPro pairs (2)" and scale.label("reds") == "REDS pairs (2)"
     names = scale.test_pairs("realblur_j").names
     assert [name for name in names if name.startswith("kernels/")] == [f"kernels/{number}" for number in range(6)]
     scenes = [name.removeprefix("embedded/") for name in names[6:]]
@@ -53,7 +53,7 @@ def test_a_photo_among_the_kernels_is_an_error(small_pictures):
 def test_missing_data_are_named_by_their_variable(small_pictures, tmp_path):
     scale = SmallScale(small_pictures, {}, None)
     assert scale.available_sets() == ["gopro"]
-    with pytest.raises(IcdpmError, match="SCALE=small needs PAIRS='gopro=FOLDER' here: GoPro test pairs"):
+    with pytest.raises(IcdpmError, match="SCALE=small needs PAIRS='gopro=FOLDER' here, for the set hide: GoPro pairs"):
         scale.test_pairs("hide")
     with pytest.raises(IcdpmError, match="SCALE=small needs KERNELS=FOLDER, .* for the set realblur_j"):
         scale.test_pairs("realblur_j")
