@@ -151,6 +151,11 @@ def largest_difference_box(image, sharp, side):
     return *corner, *sides
 
 
+def enlarge(image, times):
+    """Repeats every pixel of an image [height, width, …] `times` times in both directions."""
+    return image.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def crop_image(image, box):
     """Crops an image [height, width, …] to a box (left, top, width, height)."""
     left, top, width, height = box

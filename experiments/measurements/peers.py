@@ -112,14 +112,10 @@ def main(argv):
     """Restores and measures all sets and writes results/peers."""
     reject_arguments(argv)
     import icdpm
-    from icdpm.evaluation.intervals import mean_with_interval
-    from icdpm.evaluation.measure import measure
-    from icdpm.evaluation.metric_selection import select_metrics
-    from icdpm.evaluation.pairing import BLURRY, pair_with_source, parse_named_folders
-    from icdpm.images.reading import read_rgb
+    from icdpm.evaluation.pairing import parse_named_folders
     from icdpm_datasets.load import load_pairs
     from icdpm_experiments.figures import write_gallery
-    from icdpm_experiments.pairs import CenterCrops, center_crop, select_blurred
+    from icdpm_experiments.pairs import CenterCrops, select_blurred
     from icdpm_experiments.results import abbreviate_home, make_command, print_table, write_results
 
     if FLAGS.crop % _SIZE_MULTIPLE:
@@ -130,24 +126,13 @@ def main(argv):
     methods = {OURS: lambda image: model.restore(image, preset="balanced"), MAXIM: maxim}
     rows, gallery, unavailable = [], [], {}
     for name, whole in sets.items():
-        pairs = CenterCrops(whole, FLAGS.crop)
-        folder = RESTORED_FOLDER / f"{name}-{FLAGS.crop}"
+        pairs, folder = CenterCrops(whole, FLAGS.crop), RESTORED_FOLDER / f"{name}-{FLAGS.crop}"
         folders = {method: folder / method for method in methods}
         seconds = {method: restore_crops(restore, pairs, folders[method]) for method, restore in methods.items()}
-        measured = measure(pair_with_source(folders, pairs), select_metrics(METRICS), folder, workers=1)
-        unavailable.update(measured.unavailable)
-        blurry = measured.values[BLURRY]["psnr"]
-        for method, values in measured.values.items():
-            gain = mean_with_interval(values["psnr"] - blurry)
-            row = {"set": name, "restored": method, "gain": round(gain.value, 3), "from": "", "to": ""}
-            if gain.low is not None:
-                row.update({"from": round(gain.low, 3), "to": round(gain.high, 3)})
-            row["seconds per image"] = round(seconds[method], 2) if method in seconds else ""
-            rows.append({**row, **{metric: round(float(each.mean()), 4) for metric, each in values.items()}})
-        for index, image_name in enumerate(pairs.names):
-            blurry_image, sharp = pairs.load(index)
-            restored = [read_rgb(folders[method] / f"{image_name}.png") for method in methods]
-            gallery.append([center_crop(image, _SHOWN_SIDE) for image in (blurry_image, *restored, sharp)])
+        measured, reasons = measure_set(name, pairs, folder, folders, seconds)
+        rows += measured
+        unavailable.update(reasons)
+        gallery += gallery_rows(pairs, folders)
     rows = [{**row, **{metric: row.get(metric, "") for metric in METRICS if metric not in unavailable}} for row in rows]
     print_table(rows)
     path = write_results(
@@ -165,6 +150,49 @@ def main(argv):
     )
     write_gallery(path.with_suffix(".png"), ["blurry", *methods, "sharp"], gallery)
     print(f"\nNumbers: {path}")
+
+
+def measure_set(name, pairs, folder, folders, seconds) -> tuple[list[dict], dict[str, str]]:
+    """Measures the restored images of a set, and the blurry ones.
+
+    Args:
+      name: name of the set.
+      pairs: `PairSource` of its crops.
+      folder: folder of the measured values.
+      folders: {method: folder of restored images}.
+      seconds: {method: seconds per image}.
+
+    Returns:
+      (rows of the table, {name of an unavailable metric: reason}).
+    """
+    from icdpm.evaluation.intervals import mean_with_interval
+    from icdpm.evaluation.measure import measure
+    from icdpm.evaluation.metric_selection import select_metrics
+    from icdpm.evaluation.pairing import BLURRY, pair_with_source
+
+    measured = measure(pair_with_source(folders, pairs), select_metrics(METRICS), folder, workers=1)
+    blurry, rows = measured.values[BLURRY]["psnr"], []
+    for method, values in measured.values.items():
+        gain = mean_with_interval(values["psnr"] - blurry)
+        row = {"set": name, "restored": method, "gain": round(gain.value, 3), "from": "", "to": ""}
+        if gain.low is not None:
+            row.update({"from": round(gain.low, 3), "to": round(gain.high, 3)})
+        row["seconds per image"] = round(seconds[method], 2) if method in seconds else ""
+        rows.append({**row, **{metric: round(float(each.mean()), 4) for metric, each in values.items()}})
+    return rows, measured.unavailable
+
+
+def gallery_rows(pairs, folders) -> list[list[np.ndarray]]:
+    """Returns the middle of each blurry image, its restorations in {method: folder}, and the sharp image."""
+    from icdpm.images.reading import read_rgb
+    from icdpm_experiments.pairs import center_crop
+
+    rows = []
+    for index, name in enumerate(pairs.names):
+        blurry, sharp = pairs.load(index)
+        restored = [read_rgb(folder / f"{name}.png") for folder in folders.values()]
+        rows.append([center_crop(image, _SHOWN_SIDE) for image in (blurry, *restored, sharp)])
+    return rows
 
 
 if __name__ == "__main__":

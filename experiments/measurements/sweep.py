@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
 import sys
 import time
@@ -61,21 +60,14 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
     """
     weights = _digest_arrays(model.get_weights())
     images = [{"picture": name, "pixels": _digest_arrays(pairs.load(index))} for index, name in enumerate(pairs.names)]
+    shared = {"weights": weights, "seed": seed, "metrics": ",".join(metrics)}
+    keys = {each: [{**image, **shared, **dataclasses.asdict(each)} for image in images] for each in settings}
+    started = {}
 
-    def key(each, image):
-        return {**image, "weights": weights, "seed": seed, **dataclasses.asdict(each), "metrics": ",".join(metrics)}
-
-    started, remaining = {}, {each: {image["picture"] for image in images} for each in settings}
-
-    def is_measured(each, image):
-        return journal.get(key(each, image)) is not None
-
-    def mark_measured(each, image):
-        """Prints the means of a setting after its last image."""
-        remaining[each].discard(image["picture"])
-        if not remaining[each]:
-            values = mean_values([journal.get(key(each, image)) for image in images])
-            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in values.items())
+    def print_if_complete(each):
+        values = [journal.get(key) for key in keys[each]]
+        if values and None not in values:
+            numbers = ", ".join(f"{metric} {value:.4g}" for metric, value in mean_values(values).items())
             seconds = f" ({time.time() - started[each]:.0f} s)" if each in started else ""
             print_above(f"{label}{each}: {numbers}{seconds}", sys.stdout)
 
@@ -84,13 +76,12 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
         started.setdefault(each, time.time())
         blurry, sharp = pairs.load(index)
         restored = restore(model, blurry, each, seed=seed, on_step=on_step, keep_samples=True)
-        journal.add(key(each, images[index]), _measure_restored(metrics, restored, sharp))
-        mark_measured(each, images[index])
+        journal.add(keys[each][index], _measure_restored(metrics, restored, sharp))
+        print_if_complete(each)
 
-    for each, image in itertools.product(remaining, images):
-        if is_measured(each, image):
-            mark_measured(each, image)
-    missing = [(each, index) for each in remaining for index, image in enumerate(images) if not is_measured(each, image)]
+    for each in keys:
+        print_if_complete(each)
+    missing = [(each, index) for each in keys for index, key in enumerate(keys[each]) if journal.get(key) is None]
     _, failures = process_images(
         missing,
         measure_one,
@@ -100,7 +91,7 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
     )
     if failures:
         raise IcdpmError(failures[0])
-    return [[journal.get(key(each, image)) for image in images] for each in settings]
+    return [[journal.get(key) for key in keys[each]] for each in settings]
 
 
 def measure_blurry(pairs, metrics):

@@ -1,13 +1,13 @@
 """Compares guided and unguided models, a small version of the paper's Table 2: same data, same compute, three seeds each.
 
-    make bench-guided FOLDER=pictures PAIRS='gopro=gopro_test reds=reds_test'
+    make bench-guided FOLDER=images PAIRS='gopro=gopro_test reds=reds_test'
 
 FOLDER is that of `make weights`; its validation pairs are the training domain. The blurred embedded test scenes, which differ
 from it, are measured as well. A step of the guided model takes 1.1 times as long as one of the unguided model, so the latter is
 trained for 1.1 times as many steps; it is also measured after the same number of steps. Runs are kept in runs/guided; an
 interrupted command continues when it is repeated. Writes results/guided.
 
-    make bench-guided FOLDER=pictures GUIDED=runs/guided_long UNGUIDED=runs/unguided_long PAIRS=…
+    make bench-guided FOLDER=images GUIDED=runs/guided_long UNGUIDED=runs/unguided_long PAIRS=…
 
 measures two given runs of the same number of steps instead and writes results/guided_long.
 """
@@ -33,7 +33,7 @@ SAMPLES = 8
 
 def define_flags():
     """Defines the flags of this command."""
-    flags.DEFINE_string("folder", None, "Folder of the training data (see packaged_model/weights.py).")
+    flags.DEFINE_string("folder", None, "Folder of the training data, with the contents that --help of weights lists.")
     flags.DEFINE_multi_string("pairs", [], "NAME=DIR of further pairs to measure. Repeatable.")
     flags.DEFINE_string("guided", None, "Workdir of a guided run, to compare with that of --unguided without training.")
     flags.DEFINE_string("unguided", None, "Workdir of the unguided run to compare --guided with.")

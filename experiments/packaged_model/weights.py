@@ -2,7 +2,7 @@
 
     make weights FOLDER=images
 
-FOLDER contains, where photos, video and averaged may be divided into train/ and test/:
+Contents of FOLDER; photos, video and averaged may be divided into train/ and test/:
 
     FOLDER/photos/                    sharp photos
     FOLDER/video/                     sharp frames of videos
@@ -10,11 +10,11 @@ FOLDER contains, where photos, video and averaged may be divided into train/ and
     FOLDER/averaged/{blur,sharp}/     pairs
     FOLDER/val/{blur,sharp}/          validation pairs
 
-The training consists of three runs. Each starts from the averaged weights of
-the previous one: a long run at a constant learning rate on photos and video, then two runs that also see the embedded training
-scenes, mostly lettering, and end with a learning rate that decays to zero. From run to run, mildly blurred and sharp examples
-have more weight. The mean of the last two runs is packaged. All runs are kept in runs/; an interrupted command continues when
-it is repeated. To continue from the packaged model, use icdpm-train --start_from=packaged.
+The training consists of three runs. Each starts from the averaged weights of the previous one: a long run at a constant
+learning rate on photos and video, then two runs that also see the embedded training scenes, mostly lettering, and end with a
+learning rate that decays to zero. From run to run, mildly blurred and sharp examples have more weight. The mean of the last two
+runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To continue from the
+packaged model, use icdpm-train --start_from=packaged.
 
 The first two runs of the packaged model were trained before `motion:` simulated soft lenses.
 """
@@ -57,7 +57,7 @@ RUNS = {
 
 def define_flags():
     """Defines the flags of this command."""
-    flags.DEFINE_string("folder", None, "Folder of the training data (see packaged_model/weights.py).")
+    flags.DEFINE_string("folder", None, "Folder of the training data, with the contents above.")
 
 
 def main(argv):

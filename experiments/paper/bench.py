@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import re
 import time
+from typing import Callable
 
 from absl import app, flags
 
@@ -20,7 +21,7 @@ from icdpm.cli import run_command
 from icdpm_experiments.results import abbreviate_home, print_table, write_results
 
 FLAGS = flags.FLAGS
-FOLDER = "runs"  # of the runs of all scales
+RUNS_FOLDER = "runs"
 
 
 def define_flags():
@@ -44,7 +45,7 @@ def define_flags():
     )
     flags.DEFINE_integer("seeds", 3, "Scale small: number of seeds of the models of Table 2.", 1)
     flags.DEFINE_bool("trained_only", False, "Train nothing. Rows of variants that are not trained yet stay empty.")
-    flags.DEFINE_string("runs", FOLDER, "Folder of the runs of all scales.")
+    flags.DEFINE_string("runs", RUNS_FOLDER, "Folder of the runs of all scales.")
     flags.DEFINE_string(
         "data_dir", None, "Scale paper: folder in which icdpm-prepare recorded the sets. Default: ~/tensorflow_datasets."
     )
@@ -92,17 +93,7 @@ def main(argv):
         check_and_print_cost(runs, required)
     for dataset in dict.fromkeys(each.dataset for each in required) if small else ():
         scale.test_pairs(dataset)  # Missing variables are reported before anything is trained.
-    jobs = {
-        f"training {workdir.name}": functools.partial(runs.train, variant)
-        for workdir, variant in {runs.workdir(each.variant): each.variant for each in required}.items()
-        if not runs.is_trained(variant) and not FLAGS.trained_only
-    }
-    for name, experiment in selected.items():
-        absent = {each.variant for each in experiment.required_runs(scale) if not runs.is_usable(each.variant)}
-        if absent and not experiment.partial:
-            print(f"{name}: left out, because these variants are not trained yet: {', '.join(sorted(absent))}", flush=True)
-            continue
-        jobs[name] = functools.partial(experiment.run, runs, **{option: options[option] for option in experiment.options})
+    jobs = list_jobs(runs, selected, required, options)
     seconds = {}
     for name, job in jobs.items():
         print(f"\n{name} ({FLAGS.scale} scale)", flush=True)
@@ -114,9 +105,33 @@ def main(argv):
         _report_times(scale, argv[1:], seconds)
 
 
+def list_jobs(runs, experiments, required, options) -> dict[str, Callable]:
+    """Lists the trainings, then the tables and figures, each as a function without arguments.
+
+    Args:
+      runs: a `Runs`. If it is `trained_only`, nothing is trained, and experiments that need all of their variants are left out
+        if one is not trained.
+      experiments: {name: `Experiment`}.
+      required: list of their `RequiredRun`s.
+      options: {name of an option of experiments: value}.
+    """
+    jobs: dict[str, Callable] = {
+        f"training {workdir.name}": functools.partial(runs.train, variant)
+        for workdir, variant in {runs.workdir(each.variant): each.variant for each in required}.items()
+        if not runs.is_trained(variant) and not runs.trained_only
+    }
+    for name, experiment in experiments.items():
+        absent = {each.variant for each in experiment.required_runs(runs.scale) if not runs.is_usable(each.variant)}
+        if absent and not experiment.partial:
+            print(f"{name}: left out, because these variants are not trained yet: {', '.join(sorted(absent))}", flush=True)
+            continue
+        jobs[name] = functools.partial(experiment.run, runs, **{option: options[option] for option in experiment.options})
+    return jobs
+
+
 def run_variables(folder, trained_only) -> dict[str, str | int | None]:
-    """Returns the make variables of the flags --runs and --trained_only; None or 0 stands for the default."""
-    return {"RUNS": abbreviate_home(folder) if folder != FOLDER else None, "TRAINED_ONLY": int(trained_only)}
+    """Returns the make variables of --runs and --trained_only for the commands that results name; defaults are None or 0."""
+    return {"RUNS": abbreviate_home(folder) if folder != RUNS_FOLDER else None, "TRAINED_ONLY": int(trained_only)}
 
 
 def load_experiments():

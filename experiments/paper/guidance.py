@@ -18,7 +18,7 @@ from icdpm.metrics.psnr import PROTOCOL, psnr
 from icdpm.metrics.registry import SET_METRICS
 from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
-from icdpm_experiments.figures import write_gallery
+from icdpm_experiments.figures import enlarge, write_gallery
 from icdpm_experiments.pairs import center_crop
 from icdpm_experiments.paper.comparison import result_row, write_comparison, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
@@ -155,7 +155,7 @@ def run_figure4(runs) -> None:
         measured.append({"picture": pairs.names[index], **{f"psnr_{name}": value for name, value in values.items()}})
         regressions = compute_guidance(model, blurry).regressions
         scales = sorted(regressions, reverse=True)
-        enlarged = [_enlarge(regressions[k], 2**k) for k in scales]
+        enlarged = [enlarge(regressions[k], 2**k) for k in scales]
         rows.append([center_crop(image, _SIDE) for image in (blurry, *restored.values(), sharp, *enlarged)])
     headings = ["blurry", "icDPM", "icDPM w/ Guide", "sharp", *(f"regression at 1/{2**k}" for k in scales)]
     _write_gallery("fig4", f"Figure 4, {label}, one sample.", headings, rows, runs.scale)
@@ -185,7 +185,7 @@ def run_figure8(runs) -> None:
     restored = _read_restored({"restored": runs.restore(GUIDED, OUT_OF_DOMAIN)}, pairs.names[0])["restored"]
     features = compute_guidance(runs.load_model(GUIDED.variant), blurry).features[1]
     channels = strongest_channels(features)
-    maps = [_enlarge(center_crop(stretch_contrast(features[..., channel]), _SIDE // 2), 2) for channel in channels]
+    maps = [enlarge(center_crop(stretch_contrast(features[..., channel]), _SIDE // 2), 2) for channel in channels]
     maps += [None] * (FIGURE8_ROWS * FIGURE8_COLUMNS - len(maps))
     left = [center_crop(image, _SIDE) for image in (blurry, restored, sharp)]
     rows = [[left[row], *maps[row::FIGURE8_ROWS]] for row in range(FIGURE8_ROWS)]
@@ -264,11 +264,6 @@ def _shown_indices(pairs):
 def _read_restored(folders, name):
     """Reads {row: restored image} of one pair from {row: folder}."""
     return {row: read_rgb(folder / f"{name}.png") for row, folder in folders.items()}
-
-
-def _enlarge(image, times):
-    """Repeats every pixel of an image [height, width, …]."""
-    return image.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _write_gallery(name, caption, headings, rows, scale):

@@ -18,7 +18,7 @@ from icdpm.evaluation.measure import measure_image
 from icdpm.evaluation.metric_selection import select_metrics
 from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm.images.search import normalize_name
-from icdpm_experiments.figures import crop_image, write_gallery
+from icdpm_experiments.figures import crop_image, enlarge, write_gallery
 from icdpm_experiments.pairs import SelectedPairs
 from icdpm_experiments.paper.comparison import merge_folders, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
@@ -220,7 +220,7 @@ def compare_crops(runs, figure, entry, pairs, label, crops, restored, variables,
             versions["sharp"] = sharp
         rows.append(row)
         places.append(crop.describe(box))
-        cells.append([_enlarge(crop_image(each, box)) for each in versions.values()])
+        cells.append([_enlarge_to_side(crop_image(each, box)) for each in versions.values()])
     headings = headings[: len(cells[0])]
     absent = [method for method in entry.methods if method not in files]
     gallery = runs.scale.image_path(figure)
@@ -272,10 +272,9 @@ def _read(method, files, name, blurry):
     return image
 
 
-def _enlarge(image):
+def _enlarge_to_side(image):
     """Repeats the pixels of an image as often as its longer side stays within `_SIDE`."""
-    times = max(1, _SIDE // max(image.shape[:2]))
-    return image.repeat(times, axis=0).repeat(times, axis=1)
+    return enlarge(image, max(1, _SIDE // max(image.shape[:2])))
 
 
 def crop_caption(title, label, places, scale) -> str:
