@@ -12,11 +12,11 @@ def small_config(name, precision="float32"):
     config.name, config.precision = f"micro_{name}", precision
     for section in config.values():
         if hasattr(section, "multipliers"):
-            section.update(channels=4, multipliers=(1, 2), encoder_blocks=1, middle_blocks=1, zero_last=False)
+            section.update(channels=4, multipliers=(1, 2), encoder_blocks=1, middle_blocks=0, zero_last=False)
     if name == "naf":
         config.unet.update(block="naf", blocks=(1, 1, 1))
     if "guidance" in config:
-        config.guidance.update(scales=(1,), channels=4, middle_blocks=1)
+        config.guidance.update(scales=(1,), channels=4, middle_blocks=1 if name == "naf" else 0)
         config.optimizer.noise_loss_ramp = 3
     if "sampling" in config:
         config.sampling.update(steps=2, max_noise_variance=0.9)

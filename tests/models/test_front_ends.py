@@ -23,35 +23,33 @@ from icdpm.training.run import train
 pytestmark = pytest.mark.slow
 
 RESTORING = [name for name in MODELS if name != "hidiff_stage1"]
+# Others train the other models in graphs: tests/training/test_run.py regression, naf and aligned_icdpm, test_keras_contract.py
+# icdpm, tests/custom_model the custom model.
+TRAINED = ("dvsr", "hidiff")
 
 
 @pytest.fixture(scope="module")
 def workdir_of(tmp_path_factory):
-    """Returns a function (model, pairs) → workdir of a run of two steps, which is trained once.
+    """Returns a function (model, pairs) → workdir after two steps, which is made once.
 
-    The first stage of HI-Diff has the weights that it starts with.
+    The models in `TRAINED` are trained, the others have the weights that they start with.
     """
-    trained = {}
+    made = {}
 
     def workdir_of(name, pairs):
-        if name == "hidiff_stage1" and name not in trained:
-            model, folder = build_model(small_config(name)), tmp_path_factory.mktemp(name)
-            config_file(folder).write_text(config_to_json(model.config))
-            save_weights(weights_file(folder, 2), named_variables(model))
-            trained[name] = folder
-        if name not in trained:
-            options = {}
-            if name == "hidiff":
-                options["start_from"] = workdir_of("hidiff_stage1", pairs)
-            if name == "aligned_icdpm":
-                options["target_pairs"] = pairs
-            trained[name] = tmp_path_factory.mktemp(name) / "run"
-            config = small_config(name)
-            assert not train(config, trained[name], pairs, pairs, tf.distribute.get_strategy(), **options)
+        if name not in made:
+            config, workdir = small_config(name), tmp_path_factory.mktemp(name)
+            if name in TRAINED:
+                options = {"start_from": workdir_of("hidiff_stage1", pairs)} if name == "hidiff" else {}
+                assert not train(config, workdir, pairs, pairs, tf.distribute.get_strategy(), **options)
+            else:
+                config_file(workdir).write_text(config_to_json(config))
+                save_weights(weights_file(workdir, 2), named_variables(build_model(config)))
             if "sampling" in config:  # an export traces presets with its own settings only once
                 same = {**config.sampling, "samples": 1}
-                write_presets(presets_file(trained[name]), {"fast": same, "balanced": same}, {})
-        return trained[name]
+                write_presets(presets_file(workdir), {"fast": same, "balanced": same}, {})
+            made[name] = workdir
+        return made[name]
 
     return workdir_of
 

@@ -73,6 +73,9 @@ def test_trained_networks_of_each_stage(source, options, names, trained, batch):
     model = build_model(micro(source, **options))
     losses, gradients = losses_and_gradients(model, batch)
     assert set(losses) == names and all(float(loss) > 0 for loss in losses.values())
+    if source == "encoded":  # test_front_ends trains the second stage in a graph
+        in_a_graph, _ = tf.function(losses_and_gradients, autograph=False)(model, batch)
+        assert float(in_a_graph["deblurring"]) == pytest.approx(float(losses["deblurring"]), rel=1e-5)
     trained_names = list(named_variables(model))[: len(model.trainable_variables)]
     assert {name.partition("/")[0] for name in trained_names} == trained
     for variable, gradient in zip(model.trainable_variables, gradients):
