@@ -1,5 +1,6 @@
 """Shared by all tests."""
 
+import fcntl
 import gc
 import io
 import os
@@ -91,22 +92,49 @@ def write_config():
 
 
 @pytest.fixture(scope="session")
-def prepared_runs(tmp_path_factory, write_config):
+def shared_folder(tmp_path_factory):
+    """Function (name, make) -> a folder of that name, which the first process of pytest-xdist makes and all others use.
+
+    `make` is called with a new folder, which is then moved. Tests leave the result as it is.
+    """
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    root.mkdir(exist_ok=True)
+
+    def shared_folder(name, make):
+        folder = root / name
+        with open(root / f"{name.replace('/', '-')}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                made = tmp_path_factory.mktemp("made") / "folder"
+                make(made)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                made.rename(folder)
+        return folder
+
+    return shared_folder
+
+
+@pytest.fixture(scope="session")
+def prepared_runs(shared_folder, write_config):
     """A folder to train in: guided.py, of NAF blocks, regression.py, of residual ones, and data, ten pairs.
 
     Tests leave it as it is.
     """
-    folder = tmp_path_factory.mktemp("prepared")
-    guided = _micro_config()
-    guided.unet.block, guided.unet.blocks = "naf", (1, 1, 1)
-    for name, config in (("guided", guided), ("regression", _regression_config())):
-        write_config(folder / f"{name}.py", config)
-    pairs = RandomPairs()
-    for side, pictures in (("blur", pairs.blurry), ("sharp", pairs.sharp)):
-        (folder / "data" / side).mkdir(parents=True)
-        for name, picture in zip(pairs.names, pictures):
-            PIL.Image.fromarray(picture).save(folder / "data" / side / f"{name}.png")
-    return folder
+
+    def make(folder):
+        folder.mkdir()
+        guided = _micro_config()
+        guided.unet.block, guided.unet.blocks = "naf", (1, 1, 1)
+        for name, config in (("guided", guided), ("regression", _regression_config())):
+            write_config(folder / f"{name}.py", config)
+        pairs = RandomPairs()
+        for side, images in (("blur", pairs.blurry), ("sharp", pairs.sharp)):
+            (folder / "data" / side).mkdir(parents=True)
+            for name, image in zip(pairs.names, images):
+                PIL.Image.fromarray(image).save(folder / "data" / side / f"{name}.png")
+
+    return shared_folder("prepared", make)
 
 
 @pytest.fixture(scope="session")
@@ -118,17 +146,20 @@ def micro_model():
 
 
 @pytest.fixture(scope="session")
-def micro_workdir(micro_model, tmp_path_factory):
+def micro_workdir(shared_folder):
     """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
     from icdpm.models.config import config_to_json
+    from icdpm.models.registry import build_model
     from icdpm.models.weights import named_variables, save_weights
     from icdpm.models.workdir import config_file, weights_file
 
-    folder = tmp_path_factory.mktemp("run") / "micro"
-    folder.mkdir()
-    config_file(folder).write_text(config_to_json(micro_model.config))
-    save_weights(weights_file(folder, 6), named_variables(micro_model))
-    return folder
+    def make(folder):
+        model = build_model(_micro_config())
+        folder.mkdir()
+        config_file(folder).write_text(config_to_json(model.config))
+        save_weights(weights_file(folder, 6), named_variables(model))
+
+    return shared_folder("run/micro", make)
 
 
 def _micro_config():

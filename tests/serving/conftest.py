@@ -12,13 +12,14 @@ SEED, MAX_PIXELS, SAMPLES = 5, 40_000, 3
 
 
 @pytest.fixture(scope="session")
-def exported(micro_workdir, tmp_path_factory):
+def exported(micro_workdir, shared_folder):
     """The folder of an exported model."""
     from icdpm.serving.export import export
 
-    folder = tmp_path_factory.mktemp("models") / "icdpm" / "1"
-    export(micro_workdir, folder, seed=SEED, max_pixels=MAX_PIXELS, samples=SAMPLES)
-    return folder
+    def make(folder):
+        export(micro_workdir, folder, seed=SEED, max_pixels=MAX_PIXELS, samples=SAMPLES)
+
+    return shared_folder("models/icdpm/1", make)
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def trained(prepared_runs, run_each, tmp_path_factory):
+def trained(prepared_runs, run_each, shared_folder):
     """A workdir of two steps, which tests do not modify."""
-    folder = tmp_path_factory.mktemp("trained")
-    [done] = run_each("train", [arguments(prepared_runs, folder / "run", "--set=run.steps=2")])
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+
+    def make(folder):
+        [done] = run_each("train", [arguments(prepared_runs, folder, "--set=run.steps=2")])
+        assert done.returncode == 0, done.stderr
+
+    return shared_folder("trained/run", make)
 
 
 @pytest.fixture
@@ -58,17 +60,16 @@ PROGRESSIVE = [
 
 
 @pytest.mark.parametrize(
-    "config, flags, kills",
-    [("guided", ["--set=data.repeat=2"], (2, 4)), ("regression", PROGRESSIVE, (2,))],
+    "config, flags, kill",
+    [("guided", ["--set=data.repeat=2"], 4), ("regression", PROGRESSIVE, 2)],
     ids=["guided", "progressive"],
 )
-def test_killed_and_resumed_equals_unbroken(folder, config, flags, kills, start, run_each):
+def test_killed_and_resumed_equals_unbroken(folder, config, flags, kill, start, run_each):
     # Killed with the checkpoint just there, most likely while the next steps run.
-    for step in kills:
-        process = start(of_command("train"), arguments(folder, "broken", *flags, config=config))
-        wait_until(lambda step=step: step in checkpoint_steps(folder / "broken"), [process])
-        process.kill()
-        process.wait()
+    process = start(of_command("train"), arguments(folder, "broken", *flags, config=config))
+    wait_until(lambda: kill in checkpoint_steps(folder / "broken"), [process])
+    process.kill()
+    process.wait()
     runs = [arguments(folder, workdir, *flags, config=config) for workdir in ("unbroken", "broken", "broken")]
     unbroken, result, once_more = run_each("train", runs)
     assert unbroken.returncode == 0, unbroken.stderr
