@@ -20,7 +20,7 @@ from icdpm_experiments.paper.scales import MicroScale, scale_to_micro
 
 
 class UntrainedRuns:
-    """`Runs` in which only the variants in `trained` are trained."""
+    """`Runs` in which only the variants in `trained` are trained, of networks with few blocks."""
 
     scale = MicroScale()
 
@@ -28,7 +28,10 @@ class UntrainedRuns:
         self._trained = trained
 
     def config(self, variant):
-        return self.scale.config(variant)
+        config = self.scale.config(variant)
+        config.unet.update(multipliers=(1, 2), encoder_blocks=1, middle_blocks=0)
+        config.guidance.update(scales=(1,), middle_blocks=0)
+        return config
 
     def is_trained(self, variant):
         return SAME.get(variant, variant) in self._trained
