@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from PIL import Image
+from processes import of_command
 
 pytest.importorskip("moto", reason="moto, which serves S3's protocol, is not installed for this Python")
 pytest.importorskip("tensorflow_io", reason="TensorFlow I/O has no release for this Python")
@@ -129,10 +130,6 @@ def environment(relay):
     }
 
 
-def command(name, *arguments):
-    return [sys.executable, "-c", f"from icdpm.commands.{name} import run; run()", *map(str, arguments)]
-
-
 def write_gopro(root, pairs):
     """Writes pairs as a published tree: all in one training sequence, the first three also in a test sequence."""
     for sequence, count in (("train/GOPR0372_07_00", len(pairs)), ("test/GOPR0384_11_00", 3)):
@@ -142,7 +139,7 @@ def write_gopro(root, pairs):
                 Image.fromarray(image).save(root / sequence / side / f"{number:06d}.png")
 
 
-def test_a_run_in_a_bucket(relay, bucket, put, environment, run_each, tmp_path, prepared_runs, random_pairs):
+def test_a_run_in_a_bucket(relay, bucket, put, environment, start, run_each, tmp_path, prepared_runs, random_pairs):
     def run(name, *cases):
         every = run_each(name, cases, environment)
         assert all(done.returncode == 0 and "Traceback" not in done.stderr for done in every), every
@@ -158,13 +155,7 @@ def test_a_run_in_a_bucket(relay, bucket, put, environment, run_each, tmp_path, 
 
     # Training reads from the bucket. The storage is unavailable for a moment, then the run is killed.
     flags = [f"--config={prepared_runs / 'regression.py'}", "--data=gopro", records]
-    training = subprocess.Popen(
-        command("train", *flags, "--workdir=s3://bucket/run", "--set=run.steps=400"),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    training = start(of_command("train"), [*flags, "--workdir=s3://bucket/run", "--set=run.steps=400"], environment)
 
     def saved_steps():
         return [int(key.split("step-")[1][:9]) for key in bucket() if key.endswith("weights.npz")]
