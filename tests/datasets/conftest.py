@@ -78,6 +78,15 @@ def write_image():
 
 
 @pytest.fixture
+def photos(tmp_path, write_image):
+    """A folder of two photos of noise, one of them smaller than the longest blur."""
+    rng = np.random.default_rng(0)
+    for name, size in (("b.png", (40, 36)), ("trip/a.png", (90, 64))):
+        write_image(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
 def check_examples():
     """Function (source) that checks that examples differ, and are functions of the seed and their numbers."""
     from icdpm_datasets.pipeline import training_dataset

@@ -13,15 +13,6 @@ from icdpm_datasets.pairs import load_crop
 
 
 @pytest.fixture
-def photos(tmp_path, write_image):
-    """Two photos of noise, one of them smaller than the longest blur."""
-    rng = np.random.default_rng(0)
-    for name, size in (("b.png", (40, 36)), ("trip/a.png", (90, 64))):
-        write_image(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
-    return tmp_path / "photos"
-
-
-@pytest.fixture
 def perfect_camera(monkeypatch):
     """Removes everything from the pairs but the blur of the background; returns a function that sets other constants."""
     for name in ("_STILL", "_ROLLED", "_LAYERED", "_LIT", "_DARK", "_NOISE", "_COMPRESSED"):

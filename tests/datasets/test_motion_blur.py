@@ -14,15 +14,6 @@ from icdpm_datasets.pairs import crop_corner, load_crop
 from icdpm_datasets.pipeline import training_dataset
 
 
-@pytest.fixture
-def photos(tmp_path, write_image):
-    """Two photos, one of them smaller than the longest blur."""
-    rng = np.random.default_rng(0)
-    for name, size in (("b.png", (40, 36)), ("trip/a.png", (90, 64))):
-        write_image(tmp_path / "photos" / name, rng.integers(0, 256, (*size, 3), np.uint8))
-    return tmp_path / "photos"
-
-
 def bits_of(seed):
     return np.random.default_rng(seed).integers(0, 2**31, 3)
 
