@@ -110,7 +110,7 @@ report: $(READY)  ## collect results/ in one page, results/report.html (DATA_DIR
 weights: $(READY)  ## train and package the packaged model (FOLDER=DIR of images)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.weights --folder='$(FOLDER)'
 
-bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; FOLDER=DIR of sharp photos; WORKDIR=DIR of another model)
+bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; FOLDER=DIR with photos/; WORKDIR=DIR of another model)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(FOLDER),--folder='$(FOLDER)') \
 	  $(if $(WORKDIR),--workdir='$(WORKDIR)')
 

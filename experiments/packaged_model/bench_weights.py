@@ -3,10 +3,10 @@
 One sample is also measured with inputs that were compressed as JPEG, with sharp inputs, which it should keep, and with mildly
 blurred crops of photos, which it should not degrade.
 
-    make bench-weights PAIRS='gopro=gopro_test reds=reds_test' FOLDER=photos
+    make bench-weights PAIRS='gopro=gopro_test reds=reds_test' FOLDER=images
 
 Each folder of PAIRS contains blur/ and sharp/. Without PAIRS the blurred embedded test scenes are measured. FOLDER contains
-sharp photos. Restored images are kept in runs/bench-weights and not restored again. Writes results/weights, or
+photos/. Restored images are kept in runs/bench-weights and not restored again. Writes results/weights, or
 results/weights_NAME for another model.
 """
 
@@ -28,7 +28,7 @@ NOTICEABLE_LOSS = 0.3  # dB
 def define_flags():
     """Defines the flags of this command."""
     flags.DEFINE_multi_string("pairs", [], "NAME=DIR of pairs to measure. Repeatable. Default: the embedded test scenes.")
-    flags.DEFINE_string("folder", None, "Folder of sharp photos, of whose test split mildly blurred crops are measured.")
+    flags.DEFINE_string("folder", None, "Folder with photos/, of whose test split mildly blurred crops are measured.")
     flags.DEFINE_string("workdir", None, "Folder of a training run to measure. Default: the packaged model.")
     flags.DEFINE_list("metrics", "psnr,ssim,lpips_alex,niqe", "Metrics of icdpm-evaluate.")
     flags.DEFINE_integer("paper_crop", 128, "Side of the center crops on which the preset of 500 steps is measured.", 16)
@@ -73,7 +73,7 @@ def main(argv):
                 rows += measured
                 unavailable.update(reasons)
     if FLAGS.folder:
-        source = MildCrops(load_pairs(f"motion:{FLAGS.folder}", "test"))
+        source = MildCrops(load_pairs(f"motion:{FLAGS.folder}/photos", "test"))
         folder = RESTORED_FOLDER / digest[:8] / "mild"
         rows += measure_rows(model, "mild blur", source, {ONE_SAMPLE: one_sample}, ["psnr"], folder)[0]
     names = [name for name in names if name not in unavailable]

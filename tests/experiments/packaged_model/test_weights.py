@@ -119,7 +119,8 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, s
     program = "import runpy; runpy.run_module('icdpm_experiments.packaged_model.bench_weights', run_name='__main__')"
     flags = [f"--workdir={micro_workdir}", f"--pairs=few={pairs_folder}", "--metrics=psnr,lpips_alex", "--paper_crop=16"]
     photo = np.linspace(0, 255, 140 * 140 * 3).reshape(140, 140, 3) + np.random.default_rng(0).normal(0, 8, (140, 140, 3))
-    PIL.Image.fromarray(np.uint8(np.clip(photo, 0, 255))).save(tmp_path / "photo.png")
+    (tmp_path / "photos").mkdir()
+    PIL.Image.fromarray(np.uint8(np.clip(photo, 0, 255))).save(tmp_path / "photos/photo.png")
     flags.append(f"--folder={tmp_path}")
     environment = {"ICDPM_CACHE": str(tmp_path / "no weights")}
     done = completed(start(program, flags, environment, cwd=tmp_path))
