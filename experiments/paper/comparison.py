@@ -78,7 +78,7 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
     """
     protocols, not_available = protocols or {}, not_available or {}
     lines = comparison_table(rows)
-    datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows))
+    datasets = ", ".join(dict.fromkeys(row["dataset"] for row in rows if row["dataset"] != COST))
     print("\n".join(lines))
     path = write_experiment(
         scale,
@@ -102,10 +102,11 @@ def protocol_lines(protocols, not_available) -> list[str]:
 
 
 def comparison_table(rows) -> list[str]:
-    """Returns lines of a Markdown table: a line for each row, a column for each metric of each data set."""
-    columns = list(dict.fromkeys((row["dataset"], row["metric"]) for row in rows))
-    several = len({dataset for dataset, _ in columns}) > 1
-    headings = [f"{dataset}: {metric}" if several else metric for dataset, metric in columns]
+    """Returns lines of a Markdown table: a line for each row, a column for each metric of each data set that has values."""
+    with_values = [row for row in rows if row["value"] is not None or row["published"] is not None]
+    columns = list(dict.fromkeys((row["dataset"], row["metric"]) for row in with_values))
+    datasets = {dataset for dataset, _ in columns} - {COST} or {COST}
+    headings = [metric if datasets == {dataset} else f"{dataset}: {metric}" for dataset, metric in columns]
     lines = ["| | " + " | ".join(headings) + " |", "|" + "---|" * (len(columns) + 1)]
     digits = {metric: _decimals(rows, metric) for _, metric in columns}
     for name in dict.fromkeys(row["row"] for row in rows):

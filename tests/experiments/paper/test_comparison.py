@@ -5,7 +5,7 @@ import json
 import pytest
 
 from icdpm.evaluation.intervals import Mean
-from icdpm_experiments.paper.comparison import comparison_table, interval_row, result_row, write_comparison
+from icdpm_experiments.paper.comparison import COST, comparison_table, interval_row, result_row, write_comparison
 from icdpm_experiments.paper.scales import MicroScale, PaperScale, Scale
 
 ROWS = [
@@ -18,12 +18,19 @@ ROWS = [
 
 
 def test_cells_have_the_measured_and_the_published_value():
-    assert comparison_table(ROWS) == [
-        "| | set A: psnr | set B: psnr | set A: lpips_alex |",
-        "|---|---|---|---|",
-        "| blurry | 20.12 | 21.00 |  |",
-        "| Ours | 25.50 (33.20) | – (30.96) | – |",
+    assert comparison_table(ROWS) == [  # without lpips_alex, which has no value
+        "| | set A: psnr | set B: psnr |",
+        "|---|---|---|",
+        "| blurry | 20.12 | 21.00 |",
+        "| Ours | 25.50 (33.20) | – (30.96) |",
     ]
+
+
+def test_headings_name_the_data_set_where_there_are_several():
+    cost = result_row("Ours", COST, "ms", 99.0, None)
+    assert comparison_table([ROWS[0], cost])[0] == "| | psnr | training step: ms |"
+    assert comparison_table([*ROWS[:2], cost])[0] == "| | set A: psnr | set B: psnr | training step: ms |"
+    assert comparison_table([cost])[0] == "| | ms |"
 
 
 def test_cells_have_the_interval_of_a_mean():
