@@ -16,8 +16,8 @@ def seeds(first, last, base=(0, 0)):
 
 def test_domains_keep_their_numbers():
     """Existing weights and restored images depend on them."""
-    expected = {"TRAINING_LOSSES": 0, "VALIDATION_LOSSES": 1, "VALIDATION_SAMPLES": 2, "RESTORATION": 3}
-    assert {each.name: each.value for each in random.RandomDomain} == expected
+    names = ["TRAINING_LOSSES", "VALIDATION_LOSSES", "VALIDATION_SAMPLES", "RESTORATION", "INFERENCE_GUIDANCE"]
+    assert {each.name: each.value for each in random.RandomDomain} == dict(zip(names, range(5)))
     np.testing.assert_array_equal(seeds(0, 3, (7, random.RandomDomain.RESTORATION)), seeds(0, 3, (7, 3)))
 
 
