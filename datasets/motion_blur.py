@@ -14,10 +14,10 @@ from PIL import Image
 from scipy import fft, ndimage
 
 from icdpm.errors import IcdpmError
-from icdpm_datasets.blur import blur_pair, blur_window, reflected_window, remove_border
+from icdpm_datasets.blur import blur_by_kernel, blur_window, reflected_window, remove_border
 from icdpm_datasets.camera import RESPONSES, Response, add_noise
 from icdpm_datasets.folders import SharpImages
-from icdpm_datasets.motion import kernel_radius, motion_path, rasterize, shake_kernel
+from icdpm_datasets.motion import motion_path, rasterize, shake_kernel
 from icdpm_datasets.pairs import crop_corner
 
 _SHAKE_EXTENTS = (3.0, 21.0)  # px, shortest and longest shake
@@ -47,7 +47,7 @@ class CameraShakeImages(SharpImages):
         """
         rng = self.generator_of(index)
         try:
-            return blur_pair(rng, self.sharp(index), rng.uniform(*_SHAKE_EXTENTS))
+            return blur_by_kernel(rng, self.sharp(index), self.random_kernel(rng))
         except ValueError as error:
             raise IcdpmError(f"{self.paths[self.names[index]]}: {error}") from error
 
@@ -56,9 +56,12 @@ class CameraShakeImages(SharpImages):
         image = self.sharp(index)
         corner = crop_corner(random_ints, image.shape[:2], crop)
         rng = np.random.default_rng(random_ints)
-        extent = rng.uniform(*_SHAKE_EXTENTS)
-        window = reflected_window(image, corner, (crop, crop), kernel_radius(extent))
-        return blur_window(rng, window, shake_kernel(rng, extent))
+        kernel = self.random_kernel(rng)
+        return blur_window(rng, reflected_window(image, corner, (crop, crop), kernel.shape[0] // 2), kernel)
+
+    def random_kernel(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns the kernel of a pair, float32 [2r+1, 2r+1] with sum 1."""
+        return shake_kernel(rng, rng.uniform(*_SHAKE_EXTENTS))
 
 
 class MotionBlurredImages(SharpImages):

@@ -14,12 +14,11 @@ from ml_collections import ConfigDict
 from icdpm.configs import load_config
 from icdpm.errors import IcdpmError
 from icdpm.models.settings import SamplingSettings
-from icdpm_datasets.blur import blur_by_kernel, blur_window, reflected_window
 from icdpm_datasets.embedded import EmbeddedPairs
-from icdpm_datasets.folders import SharpImages
 from icdpm_datasets.image_files import find_images
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import Mixture, PairSource, crop_corner
+from icdpm_datasets.motion_blur import CameraShakeImages
+from icdpm_datasets.pairs import Mixture, PairSource
 from icdpm_datasets.prepare.own_pairs import read_kernel
 from icdpm_experiments.pairs import SelectedPairs, check_training_folder, select_blurred
 from icdpm_experiments.paper.models import HIDIFF_GOPRO
@@ -63,7 +62,7 @@ def describe_image(dataset: str, name: str) -> str:
     return _TITLES[dataset].format(name)
 
 
-class KernelBlurredImages(SharpImages):
+class KernelBlurredImages(CameraShakeImages):
     """Images of a folder and its subfolders, blurred by given kernels; a `CropSource`.
 
     Light is linear; highlights saturate, and noise is added. Whole pairs are those of `icdpm-prepare shake --kernels`.
@@ -77,34 +76,14 @@ class KernelBlurredImages(SharpImages):
     """
 
     kind = "blurred by real camera-shake kernels"
-    stream = 0
 
     def __init__(self, folder: Path, kernels: Path) -> None:
         super().__init__(folder)
         self._kernels = [_read_sparse_kernel(path) for path in find_images(kernels).values()]
         self.description += f", {len(self._kernels)} kernels of {kernels}"
 
-    def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the pair (blurry, sharp) at `index`, uint8 [H, W, 3].
-
-        Raises:
-          IcdpmError: the image is too small for its kernel.
-        """
-        rng = self.generator_of(index)
-        try:
-            return blur_by_kernel(rng, self.sharp(index), self._choose(rng))
-        except ValueError as error:
-            raise IcdpmError(f"{self.paths[self.names[index]]}: {error}") from error
-
-    def load_crop(self, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns a training crop; see `icdpm_datasets.pairs.load_crop`."""
-        image = self.sharp(index)
-        corner = crop_corner(random_ints, image.shape[:2], crop)
-        rng = np.random.default_rng(random_ints)
-        kernel = self._choose(rng)
-        return blur_window(rng, reflected_window(image, corner, (crop, crop), kernel.shape[0] // 2), kernel)
-
-    def _choose(self, rng: np.random.Generator) -> np.ndarray:
+    def random_kernel(self, rng: np.random.Generator) -> np.ndarray:
+        """Returns one of the kernels."""
         return self._kernels[rng.integers(len(self._kernels))]
 
 
