@@ -21,7 +21,7 @@ from icdpm.errors import IcdpmError
 from icdpm.evaluation.preference_study import PROTOCOL, preference_fractions, read_answers, write_preference_page
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.paper import published
-from icdpm_experiments.paper.comparison import extend_table, merge_folders, result_row, write_comparison
+from icdpm_experiments.paper.comparison import extend_table, interval_row, merge_folders, result_row, write_comparison
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs, required_sweep
 from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
 from icdpm_experiments.paper.published import TABLE7, TABLE7_METHODS
@@ -31,6 +31,7 @@ METRICS = ("lpips_alex", "niqe", "fid", "kid", "psnr", "ssim")
 COLUMNS = ("lpips_alex", "niqe", "fid", "kid_x1000", "psnr", "ssim")
 # Criteria for the best point: the first metric that is available, and the function that selects its best mean.
 CRITERIA = {"lpips_alex": min, "niqe": min, "psnr": max}
+_CONFIG_GAIN = "psnr − blurry, one evaluation"
 TABLES = {
     "table3": ("gopro", published.TABLE3, "Table 3: deblurring GoPro (in-domain)"),
     "table4": ("realblur_j", published.TABLE4, "Table 4: deblurring RealBlur-J (out-of-domain)"),
@@ -75,6 +76,9 @@ def run_table(runs, table, restored) -> None:
         for column, value in zip(COLUMNS, published_rows.get(name, [None] * len(COLUMNS)))
     ]
     extension, extension_notes = extend_table(runs, dataset, usable, folders, ("blurry", "UNet"))
+    if runs.scale.extended:
+        extension += _gains_of_configs(runs, usable, dataset)
+        extension_notes.append(f"{_CONFIG_GAIN}: with the sampling of the config, one evaluation of the network.")
     write_comparison(
         table,
         title,
@@ -87,6 +91,13 @@ def run_table(runs, table, restored) -> None:
         restored={row: str(folder) for row, folder in folders.items()},
         sampling=point_records(usable, points),
     )
+
+
+def _gains_of_configs(runs, models, dataset):
+    """Measures the gains with the sampling of the configs, which do not depend on the selection of a point."""
+    folders = {row: runs.restore(model, dataset) for row, model in models.items() if model.samples == 1}
+    gains = runs.measure_differences(dataset, folders, "psnr")
+    return [interval_row(row, runs.scale.label(dataset), _CONFIG_GAIN, gain) for row, gain in gains.items()]
 
 
 def required_for_table7(scale) -> list[RequiredRun]:

@@ -9,6 +9,7 @@ from paper_stand_ins import read_results
 
 from icdpm.errors import IcdpmError
 from icdpm_experiments.paper import ablations, small_answers, small_images, small_page, table2, tables3to7
+from icdpm_experiments.paper.models import ComparedModel
 from icdpm_experiments.paper.small_images import ImageValues
 from icdpm_experiments.paper.small_scale import describe_image
 
@@ -178,6 +179,9 @@ def test_tables_have_further_columns_and_empty_rows(extended_runs):
     )
     gain = rows["UNet", "psnr − blurry"]
     assert gain["value"] == pytest.approx(rows["UNet", "psnr"]["value"] - rows["blurry", "psnr"]["value"])
+    folder = extended_runs.restore(ComparedModel("regression_l"), "gopro")  # with the config's sampling
+    once = extended_runs.measure_differences("gopro", {"UNet": folder}, "psnr")["UNet"]
+    assert rows["UNet", "psnr − blurry, one evaluation"]["value"] == once.value
     text = Path("results/table3_small.md").read_text()
     assert (
         "Not trained yet, so without values: DvSR (dvsr), DvSR-SA (dvsr)" in text
