@@ -83,14 +83,14 @@ def restore_all(model, pairs):
       pairs: `PairSource`.
 
     Returns:
-      List of {'picture': name, 'blurry', 'sharp', 'sample', 'mean': uint8 [height, width, 3]}; the clock has no sharp image.
+      List of {'name': name, 'blurry', 'sharp', 'sample', 'mean': uint8 [height, width, 3]}; the clock has no sharp image.
     """
     from icdpm.images.reading import read_rgb
     from icdpm.progress import progress_bar
     from icdpm_datasets.photos import clock_motion_path
 
-    images = [dict(picture=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
-    images.append({"picture": "clock_motion", "blurry": read_rgb(clock_motion_path()), "sharp": None})
+    images = [dict(name=name, **dict(zip(("blurry", "sharp"), pairs.load(i)))) for i, name in enumerate(pairs.names)]
+    images.append({"name": "clock_motion", "blurry": read_rgb(clock_motion_path()), "sharp": None})
     for image in progress_bar("restoring", len(images), iterable=images):
         image["sample"] = model.restore(image["blurry"])
         image["mean"] = model.restore(image["blurry"], samples=MEAN_SAMPLES)
@@ -113,7 +113,7 @@ def report(images, seconds):
     rows, unblurred = [], []
     for image in images:
         if image["sharp"] is not None:
-            row = {"picture": image["picture"]}
+            row = {"image": image["name"]}
             for metric in (psnr, ssim):
                 for name, key in (("blurry", "blurry"), ("restored", "mean")):
                     row[f"{metric.__name__}_{name}"] = round(metric(image[key], image["sharp"]), 4)
@@ -126,7 +126,7 @@ def report(images, seconds):
         f"{len(rows)} blurred scenes, which were not trained on, and is better on {int((gains > 0).sum())} of them."
     ]
     if unblurred:
-        names = ", ".join(f"{row['picture']} at {row['psnr_restored']:.1f} dB" for row in unblurred)
+        names = ", ".join(f"{row['image']} at {row['psnr_restored']:.1f} dB" for row in unblurred)
         notes.append(f"Scenes without blur are not part of the mean. They remain almost unchanged: {names}.")
     path = write_results(
         "demo",
@@ -142,7 +142,7 @@ def report(images, seconds):
         seconds=round(seconds),
     )
     columns = {"blurry": "blurry", "sample": "one sample", "mean": f"mean of {MEAN_SAMPLES}", "sharp": "sharp"}
-    shown = [[image[key] for key in columns] for image in images if image["picture"] in (*SHOWN, "clock_motion")]
+    shown = [[image[key] for key in columns] for image in images if image["name"] in (*SHOWN, "clock_motion")]
     crops = [[each if each is None else center_crop(each, 256) for each in row] for row in shown]
     write_gallery(RESULTS_FOLDER / "demo.png", list(columns.values()), crops)
     print("", *notes, f"Numbers: {path}", f"Images: {RESULTS_FOLDER / 'demo.png'}", sep="\n")

@@ -76,7 +76,7 @@ class SharpPairs(SelectedPairs):
 
     def __init__(self, source):
         # Folders of restored images are compared by this description: it stays as it is.
-        super().__init__(source, range(len(source)), f"the sharp pictures of {source.description}")
+        super().__init__(source, range(len(source)), f"the sharp images of {source.description}")
 
     def load(self, index):
         """Returns the pair (sharp, sharp) at `index`, [height, width, 3] of `dtype`."""
@@ -179,17 +179,17 @@ def define_flags(crop=None):
     default = "" if crop else " Default: whole images."
     flags.DEFINE_string("data", "embedded", "Data to restore: a folder with blur/ and sharp/, or any --data of icdpm-train.")
     flags.DEFINE_string("data_dir", None, "Published data sets: output of icdpm-prepare. Default: ~/tensorflow_datasets.")
-    flags.DEFINE_integer("pictures", None, "Number of pairs, evenly spaced over the data set. Default: all.", 1)
+    flags.DEFINE_integer("images", None, "Number of pairs, evenly spaced over the data set. Default: all.", 1)
     flags.DEFINE_integer("crop", crop, f"Side in pixels of the center crop of each image that is restored.{default}", 16)
 
 
 def load_selected_pairs():
     """Returns the `PairSource` that the flags select."""
-    return load_test_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.pictures, FLAGS.crop)
+    return load_test_pairs(FLAGS.data, FLAGS.data_dir, FLAGS.images, FLAGS.crop)
 
 
 def reproducing_command(target):
     """Returns the make command that is equivalent to the current flags."""
-    given = {name: FLAGS[name].value for name in ("data", "data_dir", "pictures", "crop", "samples") if name in FLAGS}
+    given = {name: FLAGS[name].value for name in ("data", "data_dir", "images", "crop", "samples") if name in FLAGS}
     given = {name.upper(): value for name, value in given.items() if value != FLAGS[name].default}
     return make_command(target, WORKDIR=FLAGS["workdir"].value, **given)

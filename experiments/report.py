@@ -37,14 +37,14 @@ _TABLES_WITH_IMAGES = ("table3", "table4", "table5", "table6")
 
 def define_flags():
     """Defines the flags of this command."""
-    flags.DEFINE_integer("pictures", 12, "Maximum number of test images per data set.", 1)
+    flags.DEFINE_integer("images", 12, "Maximum number of test images per data set.", 1)
     flags.DEFINE_string("data_dir", None, "Published data sets: output of icdpm-prepare. Default: ~/tensorflow_datasets.")
 
 
 def main(argv):
     """Writes results/report.html and prints its path."""
     reject_arguments(argv)
-    page, missing = write_report(FLAGS.pictures, FLAGS.data_dir)
+    page, missing = write_report(FLAGS.images, FLAGS.data_dir)
     print(*missing, f"{page}: {page.stat().st_size / 1e6:.1f} MB", sep="\n")
 
 
@@ -67,7 +67,7 @@ def write_report(count, data_dir=None):
     parts, missing = [(name, *render_section(name)) for name in names], []
     for name in _TABLES_WITH_IMAGES:
         if (RESULTS_FOLDER / f"{name}.json").exists():
-            parts.append((f"{name}-pictures", *render_images(name, count, data_dir, missing)))
+            parts.append((f"{name}-images", *render_images(name, count, data_dir, missing)))
     template = importlib.resources.files(__package__).joinpath("report.html").read_text(encoding="utf-8")
     links = "".join(f'<li><a href="#{name}">{html.escape(title)}</a></li>' for name, title, _ in parts)
     sections = "".join(f'<section id="{name}">{content}</section>' for name, _, content in parts)
@@ -151,7 +151,7 @@ def image_card(name, versions):
         for version, image in versions.items()
     )
     return (
-        f'<article class="picture" data-x="{x}" data-y="{y}" data-side="{side}" style="--ratio: {width} / {height}">'
+        f'<article class="image" data-x="{x}" data-y="{y}" data-side="{side}" style="--ratio: {width} / {height}">'
         f"<h4>{escaped}</h4>"
         f'<div class="stage">{images}<span class="lens"></span><span class="line"></span>'
         f'<input type="range" min="0" max="100" step="1" value="50" aria-label="{escaped}: visible part of the left image">'

@@ -218,13 +218,13 @@ def bad_photos(tmp_path, bombs):
         (folder / name).write_bytes(content)
         messages[name] = words
 
-    def saved(file_format, picture=image, **options):
+    def saved(file_format, image=image, **options):
         buffer = io.BytesIO()
-        picture.save(buffer, file_format, **options)
+        image.save(buffer, file_format, **options)
         return buffer.getvalue()
 
     file("empty.jpg", b"", "is empty")
-    file("text.png", b"not a picture\n", "is not an image")
+    file("text.png", b"not an image\n", "is not an image")
     file("only a header.png", saved("PNG")[:20], "is damaged")
     for name in ("png", "jpeg", "tiff", "webp", "bmp"):
         content = saved(name)
@@ -309,7 +309,7 @@ def _webp_header(width, height):
 
 
 class RandomPairs:
-    """A PairSource of a few small pictures of noise."""
+    """A PairSource of a few small images of noise."""
 
     description = "random pairs"
 

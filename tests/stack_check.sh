@@ -50,9 +50,9 @@ from skimage import data, filters, io, util
 
 for i in range(4):
     sharp = data.astronaut()[100 * i : 100 * i + 75, 150:251]
-    for side, picture in [("sharp", sharp), ("blur", util.img_as_ubyte(filters.gaussian(sharp, 2, channel_axis=-1)))]:
+    for side, image in [("sharp", sharp), ("blur", util.img_as_ubyte(filters.gaussian(sharp, 2, channel_axis=-1)))]:
         Path("pairs", side).mkdir(parents=True, exist_ok=True)
-        io.imsave(f"pairs/{side}/{i}.png", picture)
+        io.imsave(f"pairs/{side}/{i}.png", image)
 PYTHON
 
 # The packaged model restores a photo to the same bytes; on CPUs without bfloat16 instructions to the same values but for 1 of 255,
@@ -128,6 +128,6 @@ import numpy as np
 first, second = (np.load(f"answer_{number}.npy").astype(int) for number in (1, 2))
 furthest = np.abs(first - second).max()
 assert first.shape == (75, 101, 3) and furthest <= 16, f"the answers differ by {furthest} of 65535"
-print(f"an exported model gives both the same picture, but for {furthest} of 65535")
+print(f"an exported model gives both the same image, but for {furthest} of 65535")
 PYTHON
 done

@@ -32,9 +32,9 @@ from skimage import data, filters, io, util
 
 for i in range(2):
     sharp = data.astronaut()[100 * i : 100 * i + 75, 150:251]
-    for side, picture in [("sharp", sharp), ("blur", util.img_as_ubyte(filters.gaussian(sharp, 2, channel_axis=-1)))]:
+    for side, image in [("sharp", sharp), ("blur", util.img_as_ubyte(filters.gaussian(sharp, 2, channel_axis=-1)))]:
         Path("pairs", side).mkdir(parents=True, exist_ok=True)
-        io.imsave(f"pairs/{side}/{i}.png", picture)
+        io.imsave(f"pairs/{side}/{i}.png", image)
 PYTHON
 
 for command in icdpm-train icdpm-deblur icdpm-evaluate icdpm-export icdpm-prepare; do

@@ -168,7 +168,7 @@ class HIDiffReference:
             layer = getattr(self.transformer, name)
             hooks.append(layer.register_forward_hook(lambda _, __, output, ours=ours: outputs.__setitem__(ours, output)))
         with torch.no_grad():
-            outputs["picture"] = self.transformer(_channels_first(blurry), torch.from_numpy(prior))
+            outputs["image"] = self.transformer(_channels_first(blurry), torch.from_numpy(prior))
         for hook in hooks:
             hook.remove()
         return {name: value.permute(0, 2, 3, 1).numpy() for name, value in outputs.items()}

@@ -156,7 +156,7 @@ def measure_runs(folder, workdir, image, samples=True):
       samples: whether the model samples.
 
     Returns:
-      List of rows: picture, flags, seconds, cpu_seconds, peak_rss_mib.
+      List of rows: image, flags, seconds, cpu_seconds, peak_rss_mib.
     """
     sampling = (f"--steps={STEPS}", "--max_noise_variance=0.5") if samples else ()
     photo = PIL.Image.fromarray(image)
@@ -180,7 +180,7 @@ def measure_runs(folder, workdir, image, samples=True):
         width, height = LARGE if name.startswith("large") else (WIDTH, HEIGHT)
         rows.append(
             {
-                "picture": f"{width}×{height} {target.suffix[1:].upper()}",
+                "image": f"{width}×{height} {target.suffix[1:].upper()}",
                 "flags": " ".join(options),
                 "seconds": round(time.perf_counter() - started, 1),
                 "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),

@@ -20,7 +20,7 @@ from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
 RESTORED_FOLDER = Path("runs/bench-weights")
-ONE_SAMPLE, SHARP_INPUT = "one sample", "sharp picture as input, one sample"
+ONE_SAMPLE, SHARP_INPUT = "one sample", "sharp image as input, one sample"
 JPEG_QUALITY = 50
 NOTICEABLE_LOSS = 0.3  # dB
 

@@ -60,13 +60,13 @@ def run(runs, restored) -> None:
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
         images = blurry, sharp, FileImage(files["Ours"][index]).read()
         numbers = measure_light_and_gradient(*map(as_uint8, images))
-        rows.append({"picture": name, "psnr blurry": round(float(values[BLURRY][index]), 4), **gains, **numbers})
+        rows.append({"image": name, "psnr blurry": round(float(values[BLURRY][index]), 4), **gains, **numbers})
     rows = rank(rows)
     for row in rows:
         row["what failed"] = "; ".join(describe_failures(row, [row[f"gain {method}"] for method in folders]))
     shown = []
     for row in rows[:SHOWN]:
-        index = pairs.names.index(row["picture"])
+        index = pairs.names.index(row["image"])
         blurry, sharp = pairs.load(index)
         versions = {"blurry": blurry, **{name: FileImage(each[index]).read() for name, each in files.items()}, "sharp": sharp}
         box = largest_difference_box(versions["Ours"], sharp, _SIDE)
@@ -174,7 +174,7 @@ def _caption(rows, label, scale):
     lines = [f"Failure cases of {label}, from top to bottom, where Ours differs most from the sharp image."]
     for row in rows:
         failed = row["what failed"] or "nothing failed"
-        lines.append(f"{row['picture']}: gain {row['gain Ours']:+.2f} dB, mean gray {row['gray']:.0f}: {failed}.")
+        lines.append(f"{row['image']}: gain {row['gain Ours']:+.2f} dB, mean gray {row['gray']:.0f}: {failed}.")
     return "\n".join([*lines, SCALE_NOTES.get(scale.name, "")])
 
 

@@ -152,7 +152,7 @@ def run_figure4(runs) -> None:
         blurry, sharp = pairs.load(index)
         restored = _read_restored(folders, pairs.names[index])
         values = {name: round(psnr(image, sharp), 4) for name, image in {"blurry": blurry, **restored}.items()}
-        measured.append({"picture": pairs.names[index], **{f"psnr_{name}": value for name, value in values.items()}})
+        measured.append({"image": pairs.names[index], **{f"psnr_{name}": value for name, value in values.items()}})
         regressions = compute_guidance(model, blurry).regressions
         scales = sorted(regressions, reverse=True)
         enlarged = [enlarge(regressions[k], 2**k) for k in scales]

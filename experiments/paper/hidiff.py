@@ -213,7 +213,7 @@ def run_chain(runs, crops) -> None:
         headings = ["blurry", "noise", *(f"step {step}" for step in range(1, len(outputs))), "sharp"]
         distances = [float(tf.reduce_mean(tf.abs(prior - priors[-1]))) for prior in priors]
         rows += [
-            {"picture": crop.name, "step": step, "psnr": round(psnr(output, sharp), 4), "prior_to_last": round(distance, 4)}
+            {"image": crop.name, "step": step, "psnr": round(psnr(output, sharp), 4), "prior_to_last": round(distance, 4)}
             for step, (output, distance) in enumerate(zip(outputs, distances))
         ]
         box = crop.box_within(blurry)

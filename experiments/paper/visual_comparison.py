@@ -212,7 +212,7 @@ def compare_crops(runs, figure, entry, pairs, label, crops, restored, variables,
         blurry, sharp = pairs.load(index)
         versions = {"blurry": blurry, **{name: _read(name, of_name, crop.name, blurry) for name, of_name in files.items()}}
         box = crop.box_within(blurry)
-        row = {"picture": crop.name, **dict(zip(("left", "top", "width", "height"), box))}
+        row = {"image": crop.name, **dict(zip(("left", "top", "width", "height"), box))}
         if sharp is not None:
             for name, image in versions.items():
                 (value,) = measure_image(metrics, image, sharp)[0].values()

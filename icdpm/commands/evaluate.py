@@ -65,7 +65,7 @@ flags.DEFINE_string("checkpoint", "latest", "--workdir: checkpoint of the run: l
 flags.DEFINE_string("output", None, "Folder of the results; for fit-niqe and preference the file to write.")
 flags.DEFINE_string("photos", None, "fit-niqe: folder of sharp photos.")
 flags.DEFINE_multi_string("method", [], "preference: folder of restored images, or NAME=DIR to name the method. Repeatable.")
-flags.DEFINE_integer("pictures", 30, "preference: number of randomly selected images.", 1)
+flags.DEFINE_integer("images", 30, "preference: number of randomly selected images.", 1)
 flags.DEFINE_integer("crop", 512, "preference: side in pixels of the random crop of each image.", 16)
 flags.adopt_module_key_flags(settings_flags)
 
@@ -74,7 +74,7 @@ _MEASURE_FLAGS = set("restored sharp blurry dataset data_dir metrics align patch
 _RESTORE_FLAGS = {"checkpoint", "preset", "seed", *settings_flags.SETTINGS}
 _SUBCOMMAND_FLAGS = {
     "fit-niqe": {"photos", "output"},
-    "preference": {"method", "blurry", "pictures", "crop", "seed", "output"},
+    "preference": {"method", "blurry", "images", "crop", "seed", "output"},
     "preference-table": {"output"},
 }
 
@@ -144,7 +144,7 @@ def _write_preference_page() -> None:
     from icdpm.evaluation.preference_study import write_preference_page
 
     methods = parse_named_folders(FLAGS.method)
-    count = write_preference_page(methods, FLAGS.output, FLAGS.blurry, FLAGS.pictures, FLAGS.crop, FLAGS.seed)
+    count = write_preference_page(methods, FLAGS.output, FLAGS.blurry, FLAGS.images, FLAGS.crop, FLAGS.seed)
     print(f"{FLAGS.output}: {count} comparisons for each rater; then run icdpm-evaluate preference-table answers-*.json")
 
 

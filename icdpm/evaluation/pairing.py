@@ -118,7 +118,7 @@ def pair_folders(
     if blurry is not None:
         title, files = _choose_images(Path(blurry), BLURRY, {"sharp": wanted})
         folders = {BLURRY: files, **folders}
-        description += f", blurry pictures of {title}"
+        description += f", blurry images of {title}"
     given = {name: _given_name(name, path, Path(sharp)) for name, path in wanted.items()}
     sharp_images = {given[name]: FileImage(path) for name, path in wanted.items()}
     methods = {method: {given[name]: FileImage(files[name]) for name in wanted} for method, files in folders.items()}

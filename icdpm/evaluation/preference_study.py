@@ -63,7 +63,7 @@ def write_preference_page(
     rng = np.random.default_rng(seed)
     names = list(next(iter(restored.values())))
     selected = sorted(rng.choice(len(names), size=min(count, len(names)), replace=False))
-    study: dict[str, Any] = {"seed": seed, "methods": list(methods), "pictures": []}
+    study: dict[str, Any] = {"seed": seed, "methods": list(methods), "images": []}
     with progress_bar("cropping", len(selected)) as bar:
         for index in selected:
             name = names[index]
@@ -71,7 +71,7 @@ def write_preference_page(
             height, width = next(iter(versions.values())).shape[:2]
             top, left = (int(rng.integers(max(0, side - crop) + 1)) for side in (height, width))
             window = slice(top, top + crop), slice(left, left + crop)
-            study["pictures"].append(
+            study["images"].append(
                 {
                     "name": name,
                     "restored": [_data_url(versions[method][window]) for method in methods],
@@ -154,7 +154,7 @@ def read_answers(paths: Iterable[str | os.PathLike]) -> Answers:
         if rater in files:
             raise IcdpmError(f"{path} and {files[rater]} are both of rater {rater}. Give only the later one.")
         files[rater] = path
-        ratings[rater] = [(each["picture"], each["left"], each["right"], each["preferred"]) for each in content["answers"]]
+        ratings[rater] = [(each["image"], each["left"], each["right"], each["preferred"]) for each in content["answers"]]
     return Answers(first["methods"], first["comparisons"], ratings)
 
 
@@ -172,7 +172,7 @@ def _read_answer_file(path: Path) -> tuple[Path, dict[str, Any]]:
             sides = {answer["left"], answer["right"]}
             if len(sides) != 2 or not sides <= methods or answer["preferred"] not in sides:
                 raise ValueError
-        compared = [(answer["picture"], *sorted((answer["left"], answer["right"]))) for answer in content["answers"]]
+        compared = [(answer["image"], *sorted((answer["left"], answer["right"]))) for answer in content["answers"]]
         if len(set(compared)) < len(compared) or len(compared) > content["comparisons"]:
             raise ValueError
         return path, {key: content[key] for key in ("study", "methods", "rater", "comparisons", "answers")}

@@ -114,11 +114,11 @@ def summarize(measured: Measured) -> dict[str, Any]:
       measured: return value of `measure`.
 
     Returns:
-      A dict that is serializable as JSON: `description`, `version` of icdpm, `pictures` (their number), `statistics`,
+      A dict that is serializable as JSON: `description`, `version` of icdpm, `images` (their number), `statistics`,
       `protocols` {metric: text}, `higher_is_better` {metric: bool}, `not_available` {metric: reason}; `not_defined` of method,
-      metric, picture, reason, for images that have no value; `rows` of method, metric, value, low, high; `differences` of
+      metric, image, reason, for images that have no value; `rows` of method, metric, value, low, high; `differences` of
       method, minus, metric, value, low, high, paired by image. `low` and `high` are the 95 % interval, or null for
-      a single image, infinite values and metrics of sets. Rows that leave out images have their number of images as `pictures`.
+      a single image, infinite values and metrics of sets. Rows that leave out images have their number of images as `images`.
     """
     selected = measured.metrics
     metrics: dict[str, ImageMetric | Metric] = {**selected.image_metrics, **selected.set_metrics}
@@ -138,7 +138,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
         if not np.isnan(values + measured.values[other][metric]).all()
     ]
     not_defined = [
-        {"method": method, "metric": metric, "picture": name, "reason": reason}
+        {"method": method, "metric": metric, "image": name, "reason": reason}
         for method, reasons_of in measured.undefined.items()
         for metric, reasons in reasons_of.items()
         for name, reason in reasons.items()
@@ -146,7 +146,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
     return {
         "description": measured.description,
         "version": icdpm.__version__,
-        "pictures": len(measured.names),
+        "images": len(measured.names),
         "statistics": PROTOCOL,
         "protocols": {name: protocol_of_depth(name, metric.protocol, measured.bits) for name, metric in metrics.items()},
         "higher_is_better": {name: metric.higher_is_better for name, metric in metrics.items()},
@@ -165,7 +165,7 @@ def _subtract(values, others) -> list[float]:
 def _mean_cells(values) -> dict[str, Any]:
     mean, count = mean_with_interval(values), np.count_nonzero(~np.isnan(values))
     cells = {"value": _json_number(mean.value), "low": mean.low, "high": mean.high}
-    return cells if count == len(values) else {**cells, "pictures": int(count)}
+    return cells if count == len(values) else {**cells, "images": int(count)}
 
 
 def _json_number(value) -> float | str:
@@ -210,7 +210,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         lines.append(f"- {metric}: not available: {reason}" if reason else f"- {metric}: {protocol}")
     if summary["not_defined"]:
         lines += ["", "## Images without a value", ""]
-        named = ["{metric} of {method}, {picture}: {reason}".format(**each) for each in summary["not_defined"]]
+        named = ["{metric} of {method}, {image}: {reason}".format(**each) for each in summary["not_defined"]]
         lines += [f"- {line}" for line in shorten_list(named)]
     return "\n".join(lines) + "\n"
 
@@ -231,4 +231,4 @@ def _format_cell(row, sign="") -> str:
     value = row["value"] if isinstance(row["value"], str) else f"{row['value']:{sign}.{digits}f}"
     if row["low"] is not None:
         value += f" [{row['low']:{sign}.{digits}f}, {row['high']:{sign}.{digits}f}]"
-    return f"{value} ({row['pictures']} images)" if "pictures" in row else value
+    return f"{value} ({row['images']} images)" if "images" in row else value

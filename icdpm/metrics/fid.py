@@ -7,7 +7,7 @@ import numpy as np
 from icdpm.metrics import inception_features
 from icdpm.metrics.inception_features import FeatureSet, check_count, feature_batches
 
-PROTOCOL = f"FID over {inception_features.PROTOCOL}; it falls with the number of pictures, so compare equal numbers"
+PROTOCOL = f"FID over {inception_features.PROTOCOL}; it falls with the number of images, so compare equal numbers"
 
 
 def fid(restored: FeatureSet, sharp: FeatureSet) -> float:

@@ -12,7 +12,7 @@ from icdpm.metrics.inputs import MetricUndefined, as_uint8
 from icdpm.metrics.weights import INCEPTION, load_weights
 
 PROTOCOL = (
-    "the 2048 pooled features of the Inception graph of 2015-12-05 (as ported by pytorch-fid) in uint8 RGB pictures, "
+    "the 2048 pooled features of the Inception graph of 2015-12-05 (as ported by pytorch-fid) in uint8 RGB images, "
     "whole or in patches side by side, resized to 299×299 bilinearly without antialiasing"
 )
 _BATCH = 32

@@ -11,8 +11,8 @@ import numpy as np
 from icdpm.metrics.inputs import as_uint8_pair, check_size
 from icdpm.metrics.weights import ALEXNET, LPIPS_ALEX, LPIPS_VGG, VGG16, WeightsFile, load_weights
 
-PROTOCOL_ALEX = "LPIPS v0.1 with AlexNet of uint8 RGB pictures scaled to [−1, 1], whole and not resized"
-PROTOCOL_VGG = "LPIPS v0.1 with VGG-16 of uint8 RGB pictures scaled to [−1, 1], whole and not resized"
+PROTOCOL_ALEX = "LPIPS v0.1 with AlexNet of uint8 RGB images scaled to [−1, 1], whole and not resized"
+PROTOCOL_VGG = "LPIPS v0.1 with VGG-16 of uint8 RGB images scaled to [−1, 1], whole and not resized"
 
 
 class _Backbone(NamedTuple):

@@ -29,7 +29,7 @@ SHARPNESS_THRESHOLD = 0.75
 
 # Other implementations use Y in place of gray, which changes the first decimal.
 PROTOCOL = (
-    f"NIQE of uint8 pictures in gray (MATLAB's rgb2gray), blocks of {BLOCK}×{BLOCK} without overlap at two scales, "
+    f"NIQE of uint8 images in gray (MATLAB's rgb2gray), blocks of {BLOCK}×{BLOCK} without overlap at two scales, "
     "the pristine model of the original release unless another is named"
 )
 

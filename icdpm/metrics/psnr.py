@@ -8,8 +8,8 @@ import numpy as np
 
 from icdpm.metrics.inputs import as_levels_pair, studio_y
 
-PROTOCOL = "PSNR in dB over the RGB values of uint8 pictures, peak 255"
-PROTOCOL_Y = "PSNR in dB over Y (BT.601, studio range, not rounded) of uint8 RGB pictures, peak 255"
+PROTOCOL = "PSNR in dB over the RGB values of uint8 images, peak 255"
+PROTOCOL_Y = "PSNR in dB over Y (BT.601, studio range, not rounded) of uint8 RGB images, peak 255"
 
 
 def psnr(restored: np.ndarray, sharp: np.ndarray) -> float:

@@ -18,19 +18,19 @@ MS_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MS_SMALLEST = WINDOW_SIZE * 2 ** (len(MS_WEIGHTS) - 1)
 
 PROTOCOL = (
-    "SSIM of uint8 RGB pictures, 2-D in each channel and averaged, 11×11 Gaussian window with σ 1.5, "
+    "SSIM of uint8 RGB images, 2-D in each channel and averaged, 11×11 Gaussian window with σ 1.5, "
     "K1 0.01, K2 0.03, over the valid region, without downsampling"
 )
 PROTOCOL_Y = (
-    "SSIM over Y (BT.601, studio range, not rounded) of uint8 RGB pictures, 11×11 Gaussian window with σ 1.5, "
+    "SSIM over Y (BT.601, studio range, not rounded) of uint8 RGB images, 11×11 Gaussian window with σ 1.5, "
     "K1 0.01, K2 0.03, L 255, over the valid region, without downsampling"
 )
 PROTOCOL_MATLAB_RGB = (
-    "SSIM of uint8 RGB pictures as MATLAB's ssim takes them: 11×11×11 Gaussian window with σ 1.5 over height, width and "
-    "channels, borders replicated, K1 0.01, K2 0.03, L 255, over the whole picture, without downsampling"
+    "SSIM of uint8 RGB images as MATLAB's ssim takes them: 11×11×11 Gaussian window with σ 1.5 over height, width and "
+    "channels, borders replicated, K1 0.01, K2 0.03, L 255, over the whole image, without downsampling"
 )
 PROTOCOL_MS = (
-    "MS-SSIM of uint8 pictures in gray (MATLAB's rgb2gray), 5 scales by 2×2 averages, weights "
+    "MS-SSIM of uint8 images in gray (MATLAB's rgb2gray), 5 scales by 2×2 averages, weights "
     f"{', '.join(map(str, MS_WEIGHTS))}, 11×11 Gaussian window with σ 1.5, K1 0.01, K2 0.03, over the valid region"
 )
 

@@ -147,7 +147,7 @@ def _warmup_inputs(signatures, extra) -> Iterator[tuple[str, dict[str, np.ndarra
             yield name, examples[name](images * 2 - 1)
         elif name.startswith("serving_"):
             yield name, {"image_bytes": np.array([content])}
-        elif name == "pictures":
+        elif name == "intermediate_outputs":
             yield name, {"blurry": images * 2 - 1}
         else:
             yield name, {"images": images}

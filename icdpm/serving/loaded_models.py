@@ -135,10 +135,10 @@ class ExportedModel:
         return Restored(restored, intermediate_outputs=self._intermediate_outputs(pixels, on_progress))
 
     def _intermediate_outputs(self, pixels, on_progress):
-        if "pictures" not in self._signatures:
+        if "intermediate_outputs" not in self._signatures:
             return {}
         blurry = tf.constant(to_values(pixels)[None])
-        outputs = _run_cancelable(self._signatures["pictures"], on_progress, blurry=blurry)
+        outputs = _run_cancelable(self._signatures["intermediate_outputs"], on_progress, blurry=blurry)
         return to_intermediate_outputs({name: outputs[name] for name in sorted(outputs)}, pixels)
 
 

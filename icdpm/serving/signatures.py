@@ -55,7 +55,7 @@ def all_signatures(
 
     Yields:
       (name, concrete function): `serving_default` and `restore` with `settings`, `serving_NAME` and `restore_NAME` with
-      each preset, and `pictures` if the model has intermediate outputs. Those of the same settings are the same function.
+      each preset, and `intermediate_outputs` if the model has any. Those of the same settings are the same function.
     """
     traced: dict[Settings, tuple] = {}
     for name, chosen in {"": settings, **presets}.items():
@@ -65,7 +65,7 @@ def all_signatures(
         yield f"serving_{name}" if name else "serving_default", encoded
         yield f"restore_{name}" if name else "restore", arrays
     if model.has_intermediate_outputs:
-        yield "pictures", intermediate_outputs_signature(model, max_pixels)
+        yield "intermediate_outputs", intermediate_outputs_signature(model, max_pixels)
 
 
 def restoration_signatures(model: ImageRestorer, settings: Settings, seed: int, max_pixels: int) -> tuple[Any, Any]:
@@ -156,14 +156,14 @@ def intermediate_outputs_signature(model: ImageRestorer, max_pixels: int) -> Any
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, "blurry")], autograph=False)
-    def pictures(blurry):
+    def intermediate_outputs(blurry):
         blurry = check_images(blurry, "blurry", -1.0, 1.0, max_pixels)
         padded = reflect_pad_to_multiple(blurry, model.size_multiple)
         _, height, width, _ = tf.unstack(tf.shape(blurry))
         condition = model.compiled_encode_condition(padded)
         return unpadded_intermediate_outputs(model, condition, tf.shape(padded)[1], height, width)
 
-    return pictures.get_concrete_function()
+    return intermediate_outputs.get_concrete_function()
 
 
 def input_specs(signature: Any) -> dict[str, tf.TensorSpec]:

@@ -77,7 +77,7 @@ def test_folder_with_all_kinds_of_images(tmp_path, workdir, deblur_each):
     (folder / "deep.png").write_bytes(imagecodecs.png_encode(deep))
     PIL.Image.fromarray(noise()[..., 0]).save(folder / "gray.tif")
     PIL.Image.new("CMYK", (8, 6)).save(folder / "print.jpg")
-    (folder / "text.png").write_text("not a picture")
+    (folder / "text.png").write_text("not an image")
     (folder / "notes.txt").write_text("my notes")
     out = folder / "restored"
     command = [folder, f"--workdir={workdir}", f"--output={out}"]

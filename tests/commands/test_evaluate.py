@@ -45,7 +45,7 @@ def data(tmp_path):
 def test_all_jobs(data, micro_workdir, tmp_path, evaluate_each):
     out, page = tmp_path / "out", tmp_path / "page.html"
     answers = tmp_path / "answers.json"
-    answer = {"picture": "0", "left": "blur", "right": "others", "preferred": "others"}
+    answer = {"image": "0", "left": "blur", "right": "others", "preferred": "others"}
     content = {"study": "s", "methods": ["blur", "others"], "rater": "1", "comparisons": 3, "answers": [answer]}
     answers.write_text(json.dumps(content))
     others, blurry = f"--restored={data / 'others'}", f"--blurry={data / 'blur'}"

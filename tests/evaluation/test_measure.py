@@ -180,7 +180,7 @@ def test_sixteen_bits_are_measured_alike_by_sharp_and_by_dataset(tmp_path):
         assert all("16 bits" in each and "65535" in each and "255" not in each for each in protocols.values())
     eight_bit = pair_folders({"gray": write_gray(tmp_path)}, write_gray(tmp_path))
     summary = summarize(measure(eight_bit, select_metrics(["psnr"]), tmp_path / "c", workers=1))
-    assert summary["protocols"]["psnr"] == "PSNR in dB over the RGB values of uint8 pictures, peak 255"
+    assert summary["protocols"]["psnr"] == "PSNR in dB over the RGB values of uint8 images, peak 255"
 
 
 def write_gray(folder):
@@ -212,10 +212,10 @@ def test_one_flat_image_does_not_stop_niqe(textured, tmp_path):
         summary = summarize(measured)
         json.dumps(summary, allow_nan=False)
         (row,) = [each for each in summary["rows"] if (each["method"], each["metric"]) == ("near", niqe_name)]
-        assert row["pictures"] == 2 and row["value"] == pytest.approx(np.nanmean(values[niqe_name]))
-        assert all("pictures" not in each for each in summary["rows"] if each["metric"] == "psnr")
+        assert row["images"] == 2 and row["value"] == pytest.approx(np.nanmean(values[niqe_name]))
+        assert all("images" not in each for each in summary["rows"] if each["metric"] == "psnr")
         (difference,) = [each for each in summary["differences"] if each["metric"] == niqe_name]
-        assert difference["pictures"] == 2 and len(summary["not_defined"]) == 4
+        assert difference["images"] == 2 and len(summary["not_defined"]) == 4
         text = write_summary(tmp_path / "out", summary)
         assert text.count("(2 images)") == 3 and f"- {niqe_name} of near, flat: NIQE needs texture" in text
 
@@ -296,9 +296,9 @@ def test_summary(paired, tmp_path):
     assert row["value"] == pytest.approx((near - off).mean()) and row["low"] <= row["value"] <= row["high"]
     # The interval of the paired differences is far narrower than the intervals of the methods.
     assert row["high"] - row["low"] <= np.ptp(near - off) + 1e-9
-    assert summary["not_available"] == {"fid": "no weights"} and summary["pictures"] == 3
+    assert summary["not_available"] == {"fid": "no weights"} and summary["images"] == 3
     assert "| method | psnr ↑ | ssim ↑ | fid ↓ |" in text and "| near − off | +" in text
-    assert "- psnr: PSNR in dB over the RGB values of uint8 pictures, peak 255" in text
+    assert "- psnr: PSNR in dB over the RGB values of uint8 images, peak 255" in text
 
 
 def test_summary_of_equal_images_has_infinite_values_in_valid_json(paired, folders, tmp_path):

@@ -129,7 +129,7 @@ def test_raters_compare_save_and_are_counted(browser, page, tmp_path):
     assert anna == order["Anna B"]
     assert all(winner == "green" for _, left, right, winner in answers.ratings["Anna B"] if "green" in (left, right))
     names = {image for image, *_ in answers.ratings["2"]}
-    assert names == {each["name"] for each in study_of(page)["pictures"]}
+    assert names == {each["name"] for each in study_of(page)["images"]}
 
     # The same rater again gets the same order, and goes on where it was left, even with a choice taken back.
     rater = Rater(browser, page, "Anna B")
@@ -182,13 +182,13 @@ def test_the_page_is_one_file_determined_by_the_seed(methods, page, tmp_path):
     text = page.read_text()
     assert not re.search(r"https?://|src=|<link", text.split('id="study"')[0])
     study = study_of(page)
-    assert study["methods"] == list(COLORS) and len(study["pictures"]) == 2
+    assert study["methods"] == list(COLORS) and len(study["images"]) == 2
     write_preference_page(methods, tmp_path / "again.html", page.parent / "blurry", count=2, crop=64, seed=3)
     assert (tmp_path / "again.html").read_text() == text
     write_preference_page(methods, tmp_path / "other.html", count=9, crop=64, seed=4)
     other = study_of(tmp_path / "other.html")
-    assert other["id"] != study["id"] and [each["name"] for each in other["pictures"]] == [f"photo_{i}" for i in range(5)]
-    assert other["pictures"][0]["blurry"] is None
+    assert other["id"] != study["id"] and [each["name"] for each in other["images"]] == [f"photo_{i}" for i in range(5)]
+    assert other["images"][0]["blurry"] is None
 
 
 def test_invalid_methods_are_reported(methods, write, noise, tmp_path):
@@ -202,7 +202,7 @@ def test_invalid_methods_are_reported(methods, write, noise, tmp_path):
 
 def saved(folder, name, answers, **changes):
     content = {"study": "s", "methods": ["a", "b", "c"], "rater": name, "comparisons": 6, **changes}
-    content["answers"] = [dict(zip(("picture", "left", "right", "preferred"), answer)) for answer in answers]
+    content["answers"] = [dict(zip(("image", "left", "right", "preferred"), answer)) for answer in answers]
     path = folder / f"answers-{name}.json"
     path.write_text(json.dumps(content))
     return path

@@ -22,7 +22,7 @@ def metrics(random_pairs):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     """A folder of noise images in the layout of the packaged model's training data."""
     rng = np.random.default_rng(0)
 

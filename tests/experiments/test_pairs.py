@@ -11,10 +11,10 @@ from icdpm_experiments.pairs import JpegPairs, MildCrops, SharpPairs, load_test_
 def test_pairs_are_evenly_spaced_center_crops(tmp_path):
     for name in "abcde":
         for number, side in enumerate(("blur", "sharp")):
-            picture = np.full((40, 30, 3), 50 * number, np.uint8)
-            picture[12:28, 7:23] = 100 + ord(name) - ord("a")
+            image = np.full((40, 30, 3), 50 * number, np.uint8)
+            image[12:28, 7:23] = 100 + ord(name) - ord("a")
             (tmp_path / side).mkdir(exist_ok=True)
-            PIL.Image.fromarray(picture).save(tmp_path / side / f"{name}.png")
+            PIL.Image.fromarray(image).save(tmp_path / side / f"{name}.png")
     pairs = load_test_pairs(str(tmp_path), count=3, crop=16)
     assert pairs.names == ["a", "c", "e"] and len(pairs) == 3 and "3 of" in pairs.description and "16×16" in pairs.description
     for index, value in enumerate((100, 102, 104)):

@@ -51,9 +51,9 @@ def test_small_images_are_embedded_losslessly():
 
     import PIL.Image
 
-    picture = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    content = base64.b64decode(data_url(picture).partition(",")[2])
-    assert np.array_equal(np.asarray(PIL.Image.open(io.BytesIO(content))), picture)
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    content = base64.b64decode(data_url(image).partition(",")[2])
+    assert np.array_equal(np.asarray(PIL.Image.open(io.BytesIO(content))), image)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,8 @@ def page(tmp_path_factory):
 
 def test_the_page_is_complete_and_self_contained(page, tmp_path):
     text = page.read_text()
-    assert re.findall(r'<section id="([^"]+)"', text) == ["table4", "table5", "fig4", "table4-pictures", "table5-pictures"]
-    assert text.count('<article class="picture"') == 2 and "{{" not in text
+    assert re.findall(r'<section id="([^"]+)"', text) == ["table4", "table5", "fig4", "table4-images", "table5-images"]
+    assert text.count('<article class="image"') == 2 and "{{" not in text
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "make bench-table5 restores them" in text and "test the code path" in text
     assert text.count("data:image/webp") == 2 * 3 and text.count("data:image/png") == 1
@@ -98,7 +98,7 @@ def test_images_are_compared_by_mouse_and_keyboard(page, browser):
     from selenium.webdriver.support.wait import WebDriverWait
 
     browser.get(page.as_uri())
-    card = browser.find_element(By.CSS_SELECTOR, ".picture")
+    card = browser.find_element(By.CSS_SELECTOR, ".image")
     WebDriverWait(browser, 10).until(lambda _: card.find_element(By.CSS_SELECTOR, ".lens").get_attribute("style"))
     left, right = map(Select, browser.find_elements(By.CSS_SELECTOR, "select"))
     assert (left.first_selected_option.text, right.first_selected_option.text) == ("blurry", "Ours")

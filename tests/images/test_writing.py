@@ -141,7 +141,7 @@ def test_read_rgb_repeats_gray_and_keeps_16_bits(tmp_path):
 
 def test_only_known_formats_are_written(tmp_path):
     with pytest.raises(IcdpmError, match="choose one of these file name extensions"):
-        write_image(tmp_path / "picture.gif", gradient())
+        write_image(tmp_path / "image.gif", gradient())
     with pytest.raises(IcdpmError, match="WEBP cannot hold"):
         write_image(tmp_path / "long.webp", np.zeros((1, 20000, 3), np.uint8))
     assert not list(tmp_path.iterdir())

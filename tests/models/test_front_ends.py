@@ -99,7 +99,9 @@ def test_a_trained_model_works_everywhere(name, workdir_of, random_pairs, tmp_pa
     assert json.loads((tmp_path / "model/limits.json").read_text()) == {"max_pixels": exported.max_pixels}
     assert model.description in (tmp_path / "model/MODEL_CARD.md").read_text()
     signatures = set(exported._signatures)
-    assert {"serving_default", "restore"} <= signatures and ("pictures" in signatures) == model.has_intermediate_outputs
+    assert {"serving_default", "restore"} <= signatures and (
+        "intermediate_outputs" in signatures
+    ) == model.has_intermediate_outputs
 
 
 def test_the_first_stage_of_hidiff_is_refused(workdir_of, random_pairs):

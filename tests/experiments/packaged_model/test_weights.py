@@ -30,9 +30,9 @@ def pairs_folder(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("a", "b", "c"):
         sharp = rng.integers(60, 190, (40, 48, 3)).astype(np.uint8)
-        for side, picture in (("sharp", sharp), ("blur", sharp // 2 + 50)):
+        for side, image in (("sharp", sharp), ("blur", sharp // 2 + 50)):
             (tmp_path / "pairs" / side).mkdir(parents=True, exist_ok=True)
-            PIL.Image.fromarray(picture).save(tmp_path / "pairs" / side / f"{name}.png")
+            PIL.Image.fromarray(image).save(tmp_path / "pairs" / side / f"{name}.png")
     return tmp_path / "pairs"
 
 
@@ -40,7 +40,7 @@ def pairs_folder(tmp_path):
 def run(micro_workdir, tmp_path):
     """A workdir of a run that was validated twice, interrupted, and validated again."""
     workdir = shutil.copytree(micro_workdir, tmp_path / "run")
-    seen = {"training": [f"3 pairs in {tmp_path}/pictures/averaged"], "validation": [f"3 pairs in {tmp_path}/pictures/val"]}
+    seen = {"training": [f"3 pairs in {tmp_path}/images/averaged"], "validation": [f"3 pairs in {tmp_path}/images/val"]}
     (workdir / "data.json").write_text(json.dumps(seen))
     for number, values in enumerate([{3: 20.0, 6: 21.0}, {6: 22.0}]):
         writer = tf.summary.create_file_writer(str(workdir / "tensorboard"), filename_suffix=f".{number}")
@@ -68,7 +68,7 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     np.savez(weights_file(run, 6), **dict(reversed(arrays.items())))
     earlier = shutil.copytree(run, tmp_path / "earlier")
     np.savez(weights_file(earlier, 6), **{name: 1.02 * array for name, array in arrays.items()})
-    change = package([run, earlier, run], target, load_pairs(str(pairs_folder), "test"), tmp_path / "pictures")
+    change = package([run, earlier, run], target, load_pairs(str(pairs_folder), "test"), tmp_path / "images")
     assert abs(change) < 0.01 and [path.name for path in target.parent.iterdir()] == ["small"]
     assert [path.name for path in (target / "checkpoints").iterdir()] == ["step-000000006"]
     assert read_config(target) == read_config(run)
@@ -84,7 +84,7 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     assert PIL.Image.open("results/weights_curve.png").size[0] > 500
 
 
-def test_every_run_starts_from_the_previous_one(pictures, start):
+def test_every_run_starts_from_the_previous_one(images, start):
     program = """
 import runpy
 import icdpm.training.run
@@ -98,7 +98,7 @@ icdpm.training.run.train = train
 packaging.package = lambda runs, target, validation, folder: print("packaging", *(run.name for run in runs)) or 0.0
 runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__")
 """
-    done = completed(start(program, [f"--folder={pictures}"], cwd=pictures))
+    done = completed(start(program, [f"--folder={images}"], cwd=images))
     assert done.returncode == 0, done.stderr
     *runs, end = done.stdout.splitlines()[-5:-1]
     first, second, third = "weights_first", "weights_second", "weights"
@@ -137,7 +137,7 @@ def test_the_packaged_model_is_measured(micro_workdir, pairs_folder, tmp_path, s
         ("few, middle 16×16", "--preset=paper"),
         ("few, JPEG quality 50", "blurry"),
         ("few, JPEG quality 50", "one sample"),
-        ("few, sharp", "sharp picture as input, one sample"),
+        ("few, sharp", "sharp image as input, one sample"),
         ("mild blur", "blurry"),
         ("mild blur", "one sample"),
     ]
@@ -161,11 +161,11 @@ def test_gains_are_those_of_the_mean_of_samples_over_the_input(micro_workdir, ra
     np.testing.assert_allclose(gains[:, 1], gain)
 
 
-def test_two_given_runs_are_compared(micro_workdir, pictures, start):
-    runs = {"guided": pictures / "runs/a", "unguided": pictures / "runs/b"}
+def test_two_given_runs_are_compared(micro_workdir, images, start):
+    runs = {"guided": images / "runs/a", "unguided": images / "runs/b"}
     for folder in runs.values():
         shutil.copytree(micro_workdir, folder)
-        (folder / "data.json").write_text(json.dumps({"training": [f"1 photo in {pictures}/photos"], "validation": []}))
+        (folder / "data.json").write_text(json.dumps({"training": [f"1 photo in {images}/photos"], "validation": []}))
     program = """
 import runpy
 from icdpm_experiments import pairs
@@ -173,15 +173,15 @@ from icdpm_experiments import pairs
 pairs.select_blurred = lambda source: pairs.SelectedPairs(source, (0, 1), "two of them")
 runpy.run_module("icdpm_experiments.packaged_model.guided", run_name="__main__")
 """
-    flags = [f"--folder={pictures}", f"--pairs=few={pictures}/other", f"--guided={runs['guided']}"]
-    refused = completed(start(program, flags, cwd=pictures))
+    flags = [f"--folder={images}", f"--pairs=few={images}/other", f"--guided={runs['guided']}"]
+    refused = completed(start(program, flags, cwd=images))
     assert refused.returncode == 1 and "give both GUIDED=DIR and UNGUIDED=DIR" in refused.stderr
-    done = completed(start(program, [*flags, f"--unguided={runs['unguided']}"], cwd=pictures))
+    done = completed(start(program, [*flags, f"--unguided={runs['unguided']}"], cwd=images))
     assert done.returncode == 0, done.stderr
-    rows = json.loads((pictures / "results/guided_long.json").read_text())["rows"]
+    rows = json.loads((images / "results/guided_long.json").read_text())["rows"]
     assert [row["set"] for row in rows] == ["training domain"] * 2 + ["embedded"] * 2 + ["few"] * 2
     assert rows[0]["gain"] == rows[1]["gain"] and rows[5]["guided − it"] == 0 and "seed 0" not in rows[5]
-    assert "Training data: 1 photo in photos." in (pictures / "results/guided_long.md").read_text()
+    assert "Training data: 1 photo in photos." in (images / "results/guided_long.md").read_text()
 
 
 def test_rows_of_guided_and_unguided():

@@ -34,17 +34,17 @@ def runs(tmp_path, monkeypatch, micro_workdir, model, random_pairs):
 
 
 @pytest.fixture
-def small_pictures(tmp_path):
+def small_images(tmp_path):
     """Returns a folder of noise in the layout of the scale small, with kernels/ and two folders of pairs."""
     rng = np.random.default_rng(0)
     names = ["photos/train/1", "photos/train/2", *(f"photos/test/{number}" for number in range(6)), "video/1"]
     names += [f"{pairs}/{side}/{number}" for pairs in ("averaged", "reds") for side in ("blur", "sharp") for number in (1, 2)]
     for name in names:
-        write_image(tmp_path / f"pictures/{name}.png", rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
+        write_image(tmp_path / f"images/{name}.png", rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
     kernel = np.zeros((7, 9, 3), np.uint8)
     kernel[3, 1:8] = 200
-    write_image(tmp_path / "pictures/kernels/line.png", kernel)
-    return tmp_path / "pictures"
+    write_image(tmp_path / "images/kernels/line.png", kernel)
+    return tmp_path / "images"
 
 
 @pytest.fixture

@@ -42,12 +42,12 @@ def test_wrong_flags_are_usage_errors(run_each):
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_missing_data_of_the_small_scale_are_reported_before_training(run_each, small_pictures):
+def test_missing_data_of_the_small_scale_are_reported_before_training(run_each, small_images):
     cases = [
         ("table2", [], "SCALE=small needs KERNELS=FOLDER, a folder of camera-shake kernels, for the set realblur_j."),
         ("table5", [], "SCALE=small needs PAIRS='reds=FOLDER' here, for the set reds: REDS pairs."),
         ("table6", ["--pairs=hide=x"], "PAIRS at SCALE=small names gopro and reds. Received: hide."),
     ]
-    arguments = [[name, "--scale=small", f"--folder={small_pictures}", *further] for name, further, _ in cases]
+    arguments = [[name, "--scale=small", f"--folder={small_images}", *further] for name, further, _ in cases]
     for (_, _, message), result in zip(cases, run_each("icdpm_experiments.paper.bench", arguments)):
         assert result.returncode == 1 and message in result.stderr

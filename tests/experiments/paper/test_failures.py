@@ -20,7 +20,7 @@ def test_failures_are_ranked_by_gain_and_darkness(stand_in_runs, tmp_path, monke
     monkeypatch.setattr(StandInRuns, "SHARE", {"table2_b": 0.0, "table2_f": 0.5})
     failures.run(stand_in_runs, {})
     content = read_results("failures")
-    assert content["rows"][0]["picture"] == "pair_3" and len(content["rows"]) == 5
+    assert content["rows"][0]["image"] == "pair_3" and len(content["rows"]) == 5
     assert content["rows"][0]["gray"] < 64 < min(row["gray"] for row in content["rows"][1:])
     assert content["rows"][0]["gain icDPM"] == 0 < content["rows"][0]["gain Ours"]
     assert PIL.Image.open("results/failures.png").size[0] == 4 * 64 + 5 * 8
@@ -72,9 +72,9 @@ def test_a_figure_of_crops_and_the_failures_share_restored_images(runs):
     assert set(before) == {"pair_0.png", "pair_2.png"}
     failures.run(runs, {})
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.png")} == before
-    assert {row["picture"] for row in rows_of("failures")} == {"pair_0", "pair_2"}
+    assert {row["image"] for row in rows_of("failures")} == {"pair_0", "pair_2"}
     (row,) = rows_of("fig1")
-    gains = {each["picture"]: each["gain Ours"] for each in rows_of("failures")}
+    gains = {each["image"]: each["gain Ours"] for each in rows_of("failures")}
     assert row["psnr Ours"] - row["psnr blurry"] == pytest.approx(gains["pair_2"], abs=2e-4)
     # Only a figure's own images are counted.
     scale = PaperScale()

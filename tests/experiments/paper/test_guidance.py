@@ -50,7 +50,7 @@ def test_figures_4_and_8_have_their_images(runs):
     assert PIL.Image.open("results/fig4.png").size == (5 * 96 + 6 * 8, 28 + 2 * (96 + 8) + 8 + 3 * 28)
     guidance.run_figure8(runs)
     assert PIL.Image.open("results/fig8.png").width > 96
-    assert [row["picture"] for row in rows_of("fig4")] == runs.scale.test_pairs("realblur_j").names
+    assert [row["image"] for row in rows_of("fig4")] == runs.scale.test_pairs("realblur_j").names
     assert len(rows_of("fig8")) == 4
 
 

@@ -62,9 +62,7 @@ def test_the_chain_ends_with_the_restored_image(stand_in_runs, monkeypatch):
     assert len({prior.numpy().tobytes() for prior in priors}) == 4
     hidiff.run_chain(stand_in_runs, ["pair_2=0,0,32,32", "pair_5"])
     rows = read_results("hidiff_chain")["rows"]
-    assert [(row["picture"], row["step"]) for row in rows] == [
-        (name, step) for name in ("pair_2", "pair_5") for step in range(4)
-    ]
+    assert [(row["image"], row["step"]) for row in rows] == [(name, step) for name in ("pair_2", "pair_5") for step in range(4)]
     assert rows[3]["prior_to_last"] == 0 < rows[0]["prior_to_last"]
     # Blurry, four outputs, sharp; the second row's crops are the whole of 64 pixels.
     assert PIL.Image.open("results/hidiff_chain.png").size[0] == 6 * 64 + 7 * 8
@@ -108,6 +106,6 @@ def test_photos_have_no_sharp_column(stand_in_runs, tmp_path):
     assert sheet.shape[1] == 2 * 210 + 3 * 8  # 70 pixels, three times as large, blurry and restored
     assert (sheet[36 : 36 + 210, 8 : 8 + 210] == ord("a")).all()
     content = read_results("hidiff_photos")
-    assert content["rows"][0] == {"picture": "a", "left": 0, "top": 5, "width": 70, "height": 70}
+    assert content["rows"][0] == {"image": "a", "left": 0, "top": 5, "width": 70, "height": 70}
     hidiff.run_photos(stand_in_runs, {}, [], None)
-    assert read_results("hidiff_photos")["rows"][0]["picture"] == "clock_motion"
+    assert read_results("hidiff_photos")["rows"][0]["image"] == "clock_motion"

@@ -13,9 +13,9 @@ from icdpm_datasets.prepare.own_pairs import prepare_shake
 from icdpm_experiments.paper.small_scale import SMALL_STEPS, KernelBlurredImages, SmallScale, scale_to_small
 
 
-def test_each_published_set_has_data_in_its_place(small_pictures):
-    pairs = {"gopro": str(small_pictures / "averaged"), "reds": str(small_pictures / "reds")}
-    scale = SmallScale(small_pictures, pairs, small_pictures / "kernels")
+def test_each_published_set_has_data_in_its_place(small_images):
+    pairs = {"gopro": str(small_images / "averaged"), "reds": str(small_images / "reds")}
+    scale = SmallScale(small_images, pairs, small_images / "kernels")
     assert scale.available_sets() == ["gopro", "realblur_j", "hide", "reds"]
     training = scale.training_pairs().description
     assert "85.0% 2 photos in" in training and "15.0% 1 photos in" in training and "averaged" not in training
@@ -28,8 +28,8 @@ def test_each_published_set_has_data_in_its_place(small_pictures):
     assert scale.target_pairs().names == ["1", "2"] and scale.test_pairs("realblur_j") is scale.test_pairs("realblur_j")
 
 
-def test_kernel_blurred_images_are_those_of_icdpm_prepare(small_pictures, tmp_path):
-    source, kernels = small_pictures / "photos/test", small_pictures / "kernels"
+def test_kernel_blurred_images_are_those_of_icdpm_prepare(small_images, tmp_path):
+    source, kernels = small_images / "photos/test", small_images / "kernels"
     images = KernelBlurredImages(source, kernels)
     prepare_shake(str(source), str(tmp_path / "prepared"), (3.0, 21.0), str(kernels))
     for index, name in enumerate(images.names):
@@ -42,16 +42,16 @@ def test_kernel_blurred_images_are_those_of_icdpm_prepare(small_pictures, tmp_pa
     assert np.array_equal(one[0], other[0]) and not np.array_equal(one[0], one[1])
 
 
-def test_a_photo_among_the_kernels_is_an_error(small_pictures):
-    folder = small_pictures / "kernels"
-    assert SmallScale(small_pictures, {}, folder).record()["kernels"] == ["line"]
+def test_a_photo_among_the_kernels_is_an_error(small_images):
+    folder = small_images / "kernels"
+    assert SmallScale(small_images, {}, folder).record()["kernels"] == ["line"]
     write_image(folder / "photo.png", np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8))
     with pytest.raises(IcdpmError, match="photo.png is a photo, not a camera-shake kernel"):
-        SmallScale(small_pictures, {}, folder).test_pairs("realblur_j")
+        SmallScale(small_images, {}, folder).test_pairs("realblur_j")
 
 
-def test_missing_data_are_named_by_their_variable(small_pictures, tmp_path):
-    scale = SmallScale(small_pictures, {}, None)
+def test_missing_data_are_named_by_their_variable(small_images, tmp_path):
+    scale = SmallScale(small_images, {}, None)
     assert scale.available_sets() == ["gopro"]
     with pytest.raises(IcdpmError, match="SCALE=small needs PAIRS='gopro=FOLDER' here, for the set hide: GoPro pairs"):
         scale.test_pairs("hide")
@@ -66,7 +66,7 @@ def test_missing_data_are_named_by_their_variable(small_pictures, tmp_path):
     with pytest.raises(IcdpmError, match="SCALE=small needs the folder .*photos/train"):
         SmallScale(tmp_path, {}, None)
     with pytest.raises(IcdpmError, match="PAIRS at SCALE=small names gopro and reds. Received: other"):
-        SmallScale(small_pictures, {"other": "x"}, None)
+        SmallScale(small_images, {"other": "x"}, None)
 
 
 @pytest.mark.parametrize("variant", [name for name in config_names() if name.startswith("table")])
@@ -101,17 +101,17 @@ def test_both_stages_of_hidiff_have_one_structure_at_the_small_scale():
     assert first.transformer.patch == 2 and first.precision == "mixed_bfloat16"
 
 
-def test_results_name_the_given_folders_with_the_home_folder_abbreviated(small_pictures, monkeypatch):
-    monkeypatch.setenv("HOME", str(small_pictures.parent))
-    scale = SmallScale(small_pictures, {"reds": str(small_pictures / "reds")}, small_pictures / "kernels", 1)
-    folders = {"FOLDER": "~/pictures", "PAIRS": "reds=~/pictures/reds", "KERNELS": "~/pictures/kernels"}
+def test_results_name_the_given_folders_with_the_home_folder_abbreviated(small_images, monkeypatch):
+    monkeypatch.setenv("HOME", str(small_images.parent))
+    scale = SmallScale(small_images, {"reds": str(small_images / "reds")}, small_images / "kernels", 1)
+    folders = {"FOLDER": "~/images", "PAIRS": "reds=~/images/reds", "KERNELS": "~/images/kernels"}
     assert scale.make_variables == {**folders, "SEEDS": 1}
-    assert SmallScale(small_pictures).make_variables["SEEDS"] is None
-    assert "~/pictures/photos/train" in scale.record()["training_data"]
+    assert SmallScale(small_images).make_variables["SEEDS"] is None
+    assert "~/images/photos/train" in scale.record()["training_data"]
 
 
-def test_the_small_scale_records_its_images_and_seeds(small_pictures):
-    scale = SmallScale(small_pictures, pairs={"gopro": str(small_pictures / "averaged")}, seeds=2)
+def test_the_small_scale_records_its_images_and_seeds(small_images):
+    scale = SmallScale(small_images, pairs={"gopro": str(small_images / "averaged")}, seeds=2)
     assert scale.available_sets() == ["gopro", "hide"] and len(scale.grid()) == 4
     record = scale.record()
     assert record["test_sets"]["hide"]["images"] == ["1", "2"] and record["training_seeds"] == [0, 1]

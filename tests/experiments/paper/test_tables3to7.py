@@ -96,9 +96,9 @@ def test_preferences_are_collected_and_tabulated(runs, tmp_path):
     assert all(row["value"] is None for row in rows_of("table7"))
     answers = {"study": "x", "methods": ["DvSR", "icDPM", "Ours"], "rater": "one", "comparisons": 3}
     answers["answers"] = [
-        {"picture": str(i), "left": "icDPM", "right": "Ours", "preferred": winner} for i, winner in enumerate(["Ours", "icDPM"])
+        {"image": str(i), "left": "icDPM", "right": "Ours", "preferred": winner} for i, winner in enumerate(["Ours", "icDPM"])
     ]
-    answers["answers"].append({"picture": "0", "left": "DvSR", "right": "Ours", "preferred": "Ours"})
+    answers["answers"].append({"image": "0", "left": "DvSR", "right": "Ours", "preferred": "Ours"})
     (tmp_path / "answers-one.json").write_text(json.dumps(answers))
     tables3to7.run_table7(runs, {}, answers=str(tmp_path / "answers-*.json"))
     rows = {(row["row"], row["metric"]): row for row in rows_of("table7")}

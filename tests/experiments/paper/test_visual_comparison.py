@@ -75,7 +75,7 @@ def test_a_figure_shows_the_same_crop_of_every_method(stand_in_runs, tmp_path):
     icdpm, ours = (np.abs(column.astype(int) - sharp).mean() for column in columns[2:4])
     assert 0 < ours < icdpm < np.abs(blurry.astype(int) - sharp).mean()
     content = read_results("fig11")
-    assert [row["picture"] for row in content["rows"]] == ["pair_4", "pair_1"]
+    assert [row["image"] for row in content["rows"]] == ["pair_4", "pair_1"]
     row = content["rows"][0]
     assert [row[key] for key in ("left", "top", "width", "height")] == [8, 16, 32, 32]
     assert row["psnr blurry"] == pytest.approx(psnr(*pairs.load(4)), abs=1e-4) and row["psnr HINet"] == float("inf")
