@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 from icdpm.batch.extra_outputs import encode_array, encode_spread, make_comparison
@@ -22,6 +23,8 @@ from icdpm.images.writing import check_fits, encode_image
 from icdpm.restoration.result import Restored
 from icdpm.storage import is_remote
 
+_THREADS_PER_DEVICE = 3  # one reads an image, one restores, one writes
+
 
 def restore_images(
     jobs: Sequence[Job],
@@ -35,7 +38,8 @@ def restore_images(
 ) -> tuple[list[str], list[str]]:
     """Restores image files with a progress bar. A failure of an image does not stop the others.
 
-    An interrupt leaves only complete files.
+    While a device restores an image, the next one is read and the previous one is written. An interrupt leaves only complete
+    files.
 
     Args:
       jobs: jobs of `plan_jobs`.
@@ -51,6 +55,8 @@ def restore_images(
       (notices about properties that were not kept, a sentence for each image that failed).
     """
     restore_functions = [restore] if callable(restore) else restore
+    if defer_interrupts and len(jobs) > 1:
+        restore_functions = [_in_turns(each) for each in restore_functions] * _THREADS_PER_DEVICE
     processes = [
         functools.partial(
             process_image, restore=each, match_color=match_color, verbose=verbose, accept_truncated=accept_truncated
@@ -68,6 +74,17 @@ def restore_images(
         defer_interrupts=defer_interrupts,
     )
     return [notice for notices in results for notice in notices or ()], failures
+
+
+def _in_turns(restore):
+    """Returns `restore` for several threads, of which one restores at a time."""
+    lock = threading.Lock()
+
+    def restore_alone(*args, **kwargs):
+        with lock:
+            return restore(*args, **kwargs)
+
+    return restore_alone
 
 
 def process_image(

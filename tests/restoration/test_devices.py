@@ -6,7 +6,7 @@ from processes import completed
 pytestmark = pytest.mark.slow
 
 CHECK = """
-import functools, sys, threading
+import functools, sys
 import numpy as np, PIL.Image, tensorflow as tf
 cpu, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -19,12 +19,12 @@ workdir, folder = sys.argv[1:]
 for name, (model, each) in {"one": load_on_gpus(workdir), "two": load_on_devices(["CPU:0", "CPU:1"], workdir)}.items():
     settings, used = model.settings(), set()
     def record(restore, *arguments, **options):
-        used.add((threading.current_thread().name, restore))
+        used.add(restore)
         return restore(*arguments, **options, settings=settings)
     restores = [functools.partial(record, restore) for restore in each]
     jobs, failures = plan_jobs(select_images([folder]).images, f"{folder}/../{name}")
     assert restore_images(jobs, restores, evaluations=settings.evaluations) == ([], []) and not failures
-    assert len(used) == len(each) == {"one": 1, "two": 2}[name], used
+    assert used == set(each) and len(each) == {"one": 1, "two": 2}[name], used
 assert {v.device[-5:] for v in model.variables} == {"CPU:0"} and each[1].args[1].variables[0].device.endswith("CPU:1")
 """
 
