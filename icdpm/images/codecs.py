@@ -30,6 +30,8 @@ for _library in ("tifffile", "imagecodecs"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 _PNG_COMPRESSION = 4  # zlib's level; the default, 6, takes three times as long for photos, for files that are 4 % smaller
+# Paeth's filter for every row; the search for the best filter of each row takes a quarter longer, for files that are 1 % smaller.
+_PNG_FILTER = imagecodecs.PNG.FILTER.PAETH
 _PNG_BIT_DEPTH_OFFSET = 24
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF_BYTE, _TIFF_UNDEFINED = 1, 7
@@ -71,7 +73,7 @@ def decode_png16(content: bytes) -> np.ndarray:
 
 
 def encode_png(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
-    """Encodes a PNG file. For 8 bits per channel this takes two thirds of Pillow's time.
+    """Encodes a PNG file. For 8 bits per channel this takes half of Pillow's time.
 
     Args:
       channels: uint8 or uint16 [height, width, channels]; the channels are gray, gray + alpha, RGB or RGB + alpha.
@@ -83,7 +85,7 @@ def encode_png(channels: np.ndarray, exif: bytes, icc_profile: bytes) -> bytes:
     """
     if channels.shape[-1] == 1:
         channels = channels[..., 0]
-    content = imagecodecs.png_encode(np.ascontiguousarray(channels), level=_PNG_COMPRESSION)
+    content = imagecodecs.png_encode(np.ascontiguousarray(channels), level=_PNG_COMPRESSION, filter=_PNG_FILTER)
     chunks = []
     if icc_profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile)))
