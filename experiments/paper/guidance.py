@@ -20,7 +20,13 @@ from icdpm.metrics.weights import MetricUnavailable
 from icdpm.progress import progress_bar
 from icdpm_experiments.figures import enlarge, write_gallery
 from icdpm_experiments.pairs import center_crop
-from icdpm_experiments.paper.comparison import result_row, write_comparison, write_experiment
+from icdpm_experiments.paper.comparison import (
+    FURTHER_METRICS,
+    extend_table,
+    result_row,
+    write_comparison,
+    write_experiment,
+)
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import GUIDED, UNGUIDED, ComparedModel
 from icdpm_experiments.paper.published import TABLE1
@@ -230,7 +236,8 @@ def run_figure9(runs) -> None:
     """Trains, restores and measures the three models; writes results/fig9: a table and images."""
     pairs, label = runs.scale.test_pairs(OUT_OF_DOMAIN), runs.scale.label(OUT_OF_DOMAIN)
     folders = {row: runs.restore(model, OUT_OF_DOMAIN) for row, model in FIGURE9_MODELS.items()}
-    measured, protocols, not_available = runs.measure(OUT_OF_DOMAIN, folders, FIGURE9_METRICS)
+    metrics = (*FIGURE9_METRICS, *(FURTHER_METRICS if runs.scale.extended else ()))
+    measured, protocols, not_available = runs.measure(OUT_OF_DOMAIN, folders, metrics)
     images = []
     for index in _shown_indices(pairs):
         blurry, sharp = pairs.load(index)
@@ -241,16 +248,19 @@ def run_figure9(runs) -> None:
     rows = [
         result_row(row, label, metric, measured[row].get(metric), None)
         for row in ("blurry", *FIGURE9_MODELS)
-        for metric in FIGURE9_METRICS
+        for metric in metrics
     ]
+    compared_with = ("blurry", "further trained, without alignment")
+    extension, extension_notes = extend_table(runs, OUT_OF_DOMAIN, FIGURE9_MODELS, folders, compared_with, cost=False)
     write_comparison(
         "fig9",
         "Figure 9: alignment of the guidance features with those of another domain",
         runs.scale,
-        rows,
+        rows + extension,
         notes=[
             "The paper prints no values. It found no benefit and perhaps harm. Both further trainings have the same steps.",
             f"Unlabeled images of the other domain: {runs.scale.target_pairs().description}.",
+            *extension_notes,
         ],
         protocols=protocols,
         not_available=not_available,

@@ -30,7 +30,7 @@ for _library in ("tifffile", "imagecodecs"):
     logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 _PNG_COMPRESSION = 4  # zlib's level; the default, 6, takes three times as long for photos, for files that are 4 % smaller
-# Paeth's filter for every row; the search for the best filter of each row takes a quarter longer, for files that are 1 % smaller.
+# Paeth's filter for all rows; the search for the best filter of a row takes a quarter longer, for files that are 1 % smaller.
 _PNG_FILTER = imagecodecs.PNG.FILTER.PAETH
 _PNG_BIT_DEPTH_OFFSET = 24
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
