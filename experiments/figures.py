@@ -106,7 +106,7 @@ def write_plot(path, panels, title=""):
         columns = min(len(handles), 2 * len(panels), 5)
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False)
     if title:
-        figure.suptitle(title, fontsize="medium")
+        figure.suptitle(title, fontsize="medium", wrap=True)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, format="png")
 

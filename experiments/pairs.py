@@ -76,7 +76,7 @@ class SharpPairs(SelectedPairs):
 
     def __init__(self, source):
         # Folders of restored images are compared by this description: it stays as it is.
-        super().__init__(source, range(len(source)), f"the sharp images of {source.description}")
+        super().__init__(source, range(len(source)), f"the sharp pictures of {source.description}")
 
     def load(self, index):
         """Returns the pair (sharp, sharp) at `index`, [height, width, 3] of `dtype`."""

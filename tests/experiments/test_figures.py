@@ -14,6 +14,13 @@ def test_a_plot_shows_its_series(tmp_path):
     assert {(31, 119, 180), (255, 127, 14)} <= colors
 
 
+def test_a_long_title_is_wrapped(tmp_path):
+    write_plot(tmp_path / "plot.png", [Panel("x", "y", {"first": [(2, 1.0)]})], title="a title of many words " * 12)
+    with PIL.Image.open(tmp_path / "plot.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    assert (pixels[:, [0, -1]] == 255).all() and (pixels[:60] < 128).any()
+
+
 def test_the_box_of_the_largest_difference_lies_within_the_image():
     sharp = np.zeros((200, 300, 3), np.uint8)
     restored = sharp.copy()

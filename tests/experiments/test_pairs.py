@@ -33,6 +33,7 @@ def test_pairs_without_blur_are_excluded(random_pairs):
 def test_inputs_of_sharp_pairs_are_sharp(random_pairs):
     pairs = SharpPairs(random_pairs)
     assert pairs.names == random_pairs.names
+    assert pairs.description == "the sharp pictures of random pairs"  # folders of restored images are compared by it
     for index in range(len(pairs)):
         for side in pairs.load(index):
             np.testing.assert_array_equal(side, random_pairs.sharp[index])
