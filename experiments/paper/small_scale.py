@@ -21,12 +21,19 @@ from icdpm_datasets.motion_blur import CameraShakeImages
 from icdpm_datasets.pairs import Mixture, PairSource
 from icdpm_datasets.prepare.own_pairs import read_kernel
 from icdpm_experiments.pairs import SelectedPairs, check_training_folder, select_blurred
-from icdpm_experiments.paper.models import HIDIFF_GOPRO
+from icdpm_experiments.paper.models import HIDIFF_GOPRO, ComparedModel
 from icdpm_experiments.paper.scales import IN_DOMAIN, Scale, copy_recipe, divide_channels, networks_of
 from icdpm_experiments.results import abbreviate_home
 
 SEEDS = 3  # of the models of Table 2
 SMALL_STEPS = 7_000  # of every variant
+# Rows of Tables 3 to 6 whose training takes the FLOPs of "Ours" (`Runs.step_flops`), to a hundred steps. HI-Diff's steps are
+# those of its second stage.
+EQUAL_COMPUTE_MODELS = {
+    "UNet, compute of Ours": ComparedModel("regression_l_steps10500"),
+    "DvSR, compute of Ours": ComparedModel("dvsr_steps8100"),
+    "HI-Diff, compute of Ours": ComparedModel("hidiff_gopro_steps8500"),
+}
 # {argument of `load_pairs`, with {} for the folder: proportion of the training examples}.
 TRAINING = {"motion:{}/photos": 0.85, "motion:{}/video": 0.15}
 HELD_OUT = "motion:{}/photos"
@@ -116,7 +123,7 @@ class SmallScale(Scale):
     name = "small"
     suffix = "_small"
     extended = True
-    further_models = {"HI-Diff": HIDIFF_GOPRO}
+    further_models = {"HI-Diff": HIDIFF_GOPRO, **EQUAL_COMPUTE_MODELS}
     tables = (
         *(f"table{number}" for number in (1, 2, 3, 4, 5, 6, 8, 9)),
         *(f"fig{number}" for number in (4, 5, 7, 8, 9)),

@@ -10,7 +10,15 @@ from icdpm.images.writing import write_image
 from icdpm.models.config import check_config
 from icdpm.models.settings import SamplingSettings
 from icdpm_datasets.prepare.own_pairs import prepare_shake
-from icdpm_experiments.paper.small_scale import SMALL_STEPS, KernelBlurredImages, SmallScale, scale_to_small
+from icdpm_experiments.paper.models import GUIDED, Variant
+from icdpm_experiments.paper.runs import Runs
+from icdpm_experiments.paper.small_scale import (
+    EQUAL_COMPUTE_MODELS,
+    SMALL_STEPS,
+    KernelBlurredImages,
+    SmallScale,
+    scale_to_small,
+)
 
 
 def test_each_published_set_has_data_in_its_place(small_images):
@@ -120,3 +128,14 @@ def test_the_small_scale_records_its_images_and_seeds(small_images):
         "photos/test, blurred by motion"
     )
     assert scale.grid()[0] == SamplingSettings("ancestral", 1, 0.999, schedule="log_snr")
+
+
+@pytest.mark.slow
+def test_rows_of_equal_compute_take_the_flops_of_ours(small_images, tmp_path):
+    runs = Runs(SmallScale(small_images), None, tmp_path)
+    for row, model in EQUAL_COMPUTE_MODELS.items():
+        variant = Variant.parse(model.variant)
+        compute = SMALL_STEPS * runs.step_flops(GUIDED.variant)
+        if row.startswith("HI-Diff"):
+            compute -= runs.config("hidiff_gopro_stage1").run.steps * runs.step_flops("hidiff_gopro_stage1")
+        assert variant.steps == round(compute / runs.step_flops(variant.config), -2)
