@@ -26,7 +26,7 @@ from icdpm_experiments.paper.scales import IN_DOMAIN, Scale, copy_recipe, divide
 from icdpm_experiments.results import abbreviate_home
 
 SEEDS = 3  # of the models of Table 2
-SMALL_STEPS = 7_000  # of every variant
+SMALL_STEPS = 7_000  # of every variant, unless its name has another number
 # Rows of Tables 3 to 6 whose training takes the FLOPs of "Ours" (`Runs.step_flops`), to a hundred steps. HI-Diff's steps are
 # those of its second stage.
 EQUAL_COMPUTE_MODELS = {
