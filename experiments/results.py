@@ -16,11 +16,11 @@ RESULTS_FOLDER = Path("results")
 SCALE_NOTES = {
     "micro": "Micro scale: small networks, trained briefly on embedded data. These numbers test the code path, not the "
     "paper's claims.",
-    "small": "Small scale: narrow networks of NAF blocks, each trained for the same number of steps on one core, on sharp "
-    "photos and video frames under synthetic motion blur, the training domain. The test sets are held-out photos under such "
-    "blur; held-out photos under real camera-shake kernels, and embedded scenes of night and lettering; GoPro test pairs, "
-    "which are averaged high-speed video; REDS pairs. The published values come from other images and from networks trained "
-    "for days: compare rows with each other, not a measured value with the published one.",
+    "small": "Small scale: narrow networks of NAF blocks, trained on one core, for the same number of steps unless a row states "
+    "another compute, on sharp photos and video frames under synthetic motion blur, the training domain. The test sets are "
+    "held-out photos under such blur; held-out photos under real camera-shake kernels, and embedded scenes of night and "
+    "lettering; GoPro test pairs, which are averaged high-speed video; REDS pairs. The published values come from other images "
+    "and from networks trained for days: compare rows with each other, not a measured value with the published one.",
 }
 
 
