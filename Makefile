@@ -171,7 +171,7 @@ stack-check: $(READY)  ## check that files written with one TensorFlow version l
 	@$(MAKE) --no-print-directory test-keras $(OTHER)
 
 clean:  ## remove the files that setup, builds and tests create
-	@rm -rf $(VENV) $(OTHER_VENV) build dist *.egg-info .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(OTHER_VENV) build dist docs *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	@find icdpm datasets experiments tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY):
