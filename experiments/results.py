@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,11 @@ RESULTS_FOLDER = Path("results")
 SCALE_NOTES = {
     "micro": "Micro scale: small networks, trained briefly on embedded data. These numbers test the code path, not the "
     "paper's claims.",
-    "small": "Small scale: narrow networks of NAF blocks, trained on one core, for the same number of steps unless a row states "
-    "another compute, on sharp photos and video frames under synthetic motion blur, the training domain. The test sets are "
-    "held-out photos under such blur; held-out photos under real camera-shake kernels, and embedded scenes of night and "
-    "lettering; GoPro test pairs, which are averaged high-speed video; REDS pairs. The published values come from other images "
-    "and from networks trained for days: compare rows with each other, not a measured value with the published one.",
+    "small": "Small scale: narrow networks of NAF blocks, trained on one core, for the same number of steps unless a row "
+    "states another compute, on sharp photos and video frames under synthetic motion blur, the training domain. The test sets "
+    "are held-out photos under such blur; held-out photos under real camera-shake kernels, and embedded scenes of night and "
+    "lettering; GoPro test pairs, which are averaged high-speed video; REDS pairs. The published values come from other "
+    "images and from networks trained for days: compare rows with each other, not a measured value with the published one.",
 }
 
 
@@ -73,7 +74,7 @@ def make_command(target, **variables):
 
 def abbreviate_home(text):
     """Returns the text with ~ in place of the home folder, so that published results do not contain it."""
-    return text.replace(str(Path.home()), "~")
+    return re.sub(rf"{re.escape(str(Path.home()))}(?![\w.-])", "~", text)
 
 
 def markdown_table(rows):

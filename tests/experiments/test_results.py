@@ -8,7 +8,7 @@ import pytest
 
 import icdpm_experiments
 from icdpm_experiments.paper.bench import _reproducing_command, run_variables
-from icdpm_experiments.results import make_command
+from icdpm_experiments.results import abbreviate_home, make_command
 
 ROOT = Path(icdpm_experiments.__file__).parent
 
@@ -17,6 +17,15 @@ def test_make_command_names_what_was_given():
     home = str(Path.home())
     command = make_command("bench-x", FOLDER=Path(home, "images"), PAIRS=f"a={home}/a b=../b", SEEDS=2, KERNELS=None)
     assert command == "make bench-x FOLDER=~/images PAIRS='a=~/a b=../b' SEEDS=2"
+
+
+@pytest.mark.parametrize(
+    "home, text, abbreviated",
+    [("/home/me", "/home/me /home/me/a /home/meg/a", "~ ~/a /home/meg/a"), ("/", "images/a b=/data/x", "images/a b=/data/x")],
+)
+def test_only_the_home_folder_is_abbreviated(monkeypatch, home, text, abbreviated):
+    monkeypatch.setenv("HOME", home)
+    assert abbreviate_home(text) == abbreviated
 
 
 def test_the_command_of_several_tables_names_its_data():
