@@ -49,9 +49,12 @@ def read_curve(workdir):
 
 
 def _read_events(path):
-    """Yields the events of a TensorBoard file."""
+    """Yields the events of a TensorBoard file. An incomplete last event, left by a killed run, is dropped."""
     import tensorflow as tf
     from tensorflow.core.util import event_pb2
 
-    for record in tf.data.TFRecordDataset(str(path)):
-        yield event_pb2.Event.FromString(record.numpy())
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            yield event_pb2.Event.FromString(record.numpy())
+    except tf.errors.DataLossError:
+        return

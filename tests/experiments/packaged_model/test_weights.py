@@ -57,6 +57,10 @@ def test_the_curve_of_a_run(run):
     rows, hours = read_curve(run)
     assert [(row["step"], row["psnr"], row["noise_loss"]) for row in rows] == [(3, 20.0, 21.0), (6, 22.0, 23.0)]
     assert 0 < hours < 0.1
+    (last,) = (run / "tensorboard").glob("*.1")
+    content = last.read_bytes()
+    last.write_bytes(content + content[:20])  # the process was killed while it wrote an event
+    assert read_curve(run)[0] == rows
 
 
 def test_a_run_is_packaged(run, pairs_folder, tmp_path):
