@@ -71,7 +71,7 @@ def main(argv):
     notes = [
         f"Errors are differences from the restoration of the whole image{after_steps}, mean and maximum, in 8-bit steps,",
         f"measured in float32 on a 16-bit image. A tile of this table has {CORE}×{CORE} pixels and the margin (overlap) around",
-        f"them. The default margin is {default['margin']} pixels{_describe_receptive_field(model, rows)}.",
+        f"them. The default margin is {default['margin']} pixels{describe_receptive_field(model)}.",
         f"The errors in bfloat16 with the default margin: {bfloat16_errors}. In bfloat16 the smallest difference grows to one",
         f"of rounding. icdpm-deblur: from file to file, a process each{after_steps}.",
     ]
@@ -190,10 +190,13 @@ def measure_runs(folder, workdir, image, samples=True):
     return rows
 
 
-def _describe_receptive_field(model, rows):
-    if model.receptive_field_radius is None:
+def describe_receptive_field(model):
+    """Returns the end of the sentence about a model's default overlap."""
+    radius = model.receptive_field_radius
+    if radius is None:
         return f", over which tiles are blended: {model.title} models have a global receptive field, so tiles are not exact"
-    return f", a fifth of the receptive-field radius; with {rows[-1]['margin']} pixels, all of it, tiles are exact"
+    share = 100 * model.tile_overlap / radius
+    return f", {share:.0f} % of the receptive-field radius; with {radius} pixels, all of it, tiles are exact"
 
 
 def _load_photo():

@@ -1,5 +1,7 @@
 """Tests of the errors of tiles by their overlap."""
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +9,7 @@ import tensorflow as tf
 from icdpm.configs import load_config
 from icdpm.models.registry import build_model
 from icdpm.models.workdir import load
-from icdpm_experiments.measurements.tiles import SAMPLERS, measure_overlaps
+from icdpm_experiments.measurements.tiles import SAMPLERS, describe_receptive_field, measure_overlaps
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +21,11 @@ def test_tiles_are_exact_with_the_receptive_field_radius_as_overlap(micro_workdi
     assert without["tiles"] > whole["tiles"] > 1 and set(images) == {"whole", 0, model.receptive_field_radius}
     for sampler in SAMPLERS:
         assert without[f"{sampler}_mean"] > 0.01 > whole[f"{sampler}_max"]
+
+
+def test_the_default_overlap_is_described_by_its_share_of_the_radius():
+    naf = types.SimpleNamespace(tile_overlap=96, receptive_field_radius=144)
+    assert ", 67 % of the receptive-field radius; with 144 pixels, all of it," in describe_receptive_field(naf)
 
 
 def test_tiles_of_a_model_with_a_global_receptive_field_are_compared():
