@@ -11,6 +11,8 @@ from absl import flags
 from PIL import Image
 
 from icdpm.errors import IcdpmError
+from icdpm.evaluation.pairing import list_images, pair_name
+from icdpm.images.search import normalize_name
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.pairs import dtype_of
@@ -146,6 +148,28 @@ def select_blurred(pairs):
     return SelectedPairs(pairs, indices, f"{pairs.description} without the {excluded} not blurred") if excluded else pairs
 
 
+def restored_files(folder, pairs):
+    """Lists the restored images of a folder in the order of a `PairSource`.
+
+    Images are paired by name, as by icdpm-evaluate: those of other methods may have other forms of a name and other formats.
+
+    Args:
+      folder: folder of restored images.
+      pairs: `PairSource` that was restored.
+
+    Returns:
+      List of `Path`.
+
+    Raises:
+      IcdpmError: the folder lacks an image.
+    """
+    files = list_images(Path(folder), "restored")
+    names = [normalize_name(pair_name(name)) for name in pairs.names]
+    if absent := [name for name in names if name not in files]:
+        raise IcdpmError(f"{folder} has no restored image of {absent[0]}.")
+    return [files[name] for name in names]
+
+
 def check_training_folder(folder):
     """Raises `IcdpmError` if the folder of training images, the make variable FOLDER, is missing."""
     if not folder or not Path(folder).is_dir():
@@ -192,4 +216,5 @@ def reproducing_command(target):
     """Returns the make command that is equivalent to the current flags."""
     given = {name: FLAGS[name].value for name in ("data", "data_dir", "images", "crop", "samples") if name in FLAGS}
     given = {name.upper(): value for name, value in given.items() if value != FLAGS[name].default}
-    return make_command(target, WORKDIR=FLAGS["workdir"].value, **given)
+    workdir = FLAGS["workdir"].value
+    return make_command(target, WORKDIR=" ".join(workdir) if isinstance(workdir, list) else workdir, **given)

@@ -10,6 +10,7 @@ import html
 import importlib.resources
 import io
 import json
+import mimetypes
 import re
 import xml.etree.ElementTree as etree
 from pathlib import Path
@@ -93,8 +94,7 @@ def render_section(name):
     content = text.read_text(encoding="utf-8") if text.exists() else f"# {name}"
     body, title = render_markdown(content), first_heading(content) or name
     if image.exists():
-        url = "data:image/png;base64," + base64.b64encode(image.read_bytes()).decode()
-        body += f'<img class="plot" src="{url}" alt="{html.escape(title)}">'
+        body += f'<img class="plot" src="{_file_url(image)}" alt="{html.escape(title)}">'
     return title, body
 
 
@@ -109,6 +109,7 @@ def render_images(name, count, data_dir, missing):
     """
     # Imported here because these modules import TensorFlow.
     from icdpm.images.reading import read_rgb
+    from icdpm_experiments.pairs import restored_files
     from icdpm_experiments.paper.scales import make_scale
 
     table = json.loads((RESULTS_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
@@ -120,10 +121,11 @@ def render_images(name, count, data_dir, missing):
         missing.append(f"The restored images of {name} are missing ({', '.join(absent)}). make bench-{name} restores them.")
         return title, f"<h2>{html.escape(title)}</h2><p>{html.escape(missing[-1])}</p>"
     pairs = scale.test_pairs(table["test_set"])
+    files = {row: restored_files(folder, pairs) for row, folder in folders.items()}
     cards = []
     for index in np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int)):
         blurry, sharp = pairs.load(index)
-        restored = {row: read_rgb(folder / f"{pairs.names[index]}.png") for row, folder in folders.items()}
+        restored = {row: read_rgb(of_row[index]) for row, of_row in files.items()}
         cards.append(image_card(pairs.names[index], {"blurry": blurry, **restored, "sharp": sharp}))
     note = f'<p class="note">{SCALE_NOTES[scale.name]}</p>' if scale.name in SCALE_NOTES else ""
     return title, f"<h2>{html.escape(title)}</h2>{note}{''.join(cards)}"
@@ -174,13 +176,18 @@ def data_url(image):
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 
+def _file_url(path):
+    """Returns an image file as data URL."""
+    return f"data:{mimetypes.guess_type(path.name)[0]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
 def _format_psnr(image, sharp):
     value = psnr(image, sharp)
     return f" <small>{value:.2f} dB</small>" if np.isfinite(value) else ""
 
 
 def render_markdown(text):
-    """Returns HTML of a Markdown text. Headings move down one level (# becomes h2); raw HTML is escaped."""
+    """Returns HTML of a Markdown text of results/. Headings move down one level (# becomes h2); raw HTML is escaped."""
     converter = markdown.Markdown(extensions=["tables"])
     converter.preprocessors.deregister("html_block")
     converter.inlinePatterns.deregister("html")
@@ -195,12 +202,21 @@ def first_heading(text):
 
 
 class _ReportElements(Treeprocessor):
-    """Moves headings down one level and makes tables accessible: scoped header cells, scrolling when too wide."""
+    """Moves headings down one level, embeds images and makes tables accessible: scoped header cells, scrolling when too wide.
+
+    Links to files become text, because the page is a single file.
+    """
 
     def run(self, root):
         for element in list(root.iter()):
             if re.fullmatch(r"h[1-5]", element.tag):
                 element.tag = f"h{int(element.tag[1]) + 1}"
+            elif element.tag == "img":
+                element.set("class", "plot")
+                element.set("src", _file_url(RESULTS_FOLDER / element.get("src")))
+            elif element.tag == "a" and ":" not in element.get("href"):
+                element.tag = "span"
+                del element.attrib["href"]
             elif element.tag == "tr":
                 for cell in element.findall("th"):
                     cell.set("scope", "col")

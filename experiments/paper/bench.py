@@ -160,7 +160,7 @@ def _select(names, experiments):
     for flag in ("restored", "answers", "crops", "photos"):
         takers = [name for name, experiment in experiments.items() if flag in experiment.options]
         if FLAGS[flag].value and not set(names) & set(takers):
-            raise app.UsageError(f"--{flag} is for {', '.join(takers)}")
+            raise app.UsageError(f"--{flag} is for {', '.join(takers) or 'other scales'}")
     if FLAGS.restored and len(names) > 1:
         raise app.UsageError("--restored is for one table at a time: the folder holds the images of one set")
     if FLAGS.crops and len(names) > 1:

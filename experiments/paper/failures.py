@@ -7,17 +7,14 @@ four were found. Here two measured numbers rank all images.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from scipy import stats
 
-from icdpm.evaluation.lazy_images import FileImage
-from icdpm.evaluation.pairing import BLURRY, list_images, pair_name
-from icdpm.images.search import normalize_name
+from icdpm.evaluation.pairing import BLURRY
+from icdpm.images.reading import read_rgb
 from icdpm.metrics.inputs import as_uint8, matlab_gray
 from icdpm_experiments.figures import crop_image, largest_difference_box, write_gallery
-from icdpm_experiments.pairs import UNBLURRED_PSNR
+from icdpm_experiments.pairs import UNBLURRED_PSNR, restored_files
 from icdpm_experiments.paper.comparison import merge_folders, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
@@ -51,14 +48,14 @@ def run(runs, restored) -> None:
     own = {name: runs.restore(model, OUT_OF_DOMAIN) for name, model in MODELS.items()}
     folders = merge_folders(own, restored)
     values = runs.measure_images(OUT_OF_DOMAIN, folders, "psnr")
-    files = {name: _files_in_order(Path(folder), pairs) for name, folder in folders.items()}
+    files = {name: restored_files(folder, pairs) for name, folder in folders.items()}
     rows = []
     for index, name in enumerate(pairs.names):
         if values[BLURRY][index] > UNBLURRED_PSNR:
             continue
         blurry, sharp = pairs.load(index)
         gains = {f"gain {method}": round(float(values[method][index] - values[BLURRY][index]), 4) for method in folders}
-        images = blurry, sharp, FileImage(files["Ours"][index]).read()
+        images = blurry, sharp, read_rgb(files["Ours"][index])
         numbers = measure_light_and_gradient(*map(as_uint8, images))
         rows.append({"image": name, "psnr blurry": round(float(values[BLURRY][index]), 4), **gains, **numbers})
     rows = rank(rows)
@@ -68,7 +65,7 @@ def run(runs, restored) -> None:
     for row in rows[:SHOWN]:
         index = pairs.names.index(row["image"])
         blurry, sharp = pairs.load(index)
-        versions = {"blurry": blurry, **{name: FileImage(each[index]).read() for name, each in files.items()}, "sharp": sharp}
+        versions = {"blurry": blurry, **{name: read_rgb(each[index]) for name, each in files.items()}, "sharp": sharp}
         box = largest_difference_box(versions["Ours"], sharp, _SIDE)
         shown.append([crop_image(image, box) for image in versions.values()])
     headings = ["blurry", *folders, "sharp"]
@@ -161,12 +158,6 @@ def darkness_notes(rows) -> list[str]:
         f"Ours gains {np.mean(by_gray[:quarter]):+.3f} dB on the darkest quarter ({quarter} of {len(rows)}) and "
         f"{np.mean(by_gray[quarter:]):+.3f} dB on the others; Spearman's correlation of brightness and gain: {correlation:.2f}."
     ]
-
-
-def _files_in_order(folder, pairs):
-    """Lists the restored images of a folder in the order of a `PairSource`. Measuring has checked that all exist."""
-    files = list_images(folder, "restored")
-    return [files[normalize_name(pair_name(name))] for name in pairs.names]
 
 
 def _caption(rows, label, scale):

@@ -29,6 +29,7 @@ from icdpm.models.workdir import checkpoint_steps, load
 from icdpm.training.cost import estimate_cost
 from icdpm.training.run import train
 from icdpm_experiments.measurements.sweep import Journal, available_metrics, detail, mean_values, measure_settings
+from icdpm_experiments.pairs import restored_files
 from icdpm_experiments.paper.models import FINE_TUNED, SECOND_STAGES, TRAINED_ON, Variant, prerequisite
 from icdpm_experiments.paper.scales import IN_DOMAIN
 from icdpm_experiments.results import abbreviate_home
@@ -253,11 +254,12 @@ class Runs:
           {row: {'color drift', 'detail': float64 [images]}}, in the order of the test set, the row BLURRY first.
         """
         pairs = self.scale.test_pairs(dataset)
+        files = {row: restored_files(folder, pairs) for row, folder in folders.items()}
         values = {row: {"color drift": [], "detail": []} for row in (BLURRY, *folders)}
-        for index, name in enumerate(pairs.names):
+        for index in range(len(pairs)):
             blurry, sharp = pairs.load(index)
             for row, of_row in values.items():
-                restored = blurry if row == BLURRY else read_rgb(folders[row] / f"{name}.png")
+                restored = blurry if row == BLURRY else read_rgb(files[row][index])
                 of_row["color drift"].append(measure_drift(blurry, restored).largest)
                 of_row["detail"].append(detail(restored, sharp))
         return {row: {name: np.array(each) for name, each in of_row.items()} for row, of_row in values.items()}

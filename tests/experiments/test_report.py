@@ -65,11 +65,14 @@ def page(tmp_path_factory):
         pairs = MicroScale().test_pairs("realblur_j")
         for index, name in enumerate(pairs.names):
             blurry, sharp = pairs.load(index)
-            write_image(folder / "ours" / f"{name}.png", (blurry // 2 + sharp // 2))
+            # Another method's images may have another format.
+            write_image(folder / "ours" / f"{name}.bmp", (blurry // 2 + sharp // 2))
         row = {"row": "Ours", "dataset": "x", "metric": "psnr", "value": 20.0, "published": 28.56}
         common = {"command": "make x", "data": "y", "scale": "micro", "rows": [row], "test_set": "realblur_j"}
         write_results("table4", title="Table 4", restored={"Ours": str(folder / "ours")}, **common)
-        write_results("table5", title="Table 5", restored={"Ours": "nowhere"}, **common)
+        notes = ["![strip](images/01.jpg) [plot](fig4.png)"]
+        write_results("table5", title="Table 5", restored={"Ours": "nowhere"}, notes=notes, **common)
+        write_image(folder / "results/images/01.jpg", pairs.load(0)[0])
         write_gallery(folder / "results/fig4.png", ["one"], [[pairs.load(0)[0]]])
         path, missing = write_report(2)
     assert len(missing) == 1 and "table5" in missing[0]
@@ -82,7 +85,8 @@ def test_the_page_is_complete_and_self_contained(page, tmp_path):
     assert text.count('<article class="image"') == 2 and "{{" not in text
     assert not re.search(r'(src|href)="(?!data:|#)', text)
     assert "make bench-table5 restores them" in text and "test the code path" in text
-    assert text.count("data:image/webp") == 2 * 3 and text.count("data:image/png") == 1
+    assert text.count("data:image/webp") == 2 * 3 and text.count("data:image/png") == text.count("data:image/jpeg") == 1
+    assert "<span>plot</span>" in text
 
 
 def test_an_empty_folder_is_reported():

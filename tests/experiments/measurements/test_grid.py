@@ -3,7 +3,9 @@
 import json
 
 import PIL.Image
+from absl import flags
 
+from icdpm_experiments import pairs
 from icdpm_experiments.measurements.grid import grid_rows, write_grid
 from icdpm_experiments.paper.scales import grid_settings
 
@@ -22,3 +24,12 @@ def test_the_grid_is_written(metrics, in_a_folder_of_its_own):
     assert "unguided: highest PSNR, 22.80 dB, with 1000 steps to 0.1" in text
     assert "niqe was not measured: weights are missing" in text
     assert PIL.Image.open(in_a_folder_of_its_own / "results/grid.png").width > 400
+
+
+def test_the_command_names_every_workdir(monkeypatch):
+    defined = flags.FlagValues()
+    flags.DEFINE_multi_string("workdir", [], "Workdirs.", flag_values=defined)
+    flags.DEFINE_integer("images", None, "Number of pairs.", flag_values=defined)
+    defined(["grid", "--workdir=guided=runs/c", "--workdir=unguided=runs/a", "--images=4"])
+    monkeypatch.setattr(pairs, "FLAGS", defined)
+    assert pairs.reproducing_command("bench-grid") == "make bench-grid WORKDIR='guided=runs/c unguided=runs/a' IMAGES=4"

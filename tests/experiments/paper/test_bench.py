@@ -34,6 +34,7 @@ def test_wrong_flags_are_usage_errors(run_each):
             ["table7", "--scale=small"],
             "name one or several of table1, table2, table3, table4, table5, table6, table8, table9, fig4",
         ),
+        (["table3", "--scale=small", "--crops=a"], "--crops is for other scales"),
         (["small-page"], "name one or several of table1"),
     ]
     runs = run_each("icdpm_experiments.paper.bench", [arguments for arguments, _ in cases])

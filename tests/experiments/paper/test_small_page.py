@@ -8,6 +8,8 @@ import pytest
 from paper_stand_ins import read_results
 
 from icdpm.errors import IcdpmError
+from icdpm.evaluation.pairing import parse_named_folders
+from icdpm.images.writing import write_image
 from icdpm_experiments.paper import ablations, small_answers, small_images, small_page, table2, tables3to7
 from icdpm_experiments.paper.models import ComparedModel
 from icdpm_experiments.paper.small_images import ImageValues
@@ -163,10 +165,14 @@ def test_the_page_shows_images_of_the_two_large_models(extended_runs, micro_work
 
 
 @pytest.mark.slow
-def test_tables_have_further_columns_and_empty_rows(extended_runs):
-    tables3to7.run_table(extended_runs, "table3", {})
+def test_tables_have_further_columns_and_empty_rows(extended_runs, tmp_path):
+    pairs = extended_runs.scale.test_pairs("gopro")
+    for index, name in enumerate(pairs.names):
+        write_image(tmp_path / f"others/{name}.bmp", pairs.load(index)[1])
+    tables3to7.run_table(extended_runs, "table3", parse_named_folders([f"Other={tmp_path}/others"]))
     rows = {(row["row"], row["metric"]): row for row in read_results("table3_small")["rows"]}
-    assert {row for row, _ in rows} == {"blurry", "UNet", "DvSR", "DvSR-SA", "Ours", "Ours-SA", "HI-Diff"}
+    assert {row for row, _ in rows} == {"blurry", "Other", "UNet", "DvSR", "DvSR-SA", "Ours", "Ours-SA", "HI-Diff"}
+    assert rows["Other", "detail"]["value"] == 1
     assert (
         rows["UNet", "psnr"]["value"] > 0
         and rows["Ours", "psnr"]["value"] is None
