@@ -41,7 +41,7 @@ def tiny() -> ConfigDict:
 
 
 def small() -> ConfigDict:
-    """A guided model of 4.5 M parameters for real photos, which two CPU cores train in hours; the base of SCALE=small.
+    """A guided model of 4.5 M parameters for real photos, which two CPU cores train in hours.
 
     Differences from the paper's recipe:
       - 4×4 pixels become channels before the first level (`unet.patch`), so that a wide network with a large receptive field
