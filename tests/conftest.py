@@ -1,4 +1,4 @@
-"""Shared by all tests."""
+"""Fixtures that all tests share."""
 
 import fcntl
 import gc
@@ -18,12 +18,12 @@ import pytest
 from PIL.ExifTags import Base
 
 PEAK_MEMORY = Path(__file__).with_name("peak_memory.py").read_text()
-# Read when XLA first compiles. LLVM's part of it takes longest, and is not what is tested.
+# XLA reads this when it first compiles. Optimization by LLVM takes most of the time, and the tests do not depend on it.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-# A shell lets what it starts in the background ignore interrupts, which is inherited; their tests are of what does not.
+# Processes that a shell starts in the background ignore SIGINT, and their children inherit this. Tests send SIGINT.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# A config file of a config; its JSON is filled in.
+# Python config file; the JSON text of the config is filled in.
 CONFIG = """
 from icdpm.models.config import config_from_json
 def get_config():
@@ -33,17 +33,17 @@ def get_config():
 
 @pytest.fixture(scope="module", autouse=True)
 def collected():
-    """What a file's tests have compiled is freed after them, not while the next ones' steps run."""
+    """Frees compiled functions after the tests of each file, instead of during the tests of the next file."""
     yield
     if "tensorflow" in sys.modules:
         gc.collect()
         if not gc.get_freeze_count():
-            gc.freeze()  # TensorFlow's own objects stay; only what tests add is examined after the other files
+            gc.freeze()  # TensorFlow's own objects stay: later collections examine only what tests have added
 
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory):
-    """Function (program, arguments, environment, cwd) -> a `processes.Process` that runs it."""
+    """Returns a function (program, arguments, environment, cwd) that starts a `processes.Process`."""
     started = []
 
     def start(program, arguments=(), environment=None, cwd=None):
@@ -57,7 +57,10 @@ def start(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_each(start):
-    """Function (command, [arguments of a run, …], environment) -> a CompletedProcess for each run, one after the other."""
+    """Returns a function (command, [arguments of each run], environment) that runs a command repeatedly.
+
+    It returns a `subprocess.CompletedProcess` for each run.
+    """
 
     def run_each(command, cases, environment=None):
         return [processes.completed(start(processes.of_command(command), case, environment)) for case in cases]
@@ -67,25 +70,25 @@ def run_each(start):
 
 @pytest.fixture
 def peak_memory():
-    """What stands before a program that calls `peak_memory()`: the most bytes that its process has held so far."""
+    """Source of the function `peak_memory()`, to be put before a program that calls it."""
     return PEAK_MEMORY
 
 
 @pytest.fixture
 def micro_config():
-    """A config of the smallest guided model, in float32: a step takes milliseconds."""
+    """Config of the smallest guided model, in float32. A training step takes milliseconds."""
     return _micro_config()
 
 
 @pytest.fixture
 def regression_config():
-    """A config of a UNet that regresses, for what is the same with every system: it is traced in a third of the time."""
+    """Config of a regression UNet, for tests that hold for every model. It is traced in a third of the time."""
     return _regression_config()
 
 
 @pytest.fixture(scope="session")
 def write_config():
-    """Function (file, config) that makes a config file."""
+    """Returns a function (file, config) that writes a Python config file."""
     from icdpm.models.config import config_to_json
 
     return lambda file, config: file.write_text(CONFIG.format(text=config_to_json(config)))
@@ -93,9 +96,9 @@ def write_config():
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
-    """Function (name, make) -> a folder of that name, which the first process of pytest-xdist makes and all others use.
+    """Returns a function (name, make) that returns a folder of that name, which all processes of pytest-xdist share.
 
-    `make` is called with a new folder, which is then moved. Tests leave the result as it is.
+    The first process calls `make` with the path of a new folder. Tests do not change the folder.
     """
     own = tmp_path_factory.getbasetemp()
     root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
@@ -117,9 +120,9 @@ def shared_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def prepared_runs(shared_folder, write_config):
-    """A folder to train in: guided.py, of NAF blocks, regression.py, of residual ones, and data, ten pairs.
+    """Folder with the config files guided.py (NAF blocks) and regression.py (residual blocks), and data/ of ten pairs.
 
-    Tests leave it as it is.
+    Tests do not change it.
     """
 
     def make(folder):
@@ -139,7 +142,7 @@ def prepared_runs(shared_folder, write_config):
 
 @pytest.fixture(scope="session")
 def micro_model():
-    """An untrained system of micro_config. Tests leave its weights as they are."""
+    """Untrained model of `micro_config`. Tests do not change its weights."""
     from icdpm.models.registry import build_model
 
     return build_model(_micro_config())
@@ -147,7 +150,7 @@ def micro_model():
 
 @pytest.fixture(scope="session")
 def micro_workdir(shared_folder):
-    """A workdir as training leaves it after 6 steps, with the weights of an untrained model. Tests leave it as it is."""
+    """Workdir of a run of 6 steps, with the weights of an untrained model. Tests do not change it."""
     from icdpm.models.config import config_to_json
     from icdpm.models.registry import build_model
     from icdpm.models.weights import named_variables, save_weights
@@ -207,7 +210,7 @@ def _small_config(model):
 
 @pytest.fixture
 def bad_photos(tmp_path, bombs):
-    """A folder of files that cannot be restored: {path: words of its error message}."""
+    """Files that cannot be restored, in one folder: {path: words of its error message}."""
     folder = tmp_path / "böse Fotos"
     folder.mkdir()
     image = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
@@ -251,7 +254,7 @@ def bad_photos(tmp_path, bombs):
 
 @pytest.fixture(scope="session")
 def bombs():
-    """Small files that say they are large: {name: content}. Those with "too many" have too many pixels, others bytes."""
+    """Decompression bombs, {name: content}: files named "too many" have too many pixels, the others too many bytes."""
     return {
         "too many.png": _png_header(60000, 60000, 8, 2),
         "too many 16 bits.png": _png_header(60000, 60000, 16, 2),
@@ -269,7 +272,7 @@ def bombs():
 
 
 def bomb_tiff(width, height, channels, bits, tile=None):
-    """A whole TIFF file, all of whose strips, or tiles, are the same block under deflate, of zeros."""
+    """Returns a complete TIFF file whose strips or tiles all refer to the same deflated block of zeros."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     directory = ImageFileDirectory_v2()
@@ -288,7 +291,7 @@ def bomb_tiff(width, height, channels, bits, tile=None):
         directory[Base.StripOffsets], directory[Base.StripByteCounts] = (0,) * height, (len(block),) * height
     file = io.BytesIO()
     directory.save(file)
-    # Pillow counts offsets from the end of the directory, but moves the first of several only.
+    # Pillow counts offsets from the end of the directory, but corrects only the first of several.
     places = struct.pack("<I", file.tell()), bytes(4)
     content = file.getvalue()
     return content.replace(places[1] * (height - 1), places[0] * (height - 1)) + block
@@ -309,7 +312,7 @@ def _webp_header(width, height):
 
 
 class RandomPairs:
-    """A PairSource of a few small images of noise."""
+    """`PairSource` of a few small images of noise."""
 
     description = "random pairs"
 
@@ -336,7 +339,7 @@ def random_pairs():
 
 @pytest.fixture
 def batch():
-    """A batch of {'blurry', 'sharp', 'index'} of 4 crops of 16×16."""
+    """Batch {'blurry', 'sharp', 'index'} of 4 crops of 16×16."""
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
@@ -347,7 +350,7 @@ def batch():
 
 @pytest.fixture(scope="module")
 def browser(started_browser):
-    """A real browser without a window, of 1280×800, with an empty log; what it saves goes to `browser.downloads`, a folder."""
+    """Headless Chromium of 1280×800 with an empty log. It downloads files to the folder `browser.downloads`."""
     started_browser.get("about:blank")
     started_browser.get_log("browser")
     return started_browser
@@ -367,11 +370,11 @@ def started_browser(tmp_path_factory):
     options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
     switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     switches += " disable-component-update disable-sync window-size=1280,800"
-    switches += " force-prefers-reduced-motion"  # scrolling is over when the next command comes
+    switches += " force-prefers-reduced-motion"  # scrolling has ended before the next command
     for switch in [*switches.split(), f"user-data-dir={folder / 'profile'}"]:
         options.add_argument(f"--{switch}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SE_OFFLINE", "true")  # selenium fetches nothing
+        patch.setenv("SE_OFFLINE", "true")  # selenium downloads no driver
         browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
     browser.downloads = folder / "downloads"
     yield browser

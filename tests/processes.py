@@ -1,7 +1,7 @@
-"""Python programs in processes of their own, forked from one that has imported TensorFlow: that takes longer than most runs.
+"""Runs Python programs in processes that are forked from one that has imported TensorFlow, which takes longer than most runs.
 
-How a process begins and how it ends is subprocess's to show: its imports, what libraries read when they are imported, what is
-done at the interpreter's exit.
+Tests of the start and the end of a process use `subprocess` instead: imports, environment variables that libraries read when
+they are imported, and actions at the interpreter's exit.
 """
 
 import multiprocessing
@@ -13,7 +13,7 @@ import sys
 import time
 
 _FORKS = multiprocessing.get_context("forkserver")
-# What commands import when they are run. (The commands themselves define flags, each its own of the same names.)
+# Modules that commands import when they run. The commands themselves are not imported, because their flags share names.
 _FORKS.set_forkserver_preload(
     "tensorflow tensorflow_datasets icdpm.training.run icdpm.training.strategy icdpm.restoration.restore icdpm.batch.restoring "
     "icdpm.evaluation.measure icdpm.evaluation.restore_dataset icdpm.serving.export icdpm.pretrained "
@@ -22,20 +22,20 @@ _FORKS.set_forkserver_preload(
 
 
 def of_command(name):
-    """The program of a command: one of icdpm.commands, or a module's whole name."""
+    """Returns the program of a command, given by its name in icdpm.commands or by the full name of its module."""
     module = name if "." in name else f"icdpm.commands.{name}"
     return f"import sys; sys.argv[0] = 'icdpm-{name.rpartition('.')[2]}'; from {module} import run; run()"
 
 
 class Process:
-    """A program that runs; its methods and `returncode` are subprocess.Popen's.
+    """Running program with the methods and the `returncode` of `subprocess.Popen`.
 
     Args:
       program: Python source.
-      arguments: of sys.argv.
-      folder: what it says is written there, which is empty or not there.
-      environment: variables to add to those of this process; PYTHONPATH is heard.
-      cwd: folder to run it in; None: the current one.
+      arguments: arguments in `sys.argv`.
+      folder: new or empty folder for the program's output.
+      environment: variables that are added to those of this process, `PYTHONPATH` included.
+      cwd: working folder; None for the current one.
     """
 
     def __init__(self, program, arguments, folder, environment=None, cwd=None):
@@ -67,18 +67,18 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def communicate(self, timeout=None):
-        """(what it wrote to stdout, and to stderr) when it has ended."""
+        """Waits for the end of the process and returns its output, (stdout, stderr)."""
         self.wait(timeout)
         return tuple(path.read_text() if path.exists() else "" for path in self._outputs)
 
 
 def completed(process):
-    """The subprocess.CompletedProcess of a Process, when it has ended."""
+    """Waits for the end of a `Process` and returns its `subprocess.CompletedProcess`."""
     return subprocess.CompletedProcess(process.args, process.wait(), *process.communicate())
 
 
 def wait_until(condition, processes, seconds=600):
-    """Returns when a condition holds, while some processes run that may not end before."""
+    """Waits until a condition holds. Fails if one of the processes ends before."""
     deadline = time.monotonic() + seconds
     while not condition():
         ended = [each.communicate() for each in processes if each.poll() is not None]
@@ -98,7 +98,7 @@ def _run(program, arguments, outputs, environment, cwd):
 
 
 def free_ports(count):
-    """Ports of this computer that nobody listens to."""
+    """Returns free ports of this computer."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

@@ -1,10 +1,7 @@
 """The packaged model."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import PIL.Image
@@ -22,7 +19,6 @@ from icdpm_experiments.pairs import select_blurred
 
 pytestmark = pytest.mark.slow
 
-RUN = "import sys; sys.argv[0] = 'icdpm-deblur'; from icdpm.commands.deblur import run; run()"
 MOST_BYTES = 15 * 2**20
 
 
@@ -44,11 +40,6 @@ def test_its_older_config_keeps_its_meaning(restorer):
     guidance = restorer.config.guidance
     later = {name: guidance[name] for name in ("projection", "noise_at_inference") if name not in written}
     assert later == {"projection": "block", "noise_at_inference": False} and guidance.route == written["route"] == "latent"
-
-
-def deblur(folder, *arguments):
-    command = [sys.executable, "-c", RUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ, cwd=folder)
 
 
 def test_its_presets_are_its_own(restorer):
@@ -86,9 +77,9 @@ def _photo():
     return data.chelsea()[:200, :300]
 
 
-def test_a_photo_is_restored_without_a_workdir(restorer, tmp_path):
+def test_a_photo_is_restored_without_a_workdir(restorer, tmp_path, start):
     PIL.Image.fromarray(_photo()).save(tmp_path / "cat.png")
-    done = deblur(tmp_path, "cat.png")
+    done = completed(start(of_command("deblur"), ["cat.png"], cwd=tmp_path))
     assert done.returncode == 0 and done.stderr.splitlines()[-2:] == [
         "icdpm-deblur: written to restored/",
         "icdpm-deblur: 1 restored, 0 failed",
