@@ -114,13 +114,14 @@ def _decode(content, is_png):
     is_16bit = is_png & tf.equal(tf.strings.substr(content, _PNG_DEPTH_OFFSET, 1), b"\x10")
 
     # TensorFlow makes one transparent color an alpha channel only for palettes, unless it decodes to four channels.
-    has_color_key = tf.cond(is_png, lambda: _has_chunk(content, b"tRNS"), lambda: tf.constant(False))
+    color_type = tf.strings.substr(content, _PNG_COLOR_TYPE_OFFSET, 1)
+    is_palette = tf.equal(color_type, b"\3")
+    has_color_key = tf.cond(is_png & ~is_palette, lambda: _has_chunk(content, b"tRNS"), lambda: tf.constant(False))
 
     def decode_any_png(dtype):
         def decode_color_key():
             channels = tf.io.decode_png(content, channels=4, dtype=dtype)
-            is_gray = tf.equal(tf.strings.substr(content, _PNG_COLOR_TYPE_OFFSET, 1), b"\0")
-            return tf.cond(is_gray, lambda: channels[..., 2:], lambda: channels)
+            return tf.cond(tf.equal(color_type, b"\0"), lambda: channels[..., 2:], lambda: channels)
 
         return tf.cond(has_color_key, decode_color_key, lambda: tf.io.decode_png(content, dtype=dtype))
 
@@ -138,9 +139,9 @@ def _decode(content, is_png):
 
 
 def _has_chunk(content, kind):
-    """Returns whether a PNG file (string scalar) has a chunk of this type before its palette and its pixels.
+    """Returns whether a PNG file (string scalar) has a chunk of this type before its pixels.
 
-    The chunk tRNS without a palette states one transparent color or gray value, acTL an animation.
+    The chunk acTL states an animation, and tRNS, for images without a palette, one transparent color or gray value.
     """
 
     def read_type(at):
@@ -151,7 +152,7 @@ def _has_chunk(content, kind):
         return at + 12 + tf.maximum(length, 0)
 
     def is_before(at):
-        return tf.reduce_all([tf.not_equal(read_type(at), each) for each in (kind, b"PLTE", b"IDAT", b"IEND", b"")])
+        return tf.reduce_all([tf.not_equal(read_type(at), each) for each in (kind, b"IDAT", b"IEND", b"")])
 
     at = tf.while_loop(is_before, lambda at: (next_chunk(at),), (tf.constant(len(_PNG)),))[0]
     return tf.equal(read_type(at), kind)

@@ -48,6 +48,9 @@ def png_files():
         "2 bits": saved(rgb.quantize(4), bits=2, transparency=1),
         "gray alpha": saved(rgb.convert("LA")),
         "RGB alpha": saved(rgb.convert("RGBA")),
+        "RGB key, suggested palette": insert_chunks(
+            saved(rgb), [(b"PLTE", bytes(6)), (b"tRNS", struct.pack(">3H", *PIXELS[3, 4].tolist()))]
+        ),
         "16 bits RGB": deep_rgb,
         "16 bits RGB key": insert_chunks(deep_rgb, [(b"tRNS", struct.pack(">3H", *key))]),
         "16 bits gray": deep_gray,
@@ -72,8 +75,9 @@ def test_png_of_any_color_type_has_the_same_channels(decode, name):
 
 def test_animations_and_cmyk_are_errors(decode):
     image = PIL.Image.fromarray(PIXELS)
-    _, error = decode(saved(image, save_all=True, append_images=[PIL.Image.new("RGB", image.size)]))
-    assert error.numpy() == b"the image is an animation"
+    for frames in ([image, PIL.Image.new("RGB", image.size)], [image.quantize(4), PIL.Image.new("P", image.size)]):
+        _, error = decode(saved(frames[0], save_all=True, append_images=frames[1:]))
+        assert error.numpy() == b"the image is an animation"
     buffer = io.BytesIO()
     image.convert("CMYK").save(buffer, "JPEG")
     assert decode(buffer.getvalue())[1].numpy() == b"the image has CMYK colors; convert it to RGB first"
