@@ -21,6 +21,16 @@ from icdpm.images.writing import encode_image
 # HTTP statuses of a server that is busy or not ready yet.
 _RETRIED_STATUSES = (429, 502, 503, 504)
 _MAX_WAIT_SECONDS = 60.0
+_MAX_TIMEOUT_SECONDS = 1e9  # sockets take little more
+
+
+def split_url(url: str) -> urllib.parse.SplitResult:
+    """Returns the parts of a URL: http(s)://HOST[:PORT][/PATH]. Raises ValueError for any other text."""
+    parts = urllib.parse.urlsplit(url)
+    host, port = (parts.hostname or "").encode("idna"), parts.port  # both raise ValueError if they are invalid
+    if parts.scheme not in ("http", "https") or not host or port == 0 or parts.username or parts.query or parts.fragment:
+        raise ValueError(url)
+    return parts
 
 
 class ServingClient:
@@ -39,14 +49,17 @@ class ServingClient:
         because the server may still be processing it.
 
     Raises:
-      IcdpmError: the URL is invalid.
+      IcdpmError: the URL or the timeout is invalid.
     """
 
     def __init__(self, url: str, preset: str | None = None, timeout: float = 600.0, retries: int = 4) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise IcdpmError(f"{url} is not the URL of a server, such as http://localhost:8501.")
-        path = parts.path.rstrip("/") or "/v1/models/icdpm"
+        try:
+            parts = split_url(url)
+        except ValueError as error:
+            raise IcdpmError(f"{url} is not the URL of a server, such as http://localhost:8501.") from error
+        if not 0 < timeout <= _MAX_TIMEOUT_SECONDS:
+            raise IcdpmError(f"`timeout` must be positive and at most {_MAX_TIMEOUT_SECONDS:g} seconds. Received: {timeout}.")
+        path = urllib.parse.quote(parts.path.rstrip("/"), safe="/:%") or "/v1/models/icdpm"
         self.url = f"{parts.scheme}://{parts.netloc}{path}:predict"
         self.signature = f"serving_{preset}" if preset else "serving_default"
         self.timeout = timeout
@@ -123,4 +136,4 @@ def _error_message(error) -> str:
 def _requested_wait(error, default) -> float:
     """Returns the seconds of an HTTPError's Retry-After header, at most `_MAX_WAIT_SECONDS`."""
     seconds = error.headers.get("Retry-After", "")
-    return min(float(seconds), _MAX_WAIT_SECONDS) if seconds.isdigit() else default
+    return min(float(seconds), _MAX_WAIT_SECONDS) if seconds.isdecimal() else default

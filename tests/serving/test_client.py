@@ -114,10 +114,23 @@ def test_responses_of_other_servers_are_errors(body, message):
         thread.join()
 
 
-@pytest.mark.parametrize("url", ["localhost:8501", "ftp://host", "http://", "http://host?a=b"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8501", "ftp://host", "http://", "http://host?a=b", "http://[::1", "http://a..b", "http://host:b", "http://a@b"],
+)
 def test_invalid_urls(url):
     with pytest.raises(IcdpmError, match="is not the URL of a server"):
         ServingClient(url)
+
+
+def test_paths_of_urls_are_quoted():
+    assert ServingClient("http://host/v1/models/é 1/").url == "http://host/v1/models/%C3%A9%201:predict"
+
+
+@pytest.mark.parametrize("timeout", [0.0, float("inf"), float("nan")])
+def test_invalid_timeouts(timeout):
+    with pytest.raises(IcdpmError, match="`timeout` must be positive and at most"):
+        ServingClient("http://host", timeout=timeout)
 
 
 RUN = """
@@ -184,7 +197,8 @@ def test_invalid_flags_with_a_server(tmp_path, fake_server):
         ([photo, server, output, "--steps=3"], 2, "--steps cannot be combined with --server"),
         ([photo, server, output, "--overwrite", "--skip_existing"], 2, "mutually exclusive"),
         ([photo, server, output, "--shard=2/2"], 2, "INDEX/COUNT"),
-        (["-", server, "--output=-", "--shard=0/2"], 2, "not standard input"),
+        (["-", server, output, "--shard=0/2"], 2, "not standard input or output"),
+        ([photo, server, "--output=-", "--shard=0/2"], 2, "not standard input or output"),
         ([photo, "--server=localhost:8501", output], 1, "localhost:8501 is not the URL of a server"),
     ]:
         done, message = deblur(*arguments)

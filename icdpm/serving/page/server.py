@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icdpm.errors import IcdpmError
+from icdpm.serving.client import split_url
 from icdpm.serving.page.files import Storage, delete_old_files
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ def is_public(host: str) -> bool:
 
 def url_origin(url: str) -> str:
     """Returns the origin of a page's URL, such as https://photos.example.com. Raises IcdpmError if the URL is invalid."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise IcdpmError(f"{url} is not the URL of a page, such as https://photos.example.com/deblur. Change --url.")
+    try:
+        parts = split_url(url)
+    except ValueError as error:
+        raise IcdpmError(f"{url} is not the URL of a page, such as https://photos.example.com/deblur. Change --url.") from error
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -223,7 +225,7 @@ def set_tcp_timeout(sockets: Iterable[socket.socket]) -> None:
 def _resolve(host, port):
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise IcdpmError(f"Unknown address {host!r}. Choose another --host.") from error
 
 

@@ -28,8 +28,9 @@ def test_an_address_in_use_is_an_error():
 def test_loopback_addresses_are_not_public():
     assert not any(is_public(host) for host in ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
     assert all(is_public(host) for host in ["0.0.0.0", "::", "192.168.1.7"])
-    with pytest.raises(IcdpmError, match="Unknown address 'no.such.host.invalid'"):
-        is_public("no.such.host.invalid")
+    for unknown in ["no.such.host.invalid", "a..b"]:
+        with pytest.raises(IcdpmError, match=f"Unknown address '{unknown}'"):
+            is_public(unknown)
 
 
 def test_host_names():
@@ -51,6 +52,8 @@ def test_urls_of_reverse_proxies():
         "https://",
         "https://a@b.example",
         "https://a.example/?b",
+        "https://a.example:b",
+        "https://[::1",
         "",
     ]:
         with pytest.raises(IcdpmError, match="is not the URL of a page"):
