@@ -126,13 +126,13 @@ class Storage:
                 self._reserved -= size
 
     def _measure(self):
-        """Returns (bytes, files and folders) of the folder."""
+        """Returns (bytes of all files, number of files and folders) of the folder."""
         used = entries = 0
-        for path in self._folder.rglob("*"):
-            entries += 1
-            # Gradio may delete a file at the same time.
-            with contextlib.suppress(FileNotFoundError):
-                used += path.stat().st_size
+        for parent, folders, files in os.walk(self._folder):  # ignores folders that are deleted at the same time
+            entries += len(folders) + len(files)
+            for name in files:
+                with contextlib.suppress(FileNotFoundError):
+                    used += os.path.getsize(os.path.join(parent, name))
         return used, entries
 
 

@@ -62,7 +62,7 @@ def test_the_suffix_of_the_name_decides_the_format(tmp_path, name, own, expected
 
 def test_stored_and_reserved_bytes_are_limited(tmp_path):
     (tmp_path / "a").mkdir()
-    storage = Storage(tmp_path, 10_000 + sum(path.stat().st_size for path in tmp_path.iterdir()), 10)
+    storage = Storage(tmp_path, 10_000, 10)
     (tmp_path / "a/photo").write_bytes(bytes(6000))
     with storage.reserve(3000):
         with pytest.raises(IcdpmError, match="The storage of this page is full"), storage.reserve(2000):
@@ -79,6 +79,20 @@ def test_files_and_folders_are_limited(tmp_path):
         (tmp_path / "a/photo").touch()
     with pytest.raises(IcdpmError), storage.reserve(0):
         raise AssertionError("the limit was exceeded")
+
+
+def test_folders_may_be_deleted_while_the_storage_is_measured(tmp_path, monkeypatch):
+    (tmp_path / "a/b").mkdir(parents=True)
+    scandir = os.scandir
+
+    def delete_and_scan(path):
+        if Path(path).name == "b":
+            Path(path).rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", delete_and_scan)
+    with Storage(tmp_path, 1, 10).reserve(1):
+        assert not (tmp_path / "a/b").exists()
 
 
 def test_old_files_are_deleted_at_any_depth(tmp_path):
