@@ -82,7 +82,7 @@ FORMATS = {
         sixteen_bit=True,
         exif=True,
         stores=frozenset({"xmp", "comments", "density", "colors", "texts"}),
-        longest_side=2**31 - 1,
+        longest_side=10**6,  # libpng's limit
     ),
     "jpeg": Format(
         "JPEG",

@@ -45,7 +45,7 @@ def check_fits(image: Image, name: object, file_format: Format) -> list[str]:
     if max(image.pixels.shape[:2]) > file_format.longest_side:
         raise IcdpmError(
             f"{name} has a side of more than {file_format.longest_side} pixels, "
-            f"which {file_format.name} cannot hold; choose PNG"
+            f"which {file_format.name} cannot hold; choose TIFF"
         )
     notices = []
     if image.alpha is not None and not file_format.alpha:

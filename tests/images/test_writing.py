@@ -107,6 +107,7 @@ def test_unsupported_properties_are_reported_and_dropped():
         (make_image(alpha=True), "bmp", "transparent parts, which BMP cannot hold"),
         (Image(np.zeros((1, 20000), np.uint8)), "webp", "more than 16383 pixels"),
         (Image(np.zeros((70000, 1), np.uint8)), "jpeg", "more than 65500 pixels"),
+        (Image(np.zeros((1, 10**6 + 1), np.uint8)), "png", "more than 1000000 pixels"),
     ]:
         with pytest.raises(IcdpmError, match=f"a.png has .*{text}.*choose"):
             check_fits(given, "a.png", FORMATS[name])
