@@ -199,7 +199,7 @@ def _round_overlap(model, overlap):
 def _check_tile(model, tile, overlap):
     if overlap is None:
         raise IcdpmError(f"{model.title} models process the whole image at once and do not support tiles")
-    if tile % model.size_multiple or tile <= 2 * overlap:
+    if not isinstance(tile, numbers.Integral) or tile % model.size_multiple or tile <= 2 * overlap:
         raise IcdpmError(
             f"a tile's side must be a multiple of {model.size_multiple} and more than {2 * overlap} pixels. Received: {tile}"
         )
@@ -243,7 +243,7 @@ def restore_file_or_array(
     """
     settings = model.settings(preset, **changes)
     if preset and (warning := model.sampling_presets[preset].warning):
-        warnings.warn(f"preset {preset!r}: {warning}", stacklevel=4)
+        warnings.warn(f"preset {preset!r}: {warning}", stacklevel=3)
     if spread and settings.samples < 2:
         raise IcdpmError("one sample has no spread; use two or more, as in samples=8")
     if not isinstance(seed, numbers.Integral) or not 0 <= seed < _MAX_SEED:

@@ -81,8 +81,9 @@ def test_presets_with_many_steps_warn_for_models_trained_for_few(workdir):
     config = load_config("table2_c")
     assert not any(preset.warning for preset in model_class(config.model).default_presets(config).values())
     image = np.zeros((8, 8, 3), np.uint8)
-    with pytest.warns(UserWarning, match="preset 'paper': this model was trained for few steps"):
+    with pytest.warns(UserWarning, match="preset 'paper': this model was trained for few steps") as warned:
         icdpm.load(workdir).restore(image, preset="paper", steps=1, samples=1)
+    assert warned[0].filename == __file__
 
 
 def test_an_absent_file_has_no_presets(tmp_path):

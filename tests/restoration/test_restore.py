@@ -116,6 +116,7 @@ def test_invalid_arguments_are_errors(model):
         ({"spread": True}, "one sample has no spread"),
         ({"tile": 25, "overlap": 4}, "a tile's side must be a multiple of 2 and more than 8 pixels. Received: 25"),
         ({"tile": 8, "overlap": 4}, "more than 8"),
+        ({"tile": 16.0, "overlap": 4}, "Received: 16.0"),
         ({"max_memory": 2**29}, r"an image of 16×16 pixels needs 6\d\d MiB with these settings, and 512 MiB are allowed"),
     ]:
         with pytest.raises(IcdpmError, match=text):
