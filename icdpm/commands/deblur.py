@@ -159,8 +159,8 @@ def _check_flags(arguments: Sequence[str]) -> Shard | None:
         raise app.UsageError("--overwrite and --skip_existing are mutually exclusive")
     if FLAGS.output == "-" and (FLAGS.compare or FLAGS.spread or FLAGS.keep_samples):
         raise app.UsageError("--compare, --spread and --keep_samples need a file or folder as --output, not -")
-    if FLAGS.shard and "-" in arguments:
-        raise app.UsageError("--shard divides files, not standard input")
+    if FLAGS.shard and "-" in (FLAGS.output, *arguments):
+        raise app.UsageError("--shard divides files, not standard input or output")
     return shard
 
 

@@ -133,8 +133,10 @@ def main(argv: Sequence[str]) -> None:
 def _check_flags(job: str) -> None:
     """Raises UsageError if a flag is missing, or does not belong to the job."""
     kind, slash, variant = job.partition("/")
-    if kind == "records" and slash and not re.fullmatch(r"[\w.-]+", variant):
-        raise app.UsageError(f"records/NAME needs a name of letters, digits, '.', '_' and '-'. Received: {job}")
+    if kind == "records" and slash and not re.fullmatch(r"[\w-][\w.-]*", variant):
+        raise app.UsageError(
+            f"records/NAME needs a name of letters, digits, '.', '_' and '-' that does not start with '.'. Received: {job}"
+        )
     own = _OTHER_FLAGS.get(job, _OTHER_FLAGS.get(kind, _PUBLISHED_FLAGS))
     for name in sorted(_PUBLISHED_FLAGS.union(*_OTHER_FLAGS.values()) - own):
         if FLAGS[name].present:

@@ -46,6 +46,7 @@ def test_help_names_every_published_set(prepare):
         (["frames", "--output=x", "--partial"], "--partial is not a flag of frames"),
         (["gopro", "--window=5"], "--window is not a flag of gopro"),
         (["records/my set"], "records/NAME needs a name of letters, digits"),
+        (["records/.."], "that does not start with '.'"),
         (["records", "--crop=64"], "--crop and --count belong together"),
         (["records", "--output=x"], "--output is not a flag of records"),
         (["weights/niqe", "--output=x"], "--output is not a flag of weights/niqe"),
