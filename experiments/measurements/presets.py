@@ -14,7 +14,6 @@ import numpy as np
 from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
-from icdpm.errors import IcdpmError
 from icdpm_experiments import pairs as pair_flags
 from icdpm_experiments.pairs import select_blurred
 
@@ -101,11 +100,8 @@ def measure_gains(model, pairs, journal, settings=None):
     """
     from icdpm.evaluation.intervals import mean_with_interval
     from icdpm.evaluation.measure import measure_image
-    from icdpm.models.settings import SamplingSettings
     from icdpm_experiments.measurements.sweep import OF_MEAN, available_metrics, measure_settings
 
-    if not isinstance(model.settings(), SamplingSettings):
-        raise IcdpmError(f"{model.title} models do not sample, so they have no presets.")
     settings = candidate_settings() if settings is None else settings
     metrics, _ = available_metrics(METRICS, pairs)
     psnr = {"psnr": metrics["psnr"]}

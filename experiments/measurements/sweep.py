@@ -15,6 +15,7 @@ from icdpm.evaluation.measure import measure_image
 from icdpm.evaluation.metric_selection import ImageMetric, select_metrics
 from icdpm.files import write_atomically
 from icdpm.metrics.inputs import as_uint8_pair
+from icdpm.models.settings import SamplingSettings
 from icdpm.progress import print_above
 from icdpm.restoration.restore import restore
 from icdpm_experiments.results import abbreviate_home
@@ -48,7 +49,7 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
     Args:
       model: trained model.
       pairs: `PairSource` whose blurry images are restored.
-      settings: list of `Settings`.
+      settings: list of `SamplingSettings`.
       metrics: {name: ImageMetric}.
       journal: `Journal`. Values that it contains are not measured again.
       label: beginning of the printed lines.
@@ -57,7 +58,12 @@ def measure_settings(model, pairs, settings, metrics, journal, label="", seed=0)
     Returns:
       For each of `settings` a list of {metric: value}, one for each image. If there are several samples, the value is the mean
       over the samples, and the metric of the samples' mean image has the suffix `OF_MEAN`.
+
+    Raises:
+      IcdpmError: the model does not sample, or an image cannot be restored or measured.
     """
+    if not isinstance(model.settings(), SamplingSettings):
+        raise IcdpmError(f"{model.title} models do not sample, so they have no sampling settings to compare.")
     weights = _digest_arrays(model.get_weights())
     images = [{"picture": name, "pixels": _digest_arrays(pairs.load(index))} for index, name in enumerate(pairs.names)]
     shared = {"weights": weights, "seed": seed, "metrics": ",".join(metrics)}

@@ -5,7 +5,6 @@ import json
 import PIL.Image
 import pytest
 
-from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm.models.settings import SamplingSettings
 from icdpm.models.workdir import load
@@ -51,17 +50,6 @@ def test_gains_are_measured_and_presets_are_written(micro_workdir, random_pairs,
 def test_candidates_are_sorted_by_evaluations():
     evaluations = [each.evaluations for each in presets.candidate_settings()]
     assert evaluations == sorted(evaluations) and evaluations[0] == 1 and evaluations[-1] == 50
-
-
-def test_a_model_without_sampling_has_no_presets(random_pairs, tmp_path):
-    class Regression:
-        title = "Sharpener"
-
-        def settings(self):
-            return object()
-
-    with pytest.raises(IcdpmError, match="Sharpener models do not sample"):
-        presets.measure_gains(Regression(), random_pairs, Journal(tmp_path / "journal"))
 
 
 def test_each_metric_has_a_panel():

@@ -99,6 +99,17 @@ def test_an_interrupted_sweep_continues(micro_config, pairs, metrics, tmp_path, 
     assert len(done) == 6 + 6 + 3
 
 
+def test_a_model_without_sampling_has_no_settings_to_compare(pairs, metrics, tmp_path):
+    class Regression:
+        title = "Sharpener"
+
+        def settings(self):
+            return object()
+
+    with pytest.raises(IcdpmError, match="Sharpener models do not sample"):
+        sweep.sweep(Regression(), pairs, SETTINGS, metrics, Journal(tmp_path / "journal"))
+
+
 def test_a_damaged_journal_is_reported(tmp_path):
     journal = Journal(tmp_path / "journal")
     journal.add({"a": 1}, {"psnr": 2.5})
