@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# tests/stack_check.sh ENVIRONMENT OTHER: what is made beside one TensorFlow is taken up beside the other.
+# tests/stack_check.sh ENVIRONMENT OTHER: checks that files written with one TensorFlow version work with the other.
 #
-# The two environments hold the two TensorFlows of setup.py. Restored photos are the same; numbers between them (losses,
-# weights, what an exported model answers) differ as two TensorFlows round otherwise.
+# The environments have the two TensorFlow versions of setup.py. Restored photos are the same. Losses, weights and outputs of
+# exported models differ slightly, because the versions round differently.
 set -euo pipefail
 
 first=$(realpath "$1")/bin second=$(realpath "$2")/bin
@@ -12,12 +12,12 @@ cd "$data"
 export TF_CPP_MIN_LOG_LEVEL=3
 unset PYTHONPATH
 
-# Runs a command, whose last words are shown where it fails.
+# Runs a command and shows its output only if it fails.
 quietly() {
     "$@" > log.txt 2>&1 || { cat log.txt >&2; exit 1; }
 }
 
-# Every module can be imported, and a Keras 3 of one's own stays what it is.
+# Every module can be imported, and tf.keras stays the installed one.
 for bin in "$first" "$second"; do
     "$bin/python" - 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
 import importlib
@@ -38,7 +38,7 @@ for name in ("icdpm", "icdpm_datasets", "icdpm_experiments"):
                 raise
         for flag in flags.FLAGS:  # commands have flags of the same name
             flags.FLAGS[flag].allow_override = True
-assert tf.keras.Model is model, "tf.keras has become another"
+assert tf.keras.Model is model, "the imports replaced tf.keras"
 print(f"Python {sys.version.split()[0]}, TensorFlow {tf.__version__}: all modules imported")
 PYTHON
 done
@@ -55,8 +55,8 @@ for i in range(4):
         io.imsave(f"pairs/{side}/{i}.png", image)
 PYTHON
 
-# The packaged model restores a photo to the same bytes; on CPUs without bfloat16 instructions to the same values but for 1 of 255,
-# because the two TensorFlows emulate them otherwise.
+# The packaged model restores a photo to the same bytes. On CPUs without bfloat16 instructions, which the versions emulate
+# differently, values differ by at most 1 of 255.
 for type in png jpg; do
     quietly "$first/icdpm-deblur" pairs/blur/0.png --output="first.$type"
     quietly "$second/icdpm-deblur" pairs/blur/0.png --output="second.$type"
@@ -70,14 +70,14 @@ from skimage import io
 for kind, most in (("png", 1), ("jpg", 8)):
     first, second = (f"{name}.{kind}" for name in ("first", "second"))
     if Path(first).read_bytes() == Path(second).read_bytes():
-        print(f"a photo is the same bytes ({kind})")
+        print(f"restored photos are equal byte by byte ({kind})")
         continue
     furthest = np.abs(io.imread(first).astype(int) - io.imread(second)).max()
     assert furthest <= most, f"restored photos ({kind}) differ by {furthest} of 255"
-    print(f"a photo is the same but for {furthest} of 255 ({kind})")
+    print(f"restored photos differ by at most {furthest} of 255 ({kind})")
 PYTHON
 
-# A run that goes from one to the other and back ends where one that stayed does.
+# A run that alternates between the versions reaches the weights of a run that does not.
 train() {
     quietly "$1/icdpm-train" --config=tiny --data=pairs --workdir="$2" --set=run.steps="$3" --set=data.batch=2 --set=data.crop=32 \
         --set=optimizer.learning_rate_ramp=0 --set=optimizer.weight_decay=0.1 --set=precision=float32 --set=run.keep_checkpoints=9 \
@@ -99,11 +99,11 @@ def weights(workdir, step):
 
 apart = np.linalg.norm(weights("between", 9) - weights("stayed", 9))
 way = np.linalg.norm(weights("stayed", 9) - weights("stayed", 3))
-assert apart < 0.01 * way, f"the two runs end {apart:.2e} apart, after a way of {way:.2e}"
-print(f"a run that changed twice ends {apart / way:.1e} of its way from one that stayed")
+assert apart < 0.01 * way, f"the weights of the two runs differ by {apart:.2e}; training changed them by {way:.2e}"
+print(f"the weights of the two runs differ by {apart / way:.1e} of their change in training")
 PYTHON
 
-# A model that one exports is served by the other.
+# A model that is exported with one version is served with the other.
 serve() {
     "$1/python" - "$2" "$3" 2> log.txt <<'PYTHON' || { cat log.txt >&2; exit 1; }
 import sys
@@ -127,7 +127,7 @@ import numpy as np
 
 first, second = (np.load(f"answer_{number}.npy").astype(int) for number in (1, 2))
 furthest = np.abs(first - second).max()
-assert first.shape == (75, 101, 3) and furthest <= 16, f"the answers differ by {furthest} of 65535"
-print(f"an exported model gives both the same image, but for {furthest} of 65535")
+assert first.shape == (75, 101, 3) and furthest <= 16, f"the restored images differ by {furthest} of 65535"
+print(f"an exported model restores an image equally with both versions, within {furthest} of 65535")
 PYTHON
 done

@@ -1,4 +1,4 @@
-"""Tables of measured values with the published values beside them, and the further columns of scales with `extended`."""
+"""Tables of measured and published values, and the further columns of scales with `extended`."""
 
 from __future__ import annotations
 
