@@ -70,7 +70,7 @@ def train(
       validation_pairs: the pairs for validation, such as `load_pairs(data, "test")`.
       strategy: a strategy of `make_strategy`.
       start_from: workdir of another run, whose latest EMA weights initialize this one where name and shape match; None for
-        random weights. A run that has a checkpoint continues from the checkpoint.
+        random weights. A run that has a checkpoint continues from it and does not read this workdir.
       target_pairs: pairs of another domain, of which only the blurry images are used, for models that need them.
       start_from_partial: accept weights of which few fit (`load_fitting_weights`).
       callbacks: called on every worker whenever logs are fetched.
@@ -96,14 +96,15 @@ def train(
             changed_fields(config, workdir)
         saved_steps = checkpoint_steps(workdir)
         workers.check_consistent(config, len(training_pairs), saved_steps[-1] if saved_steps else 0)
-        if not saved_steps:
+        if saved_steps:
+            start_from = None  # the checkpoint replaces all weights
+        else:
             model_class(config.model).check_start(config, read_config(start_from) if start_from else None)
         if config.run.deterministic:
             tf.config.experimental.enable_op_determinism()
         silence_first_compilation()
 
-        # A checkpoint replaces all weights of `start_from`, so any number of them may fit.
-        model = _build(config, strategy, start_from, start_from_partial or bool(saved_steps), chief)
+        model = _build(config, strategy, start_from, start_from_partial, chief)
         checkpoints = Checkpoints(workdir, model, config.run.keep_checkpoints)
         start, steps = checkpoints.restore_latest(), config.run.steps
         if start >= steps:
@@ -194,6 +195,8 @@ def _run_stages(
                     callback.on_step_end(end, logs)
                 received = max(workers.all_gather(signals.received or 0))
             done = end
+        if received:
+            break
     return done, received
 
 

@@ -25,8 +25,8 @@ def changed_fields(config: ConfigDict, workdir: str | os.PathLike) -> list[str]:
     """
     if not config_file(workdir).exists():
         return []
-    stored = dict(_flatten(read_config(workdir)))
-    changed = [field for field, value in _flatten(config) if value != stored.get(field)]
+    stored = _flatten(read_config(workdir))
+    changed = [field for field, value in _flatten(config).items() if value != stored.get(field)]
     decisive = [field for field in changed if not field.startswith("run.")]
     if decisive:
         raise IcdpmError(
@@ -97,9 +97,9 @@ def record_data(
         temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _flatten(config: ConfigDict) -> list[tuple[str, Any]]:
-    return [
-        (f"{section}.{field}", value)
-        for section, fields in config.to_dict().items()
-        for field, value in (fields.items() if isinstance(fields, dict) else [("", fields)])
-    ]
+def _flatten(config: ConfigDict) -> dict[str, Any]:
+    """Returns {field: value}, with fields such as 'seed' and 'run.steps'."""
+    flat: dict[str, Any] = {}
+    for name, value in config.to_dict().items():
+        flat |= {f"{name}.{field}": each for field, each in value.items()} if isinstance(value, dict) else {name: value}
+    return flat

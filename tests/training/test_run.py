@@ -5,16 +5,20 @@ import json
 import shutil
 import signal
 import textwrap
+import types
 
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 from processes import completed, free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.keras import variable_name
 from icdpm.models.workdir import checkpoint_steps, config_file, load, read_data
-from icdpm.training.run_metadata import changed_data, record_data, save_config
+from icdpm.training import run
+from icdpm.training.run_metadata import changed_data, changed_fields, record_data, save_config
+from icdpm.training.workers import Workers
 
 pytestmark = pytest.mark.slow
 
@@ -303,12 +307,42 @@ def test_the_data_of_the_previous_start_are_known(tmp_path, micro_config):
     assert changed_data(micro_config, tmp_path, ["a"], ["v"]) == {"validation": counts}
 
 
+@pytest.mark.parametrize("field", ["seed", "data.batch"])
+def test_a_changed_field_is_named(tmp_path, micro_config, field):
+    save_config(micro_config, tmp_path)
+    micro_config.update_from_flattened_dict({field: 6})
+    with pytest.raises(IcdpmError, match=f"another config: {field} differs. Only fields of `run`"):
+        changed_fields(micro_config, tmp_path)
+
+
+def test_a_signal_ends_the_run_without_starting_the_next_stage(micro_config, monkeypatch):
+    class Runner:
+        def __init__(self, model, strategy, batches, use_xla):
+            pass
+
+        def run_steps(self, count):
+            signals.received = signal.SIGTERM
+
+    signals = types.SimpleNamespace(received=None)
+    started, strategy = [], tf.distribute.get_strategy()
+    stages = [types.SimpleNamespace(stop=stop) for stop in (2, 4)]
+    monkeypatch.setattr(run, "StepRunner", Runner)
+    monkeypatch.setattr(run.StepLogs, "fetch", lambda pending: [{}])
+    ended = run._run_stages(None, strategy, micro_config, stages, 0, started.append, [], Workers(strategy), signals)
+    assert ended == (1, signal.SIGTERM) and started == stages[:1]
+
+
 WIDER = "--set=unet.channels=8"
 
 
 def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_runs, run_each):
     still = ["--set=optimizer.learning_rate=1e-12", "--set=run.steps=1", f"--start_from={trained}"]
-    runs = (["tuned"], ["refused", WIDER], ["other", WIDER, "--start_from_partial"], ["other", WIDER, "--set=run.steps=2"])
+    runs = (
+        ["tuned"],
+        ["refused", WIDER],
+        ["other", WIDER, "--start_from_partial"],
+        ["other", WIDER, "--set=run.steps=2", "--start_from=gone"],
+    )
     tuned, refused, other, resumed = run_each("train", [arguments(folder, workdir, *still, *flags) for workdir, *flags in runs])
     assert tuned.returncode == 0, tuned.stderr
     first, began = weights(trained.parent, "run", 2), weights(folder, "tuned", 1)
@@ -319,10 +353,11 @@ def test_a_run_starts_from_the_averages_of_another(folder, trained, prepared_run
     assert seen == [f"before, in 2 steps: 10 pairs in {prepared_runs / 'data'}", f"10 pairs in {folder / 'data'}"]
     record_data(folder / "third", folder / "tuned", ["2 pairs"], [])
     assert read_data(folder / "third")["training"] == [seen[0], f"before, in 1 steps: {seen[1]}", "2 pairs"]
-    # Weights that fit are used and the others are listed. Few fitting weights are refused until there is a checkpoint.
+    # Weights that fit are used and the others are listed. Few are refused, and none are read if there is a checkpoint.
     assert refused.returncode == 1 and "Use their config, micro, or" in refused.stderr, refused.stderr
     assert "--start_from_partial" in refused.stderr and not (folder / "refused/config.json").exists()
     assert resumed.returncode == 0 and checkpoint_steps(folder / "other") == [1, 2], resumed.stderr
+    assert read_data(folder / "other")["training"] == seen and "start with the weights" not in resumed.stdout
     assert other.returncode == 0 and "variables start with the weights of" in other.stdout, other.stderr
     assert "; not used: unet/" in other.stdout and "; randomly initialized: unet/" in other.stdout
 
