@@ -12,7 +12,7 @@ import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_file_header, read_image, read_rgb
-from icdpm_datasets.pairs import PairSource, dtype_of
+from icdpm_datasets.pairs import GraphSource, InMemory, PairSource, dtype_of
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
@@ -89,8 +89,10 @@ class SourceImage:
         return 8 * dtype_of(self.pairs.source).itemsize
 
     def stamp(self) -> str:
-        """Returns a text that changes whenever the data set changes."""
-        return str(self)
+        """Returns a text that changes whenever the image changes. Recorded and embedded pairs do not change."""
+        if isinstance(self.pairs.source, (GraphSource, InMemory)):
+            return str(self)
+        return hashlib.blake2b(self.read().tobytes(), digest_size=16).hexdigest()
 
 
 def find_mismatch(image: FileImage, partner: FileImage) -> str | None:

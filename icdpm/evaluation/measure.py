@@ -155,7 +155,7 @@ def measure_defined(
             if math.isnan(value):
                 undefined[name] = "its value is not a number."
             else:
-                values[name] = value
+                values[name] = float(value)  # NumPy's scalars have another `repr`, which CSV files store
     return values, unavailable, undefined
 
 

@@ -218,7 +218,7 @@ def _find_published_tests(folder: Path, side: str) -> list[tuple[str, dict[str, 
     """Returns [(title, {name: path})] of the published test splits that a folder is, contains, or is part of."""
     found = []
     for title, layout in _PUBLISHED_TESTS.items():
-        for root in (folder.resolve(), *folder.resolve().parents[:2]):
+        for root in (folder.resolve(), *list(folder.resolve().parents)[:2]):
             if layout.is_root(root):
                 # Errors of the layout are ignored: they matter only as far as names are missing.
                 pairs = layout.list_pairs(root, []).get("test", [])

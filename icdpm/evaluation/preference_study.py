@@ -167,7 +167,9 @@ def _read_answer_file(path: Path) -> tuple[Path, dict[str, Any]]:
     except ValueError as error:
         raise IcdpmError(f"{path} is not a file of answers: it is not JSON.") from error
     try:
-        methods = set(content["methods"])
+        methods, rater = set(content["methods"]), content["rater"]
+        if not isinstance(rater, str):
+            raise ValueError
         for answer in content["answers"]:
             sides = {answer["left"], answer["right"]}
             if len(sides) != 2 or not sides <= methods or answer["preferred"] not in sides:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -102,6 +103,27 @@ def test_continuation_measures_changed_images_again(paired, folders, tmp_path):
     assert list(again.values["off"]["error"]) == list(first.values["off"]["error"])
 
 
+def test_changed_images_of_a_data_set_are_measured_again(folders, noise, tmp_path):
+    for side, method in (("blur", "off"), ("sharp", "sharp")):
+        shutil.copytree(folders[method], tmp_path / "pairs" / side)
+
+    def errors():
+        choice, _ = counting()
+        pairs = pair_with_source({"near": folders["near"]}, FolderPairs(tmp_path / "pairs"))
+        return measure(pairs, choice, tmp_path / "out", workers=1).values["near"]["error"]
+
+    first = errors()
+    shutil.copy(folders["off"] / "b.png", tmp_path / "pairs/sharp/b.png")
+    assert list(errors() > 2 * first) == [False, True, False]
+
+
+def test_values_of_numpys_types_are_read_again(paired, tmp_path):
+    metric = ImageMetric(lambda restored, sharp: np.float32(restored.mean()), "", True, "pair")
+    choice = MetricSelection({"mean": metric}, {}, None)
+    first, again = (measure(paired("near"), choice, tmp_path, workers=1).values["near"]["mean"] for _ in range(2))
+    assert list(first) == list(again)
+
+
 def test_further_metrics_and_methods_extend_the_results(paired, tmp_path):
     choice, measured_means = counting()
     measure(paired("off"), choice, tmp_path, workers=1)
@@ -151,7 +173,7 @@ def test_images_that_a_metric_does_not_support(write, noise, tmp_path):
         ("ssim", "SSIM needs images of at least 11×11 pixels. Received: 12×9"),
         ("ms_ssim", "MS-SSIM needs images of at least 176×176 pixels. Received: 12×9"),
     ]:
-        measured = measure(pair_folders({"small": small}, small), select_metrics(["psnr", metric]), tmp_path / "out", workers=2)
+        measured = measure(pair_folders({"small": small}, small), select_metrics(["psnr", metric]), tmp_path / "out", workers=1)
         assert measured.undefined["small"][metric]["a"].startswith(words) and measured.values["small"]["psnr"][0] == math.inf
         text = write_summary(tmp_path / "out", summarize(measured))
         assert "| small | inf | n/a |" in text and f"- {metric} of small, a: {words}" in text

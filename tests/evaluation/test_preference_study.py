@@ -257,6 +257,7 @@ def test_invalid_answer_files_are_reported(tmp_path):
         ([answer, ("p", "b", "a", "a")], {}, "as the page saves it"),
         ([answer], {"study": "another"}, "answers to different pages"),
         ([answer], {"rater": "good"}, "are both of rater good"),
+        ([answer], {"rater": ["bad"]}, "as the page saves it"),
     ]:
         with pytest.raises(IcdpmError, match=words):
             read_answers([good, saved(tmp_path, "bad", answers, **changes)])
