@@ -44,16 +44,3 @@ def prepare_published(name: str, source: str, data_dir: str | os.PathLike | None
     # Archives are unpacked next to the records; a temporary folder is gone.
     unpacked = f"; {root} was unpacked and can be removed" if builder.data_dir_root in root.parents and root.exists() else ""
     return f"ready: {summarize(prepared_set(recorded, data_dir))}{unpacked}"
-
-
-def is_partial(data_dir: str | os.PathLike | None, name: str) -> bool:
-    """Returns whether the records of a data set are a subset, so that results on them are not the benchmark.
-
-    Args:
-      data_dir: as for `prepare_published`.
-      name: as for `prepare_published`.
-
-    Raises:
-      IcdpmError: the data set has not been recorded there.
-    """
-    return prepared_set(name, data_dir).info.metadata["partial"]

@@ -60,6 +60,7 @@ def find_prepared(recorded: str, data_dir: str | os.PathLike | None) -> Prepared
     Raises:
       IcdpmError: the folder cannot be read, or its description is damaged.
     """
+    where = data_dir or tfds.core.constants.DATA_DIR
     try:
         if data_dir is not None and is_remote(data_dir):
             return _find_remote(recorded, RemotePath(data_dir))
@@ -68,12 +69,12 @@ def find_prepared(recorded: str, data_dir: str | os.PathLike | None) -> Prepared
         # Unlike builder.is_prepared(), this logs nothing if nothing exists.
         return Prepared(folder, builder.info) if (folder / MARKER).is_file() else None
     except OSError as error:
-        raise IcdpmError(f"{data_dir} cannot be read: {error.strerror or error}.") from error
+        raise IcdpmError(f"{where} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, AssertionError, json_format.Error) as error:
         if isinstance(error, IcdpmError):
             raise
         raise IcdpmError(
-            f"{data_dir}: the description of {recorded} is damaged. Remove its folder and run icdpm-prepare again."
+            f"{where}: the description of {recorded} is damaged. Remove its folder and run icdpm-prepare again."
         ) from error
 
 

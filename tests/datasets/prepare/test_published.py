@@ -11,7 +11,8 @@ import tensorflow_datasets as tfds
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.gopro.layout import GoProLayout
-from icdpm_datasets.prepare.published import is_partial, prepare_published
+from icdpm_datasets.prepare.published import prepare_published
+from icdpm_datasets.published.recorded import prepared_set
 
 SEQUENCE = "test/GOPR0384_11_00"
 
@@ -31,6 +32,10 @@ def complete(monkeypatch):
     """Makes the counts of the small tree the published ones."""
     monkeypatch.setattr(GoProLayout, "counts", {"test": 3})
     monkeypatch.setattr(GoProLayout, "sequence_counts", {"test": {"GOPR0384_11_00": 3}})
+
+
+def is_partial(data_dir, name):
+    return prepared_set(name, data_dir).info.metadata["partial"]
 
 
 def records(data_dir):
@@ -78,11 +83,6 @@ def test_partial_records_are_not_accepted_as_complete(tree, data_dir):
         prepare_published("gopro", tree, data_dir)
 
 
-def test_is_partial_needs_records(data_dir):
-    with pytest.raises(IcdpmError, match="has no records of hide. Make them with icdpm-prepare hide"):
-        is_partial(data_dir, "hide")
-
-
 def test_realblur_and_reds_by_benchmark_names(tmp_path, published, data_dir):
     published.realblur(tmp_path / "realblur", "J", {"train": ["scene001/1"], "test": ["scene050/1"]})
     published.reds(tmp_path / "reds", "val")
@@ -119,6 +119,7 @@ def test_a_failing_writer_leaves_no_complete_records(tree, data_dir, monkeypatch
         is_partial(data_dir, "gopro")
 
 
+@pytest.mark.slow  # starts a process
 def test_a_real_limit_of_file_sizes(tree, data_dir):
     script = f"""
         import resource

@@ -17,8 +17,9 @@ from icdpm_datasets.load import load_pairs
 from icdpm_datasets.order import crops_per_pair, shuffled_index, slot_count
 from icdpm_datasets.pairs import Mixture, load_crop
 from icdpm_datasets.pipeline import AUGMENTATION, training_dataset, validation_dataset
-from icdpm_datasets.prepare.published import is_partial, prepare_published
+from icdpm_datasets.prepare.published import prepare_published
 from icdpm_datasets.published import builder as builder_module
+from icdpm_datasets.published import recorded as recorded_module
 from icdpm_datasets.published.records import index_records
 from icdpm_datasets.tf_data_errors import original_errors
 
@@ -94,7 +95,6 @@ def test_remote_records_equal_local_ones(bucket, prepare, disk):
     folder = bucket / "gopro/blur/1.0.0"
     assert prepare(bucket) == f"ready: gopro/blur/1.0.0, 30 train, 3 test pairs (partial: not the benchmark), in {folder}"
     assert prepare(bucket).startswith("exists already: gopro/blur/1.0.0, 30 train")
-    assert is_partial(str(bucket), "gopro")
     local = disk / "gopro/blur/1.0.0"
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in local.iterdir())
     for path in local.glob("*tfrecord*"):
@@ -250,6 +250,12 @@ def test_crops_that_do_not_fit_are_refused(pairs):
 def test_missing_records_name_the_command(tmp_path, split):
     with pytest.raises(IcdpmError, match=f"icdpm-prepare hide --source=ARCHIVE_OR_FOLDER --data_dir={tmp_path}$"):
         load_pairs("hide", split, tmp_path)
+
+
+def test_the_default_folder_is_named_if_it_cannot_be_read(monkeypatch):
+    monkeypatch.setattr(recorded_module, "make_builder", lambda *_: open("/nowhere"))
+    with pytest.raises(IcdpmError, match=r"^/.*tensorflow_datasets cannot be read: No such file or directory\."):
+        recorded_module.find_prepared("gopro", None)
 
 
 def test_an_unknown_variant_is_an_error(tmp_path):
