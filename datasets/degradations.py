@@ -19,7 +19,7 @@ from icdpm_datasets.pairs import crop_corner
 _CLEAN = 0.05  # fraction of the training crops; of whole pairs none, since their PSNR would be infinite
 _NOISE = (0.0, 55.0)  # standard deviation of the noise, of 255
 _QUALITY = (5, 99)  # libjpeg's quality
-_BLOCK = 16  # px, side of a coding unit of a JPEG file with halved chroma resolution
+JPEG_BLOCK = 16  # px, side of a coding unit of a JPEG file with halved chroma resolution
 _FACTOR = (1.0, 4.0)  # of the downscaling; Meta-SR's published code trains with 1.1, 1.2, … 4.0
 _FILTERS = (Image.Resampling.BICUBIC, Image.Resampling.BOX, Image.Resampling.LANCZOS)  # BOX averages the area of a pixel
 _SUPPORT = 3  # radius of the widest of these filters, Lanczos, in pixels of the lower resolution
@@ -41,7 +41,7 @@ class DegradedImages(SharpImages):
         image = self.sharp(index)
         rng = np.random.default_rng(random_ints)
         top, left = corner = crop_corner(random_ints, image.shape[:2], crop)
-        clean = image[top : top + crop, left : left + crop].copy()  # a view would keep the whole image in memory
+        clean = image[top : top + crop, left : left + crop]
         return (clean if rng.random() < _CLEAN else self.degrade(rng, image, corner, (crop, crop))), clean
 
     def degrade(
@@ -91,15 +91,11 @@ class CompressedImages(DegradedImages):
     ) -> np.ndarray:
         quality = int(rng.integers(_QUALITY[0], _QUALITY[1] + 1))
         # Blocks are coded independently; chroma is interpolated from the next block at most.
-        starts = [max(start // _BLOCK - 1, 0) * _BLOCK for start in corner]
-        stops = [(-(-(start + length) // _BLOCK) + 1) * _BLOCK for start, length in zip(corner, size)]
-        file = io.BytesIO()
-        Image.fromarray(image[starts[0] : stops[0], starts[1] : stops[1]]).save(
-            file, "JPEG", quality=quality, subsampling="4:2:0"
-        )
+        starts = [max(start // JPEG_BLOCK - 1, 0) * JPEG_BLOCK for start in corner]
+        stops = [(-(-(start + length) // JPEG_BLOCK) + 1) * JPEG_BLOCK for start, length in zip(corner, size)]
+        compressed = compress_jpeg(image[starts[0] : stops[0], starts[1] : stops[1]], quality)
         (top, left), (height, width) = (np.subtract(corner, starts), size)
-        with Image.open(file) as compressed:
-            return np.asarray(compressed)[top : top + height, left : left + width]
+        return compressed[top : top + height, left : left + width]
 
 
 class DownscaledImages(DegradedImages):
@@ -156,3 +152,11 @@ def _resize_arguments(axes: list, resample: Image.Resampling) -> tuple:
     """Returns the arguments of Pillow's `resize` for (size, (start, stop)) of the vertical and the horizontal axis."""
     (height, (top, bottom)), (width, (left, right)) = axes
     return (width, height), resample, (left, top, right, bottom)
+
+
+def compress_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Returns an image, uint8 [H, W, 3], after JPEG compression with halved chroma resolution (4:2:0)."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    with Image.open(file) as compressed:
+        return np.asarray(compressed)

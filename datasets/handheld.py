@@ -7,15 +7,14 @@ blurry images are JPEG files. The sharp image is the middle instant of the expos
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
-from PIL import Image
 
 from icdpm.images.srgb import to_linear, to_srgb
 from icdpm_datasets.blur import reflected_window, remove_border
 from icdpm_datasets.camera import add_noise, brighten_highlights
+from icdpm_datasets.degradations import JPEG_BLOCK, compress_jpeg
 from icdpm_datasets.folders import SharpImages
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.motion_blur import convolve, expose_layer, smooth_mask, soften
@@ -33,7 +32,6 @@ _DARKNESS = (0.1, 0.5)  # light of dark scenes, relative to the photo
 _NOISE = 0.03  # largest standard deviation of the noise at full light
 _COMPRESSED = 0.6  # fraction of the pairs whose blurry image is a JPEG file
 _QUALITY = (40, 95)  # libjpeg's quality
-_BLOCK = 16  # px, side of a coding unit of a JPEG file with halved chroma resolution
 
 
 class HandheldImages(SharpImages):
@@ -54,7 +52,7 @@ class HandheldImages(SharpImages):
         """
         image = self.sharp(index)
         rng = np.random.default_rng(random_ints)
-        top, left = (int(shift) for shift in rng.integers(_BLOCK, size=2))
+        top, left = (int(shift) for shift in rng.integers(JPEG_BLOCK, size=2))
         row, column = crop_corner(random_ints, image.shape[:2], crop)
         blurry, sharp = self._take(rng, image, (row - top, column - left), (crop + top, crop + left))
         return blurry[top:, left:], sharp[top:, left:]
@@ -147,10 +145,7 @@ def blur_by_corners(light: np.ndarray, kernels: list[np.ndarray], border: int) -
 
 
 def _compress(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Returns the image, uint8 [H, W, 3], in most calls after JPEG compression with halved chroma resolution."""
+    """Returns the image, uint8 [H, W, 3], in most calls after JPEG compression."""
     if rng.random() >= _COMPRESSED:
         return image
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=int(rng.integers(_QUALITY[0], _QUALITY[1] + 1)), subsampling="4:2:0")
-    with Image.open(file) as compressed:
-        return np.asarray(compressed)
+    return compress_jpeg(image, int(rng.integers(_QUALITY[0], _QUALITY[1] + 1)))

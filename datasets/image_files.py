@@ -14,7 +14,7 @@ from icdpm.images.reading import read_file_header, read_rgb
 from icdpm.images.search import find_image_files
 from icdpm.images.upright_size import read_upright_size
 
-CACHE_BYTES = 256 << 20
+CACHE_BYTES = 256 << 20  # of decoded pixels
 
 Size = tuple[int, int]  # width, height
 
@@ -68,7 +68,6 @@ class ImageCache:
 
     Args:
       paths: the files, whose headers are read.
-      max_bytes: bytes of decoded pixels to keep.
       keep_depth: images are uint16 if a file has 16 bits per channel. Otherwise 16 bits are rounded to 8.
 
     Attributes:
@@ -79,11 +78,11 @@ class ImageCache:
       IcdpmError: a file is not an image with 8 or 16 bits per channel.
     """
 
-    def __init__(self, paths: Iterable[Path], max_bytes: int | None = None, keep_depth: bool = False) -> None:
+    def __init__(self, paths: Iterable[Path], keep_depth: bool = False) -> None:
         self.sizes = {path: read_upright_size(path) for path in paths}
         self.dtype = np.dtype(np.uint16 if keep_depth and any(map(is_deep, self.sizes)) else np.uint8)
         self._images: dict[Path, np.ndarray] = {}
-        self._free_bytes = CACHE_BYTES if max_bytes is None else max_bytes
+        self._free_bytes = CACHE_BYTES
         self._lock = threading.Lock()
 
     def read(self, path: Path) -> np.ndarray:

@@ -99,13 +99,15 @@ def load_crop(source: PairSource, index: int, crop: int, random_ints: np.ndarray
     Returns:
       (blurry, sharp), [crop, crop, 3] of the source's type.
     """
-    if isinstance(source, CropSource):
-        return source.load_crop(index, crop, random_ints)
-    return _cut(source.load(index), crop, random_ints)
+    blurry, sharp = load_crops(source, index, crop, random_ints[None])
+    return blurry[0], sharp[0]
 
 
 def load_crops(source: PairSource, index: int, crop: int, random_ints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns several crops of a pair, (blurry, sharp), [n, crop, crop, 3]; see `load_crop`. `random_ints`: int64 [n, 3]."""
+    """Returns several crops of a pair, (blurry, sharp), [n, crop, crop, 3]; see `load_crop`. `random_ints`: int64 [n, 3].
+
+    They are copies, since views would keep the whole images in memory.
+    """
     if isinstance(source, CropSource):
         crops = [source.load_crop(index, crop, each) for each in random_ints]
     else:

@@ -10,7 +10,6 @@ in Super SloMo (Jiang et al., CVPR 2018, eq. 4) without its networks. Occlusions
 from __future__ import annotations
 
 import functools
-import io
 import itertools
 import json
 import zlib
@@ -28,6 +27,7 @@ from icdpm.images.upright_size import read_upright_size
 from icdpm.progress import print_warning, progress_bar
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
 from icdpm_datasets.camera import RESPONSES
+from icdpm_datasets.degradations import compress_jpeg
 from icdpm_datasets.image_files import find_images, read_image
 from icdpm_datasets.video import average, check_equal_sizes, find_sequences
 
@@ -191,14 +191,6 @@ def read_kernel(path: Path) -> np.ndarray:
     return centered
 
 
-def compress_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    """Returns an image, uint8 [H, W, 3], after JPEG compression."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
-    with Image.open(file) as compressed:
-        return np.asarray(compressed)
-
-
 class PairFolder:
     """Folder of pairs, whose files appear when they are complete.
 
@@ -214,9 +206,9 @@ class PairFolder:
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self._folder = folder
-        record = folder / _RECORD
+        record, text = folder / _RECORD, json.dumps(settings, indent=2)
         if record.is_file():
-            if json.loads(record.read_text(encoding="utf-8")) != settings:
+            if record.read_text(encoding="utf-8") != text:
                 raise IcdpmError(
                     f"The pairs in {folder} were made with other settings ({record}). Remove them or choose another --output."
                 )
@@ -224,7 +216,7 @@ class PairFolder:
             raise IcdpmError(f"{folder} exists and was not made by this command. Choose another --output.")
         else:
             with write_atomically(record) as part:
-                part.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+                part.write_text(text, encoding="utf-8")
 
     def __contains__(self, name: str) -> bool:
         return all(path.is_file() for path in self._paths(name))

@@ -57,8 +57,14 @@ def are_cached(images, paths):
     return [images.read(path) is images.read(path) for path in paths]
 
 
-def test_the_first_images_are_cached_until_the_cache_is_full(paths):
-    images = ImageCache(paths, max_bytes=2 * 20 * 30 * 3)
+@pytest.fixture
+def cache_of_two(paths, monkeypatch):
+    monkeypatch.setattr(image_files, "CACHE_BYTES", 2 * 20 * 30 * 3)
+    return ImageCache(paths)
+
+
+def test_the_first_images_are_cached_until_the_cache_is_full(cache_of_two, paths):
+    images = cache_of_two
     assert are_cached(images, paths) == [True, True, False, False, False, False]
     assert are_cached(images, paths) == [True, True, False, False, False, False]
     for k, path in enumerate(paths):
@@ -70,8 +76,8 @@ def test_cached_images_are_read_only(paths):
         ImageCache(paths).read(paths[0])[0, 0] = 0
 
 
-def test_several_threads_do_not_exceed_the_size_of_the_cache(paths, monkeypatch):
-    images, together = ImageCache(paths, max_bytes=2 * 20 * 30 * 3), threading.Barrier(6)
+def test_several_threads_do_not_exceed_the_size_of_the_cache(cache_of_two, paths, monkeypatch):
+    images, together = cache_of_two, threading.Barrier(6)
     read = image_files.read_image
     monkeypatch.setattr(image_files, "read_image", lambda path: together.wait(10) and None or read(path))
     threads = [threading.Thread(target=images.read, args=(path,)) for path in paths[:3] * 2]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.order import mixed_index
-from icdpm_datasets.pairs import Mixture
+from icdpm_datasets.pairs import Mixture, load_crop
 from icdpm_datasets.pipeline import training_dataset, validation_dataset
 
 
@@ -88,6 +88,14 @@ def test_weights_hold_after_any_number_of_examples():
     numbers = tf.range(10**15, 10**15 + 1000, dtype=tf.int64)
     parts = tf.map_fn(lambda number: mixed_index(number, [1, 1, 1], [700, 299, 1], 0), numbers)
     np.testing.assert_array_equal(np.bincount(parts), [700, 299, 1])
+
+
+def test_a_crop_does_not_keep_its_image_in_memory(tmp_path, write_image):
+    for side in ("blur", "sharp"):
+        write_image(tmp_path / f"pairs/{side}/a.png", np.zeros((40, 60, 3), np.uint8))
+    for data in (f"{tmp_path}/pairs", f"noise:{tmp_path}/pairs/sharp", f"noise:{tmp_path}/pairs/sharp:1,{tmp_path}/pairs:1"):
+        for image in load_crop(load_pairs(data, "train"), 0, 8, np.array([1, 2, 3])):
+            assert image.shape == (8, 8, 3) and (image.base is None or image.base.size == image.size)
 
 
 def test_validation_goes_over_all_pairs(mixture):

@@ -10,7 +10,7 @@ from icdpm.errors import IcdpmError
 from icdpm_datasets.camera import RESPONSES
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.image_files import find_images, read_image
-from icdpm_datasets.prepare.own_pairs import compress_jpeg, interpolate_frames, prepare_frames, prepare_shake, read_kernel
+from icdpm_datasets.prepare.own_pairs import interpolate_frames, prepare_frames, prepare_shake, read_kernel
 from icdpm_datasets.video import average
 
 GOPRO_SAMPLES = os.environ.get("ICDPM_GOPRO_SAMPLES")
@@ -85,6 +85,9 @@ def test_continues_with_the_same_settings_and_refuses_others(frames, tmp_path):
     assert (pairs / "blur/frame_97.png").stat().st_mtime_ns == kept
     with pytest.raises(IcdpmError, match="pairs were made with other settings"):
         prepare_frames(frames, pairs, window=5, stride=3)
+    (pairs / "made_by.json").write_text("{")
+    with pytest.raises(IcdpmError, match="pairs were made with other settings"):
+        prepare_frames(frames, pairs, window=4, stride=3)
     with pytest.raises(IcdpmError, match="video exists and was not made by this command"):
         prepare_frames(frames, frames, window=5, stride=3)
 
@@ -199,10 +202,11 @@ def test_kernels_keep_their_orientation(tmp_path, write_image):
     assert bright[:, 1].tolist() == [kernel.shape[1] // 2, kernel.shape[1] // 2 + 1]
 
 
-def test_jpeg_has_the_given_quality(photos):
-    photo = read_image(photos / "b.png")
-    error = [np.abs(compress_jpeg(photo, quality).astype(int) - photo).mean() for quality in (20, 90)]
-    assert error[0] > error[1] + 5 > 5
+def test_blurry_images_are_compressed_with_the_given_quality(photos, tmp_path):
+    for name, quality in (("plain", None), ("coarse", 20), ("fine", 90)):
+        prepare_shake(photos, tmp_path / name, EXTENT, jpeg_quality=quality)
+    plain, coarse, fine = (read_image(tmp_path / name / "blur/b.png").astype(int) for name in ("plain", "coarse", "fine"))
+    assert np.abs(coarse - plain).mean() > np.abs(fine - plain).mean() + 3 > 3
 
 
 def test_errors_name_the_file(photos, tmp_path, write_image):
