@@ -23,6 +23,7 @@ _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0x
 _COEFFICIENTS = 64
 _FILLERS = 4
 _NOISE_BYTES = 64
+_MAX_PADDING_BYTES = 2**26  # a file with more has far more markers than blocks of pixels
 _ROWS_AT_ONCE = 256
 
 
@@ -58,27 +59,30 @@ def _pad_data(content):
     """Returns the bytes of a JPEG file with noise behind the data of each scan and restart interval.
 
     Decoders skip it if the data are intact. Returns `None` if restart intervals are missing, and the content itself if it has
-    arithmetic coding.
+    arithmetic coding or too many markers.
     """
     noise = np.random.default_rng(0).integers(1, 255, _NOISE_BYTES, dtype=np.uint8).tobytes()
-    pieces, copied, position, in_data, restarts = [], 0, 2, False, 0
+    padded, copied, position, in_data, restarts = bytearray(), 0, 2, False, 0
     while match := _MARKER.search(content, position):
         marker, position = match[1][0], match.end()
         if marker in _ARITHMETIC and not in_data:
             return content
         if in_data:
-            is_last = marker not in _RESTARTS
-            if not is_last and marker != _RESTARTS[restarts % len(_RESTARTS)]:
+            in_data = marker in _RESTARTS
+            if in_data and marker != _RESTARTS[restarts % len(_RESTARTS)]:
                 return None
             restarts += 1
-            pieces += [content[copied : match.start()], _filler(0) if is_last else noise]
+            padded += content[copied : match.start()] + (noise if in_data else _filler(0))
             copied = match.start()
+            if len(padded) - copied > _MAX_PADDING_BYTES:
+                return content
         if marker == _END_OF_IMAGE:
             break
         if marker not in _WITHOUT_LENGTH:
             position += int.from_bytes(content[position : position + 2], "big")
             in_data, restarts = marker == _START_OF_SCAN, 0
-    return b"".join([*pieces, content[copied:]])
+    padded += content[copied:]
+    return padded
 
 
 def complete_jpeg(content: bytes) -> tuple[bytes, int | None, bool]:

@@ -1,12 +1,14 @@
 """Tests of icdpm.images.truncated_jpeg and of how `decode_image` uses it."""
 
 import io
+import tracemalloc
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from icdpm.errors import IcdpmError
+from icdpm.images import truncated_jpeg
 from icdpm.images.reading import decode_image
 
 OPTIONS = [
@@ -104,6 +106,18 @@ def test_intact_jpeg_of_any_size_lacks_nothing(mode):
                 # With bytes behind the image, as phones write them, and before a marker, as some cameras do.
                 for content in (buffer.getvalue() + b"trailer", buffer.getvalue()[:-2] + b"\xff\xff\xff\xd9"):
                     assert decode_image(content, "photo").notices == ()
+
+
+@pytest.mark.parametrize("marker", [b"\xff\x01", b"".join(bytes([0xFF, 0xD0 + number]) for number in range(8))])
+def test_markers_behind_the_pixels_take_no_memory(marker, monkeypatch):
+    monkeypatch.setattr(truncated_jpeg, "_MAX_PADDING_BYTES", 2**20)
+    content = jpeg(restart_marker_rows=8)  # one restart interval
+    tracemalloc.start()
+    image = decode_image(content[:-2] + marker * 4000 + content[-2:], "photo")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(image.pixels, decode_image(content, "photo").pixels)
+    assert peak < 2**22
 
 
 def test_jpeg_that_lacks_whole_restart_intervals_is_an_error():
