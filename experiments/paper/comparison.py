@@ -21,7 +21,7 @@ def result_row(row, dataset, metric, value, published) -> dict:
 
 
 def interval_row(row, dataset, metric, mean) -> dict:
-    """Returns the same for an `icdpm.evaluation.intervals.Mean`, or None, which the paper does not print."""
+    """Returns one mean with its interval, which the paper does not print; `mean` is an `intervals.Mean` or None."""
     value, low, high = mean or (None, None, None)
     return {**result_row(row, dataset, metric, value, None), "low": low, "high": high}
 

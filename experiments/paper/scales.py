@@ -140,7 +140,7 @@ class MicroScale(Scale):
         return EmbeddedPairs("train")
 
     def target_pairs(self):
-        """Returns the test pairs of the other domain: only they have none but its blurry images."""
+        """Returns the test pairs of the other domain. The training pairs have images of all domains."""
         return self.test_pairs(OUT_OF_DOMAIN)
 
     def test_pairs(self, dataset):

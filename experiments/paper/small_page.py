@@ -207,7 +207,7 @@ def _join_outside(gains, datasets):
 
 
 def _differences(runs, gains, datasets):
-    """Returns the rows of all differences: {'question', 'row', 'dataset', …} as of `table2.difference_row`."""
+    """Returns the rows of all differences: those of `table2.difference_row` with 'question' and 'set'."""
     found = []
     for dataset in (IN_DOMAIN, *(each for each in datasets if each != IN_DOMAIN), OUTSIDE):
         label = dataset if dataset == OUTSIDE else runs.scale.label(dataset)
