@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 if typing.TYPE_CHECKING:
     import ml_collections
@@ -24,11 +24,12 @@ if typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def build(config: str | os.PathLike | ml_collections.ConfigDict, changes: Iterable[str] = ()) -> ImageRestorer:
+def build(config: str | os.PathLike | ml_collections.ConfigDict | Mapping, changes: Iterable[str] = ()) -> ImageRestorer:
     """Builds a model with new weights, which follow from the config's seed.
 
     Args:
-      config: name of a packaged config, such as 'table2_c'; path of a Python file with `get_config()`; or a ConfigDict.
+      config: name of a packaged config, such as 'table2_c'; path of a Python file with `get_config()`; a ConfigDict or
+        nested dict.
       changes: changes of config fields, such as ['unet.channels=8', 'precision=float32'].
 
     Returns:
@@ -41,9 +42,8 @@ def build(config: str | os.PathLike | ml_collections.ConfigDict, changes: Iterab
     from icdpm.configs import change_config, load_config
     from icdpm.models.registry import build_model
 
-    if isinstance(config, (str, os.PathLike)):
-        return build_model(load_config(config, changes))
-    return build_model(change_config(config.copy_and_resolve_references(), changes))
+    is_named = isinstance(config, (str, os.PathLike))
+    return build_model(load_config(config, changes) if is_named else change_config(config, changes))
 
 
 def load(workdir: str | os.PathLike | None = None, checkpoint: str | int = "latest") -> ImageRestorer:

@@ -86,7 +86,7 @@ def _apply(change, config):
         raise IcdpmError(f"A change of the config must have the form section.field=value. Received: {change!r}.")
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError):
         value = {"true": True, "false": False}.get(text.lower(), text)
     *sections, field = RENAMED_FIELDS.get(name, name).split(".")
     part = config

@@ -20,11 +20,6 @@ def diffuse(x: tf.Tensor, noise: tf.Tensor, gamma: tf.Tensor | float) -> tf.Tens
     return tf.sqrt(gamma) * x + tf.sqrt(1.0 - gamma) * noise
 
 
-def predicted_noise(x_gamma: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor | float) -> tf.Tensor:
-    """Returns ε, from x_γ and x; γ < 1."""
-    return (x_gamma - tf.sqrt(gamma) * x) / tf.sqrt(1.0 - gamma)
-
-
 def predicted_image(x_gamma: tf.Tensor, noise: tf.Tensor, gamma: tf.Tensor | float) -> tf.Tensor:
     """Returns x, from x_γ and ε; γ > 0."""
     return (x_gamma - tf.sqrt(1.0 - gamma) * noise) / tf.sqrt(gamma)

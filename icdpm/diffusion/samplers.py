@@ -16,6 +16,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from icdpm.diffusion.schedules import linear_beta, log_snr, log_snr_of
+from icdpm.errors import IcdpmError
 
 
 class StepWeights(NamedTuple):
@@ -135,6 +136,14 @@ def make_sampling_schedule(
         functions in `icdpm.diffusion.schedules`.
       schedule: a name in `icdpm.diffusion.SCHEDULES`.
       eta: η of ddim, in [0, 1].
+
+    Raises:
+      IcdpmError: γ_T is 0 in float64, so that the weights would not be finite.
     """
     gammas = _SCHEDULES[schedule](steps, max_noise_variance)
+    if gammas[-1] == 0.0:
+        raise IcdpmError(
+            f"`steps` or `max_noise_variance` must be smaller for the schedule {schedule}, which leaves no signal. Received: "
+            f"{steps} and {max_noise_variance:g}."
+        )
     return SamplingSchedule(gammas, ddim(gammas, eta) if sampler == "ddim" else _SAMPLERS[sampler](gammas))

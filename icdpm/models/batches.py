@@ -30,7 +30,7 @@ def prepare_batch(
       all replicas, float32; this replica's share of them, see `count_examples`).
 
     Raises:
-      IcdpmError: an image is missing, the data have sample weights, or images are not as `as_images` requires.
+      IcdpmError: an image is missing, the data have sample weights, shapes differ, or images are not as `as_images` requires.
     """
     batch = _as_batch(data, size_multiple, needs_target)
     count = tf.shape(batch["blurry"])[0]
@@ -91,7 +91,7 @@ def _as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf
       {'blurry', 'sharp'}, with 'target' if required and 'index' if given.
 
     Raises:
-      IcdpmError: an image is missing, the data have sample weights, or images are not as `as_images` requires.
+      IcdpmError: an image is missing, the data have sample weights, shapes differ, or images are not as `as_images` requires.
     """
     given = data if isinstance(data, (tuple, list)) else (data,)
     if len(given) > 2 and given[2] is not None:
@@ -106,11 +106,14 @@ def _as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf
         raise IcdpmError(
             f"A batch must be (blurry, sharp) or a dict with {', '.join(map(repr, required))}. Received: no {missing[0]!r}."
         )
-    for name in required:
-        images = as_images(batch[name])
-        is_divisible = all(side is not None and side % size_multiple == 0 for side in images.shape[1:3])
-        batch[name] = images if is_divisible else reflect_pad_to_multiple(images, size_multiple)
-    return {name: batch[name] for name in (*required, *({"index"} & batch.keys()))}
+    images = {name: as_images(batch[name]) for name in required}
+    blurry, sharp = images["blurry"].shape, images["sharp"].shape
+    if not blurry.is_compatible_with(sharp):
+        raise IcdpmError(f"Blurry and sharp images must have the same shape. Received: {blurry} and {sharp}.")
+    for name, each in images.items():
+        is_divisible = all(side is not None and side % size_multiple == 0 for side in each.shape[1:3])
+        images[name] = each if is_divisible else reflect_pad_to_multiple(each, size_multiple)
+    return {**images, "index": batch["index"]} if "index" in batch else images
 
 
 def _add_index(batch: dict[str, tf.Tensor], first: tf.Tensor, examples: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -8,9 +8,10 @@ from typing import Any
 import ml_collections
 import tensorflow as tf
 
+from icdpm.diffusion import random
 from icdpm.keras import keras
 from icdpm.models import unets
-from icdpm.models.diffusion_model import DiffusionModel
+from icdpm.models.diffusion_model import FIRST_FREE_RANDOM_USE, DiffusionModel
 
 
 @keras.saving.register_keras_serializable(package="icdpm")
@@ -71,8 +72,8 @@ class DvSR(DiffusionModel):
     def bytes_per_pixel(self) -> float:
         return max(self.unet.bytes_per_pixel, self.predictor.bytes_per_pixel)
 
-    def encode_condition(self, blurry: tf.Tensor) -> dict[str, tf.Tensor]:
-        output = self.predictor(blurry, None)
+    def encode_condition(self, blurry: tf.Tensor, dropout_seed: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        output = self.predictor(blurry, None, dropout_seed=dropout_seed)
         return {"prediction": blurry + output if self.config.predictor.residual else output}
 
     def intermediate_outputs(self, condition: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -96,4 +97,7 @@ class DvSR(DiffusionModel):
 
     def compute_losses(self, batch: Mapping[str, tf.Tensor], seeds: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         """Computes the diffusion loss, which trains both networks."""
-        return {"noise": self.noise_loss(batch, self.encode_condition(batch["blurry"]), seeds, training)}
+        has_dropout = training and self.config.predictor.dropout
+        dropout_seed = random.fold_in(seeds[:1], FIRST_FREE_RANDOM_USE)[0] if has_dropout else None
+        condition = self.encode_condition(batch["blurry"], dropout_seed)
+        return {"noise": self.noise_loss(batch, condition, seeds, training)}

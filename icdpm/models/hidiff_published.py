@@ -18,6 +18,7 @@ from icdpm.models.image_restorer import ImageRestorer
 from icdpm.models.registry import build_model
 from icdpm.models.weights import named_variables, save_weights
 from icdpm.models.workdir import config_file, data_file, weights_file
+from icdpm.storage import storage_path
 from icdpm.torch_file import read_tensors
 
 # Replacements that convert a published name, without its last part, to the name of our variable; all are applied, in this
@@ -92,7 +93,7 @@ def prepare_published(config: ml_collections.ConfigDict, source: str | os.PathLi
       config: the config of the published model; its `run.steps` becomes the step of the checkpoint.
       source: a .pth file, or a folder with several (net_g.pth, net_le_dm.pth, net_d.pth and, if published, net_le.pth). They
         are recognized by their contents, not by their names.
-      workdir: a folder that is absent or empty.
+      workdir: a folder that is absent or empty, local or in a bucket.
 
     Returns:
       A sentence about the files that were read and those that were not used.
@@ -100,7 +101,7 @@ def prepare_published(config: ml_collections.ConfigDict, source: str | os.PathLi
     Raises:
       IcdpmError: there is no file, a file does not belong to this HI-Diff, a network is missing, or the workdir is not empty.
     """
-    workdir, source = Path(workdir), Path(source).expanduser()
+    workdir, source = storage_path(workdir), Path(source).expanduser()
     if workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
         raise IcdpmError(f"{workdir} is not an empty folder. Choose another --output.")
     networks, unused = _read(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -136,8 +137,9 @@ class PairModel(keras.Model):
                     f"{options[name]!r}, which would have no effect. Call compile() without it."
                 )
         optimizer = config_optimizer(self.config.optimizer) if optimizer is None else optimizer
+        self.build()
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
-        if self.built and hasattr(self.optimizer, "build"):
+        if hasattr(self.optimizer, "build"):
             self.optimizer.build(self.trainable_variables)
 
     @tf.autograph.experimental.do_not_convert
@@ -210,6 +212,7 @@ class PairModel(keras.Model):
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Restores blurry images with the averages; arguments and result as in `keras.Model.predict`."""
+        self.build()
         self.check_process()
         with self.averages():
             return super().predict(*args, **kwargs)
@@ -274,7 +277,7 @@ class PairModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the config and the measured presets as nested dicts that JSON can hold."""
-        presets = {name: preset.get_config() for name, preset in self.measured_presets.items()}
+        presets = {name: dataclasses.asdict(preset) for name, preset in self.measured_presets.items()}
         return {"name": self.name, "config": self.config.to_dict(), "measured_presets": presets}
 
     @classmethod

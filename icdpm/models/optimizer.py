@@ -8,6 +8,7 @@ from typing import Any
 import ml_collections
 import tensorflow as tf
 
+from icdpm.errors import IcdpmError
 from icdpm.keras import keras, optimizer_arguments, tf_variable
 from icdpm.models.schedules import LearningRate
 
@@ -150,7 +151,15 @@ class AveragedAdam(keras.optimizers.Optimizer):
           gradients: gradients of the trained variables, in order.
           norm: their global norm.
           is_valid: bool scalar; False: the step changes nothing.
+
+        Raises:
+          IcdpmError: layers were frozen or unfrozen after the optimizer was built.
         """
+        if len(gradients) != len(self.weights_to_train):
+            raise IcdpmError(
+                f"The number of trained variables was {len(self.weights_to_train)} in compile() and is {len(gradients)} now. "
+                "Call compile() after layers are frozen or unfrozen."
+            )
 
         def unless_skipped(value, neutral):
             return tf.where(is_valid, value, tf.constant(neutral, tf.float32))

@@ -11,8 +11,8 @@ import zipfile
 import ml_collections
 import tensorflow as tf
 
-from icdpm.errors import IcdpmError
-from icdpm.keras import keras
+from icdpm.errors import IcdpmError, summarize_error
+from icdpm.keras import KERAS_3, keras
 
 if typing.TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -77,14 +77,23 @@ def load_keras_file(path: str | os.PathLike) -> ImageRestorer:
       path: a local file whose name ends in .keras.
 
     Raises:
-      IcdpmError: the file does not exist, or is not that of an icdpm model.
+      IcdpmError: the file does not exist, is damaged, is not that of an icdpm model, or was saved by the other Keras.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             name = json.loads(archive.read("config.json"))["config"]["config"]["model"]
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
     except FileNotFoundError as error:
         raise IcdpmError(f"{path} does not exist.") from error
     except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
         raise IcdpmError(f"{path} is not the .keras file of an icdpm model, or is damaged ({error}).") from error
+    if version.startswith("3.") != KERAS_3:
+        raise IcdpmError(
+            f"{path} was saved by Keras {version}. Keras 2 (TensorFlow 2.15) and Keras 3 (2.20 and later) cannot load .keras "
+            "files of the other. Workdirs of icdpm-train can be loaded by both."
+        )
     model_class(name)
-    return keras.models.load_model(path)
+    try:
+        return keras.models.load_model(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise IcdpmError(f"{path} is damaged ({summarize_error(error)}). Save or copy it again.") from error

@@ -39,10 +39,6 @@ class Preset:
     changes: dict[str, Any]
     warning: str = ""
 
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments of the constructor."""
-        return {"purpose": self.purpose, "changes": dict(self.changes), "warning": self.warning}
-
     def __str__(self) -> str:
         """Returns the purpose and the warning."""
         return f"{self.purpose}; {self.warning}" if self.warning else self.purpose

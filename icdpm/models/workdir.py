@@ -137,7 +137,7 @@ def choose_step(workdir: PathLike, checkpoint: str | int = "latest") -> int:
         step = read_best(workdir)
         if step is None:
             raise IcdpmError(f"{workdir} has no best checkpoint, because it has not been validated yet. Use 'latest'.")
-    elif str(checkpoint).isdigit():
+    elif str(checkpoint).isdecimal():
         step = int(checkpoint)
     else:
         raise IcdpmError(f"`checkpoint` must be latest, best or a step. Received: {checkpoint!r}.")

@@ -8,26 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import ops
 
 
 def count_convolution_flops(function: Callable, *specs: tf.TensorSpec) -> int:
-    """Returns the FLOPs (2 × multiply-adds) of all convolutions in one call of a function, as TensorFlow counts them.
-
-    The function is traced into a graph of static shapes and nothing is executed. Every Conv2D node is counted by the statistic
-    that TensorFlow registers for its node definition.
-
-    Args:
-      function: a callable of tensors.
-      *specs: one `tf.TensorSpec` of a fully known shape for each argument.
-    """
-    graph = _static_graph(function, specs)
-    convolutions = [operation for operation in graph.get_operations() if operation.type == "Conv2D"]
-    return int(sum(ops.get_stats_for_node_def(graph, node.node_def, "flops").value for node in convolutions))
+    """Returns the FLOPs (2 × multiply-adds) of all convolutions in one call; arguments as in `count_multiply_adds`."""
+    return 2 * count_multiply_adds(function, *specs)["Conv2D"]
 
 
 def count_multiply_adds(function: Callable, *specs: tf.TensorSpec) -> collections.Counter:
     """Returns the multiply-adds of one call of a function by type of operation.
+
+    The function is traced into a graph of static shapes and nothing is executed.
 
     Args:
       function: a callable of tensors.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import icdpm
-from icdpm.configs import config_names, load_config
+from icdpm.configs import change_config, config_names, load_config
 from icdpm.errors import IcdpmError
 from icdpm.models.config import default_config
 from icdpm.models.registry import MODELS
@@ -92,6 +92,7 @@ def test_changes_from_the_command_line():
         ("data.batch", "section.field=value"),
         ("data.bath=8", "no field `data.bath`"),
         ("data=8", "no field `data`"),
+        ("data.batch={[]: 1}", "`data.batch` must be a whole number"),
         ("data.batch=x", "`data.batch` must be a whole number .* Received: 'x'"),
         ("bath.tub=8", "no field `bath.tub`"),
     ]:
@@ -131,4 +132,4 @@ def test_a_file_may_change_a_packaged_config(tmp_path):
     config = load_config(path, ["data.batch=4"])
     assert (config.name, config.unet.channels, config.data.batch) == ("mine", 24, 4)
     tiny = load_config("tiny", ["name=mine", "unet.channels=24", "data.batch=4"])
-    assert config == tiny
+    assert config == tiny == change_config(tiny.to_dict())

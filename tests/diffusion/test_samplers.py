@@ -10,6 +10,7 @@ from icdpm.diffusion import SAMPLERS
 from icdpm.diffusion.samplers import SamplingSchedule, ancestral, ddim, make_sampling_schedule
 from icdpm.diffusion.sampling_loops import run_sampling_loop
 from icdpm.diffusion.schedules import linear_beta, log_snr
+from icdpm.errors import IcdpmError
 
 MEAN, STD = 0.3, 0.4
 STOCHASTIC = [("ancestral", 0.0), ("ddim", 0.5), ("dpmpp_2m_sde", 0.0)]  # sampler, η
@@ -108,6 +109,12 @@ def test_posterior_step_is_bayes_rule():
 def test_last_step_gives_the_denoised_image(sampler, schedule):
     for steps in (1, 2, 3, 10):
         np.testing.assert_array_equal(make_sampling_schedule(sampler, steps, 0.9, schedule).weights[0], [0, 1, 0, 0])
+
+
+def test_a_schedule_that_leaves_no_signal_is_refused():
+    assert np.isfinite(make_sampling_schedule("ancestral", 1000, 0.5).weights).all()
+    with pytest.raises(IcdpmError, match="must be smaller for the schedule linear_beta, .* Received: 2500 and 0.5."):
+        make_sampling_schedule("ancestral", 2500, 0.5)
 
 
 @pytest.mark.parametrize("gammas", [linear_beta(500, 0.05), log_snr(10, 0.99)])

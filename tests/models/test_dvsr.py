@@ -44,6 +44,16 @@ def test_both_networks_are_trained_by_the_loss_of_the_noise(config, batch):
     assert names == {"predictor", "unet"}
 
 
+def test_dropout_of_the_predictor_is_active_in_training_only(config, batch):
+    plain = build_model(config)
+    config.predictor.dropout = 0.5
+    model = build_model(config)
+    seeds = example_seeds([0, RandomDomain.TRAINING_LOSSES], batch["index"])
+    for training in (True, False):
+        one, other = (float(each.compute_losses(batch, seeds, training)["noise"]) for each in (plain, model))
+        assert (one != other) == training
+
+
 def test_the_network_receives_the_noisy_residual(config, batch, monkeypatch):
     """Whang et al.: f(√γ·(x − g(y)) + √(1−γ)·ε, y, √γ) is trained toward ε."""
     model = build_model(config)

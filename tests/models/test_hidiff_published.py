@@ -6,6 +6,7 @@ they hold it where the official code is not at hand.
 """
 
 import os
+import uuid
 import zlib
 
 import numpy as np
@@ -174,13 +175,16 @@ def gopro_files():
     return published(build_model(load_config("hidiff_gopro", TINY)))
 
 
-def test_without_the_latent_encoder_it_restores_only(gopro_files, folder, tmp_path):
+def test_without_the_latent_encoder_it_restores_only(gopro_files, folder):
     files = dict(gopro_files)
     del files["latent_encoder"]
     files["other"] = {"something.weight": np.zeros(3)}
-    summary = prepare_published(load_config("hidiff_gopro", TINY), folder(files), tmp_path / "workdir")
-    assert summary.endswith("; not used: 3.pth")
-    assert load(tmp_path / "workdir").latent_encoder is None
+    workdir = f"ram://{uuid.uuid4().hex}/workdir"  # as in a bucket
+    summary = prepare_published(load_config("hidiff_gopro", TINY), folder(files), workdir)
+    assert summary.endswith(f" in {workdir}; not used: 3.pth")
+    assert load(workdir).latent_encoder is None
+    with pytest.raises(IcdpmError, match="is not an empty folder"):
+        prepare_published(load_config("hidiff_gopro", TINY), folder(files), workdir)
 
 
 @pytest.mark.parametrize(

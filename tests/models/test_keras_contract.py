@@ -1,10 +1,12 @@
 """The Keras contract of every model, on Keras 2 and Keras 3."""
 
 import contextlib
+import json
 import os
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ import icdpm
 from icdpm.errors import IcdpmError
 from icdpm.keras import KERAS_3, keras
 from icdpm.models.registry import build_model
+from icdpm.models.regression import Regression
 from icdpm.models.weights import named_variables
 
 pytestmark = pytest.mark.slow
@@ -117,20 +120,12 @@ def test_a_model_trains_restores_and_comes_back(name, fitted, tmp_path):
             np.testing.assert_array_equal(*(each.predict(blurry, batch_size=2, verbose=0) for each in (model, again)))
     model.save_weights(tmp_path / "model.weights.h5")
     other = type(model).from_config(model.get_config())
+    assert other.config == model.config
     for variable in named_variables(other).values():
         variable.assign(tf.zeros_like(variable))
     other.load_weights(tmp_path / "model.weights.h5")
     assert named_variables(other).keys() == named_variables(model).keys()
     assert_equal_weights(other, model)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_config_comes_back_as_it_was(name):
-    model = built(name)
-    again = type(model).from_config(model.get_config())
-    assert again.get_config() == model.get_config() and type(again).from_config(again.get_config()).config == model.config
-    assert named_variables(again).keys() == named_variables(model).keys()
-    assert_equal_weights(again, model)
 
 
 @pytest.mark.parametrize("name", ["icdpm", "naf", "hidiff", "own"])
@@ -294,11 +289,22 @@ def test_bytes_are_images_too():
     assert np.isfinite(model.fit(levels, levels, epochs=1, shuffle=False, verbose=0).history["loss"]).all()
 
 
-def test_a_batch_without_sharp_images_is_named():
+def test_batches_that_are_no_pairs_are_named():
     model = built("regression")
     model.compile()
     with pytest.raises(IcdpmError, match="no 'sharp'"):
         model.train_step((tf.zeros([4, 16, 16, 3]),))
+    for sharp in (tf.zeros([1, 16, 16, 3]), tf.zeros([4, 8, 16, 3])):
+        with pytest.raises(IcdpmError, match=r"must have the same shape. Received: \(4, 16, 16, 3\) and \("):
+            model.train_step((tf.zeros([4, 16, 16, 3]), sharp))
+
+
+def test_a_model_from_its_constructor_builds_its_weights():
+    models = [Regression(small_config("regression")) for _ in range(2)]
+    with without_graphs():
+        assert models[0].predict(images(1), verbose=0).shape == (1, 16, 16, 3)
+        models[1].compile()
+        assert np.isfinite(models[1].fit(pairs("regression", 4), verbose=0).history["loss"]).all()
 
 
 def test_predict_is_restore_with_the_seed_of_the_config():
@@ -377,8 +383,25 @@ def test_a_new_process_loads_a_saved_model_without_importing_its_class(start, tm
     model.save(tmp_path / "model.keras")
     done = completed(start("import icdpm; print(icdpm.load('model.keras').get_weights()[0].sum())", cwd=tmp_path))
     assert done.returncode == 0 and done.stdout.split() == [str(model.get_weights()[0].sum())], done.stderr
-    (tmp_path / "damaged.keras").write_bytes(b"PK")
-    for name, message in (("absent", "does not exist"), ("damaged", "is not the .keras file of an icdpm model")):
+
+
+def test_keras_files_that_cannot_be_loaded_are_named(tmp_path):
+    built("regression").save(tmp_path / "model.keras")
+    (tmp_path / "other.keras").write_bytes(b"PK")
+    other_keras = {"metadata.json": json.dumps({"keras_version": "2.15.0" if KERAS_3 else "3.11.2"})}
+    with zipfile.ZipFile(tmp_path / "model.keras") as model:
+        contents = {name: model.read(name) for name in model.namelist()}
+    truncated = {"model.weights.h5": contents["model.weights.h5"][:1000]}
+    for name, changes in (("moved", other_keras), ("truncated", truncated)):
+        with zipfile.ZipFile(tmp_path / f"{name}.keras", "w") as archive:
+            for file, content in {**contents, **changes}.items():
+                archive.writestr(file, content)
+    for name, message in (
+        ("absent", "does not exist"),
+        ("other", "is not the .keras file of an icdpm model"),
+        ("moved", "was saved by Keras .* Workdirs of icdpm-train can be loaded by both"),
+        ("truncated", "is damaged .* Save or copy it again"),
+    ):
         with pytest.raises(IcdpmError, match=f"{name}.keras {message}"):
             icdpm.load(tmp_path / f"{name}.keras")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icdpm.errors import IcdpmError
 from icdpm.keras import KERAS_3, keras
 from icdpm.models.config import default_config
 from icdpm.models.optimizer import AveragedAdam, config_optimizer
@@ -138,6 +139,13 @@ def test_a_step_that_is_not_finite_changes_nothing(weight_decay, jit_compile):
         assert all(now.numpy().tobytes() == values.tobytes() for now, values in zip(state, before))
     step(tf.constant(1.0))
     assert int(optimizer.iterations) == 4 and any((now.numpy() != values).any() for now, values in zip(state, before))
+
+
+def test_variables_frozen_after_the_build_are_refused():
+    optimizer, held = AveragedAdam(RATE), variables()
+    optimizer.build(held)
+    with pytest.raises(IcdpmError, match="was 3 in compile.* and is 2 now. Call compile"):
+        optimizer.apply_gradients(zip(gradients(0)[1:], held[1:]))
 
 
 def test_an_optimizer_comes_back_from_its_config():
