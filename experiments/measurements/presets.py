@@ -11,7 +11,7 @@ continues when it is repeated; runs/presets.jsonl keeps the measured values.
 from pathlib import Path
 
 import numpy as np
-from absl import flags
+from absl import app, flags
 
 from icdpm.cli import reject_arguments, run_command
 from icdpm_experiments import pairs as pair_flags
@@ -38,6 +38,8 @@ def define_flags():
 def main(argv):
     """Measures the settings, writes results/presets and the presets of the workdir."""
     reject_arguments(argv)
+    if not FLAGS["data"].present:
+        raise app.UsageError("--data is missing: the presets follow from held-out pairs. From make: DATA=FOLDER.")
     from icdpm import pretrained
     from icdpm.models.workdir import load, presets_file
     from icdpm_experiments.measurements.sweep import Journal, available_metrics, measure_blurry

@@ -1,6 +1,8 @@
 """Tests of the search for the presets of a model, and of the plot of gains by network evaluations."""
 
 import json
+import subprocess
+import sys
 
 import PIL.Image
 import pytest
@@ -62,3 +64,9 @@ def test_each_metric_has_a_panel():
     two = PIL.Image.open("results/presets.png").size
     presets.plot_gains([{**row, "niqe": 4.0} for row in rows], {"psnr": 20.0, "ssim": 0.7, "niqe": 5.0})
     assert PIL.Image.open("results/presets.png").size[0] > 1.3 * two[0]
+
+
+def test_the_packaged_presets_are_not_measured_on_the_default_pairs():
+    command = [sys.executable, "-m", "icdpm_experiments.measurements.presets"]
+    completed = subprocess.run(command, capture_output=True, text=True)
+    assert completed.returncode == 2 and "--data is missing" in completed.stderr
