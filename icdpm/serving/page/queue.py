@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from icdpm.batch.jobs import name_output
 from icdpm.errors import IcdpmError
-from icdpm.images.formats import Image, format_by_name
+from icdpm.images.formats import FORMATS, Image, format_by_name
 from icdpm.images.hidden_pixels import fill_hidden
 from icdpm.images.reading import decode_image, read_file, read_header
 from icdpm.images.writing import check_fits
@@ -247,6 +247,11 @@ class RestorationQueue:
             raise IcdpmError(
                 f"{name} has {header.width}×{header.height} = {header.pixels:,} pixels; "
                 f"the limit of this page is {self.max_pixels:,} pixels. Use a smaller copy."
+            )
+        if max(header.width, header.height) > FORMATS["jpeg"].longest_side:
+            raise IcdpmError(
+                f"{name} has a side of more than {FORMATS['jpeg'].longest_side:,} pixels, which this page cannot show. Use a "
+                "smaller copy, or icdpm-deblur."
             )
         if header.decoded_bytes > self.max_bytes:
             raise IcdpmError(

@@ -163,9 +163,10 @@ def test_invalid_photos_are_one_line_errors(tmp_path, photo):
     assert error_of("one.gif", encode(noise(20, 20, shape=()), "GIF")).startswith("one.gif is a GIF file")
 
 
-def test_messages_do_not_round_to_the_limit(tmp_path, photo):
-    with pytest.raises(IcdpmError, match="50×40 = 2,000 pixels; the limit of this page is 1,999 pixels"):
-        RestorationQueue(Model(), 1_999).restore("a", photo, "only", ignore)
+def test_photos_that_browsers_cannot_show_are_rejected(tmp_path):
+    (tmp_path / "long.png").write_bytes(encode(noise(1, 65501, shape=()), "PNG"))
+    with pytest.raises(IcdpmError, match="^long.png has a side of more than 65,500 pixels, which this page cannot show"):
+        RestorationQueue(Model(), 100_000).restore("a", tmp_path / "long.png", "only", ignore)
 
 
 def test_the_default_admits_cameras_of_24_megapixels(tmp_path):
