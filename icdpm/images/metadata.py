@@ -50,7 +50,7 @@ class Density:
     unit: float
 
     def per(self, unit: float) -> tuple[int, int]:
-        """Returns the integers of pixels per `unit`, a length in meters. Without a unit of its own they are x and y."""
+        """Returns x and y in pixels per `unit`, a length in meters, as integers; x and y themselves if they have no unit."""
         scale = unit / self.unit if self.unit else 1.0
         return round(self.x * scale), round(self.y * scale)
 

@@ -24,7 +24,7 @@ class Restored:
       samples: the samples, each as `pixels`; `None` if they were not requested.
       intermediate_outputs: {name: intermediate output of the model}, images of the input's dtype, gray or RGB, at an integer
         fraction of its size, rounded up; `None` if they were not requested.
-      notices: warnings: messages about how the result differs from the request.
+      notices: messages about how the result differs from the request.
     """
 
     pixels: np.ndarray
@@ -69,7 +69,7 @@ class RunningMoments:
 
     Args:
       shape: shape of a sample.
-      spread: whether to compute the standard deviation, which takes half as much memory again.
+      spread: whether to compute the standard deviation, which takes half as much memory in addition.
     """
 
     def __init__(self, shape: tuple[int, ...], spread: bool) -> None:

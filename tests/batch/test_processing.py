@@ -42,7 +42,7 @@ def test_names_of_images_cannot_control_the_terminal(monkeypatch):
     assert "\x1b[31m" not in stream.getvalue() and r"a\x1b[31m\nb" in stream.getvalue()
 
 
-def test_the_bar_counts_steps_and_catches_up_with_what_is_not_told(monkeypatch):
+def test_the_bar_counts_reported_steps_and_completes_silent_images(monkeypatch):
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
 

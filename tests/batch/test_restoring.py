@@ -241,8 +241,8 @@ def test_image_kinds_are_kept_and_notices_collected(tmp_path):
     assert not (out / "a.jpg").exists()
 
 
-WANTED = {"compare": True, "spread": True, "kept_samples": 3}
-BESIDE = ["1.compare.png", "1.png", "1.sample-1.png", "1.sample-2.png", "1.sample-3.png", "1.spread.npy", "1.spread.png"]
+EXTRA_OUTPUTS = {"compare": True, "spread": True, "kept_samples": 3}
+ALL_NAMES = ["1.compare.png", "1.png", "1.sample-1.png", "1.sample-2.png", "1.sample-3.png", "1.spread.npy", "1.spread.png"]
 
 
 @pytest.mark.parametrize("kind", ["RGB", "gray, 16 bits", "transparent"])
@@ -254,8 +254,8 @@ def test_extra_outputs_are_written(tmp_path, kind):
         write_image(folder / "1.png", pixels[..., 0].astype(np.uint16) * 257)
     else:
         PIL.Image.fromarray(pixels).convert("RGBA" if kind == "transparent" else "RGB").save(folder / "1.png")
-    notices, failures = restore_all(plan(folder, out, **WANTED), verbose=True)
-    assert failures == [] and sorted(path.name for path in out.iterdir()) == BESIDE
+    notices, failures = restore_all(plan(folder, out, **EXTRA_OUTPUTS), verbose=True)
+    assert failures == [] and sorted(path.name for path in out.iterdir()) == ALL_NAMES
     drift, scale = notices
     assert drift.startswith(f"{folder / '1.png'}: mean difference from the input ") and drift.endswith("in gray levels (0–255)")
     assert scale == f"in {out / '1.spread.png'} white is a standard deviation of 3 8-bit steps or more"
@@ -279,7 +279,7 @@ def test_image_and_extra_outputs_are_written_together_or_not_at_all(tmp_path):
     try:
         # Sufficient for all files except the array.
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-        _, failures = restore_all(plan(folder, out, **WANTED))
+        _, failures = restore_all(plan(folder, out, **EXTRA_OUTPUTS))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert failures == [f"cannot write {out / '1.spread.npy'}: File too large"] and not list(out.iterdir())

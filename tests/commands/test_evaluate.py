@@ -1,4 +1,4 @@
-"""icdpm-evaluate as a person runs it: tables come out, and one sentence for what cannot be."""
+"""icdpm-evaluate as a command: its tables, one-line errors, and interrupts."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-def test_all_jobs(data, micro_workdir, tmp_path, evaluate_each):
+def test_all_subcommands(data, micro_workdir, tmp_path, evaluate_each):
     out, page = tmp_path / "out", tmp_path / "page.html"
     answers = tmp_path / "answers.json"
     answer = {"image": "0", "left": "blur", "right": "others", "preferred": "others"}

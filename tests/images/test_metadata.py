@@ -99,7 +99,7 @@ def test_png_keeps_its_description_of_colors(sixteen_bit):
         assert metadata.colors == () and any("without its description of colors" in notice for notice in notices)
 
 
-def test_what_states_srgb_is_no_loss():
+def test_chunks_that_state_srgb_are_left_out_without_a_notice():
     chunks = [(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 45455)), (b"cICP", bytes([1, 13, 0, 1]))]
     assert restored(insert_chunks(save("PNG"), chunks), "jpeg")[1] == []
 

@@ -22,7 +22,7 @@ def test_every_value_comes_back(dtype, shape):
     np.testing.assert_array_equal(back, image)
 
 
-def test_what_is_out_of_range_is_clipped_and_gray_is_the_mean():
+def test_values_out_of_range_are_clipped_and_gray_is_the_mean():
     values = np.array([[[-1.2, 0.0, 1.2], [-2.0, -2.0, -2.0]]])
     np.testing.assert_array_equal(to_pixels(values, np.zeros((1, 2, 3), np.uint8)), [[[0, 128, 255], [0, 0, 0]]])
     np.testing.assert_array_equal(to_pixels(values, np.zeros((1, 2), np.uint16)), [[32768, 0]])
@@ -39,6 +39,6 @@ def test_arrays_of_any_byte_order_are_images(dtype, order):
 
 
 @pytest.mark.parametrize("given", [io.BytesIO(b"an image"), b"an image", None, [None]])
-def test_what_is_no_image_is_named_by_its_type(given):
+def test_an_object_that_is_no_image_is_named_by_its_type(given):
     with pytest.raises(IcdpmError, match=f"a path, a Pillow image or an array; this one is of type {type(given).__name__}"):
         array_to_pixels(given)

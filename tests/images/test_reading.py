@@ -390,7 +390,7 @@ def test_cmyk_is_converted_with_a_notice(file_format):
         assert notice.startswith("photo was converted from CMYK") and words in notice
 
 
-def test_first_image_of_a_multi_picture_jpeg_is_read():
+def test_first_image_of_a_multi_image_jpeg_is_read():
     frames = [PIL.Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     result = encode_and_decode(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert result.format == "JPEG" and result.pixels[0, 0, 0] > 250

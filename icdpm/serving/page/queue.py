@@ -92,7 +92,7 @@ class Outcome:
     Attributes:
       image: the blurry image.
       restored: its restoration.
-      notices: warnings: messages about properties of the photo that were not kept.
+      notices: messages about properties of the photo that were not kept.
     """
 
     image: Image
