@@ -55,6 +55,8 @@ def main(argv: Sequence[str]) -> None:
     reject_arguments(argv)
     if FLAGS.workdir and FLAGS.model:
         raise app.UsageError("give either --workdir or --model")
+    if FLAGS.model and FLAGS["checkpoint"].present:
+        raise app.UsageError("--checkpoint cannot be combined with --model")
     if FLAGS.password_file and FLAGS.allow_everyone:
         raise app.UsageError("give either --password_file or --allow_everyone")
     from icdpm.serving.page.server import (

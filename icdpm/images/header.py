@@ -23,6 +23,7 @@ _READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "AVIF", "GIF")
 _MAX_PIXELS = 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0)  # Pillow's own limit
 # The same number of pixels with three channels of 16 bits.
 _MAX_BYTES = 2**30
+_TIFF_BITS = (1, 2, 4, 8, 16)  # Pillow reads 12 bits of gray without scaling them to 16, and no other numbers
 # Color type: number of channels; a palette's entries may be transparent.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 
@@ -63,8 +64,8 @@ class Header:
             )
 
     def check_depth(self, name: object) -> None:
-        """Raises IcdpmError if the image has more than 16 bits per channel. The message calls the file `name`."""
-        if self.bits > 16:
+        """Raises IcdpmError if the image has an unsupported number of bits per channel. The message calls the file `name`."""
+        if self.bits > 16 or self.format == "TIFF" and self.bits not in _TIFF_BITS:
             raise IcdpmError(f"{name} has {self.bits} bits per channel; convert it to 8 or 16 first")
 
 

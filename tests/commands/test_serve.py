@@ -17,12 +17,18 @@ def error_of(done):
 
 
 def test_invalid_flags_and_missing_gradio(run_each, start):
-    cases = [["--workdir=a", "--model=b"], ["--workdir=a", "more"], ["--password_file=a", "--allow_everyone"]]
-    both, more, who = map(error_of, run_each("serve", cases))
+    cases = [
+        ["--workdir=a", "--model=b"],
+        ["--workdir=a", "more"],
+        ["--password_file=a", "--allow_everyone"],
+        ["--model=a", "--checkpoint=best"],
+    ]
+    both, more, who, checkpoint = map(error_of, run_each("serve", cases))
     missing = error_of(completed(start("import sys; sys.modules['gradio'] = None\n" + of_command("serve"))))
     assert who == ("give either --password_file or --allow_everyone (see icdpm-serve --help)", 2)
     assert both == ("give either --workdir or --model (see icdpm-serve --help)", 2)
     assert more == ("unexpected argument 'more' (see icdpm-serve --help)", 2)
+    assert checkpoint == ("--checkpoint cannot be combined with --model (see icdpm-serve --help)", 2)
     assert missing == (
         "The page needs Gradio, which is not installed. Run pip install 'icdpm[serve]' with Python 3.10 or later.",
         1,

@@ -182,6 +182,18 @@ def test_16_bit_tiff_with_inconsistent_tags_is_damaged():
             decode_image(bytes(content), "photo")
 
 
+@pytest.mark.parametrize("bits", [6, 12, 14])
+def test_tiff_of_an_unusual_number_of_bits_is_an_error(bits):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, gradient(np.uint16)[..., 0], photometric="minisblack")
+    with tifffile.TiffFile(io.BytesIO(buffer.getvalue())) as file:
+        offset = file.pages[0].tags[Base.BitsPerSample].valueoffset
+    content = bytearray(buffer.getvalue())
+    content[offset] = bits
+    with pytest.raises(IcdpmError, match=f"photo has {bits} bits per channel; convert it to 8 or 16 first"):
+        decode_image(bytes(content), "photo")
+
+
 def test_16_bit_tiff_with_an_unsupported_compression_is_an_error():
     """A block of such a compression has a size of its own."""
     buffer = io.BytesIO()
