@@ -50,8 +50,8 @@ def write_atomically(path: str | os.PathLike) -> Iterator[Path]:
             os.fsync(written.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
-            raise  # an error of another file, which the message names
+        if _names_another_file(error, temporary):
+            raise
         reason = os.strerror(error.errno) if error.errno else error
         raise IcdpmError(f"cannot write {path}: {reason}") from error
     finally:
@@ -88,7 +88,7 @@ def make_folder_atomically(path: str | os.PathLike, marker: str | None = None) -
         _check_absent(target)
         temporary.rename(target)
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None or _names_another_file(error, temporary):
             raise
         raise IcdpmError(f"cannot write {path}: {os.strerror(error.errno)}") from error
     finally:
@@ -214,6 +214,11 @@ def _write_errors(target):
         yield
     except OSError as error:
         raise IcdpmError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _names_another_file(error, temporary):
+    """Returns whether an OSError names a file that is neither the temporary file or folder nor in it."""
+    return error.filename is not None and not str(error.filename).startswith(str(temporary))
 
 
 def _check_absent(target):

@@ -70,9 +70,10 @@ except IcdpmError as error:
     assert names(tmp_path) == ["photo.png"]
 
 
-def test_error_of_another_file_keeps_its_name(tmp_path):
+@pytest.mark.parametrize("write", [write_atomically, make_folder_atomically])
+def test_error_of_another_file_keeps_its_name(tmp_path, write):
     missing = tmp_path / "missing.png"
-    with pytest.raises(FileNotFoundError) as caught, write_atomically(tmp_path / "photo.png"):
+    with pytest.raises(FileNotFoundError) as caught, write(tmp_path / "photo.png"):
         missing.read_bytes()
     assert caught.value.filename == str(missing)
     assert names(tmp_path) == []

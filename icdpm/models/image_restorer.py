@@ -92,7 +92,8 @@ class ImageRestorer(PairModel):
         """
         from icdpm.restoration.restore import restore_file_or_array
 
-        return restore_file_or_array(self, image, preset, **options).pixels
+        with self.averages():
+            return restore_file_or_array(self, image, preset, **options).pixels
 
     def sample(self, image: str | os.PathLike | np.ndarray, preset: str | None = None, **options: Any) -> Restored:
         """Draws two or more restored images.
@@ -111,7 +112,8 @@ class ImageRestorer(PairModel):
         """
         from icdpm.restoration.restore import restore_file_or_array
 
-        return restore_file_or_array(self, image, preset, spread=True, keep_samples=True, **options)
+        with self.averages():
+            return restore_file_or_array(self, image, preset, spread=True, keep_samples=True, **options)
 
     # Sampling settings.
 

@@ -34,9 +34,9 @@ class PairModel(keras.Model):
     It is the Keras side of `icdpm.models.image_restorer.ImageRestorer`, whose other methods it calls.
 
     Moving averages: `compile()` without an optimizer uses the config's own, `AveragedAdam`, which keeps an exponential moving
-    average of the weights. `evaluate` (also within `fit`), `predict`, `save` and `save_weights` use the averages in place of
-    the weights, and after `fit` the model holds the averages. A further `fit` continues from the trained weights, which the
-    optimizer keeps and saves. Other optimizers have no such averages.
+    average of the weights. `evaluate` (also within `fit`), `predict`, `restore`, `save` and `save_weights` use the averages in
+    place of the weights, and after `fit` the model holds the averages. A further `fit` or `train_on_batch` continues from the
+    trained weights, which the optimizer keeps and saves. Other optimizers have no such averages.
 
     Args:
       config: a ConfigDict, or the nested dict of `get_config`.
@@ -204,6 +204,13 @@ class PairModel(keras.Model):
             if averaging:
                 averaging.use_averages(True)
 
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains on one batch; arguments and result as in `keras.Model.train_on_batch`."""
+        averaging = self._averaging_optimizer()
+        if averaging:
+            averaging.begin()
+        return super().train_on_batch(*args, **kwargs)
+
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measures losses and PSNR on pairs with the averages; arguments and result as in `keras.Model.evaluate`."""
         self.check_process()
@@ -251,12 +258,8 @@ class PairModel(keras.Model):
     def load_weights(self, *args: Any, **kwargs: Any) -> Any:
         """Loads weights; arguments as in `keras.Model.load_weights`. Unless the file holds averages, they restart."""
         averaging = self._averaging_optimizer()
-        if averaging:
-            averaging.expect_state()
-        result = super().load_weights(*args, **kwargs)
-        if averaging:
-            averaging.check_state(training=self._fitting)
-        return result
+        with averaging.loading(training=self._fitting) if averaging else contextlib.nullcontext():
+            return super().load_weights(*args, **kwargs)
 
     @contextlib.contextmanager
     def averages(self) -> Iterator[None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import ml_collections
@@ -104,20 +105,27 @@ class AveragedAdam(keras.optimizers.Optimizer):
             average.assign(weight)
         tf_variable(self._in_use).assign(0.0)
 
-    def expect_state(self) -> None:
-        """Marks the state as not loaded. Call it before weights are loaded; `check_state` then detects a file without state."""
-        if self.weights_to_train is not None:
-            tf_variable(self._in_use).assign(_NOT_LOADED)
+    @contextlib.contextmanager
+    def loading(self, training: bool) -> Iterator[None]:
+        """Context manager for loading weights, after which weights and EMA are consistent.
 
-    def check_state(self, training: bool) -> None:
-        """Makes weights and EMA consistent after loading. Without loaded state, the EMA restarts from the weights.
+        If the file has no state of the optimizer, the EMA restarts from the weights.
 
         Args:
           training: whether training continues, so that the model must hold the trained weights instead of the EMA.
         """
         if self.weights_to_train is None:
+            yield
             return
-        if tf_variable(self._in_use).numpy() == _NOT_LOADED:
+        in_use = tf_variable(self._in_use)
+        before = in_use.numpy()
+        in_use.assign(_NOT_LOADED)
+        try:
+            yield
+        except BaseException:
+            in_use.assign(before)
+            raise
+        if in_use.numpy() == _NOT_LOADED:
             self.restart_averages()
         elif training:
             self.use_averages(False)

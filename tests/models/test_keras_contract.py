@@ -307,6 +307,27 @@ def test_a_model_from_its_constructor_builds_its_weights():
         assert np.isfinite(models[1].fit(pairs("regression", 4), verbose=0).history["loss"]).all()
 
 
+def test_training_on_a_batch_continues_a_fit():
+    one, other = compiled("regression"), compiled("regression")
+    one.fit(pairs("regression", 4), epochs=3, verbose=0)
+    other.fit(pairs("regression", 4), epochs=2, verbose=0)
+    other.train_on_batch(images(4), images(4, seed=1))
+    for expected, array in zip(one.get_weights(), other.get_weights()):
+        np.testing.assert_array_equal(expected, array)
+    levels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    with without_graphs():
+        np.testing.assert_array_equal(one.restore(levels), other.restore(levels))
+
+
+def test_weights_that_cannot_be_loaded_change_nothing(fitted, tmp_path):
+    model, _ = fitted("regression")
+    before = model.get_weights()
+    with pytest.raises((OSError, ValueError)):
+        model.load_weights(tmp_path / "absent.weights.h5")
+    for expected, array in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(expected, array)
+
+
 def test_predict_is_restore_with_the_seed_of_the_config():
     model = built("icdpm")
     levels = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
