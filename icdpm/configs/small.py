@@ -77,8 +77,8 @@ def small_naf() -> ConfigDict:
     Differences from `small`:
       - NAF blocks on patches of 2×2 pixels, which gain at least twice as much in equal CPU time. Since it is trained for hours,
         the network is wider, and deeper at 1/8 and 1/16 of the resolution, than is best for the first minutes.
-      - A faster rise of the noise levels (`diffusion.beta_end`): in one example of eight instead of four, the noisy image shows
-        more of the sharp image than of the noise. The other examples resemble the first evaluation of few-step sampling.
+      - A faster rise of the noise levels (`diffusion.beta_end`): in one of eight examples, instead of one of four, the noisy
+        image shows more of the sharp image than of the noise. The others resemble the first evaluation of few-step sampling.
       - Larger weights of mildly blurred and sharp examples (`diffusion.blur_exponent`), so that they degrade less.
       - Six uses of each crop, with different augmentations: blurring new crops would take a tenth of the time of a step.
     """

@@ -47,7 +47,8 @@ class ImageRestorer(PairModel):
     The methods in "Defined by subclasses" receive images whose height and width are divisible by `size_multiple`.
 
     Args:
-      config: see `PairModel`. The constructor creates layers; `icdpm.build` also builds their weights.
+      config: see `PairModel`. The constructor creates layers; `icdpm.build`, `compile` and `predict` also build their
+        weights.
       measured_presets: see `PairModel`.
       name: see `PairModel`.
 

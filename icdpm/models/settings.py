@@ -64,7 +64,7 @@ class Settings:
 class SamplingSettings(Settings):
     """Settings of diffusion models."""
 
-    sampler: str = setting("sampler; dpmpp_2m and dpmpp_2m_sde need the schedule log_snr", choices=SAMPLERS)
+    sampler: str = setting("sampler; dpmpp_2m and dpmpp_2m_sde are for the schedule log_snr", choices=SAMPLERS)
     steps: int = setting("network evaluations per sample", minimum=1, maximum=100_000)
     max_noise_variance: float = setting(
         "linear_beta: the largest β_t; log_snr: 1 − γ at the first step", minimum=1e-6, maximum=0.99999

@@ -8,13 +8,12 @@ import tensorflow as tf
 from small_models import MODELS, small_config
 
 import icdpm
-from icdpm.errors import IcdpmError
 from icdpm.evaluation.restore_dataset import restore_dataset
 from icdpm.models.config import config_to_json
 from icdpm.models.registry import build_model
 from icdpm.models.sampling_presets import write_presets
 from icdpm.models.weights import named_variables, save_weights
-from icdpm.models.workdir import config_file, load, presets_file, weights_file
+from icdpm.models.workdir import config_file, presets_file, weights_file
 from icdpm.restoration.restore import restore
 from icdpm.serving.export import export
 from icdpm.serving.loaded_models import ExportedModel, TrainedModel
@@ -102,8 +101,3 @@ def test_a_trained_model_works_everywhere(name, workdir_of, random_pairs, tmp_pa
     assert {"serving_default", "restore"} <= signatures and (
         "intermediate_outputs" in signatures
     ) == model.has_intermediate_outputs
-
-
-def test_the_first_stage_of_hidiff_is_refused(workdir_of, random_pairs):
-    with pytest.raises(IcdpmError, match="cannot restore"):
-        load(workdir_of("hidiff_stage1", random_pairs))
