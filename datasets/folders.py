@@ -13,7 +13,7 @@ import numpy as np
 
 from icdpm.errors import IcdpmError, shorten_list
 from icdpm.images.search import find_image_files, normalize_name
-from icdpm_datasets.image_files import ImageCache, find_images
+from icdpm_datasets.image_files import ImageCache, check_equal_sizes, find_images
 
 _LISTED_NAMES = 10  # in an error
 
@@ -47,12 +47,16 @@ class FolderPairs:
         self.names = [name for name, *_ in pairs]
         self._files = [files for _, *files in pairs]
         self._images = ImageCache(itertools.chain(*self._files), keep_depth=True)
-        self._check_equal_sizes()
+        for files in self._files:
+            check_equal_sizes("images of a pair", files, self._images.sizes)
         self.dtype = self._images.dtype
         self.description = f"{len(self)} pairs in {folder}" + (" of 16 bits" if self.dtype == np.uint16 else "")
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def files(self, index: int) -> list[Path]:
+        return self._files[index]
 
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         blurry, sharp = self._files[index]
@@ -60,15 +64,6 @@ class FolderPairs:
 
     def check_crop(self, crop: int) -> None:
         self._images.check_crop(crop)
-
-    def _check_equal_sizes(self) -> None:
-        for blurry, sharp in self._files:
-            (width, height), (other_width, other_height) = (self._images.sizes[file] for file in (blurry, sharp))
-            if (width, height) != (other_width, other_height):
-                raise IcdpmError(
-                    f"The images of a pair must have equal sizes. Received: {blurry} of {width}×{height} px and {sharp} of "
-                    f"{other_width}×{other_height} px."
-                )
 
 
 class SharpImages:
@@ -100,6 +95,9 @@ class SharpImages:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def files(self, index: int) -> list[Path]:
+        return [self.paths[self.names[index]]]
 
     def check_crop(self, crop: int) -> None:
         """Raises IcdpmError if an image is smaller than `crop` pixels in height or width."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,17 @@ def read_image(path: Path) -> np.ndarray:
 def to_dtype(image: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
     """Returns an image of 8 bits in 16, without loss, if `dtype` is uint16; otherwise the image itself."""
     return image.astype(np.uint16) * 257 if dtype == np.uint16 and image.dtype == np.uint8 else image
+
+
+def check_equal_sizes(images: str, paths: Sequence[Path], sizes: Mapping[Path, Size]) -> None:
+    """Raises IcdpmError, with two files, if the images, which `images` names in the plural, differ in size."""
+    for path in paths:
+        if sizes[path] != sizes[paths[0]]:
+            (width, height), (other_width, other_height) = sizes[paths[0]], sizes[path]
+            raise IcdpmError(
+                f"The {images} must have equal sizes. Received: {paths[0]} of {width}×{height} px and {path} of "
+                f"{other_width}×{other_height} px."
+            )
 
 
 class ImageCache:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -50,6 +51,14 @@ class InMemory(Protocol):
 
     blurry: np.ndarray
     sharp: np.ndarray
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A `PairSource` that makes each pair from image files."""
+
+    def files(self, index: int) -> list[Path]:
+        """Returns the files of the pair at `index`."""
 
 
 @runtime_checkable

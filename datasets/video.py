@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.camera import RESPONSES, Response
-from icdpm_datasets.image_files import ImageCache, Size, find_images
+from icdpm_datasets.image_files import ImageCache, check_equal_sizes, find_images
 from icdpm_datasets.pairs import crop_corner
 
 _MAX_RADIUS = 7  # most frames on either side of the middle one; GoPro's pairs have 3 to 6
@@ -43,15 +43,18 @@ class AveragedFrames:
         sequences = [[path for _, path in frames] for frames in found]
         self._images = ImageCache(path for paths in sequences for path in paths)
         for paths in sequences:
-            check_equal_sizes(paths, self._images.sizes)
+            check_equal_sizes("frames of a sequence", paths, self._images.sizes)
         self._positions = [(paths, position) for paths in sequences for position in range(len(paths))]
         self.description = f"{len(self)} frames in {folder}, averaged with their neighbours"
 
     def __len__(self) -> int:
         return len(self.names)
 
+    def files(self, index: int) -> list[Path]:
+        return self._neighbors(index, _WHOLE_RADIUS)
+
     def load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        paths = self._neighbors(index, _WHOLE_RADIUS)
+        paths = self.files(index)
         # One frame after another: a dozen large ones at once, on every thread, would fill the memory.
         return average(map(self._images.read, paths), RESPONSES["linear"]), self._images.read(paths[len(paths) // 2])
 
@@ -96,17 +99,6 @@ def find_sequences(folder: Path) -> list[list[tuple[str, Path]]]:
             if after != before + 1:
                 raise IcdpmError(f"{path} follows frame number {before} in its folder. Frames must be numbered without gaps.")
     return [[(name, path) for _, name, path in frames] for frames in found.values()]
-
-
-def check_equal_sizes(frames: Sequence[Path], sizes: Mapping[Path, Size]) -> None:
-    """Raises IcdpmError, with two files, if frames that are averaged differ in size."""
-    for path in frames:
-        if sizes[path] != sizes[frames[0]]:
-            (width, height), (other_width, other_height) = sizes[frames[0]], sizes[path]
-            raise IcdpmError(
-                f"The frames of a sequence must have equal sizes. Received: {frames[0]} of {width}×{height} px and {path} of "
-                f"{other_width}×{other_height} px."
-            )
 
 
 def average(frames: Iterable[np.ndarray], response: Response) -> np.ndarray:

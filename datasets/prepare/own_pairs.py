@@ -28,8 +28,8 @@ from icdpm.progress import print_warning, progress_bar
 from icdpm_datasets.blur import blur_by_kernel, blur_pair
 from icdpm_datasets.camera import RESPONSES
 from icdpm_datasets.degradations import compress_jpeg
-from icdpm_datasets.image_files import find_images, read_image
-from icdpm_datasets.video import average, check_equal_sizes, find_sequences
+from icdpm_datasets.image_files import check_equal_sizes, find_images, read_image
+from icdpm_datasets.video import average, find_sequences
 
 _RECORD = "made_by.json"
 _WINDOW_RADIUS = 15  # px, of the window in which motion is assumed to be uniform; 7 gave about the same results
@@ -59,7 +59,7 @@ def prepare_frames(source: str, output: str, window: int, stride: int, response:
         raise IcdpmError(f"No sequence in {folder} has the {window} frames of a pair. Choose a smaller --window.")
     sizes = {path: read_upright_size(path) for path in dict.fromkeys(itertools.chain(*windows.values()))}
     for paths in windows.values():
-        check_equal_sizes(paths, sizes)
+        check_equal_sizes("frames of a sequence", paths, sizes)
     settings: dict[str, Any] = {"made_by": "icdpm-prepare frames", "source": str(folder.resolve())}
     settings |= {"window": window, "stride": stride, "response": response, "interpolate": interpolate}
     pairs = PairFolder(Path(output).expanduser(), settings)

@@ -12,7 +12,7 @@ import PIL.Image
 
 from icdpm.errors import IcdpmError
 from icdpm.images.reading import read_file_header, read_image, read_rgb
-from icdpm_datasets.pairs import GraphSource, InMemory, PairSource, dtype_of
+from icdpm_datasets.pairs import FileSource, PairSource, dtype_of
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
 
@@ -89,10 +89,10 @@ class SourceImage:
         return 8 * dtype_of(self.pairs.source).itemsize
 
     def stamp(self) -> str:
-        """Returns a text that changes whenever the image changes. Recorded and embedded pairs do not change."""
-        if isinstance(self.pairs.source, (GraphSource, InMemory)):
-            return str(self)
-        return hashlib.blake2b(self.read().tobytes(), digest_size=16).hexdigest()
+        """Returns a text that changes whenever a file of the pair changes; recorded and embedded pairs do not change."""
+        source = self.pairs.source
+        files = source.files(self.index) if isinstance(source, FileSource) else []
+        return " ".join([str(self), *(FileImage(file).stamp() for file in files)])
 
 
 def find_mismatch(image: FileImage, partner: FileImage) -> str | None:
