@@ -213,14 +213,12 @@ class PairModel(keras.Model):
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """Measures losses and PSNR on pairs with the averages; arguments and result as in `keras.Model.evaluate`."""
-        self.check_process()
         with self.averages():
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """Restores blurry images with the averages; arguments and result as in `keras.Model.predict`."""
         self.build()
-        self.check_process()
         with self.averages():
             return super().predict(*args, **kwargs)
 
@@ -263,7 +261,12 @@ class PairModel(keras.Model):
 
     @contextlib.contextmanager
     def averages(self) -> Iterator[None]:
-        """Replaces the weights by the EMA weights, if the optimizer keeps them, within a `with` block."""
+        """Replaces the weights by the EMA weights, if the optimizer keeps them, within a `with` block.
+
+        Raises:
+          IcdpmError: the process was forked after the model was built.
+        """
+        self.check_process()
         averaging = self._averaging_optimizer()
         if averaging is None or averaging.averages_in_use or not averaging.has_averages:
             yield

@@ -495,6 +495,7 @@ from icdpm.errors import IcdpmError
 from icdpm.models.registry import build_model
 from small_models import small_config
 model = build_model(small_config("regression"))
+model.compile()
 child = os.fork()
 if not child:
     levels, values = np.zeros([8, 8, 3], np.uint8), np.zeros([1, 8, 8, 3], np.float32)
