@@ -22,10 +22,6 @@ def photos(tmp_path, write_image):
     return tmp_path / "photos"
 
 
-def take(dataset, count):
-    return list(itertools.islice(dataset.as_numpy_iterator(), count))
-
-
 def test_whole_pairs_equal_those_of_icdpm_prepare(photos, tmp_path):
     prepare_shake(photos, tmp_path / "pairs", (3.0, 21.0))
     prepared, shaken = FolderPairs(tmp_path / "pairs"), load_pairs(f"shake:{photos}", "test")
@@ -48,23 +44,8 @@ def test_a_crop_is_blurred_as_the_whole_image_would_be(photos, monkeypatch):
         assert np.abs(blurry.astype(int) - whole[top : top + 32, left : left + 32]).max() <= 1
 
 
-def test_every_example_has_its_own_blur_determined_by_its_number(photos):
-    settings = dict(batch=6, crop=32, seed=4)
-    whole = take(training_dataset(load_pairs(f"shake:{photos}", "train"), **settings), 5)
-    late = take(training_dataset(load_pairs(f"shake:{photos}", "train"), start_step=3, **settings), 2)
-    for one, other in zip(whole[3:], late):
-        for key in one:
-            np.testing.assert_array_equal(one[key], other[key])
-    parts = [take(training_dataset(CameraShakeImages(photos), num_shards=2, shard_index=k, **settings), 1)[0] for k in range(2)]
-    np.testing.assert_array_equal(np.concatenate([part["blurry"] for part in parts]), whole[0]["blurry"])
-    differences = [np.abs(blurry - sharp).mean() for b in whole for blurry, sharp in zip(b["blurry"], b["sharp"])]
-    assert len({round(float(difference), 5) for difference in differences}) == 30
-
-
-def test_a_folder_with_splits(photos, tmp_path):
-    (tmp_path / "both").mkdir()
-    photos.rename(tmp_path / "both/train")
-    assert len(load_pairs(f"shake:{tmp_path / 'both'}", "train")) == 3
+def test_every_example_has_its_own_blur_determined_by_its_number(photos, check_examples):
+    check_examples(load_pairs(f"shake:{photos}", "train"))
 
 
 def test_errors_name_the_image(photos, tmp_path, write_image):

@@ -5,13 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from icdpm.errors import IcdpmError
 from icdpm_datasets import blur, motion_blur
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.motion import motion_path, rasterize
 from icdpm_datasets.motion_blur import MotionBlurredImages, convolve, expose_two, smooth_mask
 from icdpm_datasets.pairs import crop_corner, load_crop
-from icdpm_datasets.pipeline import training_dataset
 
 
 def bits_of(seed):
@@ -100,8 +98,3 @@ def test_whole_pairs_stay_the_same_at_every_size(photos):
         assert blurry.shape == sharp.shape == (*size, 3)
         np.testing.assert_array_equal(blurry, MotionBlurredImages(photos).load(index)[0])
     assert "2 photos" in source.description and "motion" in source.description
-
-
-def test_a_photo_too_small_for_the_crop_is_named(photos):
-    with pytest.raises(IcdpmError, match="b.png is 36×40 px, too small for crops of 48 px"):
-        training_dataset(MotionBlurredImages(photos), batch=2, crop=48, seed=0)

@@ -222,11 +222,3 @@ def test_errors_name_the_file(photos, tmp_path, write_image):
     write_image(photos / "b.jpg", np.zeros((6, 6, 3), np.uint8))
     with pytest.raises(IcdpmError, match="b.png and .*b.jpg have the same name"):
         find_images(photos)
-
-
-def test_16_bit_images_are_rounded_to_8(tmp_path, write_image):
-    """The simulated camera has 8 bits."""
-    write_image(tmp_path / "photos/deep.png", np.full((60, 60), 129 * 257 + 128, np.uint16))
-    np.testing.assert_array_equal(read_image(tmp_path / "photos/deep.png"), 129)
-    prepare_shake(tmp_path / "photos", tmp_path / "pairs", EXTENT)
-    np.testing.assert_array_equal(read_image(tmp_path / "pairs/sharp/deep.png"), 129)
