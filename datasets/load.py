@@ -93,5 +93,8 @@ def _load_one(data: str, split: str, data_dir: str | os.PathLike | None) -> Pair
             "Give one of those, a folder with blur/ and sharp/, or, for sharp images, one of "
             f"{', '.join(f'{each}:FOLDER' for each in _SYNTHETIC)}."
         )
-    folder = folder / split if (folder / split).is_dir() else folder
+    has_split = (folder / split).is_dir()
+    if synthetic and split == "train" and not has_split and (folder / "test").is_dir():
+        raise IcdpmError(f"{folder} has test/ but no train/, so training would use its test images. Move the others to train/.")
+    folder = folder / split if has_split else folder
     return synthetic(folder) if synthetic else FolderPairs(folder)

@@ -198,14 +198,16 @@ class PairFolder:
 
     Args:
       folder: the folder, which is created if necessary.
-      settings: source and settings of the pairs, which `made_by.json` records.
+      settings: settings of the pairs, which `made_by.json` records; 'source' is the absolute path of their images' folder.
 
     Raises:
-      IcdpmError: the folder contains something else, or pairs that were made with other settings.
+      IcdpmError: the folder is inside the source, or contains something else or pairs that were made with other settings.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self._folder = folder
+        if Path(settings["source"]) in folder.resolve().parents:
+            raise IcdpmError(f"{folder} is inside {settings['source']}, which is searched for images. Choose another --output.")
         record, text = folder / _RECORD, json.dumps(settings, indent=2)
         if record.is_file():
             if record.read_text(encoding="utf-8") != text:

@@ -38,6 +38,15 @@ def test_a_folder_with_splits(tmp_path):
     assert load_pairs(str(tmp_path), "test").names == ["two"]
 
 
+def test_images_of_the_test_split_are_never_trained_on(tmp_path):
+    for folder in (tmp_path, tmp_path / "test"):
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "one.png")
+    assert load_pairs(f"shake:{tmp_path}", "test").names == ["one"]
+    with pytest.raises(IcdpmError, match="has test/ but no train/, so training would use its test images"):
+        load_pairs(f"shake:{tmp_path}", "train")
+
+
 def test_a_folder_may_have_a_comma_in_its_name(tmp_path):
     save_pair(tmp_path / "mine, old", "one")
     assert load_pairs(str(tmp_path / "mine, old"), "train").names == ["one"]

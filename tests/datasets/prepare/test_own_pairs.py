@@ -90,6 +90,9 @@ def test_continues_with_the_same_settings_and_refuses_others(frames, tmp_path):
         prepare_frames(frames, pairs, window=4, stride=3)
     with pytest.raises(IcdpmError, match="video exists and was not made by this command"):
         prepare_frames(frames, frames, window=5, stride=3)
+    with pytest.raises(IcdpmError, match="video/pairs is inside .*video, which is searched for images"):
+        prepare_frames(frames, frames / "pairs", window=5, stride=3)
+    assert not (frames / "pairs").exists()
 
 
 def moving_texture(shift):
