@@ -108,17 +108,17 @@ report: $(READY)  ## collect results/ in one page, results/report.html (DATA_DIR
 	@$(PYTHON) -m icdpm_experiments.report $(if $(DATA_DIR),--data_dir='$(DATA_DIR)')
 
 weights: $(READY)  ## train and package the packaged model (FOLDER=DIR of images)
-	@$(PYTHON) -m icdpm_experiments.packaged_model.weights --folder='$(FOLDER)'
+	@$(PYTHON) -m icdpm_experiments.packaged_model.weights $(if $(FOLDER),--folder='$(FOLDER)')
 
 bench-weights: $(READY)  ## the packaged model on pairs it has not seen (PAIRS='NAME=FOLDER …'; FOLDER=DIR with photos/; WORKDIR=DIR of another model)
 	@$(PYTHON) -m icdpm_experiments.packaged_model.bench_weights $(foreach each,$(PAIRS),--pairs='$(each)') $(if $(FOLDER),--folder='$(FOLDER)') \
 	  $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
 bench-peers: $(READY)  ## the packaged model compared with MAXIM's published weights (MAXIM=DIR of its model.json, PAIRS='NAME=FOLDER …')
-	@$(PYTHON) -m icdpm_experiments.measurements.peers --maxim='$(MAXIM)' $(foreach each,$(PAIRS),--pairs='$(each)')
+	@$(PYTHON) -m icdpm_experiments.measurements.peers $(if $(MAXIM),--maxim='$(MAXIM)') $(foreach each,$(PAIRS),--pairs='$(each)')
 
 bench-guided: $(READY)  ## guided against unguided with equal compute, three seeds each (FOLDER=DIR, PAIRS='NAME=FOLDER …'; or GUIDED=DIR UNGUIDED=DIR)
-	@$(PYTHON) -m icdpm_experiments.packaged_model.guided --folder='$(FOLDER)' $(foreach each,$(PAIRS),--pairs='$(each)') \
+	@$(PYTHON) -m icdpm_experiments.packaged_model.guided $(if $(FOLDER),--folder='$(FOLDER)') $(foreach each,$(PAIRS),--pairs='$(each)') \
 	  $(if $(GUIDED),--guided='$(GUIDED)') $(if $(UNGUIDED),--unguided='$(UNGUIDED)')
 
 bench-table11: $(READY)  ## parameters and FLOPs of the paper's Table 11

@@ -95,7 +95,9 @@ def _run(main):
             print(_format_help(sys.modules[main.__module__]))
             sys.exit(0)
         try:
-            return flags.FLAGS([_HOME.sub(lambda found: found[1] + str(Path.home()), each) for each in argv])
+            arguments = flags.FLAGS([_HOME.sub(lambda found: found[1] + str(Path.home()), each) for each in argv])
+            _reject_empty_values(sys.modules[main.__module__])
+            return arguments
         except flags.Error as error:
             names = [argument for argument in argv[1:] if argument.startswith("-") and os.path.lexists(argument)]
             stop_for_usage(f"{error}; a file of this name is ./{names[0]}" if names else error)
@@ -126,6 +128,13 @@ def _run(main):
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         stop("interrupted", 130)
+
+
+def _reject_empty_values(module):
+    """Raises `flags.Error` for a flag without default that received '', such as the value of an unset shell variable."""
+    for flag in flags.FLAGS.get_key_flags_for_module(module):
+        if flag.default is None and flag.value == "":
+            raise flags.IllegalFlagValueError(f"flag --{flag.name}=: the value is empty")
 
 
 def _degrade_output() -> None:

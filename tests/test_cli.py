@@ -110,6 +110,7 @@ def test_help_shows_the_docstring_and_only_the_commands_flags(command):
         (["--photo=a", "--times=0"], "flag --times=0: 0 is not a positive integer"),
         (["--photo=a", "--mode=quiet"], "flag --mode=quiet: value should be one of <plain|loud>"),
         (["--photo=a", "b"], "b is not a flag"),
+        (["--photo="], "flag --photo=: the value is empty"),
     ],
 )
 def test_wrong_flags_are_one_line(command, arguments, message):

@@ -114,6 +114,8 @@ def process_image(
       IcdpmError: the image cannot be read, restored or written. The message names it.
     """
     if job.source is None:
+        if sys.stdin is None:
+            raise IcdpmError(f"{job.name}: is closed")
         image = read_image_stream(sys.stdin.buffer, job.name, accept_truncated)
     else:
         image = read_image(job.source, accept_truncated)

@@ -248,6 +248,8 @@ def restore_file_or_array(
         raise IcdpmError("one sample has no spread; use two or more, as in samples=8")
     if not isinstance(seed, numbers.Integral) or not 0 <= seed < _MAX_SEED:
         raise IcdpmError(f"`seed` must be an integer from 0 to 2^63 - 1. Received: {seed!r}")
+    if not isinstance(max_memory, numbers.Real) or not max_memory > 0:
+        raise IcdpmError(f"`max_memory` must be a positive number of bytes. Received: {max_memory!r}")
     read = None
     if isinstance(image, (str, os.PathLike)):
         read = read_image(image)

@@ -93,6 +93,12 @@ def test_steps_of_larger_images_take_more_of_the_bar(tmp_path, monkeypatch):
     assert sorted(steps)[:4] == pytest.approx([0.1 * 9, 0.1 * 9, 0.9 * 9, 0.9 * 9]) and done[0][1] == pytest.approx(18)
 
 
+def test_closed_standard_input_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    jobs, _ = plan_jobs([SelectedImage(None, Path(), is_explicit=True)], str(tmp_path / "out.png"))
+    assert restore_all(jobs)[1] == ["standard input: is closed"]
+
+
 def test_each_file_is_read_once(tmp_path, monkeypatch):
     """The progress bar is weighed by headers alone."""
     for name in ("1.png", "2.jpg", "3.webp", "4.tif"):

@@ -274,6 +274,8 @@ def test_invalid_images_are_errors(idle, array, text):
         ({"seed": -1}, "seed"),
         ({"seed": 2**63}, "seed"),
         ({"seed": 0.5}, "seed"),
+        ({"max_memory": 0}, "max_memory"),
+        ({"max_memory": "3G"}, "max_memory"),
         ({"steps": 0}, "steps"),
         ({"steps": 2.5}, "steps"),
         ({"samples": 0}, "samples"),
