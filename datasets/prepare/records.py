@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import Mixture, PairSource, dtype_of
+from icdpm_datasets.pairs import FileSource, Mixture, PairSource, dtype_of
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.recording import local_data_dir, summarize, write_records
 from icdpm_datasets.published.builder import PairsToRecord, Records
@@ -85,12 +85,16 @@ def _check(pairs: PairSource, source: str, crop: int | None) -> None:
 
 
 def _test_pairs(source: str, training: PairSource, data_dir: str | os.PathLike | None) -> PairSource | None:
-    """Returns the test split of a source; None if it has none or trains on the same pairs."""
+    """Returns the test split of a source; None if it has none or trains on the same pairs or image files."""
     try:
         test = load_pairs(source, "test", data_dir)
     except MissingSplitError:
         return None
-    return None if test.description == training.description else test
+    train_files, test_files = (
+        {file for index in range(len(each)) for file in each.files(index)} if isinstance(each, FileSource) else set()
+        for each in (training, test)
+    )
+    return None if test.description == training.description or train_files & test_files else test
 
 
 def _crops(source: PairSource, crop: int, count: int, seed: int) -> PairsToRecord:

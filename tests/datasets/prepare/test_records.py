@@ -1,3 +1,4 @@
+import shutil
 import uuid
 
 import numpy as np
@@ -67,6 +68,12 @@ def test_whole_pairs_of_a_folder(pairs, tmp_path):
         np.testing.assert_array_equal(recorded.load(index), source.load(index))
     with pytest.raises(IcdpmError, match="records has no test split, only train. Give other data for it"):
         load_pairs("records", "test", tmp_path)
+
+
+def test_photos_in_train_alone_are_no_test_split(photos, tmp_path):
+    shutil.copytree(photos / "train", tmp_path / "photos/train")
+    line = prepare_records("records", f"noise:{tmp_path / 'photos'}", tmp_path, **CROPS)
+    assert line.endswith("it has no test split, so training needs --validation_data")
 
 
 def test_records_in_remote_storage_equal_local_ones_and_are_read_as_published_sets(photos, pairs, tmp_path):
