@@ -232,8 +232,8 @@ def scale_to_small(config: ConfigDict) -> ConfigDict:
     The networks have the blocks and the training of the config `small_naf`, because the paper's residual blocks learn half as
     much in the same time. They work on patches of 2 pixels, so that guidance at half the resolution has a level to enter. The
     paper's small networks (32 channels) have 16 channels, its large ones (64 channels) 32. All variants have the same number of
-    steps; the two stages of HI-Diff share them. HI-Diff has the networks of the config `hidiff_tiny`. The further trainings of
-    Figure 9 have a fifth of the steps and of the learning rate.
+    steps; the two stages of HI-Diff share them. UNet regression also has the recipe's loss, L2. HI-Diff has the networks of the
+    config `hidiff_tiny`. The further trainings of Figure 9 have a fifth of the steps and of the learning rate.
     """
     if config.model == "hidiff":
         return _scale_hidiff_to_small(config)
@@ -244,6 +244,8 @@ def scale_to_small(config: ConfigDict) -> ConfigDict:
         if "patch" in network:
             for field in ("block", "patch", "multipliers", "blocks"):
                 network[field] = recipe.unet[field]
+    if "regression" in config:
+        config.regression.loss = recipe.diffusion.loss
     _set_small_steps(config, SMALL_STEPS)
     if "alignment" in config:
         _set_small_steps(config, SMALL_STEPS // 5)

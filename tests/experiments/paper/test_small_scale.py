@@ -100,6 +100,8 @@ def test_a_small_variant_of_another_model_has_narrow_networks_and_the_shared_ste
     assert made.data.batch == 12 and made.data.crop == 96 and made.data.repeat == 6 and not made.data.progressive_steps
     for name in {"unet", "predictor"} & set(made):
         assert 2 * made[name].channels == paper[name].channels and made[name].block == "naf"
+    if made.model == "regression":
+        assert made.regression.loss == load_config("small_naf").diffusion.loss == "l2"
 
 
 def test_both_stages_of_hidiff_have_one_structure_at_the_small_scale():
