@@ -135,8 +135,9 @@ def run_figure(runs, figure) -> None:
         protocols=protocols,
         not_available=not_available,
     )
-    image = runs.scale.image_path(figure)
-    write_plot(image, panels, title=SCALE_NOTES.get(runs.scale.name, "").replace(". ", ".\n"))
+    image, scale = runs.scale.image_path(figure), runs.scale.name
+    title = f"{scale.capitalize()} scale, see {path.name}. Points: settings of the sampler." if scale in SCALE_NOTES else ""
+    write_plot(image, panels, title)
     print(f"Written to {path} and {image}.")
 
 
