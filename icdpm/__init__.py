@@ -42,8 +42,9 @@ def build(config: str | os.PathLike | ml_collections.ConfigDict | Mapping, chang
     from icdpm.configs import change_config, load_config
     from icdpm.models.registry import build_model
 
-    is_named = isinstance(config, (str, os.PathLike))
-    return build_model(load_config(config, changes) if is_named else change_config(config, changes))
+    if isinstance(config, (str, os.PathLike)):
+        return build_model(load_config(config, changes))
+    return build_model(change_config(config, changes))
 
 
 def load(workdir: str | os.PathLike | None = None, checkpoint: str | int = "latest") -> ImageRestorer:
