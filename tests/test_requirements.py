@@ -27,5 +27,5 @@ def test_the_list_for_cpus_agrees_with_setup(monkeypatch):
 def test_an_unsupported_python_is_an_error_that_names_the_supported_ones(monkeypatch, version):
     monkeypatch.setattr(sys, "version_info", version)
     monkeypatch.setattr(sys, "version", ".".join(map(str, version)) + " (main)")
-    with pytest.raises(SystemExit, match=r"3\.9 to 3\.13.*Python " + ".".join(map(str, version)) + "$"):
+    with pytest.raises(SystemExit, match=r"3\.9 to 3\.13.*Python " + ".".join(map(str, version)) + r"\.$"):
         runpy.run_path(str(ROOT / "setup.py"))
