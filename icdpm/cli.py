@@ -62,7 +62,8 @@ def run_command(main: Callable[[list[str]], int | None]) -> None:
     """Runs `main(argv)` with parsed flags and exits.
 
     The exit status is what `main` returns (`None` is 0), 1 after an error that the user can correct, 2 after invalid flags, and
-    130 after an interrupt. Each of these errors is one line on stderr. Any other exception is a bug and keeps its traceback.
+    130 after an interrupt. Each of these errors is one line on stderr. If the reader of stdout has ended, the command ends with
+    status 141, as after SIGPIPE. Any other exception is a bug and keeps its traceback.
 
     Args:
       main: function of the arguments that are not flags, the program's name first. Its module's docstring is the help text.
@@ -124,6 +125,9 @@ def _run(main):
         app.run(work, flags_parser=parse)
     except IcdpmError as error:
         stop(f"error: {error}", 1)
+    except BrokenPipeError:  # what reads the output, such as `head`, has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # takes what is still buffered
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         stop(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error.strerror or error}", 1)
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from icdpm.errors import IcdpmError, format_list
 from icdpm.files import write_atomically
 from icdpm.images.writing import write_image
 from icdpm.restoration.restore import restore
-from icdpm_datasets.pairs import PairSource
+from icdpm_datasets.pairs import FileSource, PairSource
 
 if TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -24,9 +24,9 @@ _SETTINGS_FILE = "settings.json"
 
 
 def restore_dataset(model: ImageRestorer, source: PairSource, settings: Settings, seed: int, folder: str | os.PathLike) -> str:
-    """Restores the missing images of a data set to FOLDER/NAME.png, with a progress bar.
+    """Restores the images of a data set to FOLDER/NAME.png, with a progress bar.
 
-    An error of one image does not stop the others.
+    Images that exist already are kept, unless a file of their pair is newer. An error of one image does not stop the others.
 
     Args:
       model: trained model.
@@ -44,7 +44,7 @@ def restore_dataset(model: ImageRestorer, source: PairSource, settings: Settings
     folder = Path(folder)
     record = _make_record(model, source, settings, seed)
     _check_record(folder / _SETTINGS_FILE, record)
-    missing = [index for index, name in enumerate(source.names) if not (folder / f"{name}.png").exists()]
+    missing = [index for index, name in enumerate(source.names) if not _is_current(folder / f"{name}.png", source, index)]
 
     def restore_one(index, on_step):
         name = source.names[index]
@@ -60,6 +60,12 @@ def restore_dataset(model: ImageRestorer, source: PairSource, settings: Settings
     if failures:
         raise IcdpmError(format_list(f"{len(failures)} of {len(source)} images could not be restored", failures))
     return ", ".join(f"{key} {value}" for key, value in record.items() if key != "data")
+
+
+def _is_current(restored: Path, source: PairSource, index: int) -> bool:
+    """Returns whether a restored image exists and is not older than the files of its pair."""
+    files = source.files(index) if isinstance(source, FileSource) else []
+    return restored.exists() and all(restored.stat().st_mtime >= file.stat().st_mtime for file in files)
 
 
 def _make_record(model, source, settings, seed) -> dict[str, Any]:

@@ -120,6 +120,13 @@ class HIDiff(ImageRestorer):
                 )
         if config.prior.side % 2:
             raise wrong_value("prior.side", config.prior.side, "even")
+        for section, field, width in (
+            ("transformer", "expansion", config.transformer.channels),
+            *((name, "token_expansion", config.prior.side**2) for name in ("encoder", "denoiser")),
+            *((name, "channel_expansion", config.prior.width) for name in ("encoder", "denoiser")),
+        ):
+            if width * config[section][field] < 1:
+                raise wrong_value(f"{section}.{field}", config[section][field], f"at least 1/{width}, which is one channel")
 
     @classmethod
     def size_multiple_for(cls, config: ml_collections.ConfigDict) -> int:

@@ -1,5 +1,7 @@
 """Tests of the restoration of a data set into a folder."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,20 @@ def test_missing_images_are_restored(model, pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(pairs, "load", lambda index: loaded.append(index) or load(index))
     assert restore_dataset(model, pairs, settings, 5, tmp_path / "ours") == making
     assert loaded == [1] and np.array_equal(restored["scene/pair_1"].read(), expected[1])
+
+
+def test_an_image_whose_blurry_file_changed_is_restored_again(model, pairs, tmp_path, monkeypatch):
+    pairs.files = lambda index: [tmp_path / f"{index}.png"]
+    for file in (file for index in range(3) for file in pairs.files(index)):
+        file.touch()
+    restore_dataset(model, pairs, model.settings(), 0, tmp_path / "ours")
+    loaded = []
+    load = pairs.load
+    monkeypatch.setattr(pairs, "load", lambda index: loaded.append(index) or load(index))
+    restored = (tmp_path / "ours/scene/pair_2.png").stat().st_mtime
+    os.utime(tmp_path / "2.png", (restored + 1, restored + 1))
+    restore_dataset(model, pairs, model.settings(), 0, tmp_path / "ours")
+    assert loaded == [2]
 
 
 def test_an_error_of_one_image_does_not_stop_the_others(model, pairs, tmp_path, monkeypatch):

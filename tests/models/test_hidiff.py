@@ -265,6 +265,8 @@ def test_the_second_stage_finds_enough_in_the_first(joint, tmp_path):
         ("transformer", "heads", (3, 1, 1, 1), "must be divisible by 3 heads"),
         ("prior", "side", 3, "`prior.side` must be even. Received: 3."),
         ("prior", "source", "sampled", "encoded, diffused, none"),
+        ("transformer", "expansion", 0.2, "`transformer.expansion` must be at least 1/4, which is one channel. Received: 0.2"),
+        ("denoiser", "token_expansion", 0.2, "`denoiser.token_expansion` must be at least 1/4"),
     ],
 )
 def test_invalid_fields(section, field, value, message):
