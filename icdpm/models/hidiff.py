@@ -120,10 +120,13 @@ class HIDiff(ImageRestorer):
                 )
         if config.prior.side % 2:
             raise wrong_value("prior.side", config.prior.side, "even")
+        encoder, tokens = config.encoder, config.prior.side**2
         for section, field, width in (
-            ("transformer", "expansion", config.transformer.channels),
-            *((name, "token_expansion", config.prior.side**2) for name in ("encoder", "denoiser")),
-            *((name, "channel_expansion", config.prior.width) for name in ("encoder", "denoiser")),
+            ("transformer", "expansion", transformer.channels),
+            ("encoder", "token_expansion", tokens),
+            ("encoder", "channel_expansion", encoder.channels if encoder.kind == "gelu" else config.prior.width),
+            ("denoiser", "token_expansion", tokens),
+            ("denoiser", "channel_expansion", config.denoiser.hidden),
         ):
             if width * config[section][field] < 1:
                 raise wrong_value(f"{section}.{field}", config[section][field], f"at least 1/{width}, which is one channel")
