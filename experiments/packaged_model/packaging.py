@@ -1,7 +1,6 @@
 """Turns trained runs into the small workdir that the package contains, with its model card."""
 
 import hashlib
-import itertools
 import json
 import shutil
 from pathlib import Path
@@ -44,14 +43,12 @@ _LIMITS = (
 )
 
 
-def package(runs, target, validation_pairs, data_folder):
-    """Writes a workdir of the mean weights of the last two runs in half precision, with config, data, presets and model card.
-
-    Averaging weights of runs that continue each other is often better than either ("Robust fine-tuning of zero-shot models",
-    Wortsman et al., CVPR 2022).
+def package(runs, averaged, target, validation_pairs, data_folder):
+    """Writes a workdir of mean weights in half precision, with config, data, presets and model card.
 
     Args:
-      runs: workdirs of two or more runs. Each started from the averaged weights of the previous one.
+      runs: workdirs of all runs, in the order of training.
+      averaged: workdirs of the runs whose mean is packaged.
       target: folder of the packaged model. It is replaced.
       validation_pairs: `PairSource`, from which the presets are derived as well.
       data_folder: folder of the training data. It is removed from the descriptions of the data.
@@ -59,37 +56,50 @@ def package(runs, target, validation_pairs, data_folder):
     Returns:
       Change of the mean validation PSNR by half precision, in dB.
     """
-    workdir = runs[-1]
-    step = checkpoint_steps(workdir)[-1]
-    weights = mean_weights(runs[-2:])
     new = target.with_name(f"{target.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     with make_folder_atomically(new) as folder:
-        weights_file(folder, step).parent.mkdir(parents=True)
-        config_file(folder).write_text(config_to_json(read_config(workdir)), encoding="utf-8")
-        data = {
-            kind: [each.replace(f"{data_folder}/", "") for each in descriptions]
-            for kind, descriptions in read_data(workdir).items()
-        }
-        data_file(folder).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        psnrs = []
-        for precision in (np.float32, np.float16):
-            save_weights(weights_file(folder, step), weights, precision)
-            packaged = load(folder, step)
-            psnrs.append(mean_psnr(packaged, validation_pairs))
-        change = psnrs[1] - psnrs[0]
-        journal = Journal(Path(workdir) / "presets.jsonl")
+        write_mean(averaged, folder)
+        data = data_file(folder).read_text(encoding="utf-8")
+        data_file(folder).write_text(data.replace(f"{data_folder}/", ""), encoding="utf-8")
+        (step,) = checkpoint_steps(folder)
+        exact = mean_psnr(load(folder, step), validation_pairs)
+        save_weights(weights_file(folder, step), read_weights(weights_file(folder, step)), np.float16)
+        packaged = load(folder, step)
+        change = mean_psnr(packaged, validation_pairs) - exact
+        journal = Journal(Path(runs[-1]) / "presets.jsonl")
         search_presets(packaged, select_blurred(validation_pairs), journal, presets_file(folder))
-        write_model_card(folder, runs, change)
+        write_model_card(folder, runs, averaged, change)
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)
     return change
 
 
-def mean_weights(runs):
-    """Returns {name: float32 array}, the mean of the latest averaged weights of runs of one architecture."""
+def write_mean(runs, folder):
+    """Writes a workdir with the mean of the latest averaged weights of runs of one architecture.
+
+    The mean of runs that continue each other, or start from the same weights, is often better than either ("Model soups",
+    Wortsman et al., ICML 2022).
+
+    Args:
+      runs: workdirs. The new one has the config and step of the last of them, and lists the data of all.
+      folder: the new workdir.
+
+    Returns:
+      `folder`.
+    """
+    step = checkpoint_steps(runs[-1])[-1]
     weights = [read_weights(weights_file(run, checkpoint_steps(run)[-1])) for run in runs]
-    return {name: np.mean([each[name] for each in weights], axis=0) for name in weights[0]}
+    data = {}
+    for run in runs:
+        for kind, descriptions in read_data(run).items():
+            data[kind] = list(dict.fromkeys([*data.get(kind, ()), *descriptions]))
+    weights_file(folder, step).parent.mkdir(parents=True, exist_ok=True)
+    config_file(folder).write_text(config_to_json(read_config(runs[-1])), encoding="utf-8")
+    data_file(folder).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    mean = {name: np.mean([each[name] for each in weights], axis=0) for name in weights[0]}
+    save_weights(weights_file(folder, step), mean, np.float32)
+    return folder
 
 
 def mean_psnr(model, pairs):
@@ -102,40 +112,33 @@ def mean_psnr(model, pairs):
     return float(np.mean(values))
 
 
-def write_model_card(folder, runs, half_precision_change):
+def write_model_card(folder, runs, averaged, half_precision_change):
     """Writes MODEL_CARD.md of a packaged workdir, and the validation curves of its runs, results/weights_curve.png.
 
     Args:
       folder: the packaged workdir.
-      runs: workdirs of its runs, each of which started from the previous one.
+      runs: workdirs of all runs, in the order of training.
+      averaged: workdirs of the runs whose mean is packaged.
       half_precision_change: change of the mean validation PSNR by half precision, in dB.
     """
     (step,) = checkpoint_steps(folder)
     model = load(folder, step)
     config = model.config
     parameters = sum(array.size for array in model.get_weights())
-    steps = [checkpoint_steps(run)[-1] for run in runs]
-    curve, hours = _concatenate_curves(runs, steps)
-    gain, noise_loss = ({name: [(row["step"], row[name]) for row in curve]} for name in ("gain", "noise_loss"))
-    write_plot(
-        RESULTS_FOLDER / "weights_curve.png",
-        [Panel("step", "PSNR gain of one sample over the blurry image (dB)", gain), Panel("step", "noise loss", noise_loss)],
-        f"Validation of the packaged model on the center {config.data.crop}×{config.data.crop} of each pair",
-    )
+    hours = write_curves(runs)
     digest = hashlib.sha256(weights_file(folder, step).read_bytes()).hexdigest()
     scales = " and ".join(f"1/{2**k}" for k in config.guidance.scales)
-    several_runs = f", in runs of {', '.join(f'{each:,}' for each in steps[:-1])} and {steps[-1]:,}" if len(steps) > 1 else ""
     paragraphs = [
         f"# {config.name}: the packaged model of icdpm",
         "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos with motion blur. It has "
-        f"{parameters:,} parameters: the mean of the averaged weights (EMA, decay {config.optimizer.ema_decay}) of the last "
-        "two runs, stored in half precision, which changes the PSNR on the validation pairs by "
+        f"{parameters:,} parameters: the mean of the averaged weights (EMA, decay {config.optimizer.ema_decay}) of "
+        f"{len(averaged)} runs, stored in half precision, which changes the PSNR on the validation pairs by "
         f"{half_precision_change:+.4f} dB. The network works on patches of {config.unet.patch}×{config.unet.patch} pixels; "
         f"guidance enters at {scales}. "
         "`config.json` has all settings.",
         "## Training",
-        f"{sum(steps):,} steps of {config.data.batch} crops of {config.data.crop}×{config.data.crop}{several_runs}, by "
-        f"`make weights`, in {hours:.1f} hours on one or two CPU cores.",
+        f"`make weights` trains these runs, in {hours:.1f} hours, each on one or two CPU cores:",
+        "\n".join(markdown_table([_describe_run(run, run in averaged) for run in runs])),
         "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
         _DATA_SOURCES,
         "No image of the table below was trained on.",
@@ -151,14 +154,34 @@ def write_model_card(folder, runs, half_precision_change):
     (folder / CARD).write_text("\n\n".join(paragraphs) + "\n", encoding="utf-8")
 
 
-def _concatenate_curves(runs, steps):
-    """Returns (rows, hours) of `read_curve` for consecutive runs, with the steps of earlier runs added and a column `gain`."""
-    curve, hours = [], 0.0
-    for run, offset in zip(runs, itertools.accumulate(steps, initial=0)):
-        rows, run_hours = read_curve(run)
-        curve += [{**row, "step": offset + row["step"], "gain": row["psnr"] - row["psnr_blurry"]} for row in rows]
+def _describe_run(run, is_averaged):
+    """Returns the row of the model card about a run."""
+    config = read_config(run)
+    return {
+        "run": Path(run).name,
+        "steps": f"{checkpoint_steps(run)[-1]:,}",
+        "crops per step": f"{config.data.batch} of {config.data.crop}×{config.data.crop}",
+        "part of the mean": "yes" if is_averaged else "no",
+    }
+
+
+def write_curves(runs):
+    """Writes the validation curves of runs, results/weights_curve.png, and returns the hours of training of all together."""
+    gain, noise_loss, hours = {}, {}, 0.0
+    for run in runs:
+        curve, run_hours = read_curve(run)
+        gain[run.name] = [(row["step"], row["psnr"] - row["psnr_blurry"]) for row in curve]
+        noise_loss[run.name] = [(row["step"], row["noise_loss"]) for row in curve]
         hours += run_hours
-    return curve, hours
+    write_plot(
+        RESULTS_FOLDER / "weights_curve.png",
+        [
+            Panel("step of the run", "PSNR gain of one sample over the blurry image (dB)", gain),
+            Panel("step of the run", "noise loss", noise_loss),
+        ],
+        "Validation of the packaged model's runs on the center of each pair, as large as their training crops",
+    )
+    return hours
 
 
 def _describe_presets(folder):

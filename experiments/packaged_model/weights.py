@@ -10,40 +10,60 @@ Contents of FOLDER; photos, video and averaged may be divided into train/ and te
     FOLDER/averaged/{blur,sharp}/     pairs
     FOLDER/val/{blur,sharp}/          validation pairs
 
-The training consists of three runs. Each starts from the averaged weights of the previous one: a long run at a constant
-learning rate on photos and video, then two runs that also see the embedded training scenes, mostly lettering, and end with a
-learning rate that decays to zero. From run to run, mildly blurred and sharp examples have more weight. The mean of the last two
-runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To continue from the
+The training consists of five runs, each of which starts from the mean of the averaged weights of earlier runs: a long run at a
+constant learning rate on photos and video; two runs that also see the embedded training scenes, mostly lettering, and end with
+a learning rate that decays to zero; and two runs on larger crops, which start from the mean of those two. The mean of the last
+four runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To continue from the
 packaged model, use icdpm-train --start_from=packaged.
 
 The first two runs of the packaged model were trained before `motion:` simulated soft lenses.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 from absl import flags
 
 from icdpm.cli import reject_arguments, run_command
 
 FLAGS = flags.FLAGS
-# Proportions of the training examples, {argument of `load_pairs`, with {} for the folder: weight}.
-PHOTOS_ONLY = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
-WITH_SCENES = {**PHOTOS_ONLY, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{}/averaged": 0.11, "embedded": 0.1}
 VALIDATION = "{}/val"
-# {workdir: (whether the embedded training scenes are included, changes of the config small_naf)}, in the order of training.
+
+
+class Run(NamedTuple):
+    """A training run of `RUNS`.
+
+    Attributes:
+      start: names of the runs from the mean of whose averaged weights it starts; (): from random weights.
+      data: training data, {argument of `load_pairs`, with {} for the folder: proportion of the examples}.
+      changes: changes of the config small_naf.
+    """
+
+    start: tuple[str, ...]
+    data: dict[str, float]
+    changes: tuple[str, ...]
+
+
+_PHOTOS = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
+_SCENES = {**_PHOTOS, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{}/averaged": 0.11, "embedded": 0.1}
+_LARGE_CROPS = (
+    "run.steps=24_000",
+    "data.crop=128",
+    "data.batch=7",
+    "optimizer.learning_rate=8e-4",
+    "optimizer.learning_rate_decay=(12_000, 24_000)",
+)
+# {name of the workdir in runs/: run}, in the order of training.
 RUNS = {
-    Path("runs/weights_first"): (False, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
-    Path("runs/weights_second"): (
-        True,
-        (
-            "run.steps=32_000",
-            "optimizer.learning_rate_decay=(19_000, 32_000)",
-            "diffusion.blur_exponent=0.5",
-            "seed=1",
-        ),
+    "weights_first": Run((), _PHOTOS, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
+    "weights_second": Run(
+        ("weights_first",),
+        _SCENES,
+        ("run.steps=32_000", "optimizer.learning_rate_decay=(19_000, 32_000)", "diffusion.blur_exponent=0.5", "seed=1"),
     ),
-    Path("runs/weights"): (
-        True,
+    "weights_third": Run(
+        ("weights_second",),
+        _SCENES,
         (
             "run.steps=15_000",
             "optimizer.learning_rate=8e-4",
@@ -52,7 +72,18 @@ RUNS = {
             "seed=2",
         ),
     ),
+    "weights_fourth": Run(
+        ("weights_second", "weights_third"),
+        {**_SCENES, "motion:{}/photos": 0.56, "motion:{}/video": 0.2},
+        (*_LARGE_CROPS, "diffusion.blur_exponent=0.5", "seed=11"),
+    ),
+    "weights_fifth": Run(
+        ("weights_second", "weights_third"),
+        {**_SCENES, "motion:{}/photos": 0.5, "{}/averaged": 0.16, "handheld:{}/photos": 0.1},
+        (*_LARGE_CROPS, "diffusion.blur_exponent=1.0", "seed=12"),
+    ),
 }
+PACKAGED = ("weights_second", "weights_third", "weights_fourth", "weights_fifth")
 
 
 def define_flags():
@@ -67,27 +98,30 @@ def main(argv):
     from icdpm.configs import load_config
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
-    from icdpm_experiments.packaged_model.packaging import package
+    from icdpm_experiments.packaged_model.packaging import package, write_mean
 
-    start_from = None
-    for workdir, (scenes, changes) in RUNS.items():
-        training, validation = load_training_data(FLAGS.folder, WITH_SCENES if scenes else PHOTOS_ONLY)
-        config = load_config("small_naf", changes)
-        if signal := train(config, workdir, training, validation, make_strategy("single"), start_from):
+    folder = Path("runs")
+    for name, run in RUNS.items():
+        training, validation = load_training_data(FLAGS.folder, run.data)
+        config = load_config("small_naf", run.changes)
+        start = None
+        if run.start and not (folder / name / "config.json").exists():
+            start = write_mean([folder / each for each in run.start], folder / f"{name}_start")
+        if signal := train(config, folder / name, training, validation, make_strategy("single"), start):
             print(f"Stopped by signal {signal}. Repeat the command to continue.")
             return 128 + signal
-        start_from = workdir
-    change = package(list(RUNS), pretrained.WORKDIR, validation, FLAGS.folder)
+    runs, packaged = ([folder / name for name in names] for names in (RUNS, PACKAGED))
+    change = package(runs, packaged, pretrained.WORKDIR, validation, FLAGS.folder)
     print(f"packaged in {pretrained.WORKDIR}; half precision changes the validation PSNR by {change:+.4f} dB")
     return 0
 
 
-def load_training_data(folder, proportions=PHOTOS_ONLY):
+def load_training_data(folder, proportions=_PHOTOS):
     """Loads the training and validation data of a folder.
 
     Args:
       folder: folder in the layout that the module describes.
-      proportions: `PHOTOS_ONLY` or `WITH_SCENES`.
+      proportions: as `Run.data`.
 
     Returns:
       (training, validation), two `PairSource`s.

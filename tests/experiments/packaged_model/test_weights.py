@@ -72,7 +72,7 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     np.savez(weights_file(run, 6), **dict(reversed(arrays.items())))
     earlier = shutil.copytree(run, tmp_path / "earlier")
     np.savez(weights_file(earlier, 6), **{name: 1.02 * array for name, array in arrays.items()})
-    change = package([run, earlier, run], target, load_pairs(str(pairs_folder), "test"), tmp_path / "images")
+    change = package([run, earlier], [earlier, run], target, load_pairs(str(pairs_folder), "test"), tmp_path / "images")
     assert abs(change) < 0.01 and [path.name for path in target.parent.iterdir()] == ["small"]
     assert [path.name for path in (target / "checkpoints").iterdir()] == ["step-000000006"]
     assert read_config(target) == read_config(run)
@@ -83,31 +83,35 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     card = (target / "MODEL_CARD.md").read_text()
     assert json.loads((target / "presets.json").read_text())["measured"]["pairs"] == 3
     assert "- `--preset=balanced`: --sampler=ancestral" in card and "Measured on 3 validation pairs" in card
-    assert "18 steps of 4 crops of 16×16, in runs of 6, 6 and 6, by" in card
+    assert "| run | 6 | 4 of 16×16 | yes |\n| earlier | 6 | 4 of 16×16 | yes |" in card
     assert str(tmp_path) not in card and "Not yet measured" in card
     assert PIL.Image.open("results/weights_curve.png").size[0] > 500
 
 
-def test_every_run_starts_from_the_previous_one(images, start):
+def test_runs_start_from_means_of_earlier_runs(images, start):
     program = """
 import runpy
 import icdpm.training.run
 from icdpm_experiments.packaged_model import packaging
 
 def train(config, workdir, training, validation, strategy, start_from):
-    falls, scenes = bool(config.optimizer.learning_rate_decay), "embedded" in training.description
-    print(workdir.name, start_from and start_from.name, falls, scenes)
+    print(workdir.name, start_from, "embedded" in training.description, config.data.crop)
 
 icdpm.training.run.train = train
-packaging.package = lambda runs, target, validation, folder: print("packaging", *(run.name for run in runs)) or 0.0
+packaging.write_mean = lambda runs, folder: [run.name for run in runs]
+packaging.package = lambda runs, averaged, target, validation, folder: print(*(run.name for run in averaged)) or 0.0
 runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__")
 """
     done = completed(start(program, [f"--folder={images}"], cwd=images))
     assert done.returncode == 0, done.stderr
-    *runs, end = done.stdout.splitlines()[-5:-1]
-    first, second, third = "weights_first", "weights_second", "weights"
-    assert runs == [f"{first} None False False", f"{second} {first} True True", f"{third} {second} True True"]
-    assert end == "packaging weights_first weights_second weights"
+    assert done.stdout.splitlines()[-7:-1] == [
+        "weights_first None False 96",
+        "weights_second ['weights_first'] True 96",
+        "weights_third ['weights_second'] True 96",
+        "weights_fourth ['weights_second', 'weights_third'] True 128",
+        "weights_fifth ['weights_second', 'weights_third'] True 128",
+        "weights_second weights_third weights_fourth weights_fifth",
+    ]
 
 
 def test_missing_training_data_are_reported(tmp_path):
