@@ -10,7 +10,7 @@ from icdpm_datasets.degradations import CompressedImages, DownscaledImages, Nois
 from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.handheld import HandheldImages
-from icdpm_datasets.motion_blur import CameraShakeImages, MotionBlurredImages
+from icdpm_datasets.motion_blur import CameraShakeImages, LongMotionBlurredImages, MotionBlurredImages
 from icdpm_datasets.pairs import Mixture, PairSource
 from icdpm_datasets.published.sets import NAMES, is_recorded
 from icdpm_datasets.video import AveragedFrames
@@ -19,6 +19,7 @@ from icdpm_datasets.video import AveragedFrames
 _SYNTHETIC = {
     "shake": CameraShakeImages,
     "motion": MotionBlurredImages,
+    "long_motion": LongMotionBlurredImages,
     "handheld": HandheldImages,
     "frames": AveragedFrames,
     "noise": NoisyImages,
@@ -40,8 +41,9 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
           icdpm-prepare recorded it, or own records such as records/street;
         - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`;
         - KIND:FOLDER for a folder of sharp images, with or without `train` and `test`, from which pairs are made on the fly:
-          shake (camera shake), motion (moving camera and objects), handheld (strong motion, night lights, noise, JPEG), frames
-          (averaged high-speed video), noise (Gaussian noise), jpeg (JPEG compression), downscale (lower resolution);
+          shake (camera shake), motion (moving camera and objects), long_motion (the same with longer paths), handheld (strong
+          motion, night lights, noise, JPEG), frames (averaged high-speed video), noise (Gaussian noise), jpeg (JPEG
+          compression), downscale (lower resolution);
         - a mixture of several of these with weights, such as gopro:0.7,reds:0.3. Training examples are drawn in these
           proportions; a test split has all pairs of each set.
         A known name takes precedence over a folder of that name; ./gopro is the folder.

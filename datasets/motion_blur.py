@@ -22,7 +22,7 @@ from icdpm_datasets.pairs import crop_corner
 
 _SHAKE_EXTENTS = (3.0, 21.0)  # px, shortest and longest shake
 _STILL, _MILD = 0.08, 0.2  # fractions of the pairs without blur and with mild blur
-_MILD_EXTENT, _EXTENT = 5.0, 30.0  # px, the longest paths
+_MILD_EXTENT, _EXTENT, _LONG_EXTENT = 5.0, 30.0, 50.0  # px, the longest paths
 _FRAMES = (7, 9, 11, 13)  # numbers of frames that GoPro averaged; REDS interpolated between its frames
 _FEW_FRAMES = 0.5  # fraction of the pairs in which steps between frames are visible
 _ANXIETY = 0.2  # largest anxiety of the camera; see motion_path
@@ -86,11 +86,20 @@ class MotionBlurredImages(SharpImages):
         corner = crop_corner(random_ints, image.shape[:2], crop)
         return self._expose(np.random.default_rng(random_ints), image, corner, (crop, crop))
 
+    def random_extent(self, rng: np.random.Generator) -> float:
+        """Returns the length of the longest path of a pair in pixels; 0 is no blur."""
+        kind = rng.random()
+        if kind < _STILL:
+            return 0.0
+        if kind < _STILL + _MILD:
+            return rng.uniform(0.5, _MILD_EXTENT)
+        return _MILD_EXTENT + (_EXTENT - _MILD_EXTENT) * rng.beta(1.0, 2.0)
+
     def _expose(
         self, rng: np.random.Generator, image: np.ndarray, corner: tuple[int, int], size: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Returns a pair of `size` whose sharp image is the window of `image` at `corner`; an object may be before it."""
-        extent = _random_extent(rng)
+        extent = self.random_extent(rng)
         response = RESPONSES[rng.choice(list(RESPONSES))]
         layered = extent > 0 and rng.random() < _LAYERED
         paths = _random_paths(rng, extent, 2 if layered else 1)
@@ -108,14 +117,15 @@ class MotionBlurredImages(SharpImages):
         return _record(rng, *soften(rng, *pair), response)
 
 
-def _random_extent(rng: np.random.Generator) -> float:
-    """Returns the length of the longest path of a pair in pixels; 0 is no blur."""
-    kind = rng.random()
-    if kind < _STILL:
-        return 0.0
-    if kind < _STILL + _MILD:
-        return rng.uniform(0.5, _MILD_EXTENT)
-    return _MILD_EXTENT + (_EXTENT - _MILD_EXTENT) * rng.beta(1.0, 2.0)
+class LongMotionBlurredImages(MotionBlurredImages):
+    """Images of a folder and its subfolders, blurred by long motion, as the strongly blurred images of GoPro; a `CropSource`."""
+
+    kind = "blurred by long motion"
+    stream = 6
+
+    def random_extent(self, rng: np.random.Generator) -> float:
+        """Returns the length of the longest path of a pair in pixels."""
+        return rng.uniform(_MILD_EXTENT, _LONG_EXTENT)
 
 
 def _random_paths(rng: np.random.Generator, extent: float, layers: int) -> list[np.ndarray]:
