@@ -118,7 +118,7 @@ class MotionBlurredImages(SharpImages):
 
 
 class LongMotionBlurredImages(MotionBlurredImages):
-    """Images of a folder and its subfolders, blurred by long motion, as the strongly blurred images of GoPro; a `CropSource`."""
+    """Images of a folder and its subfolders, blurred by long motion as the strongly blurred images of GoPro; a `CropSource`."""
 
     kind = "blurred by long motion"
     stream = 6

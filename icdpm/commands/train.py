@@ -31,9 +31,9 @@ flags.DEFINE_string(
     "data",
     None,
     f"Training data: embedded; a published set ({', '.join(NAMES)}, or a variant such as gopro/blur_gamma); a folder with "
-    "blur/ and sharp/; shake:FOLDER, motion:FOLDER or handheld:FOLDER (sharp photos, blurred on the fly); noise:FOLDER, "
-    "jpeg:FOLDER or downscale:FOLDER (sharp photos, degraded on the fly); frames:FOLDER (high-speed video); records/NAME "
-    "(as icdpm-prepare wrote them); or a weighted mixture such as gopro:0.7,reds:0.3.",
+    "blur/ and sharp/; shake:FOLDER, motion:FOLDER, long_motion:FOLDER or handheld:FOLDER (sharp photos, blurred on the fly); "
+    "noise:FOLDER, jpeg:FOLDER or downscale:FOLDER (sharp photos, degraded on the fly); frames:FOLDER (high-speed video); "
+    "records/NAME (as icdpm-prepare wrote them); or a weighted mixture such as gopro:0.7,reds:0.3.",
 )
 flags.DEFINE_string("validation_data", None, "Validation data, in the same form. Default: the test split of --data.")
 flags.DEFINE_string(

@@ -8,7 +8,7 @@ import pytest
 from icdpm_datasets import blur, motion_blur
 from icdpm_datasets.load import load_pairs
 from icdpm_datasets.motion import motion_path, rasterize
-from icdpm_datasets.motion_blur import MotionBlurredImages, convolve, expose_two, smooth_mask
+from icdpm_datasets.motion_blur import LongMotionBlurredImages, MotionBlurredImages, convolve, expose_two, smooth_mask
 from icdpm_datasets.pairs import crop_corner, load_crop
 
 
@@ -53,11 +53,14 @@ def test_the_longest_path_has_the_extent_and_all_are_measured_from_the_middle_in
         assert all(len(path) % 2 == 1 and not path[len(path) // 2].any() for path in paths)
 
 
-def test_some_pairs_are_sharp_and_some_hardly_blurred():
-    extents = np.array([motion_blur._random_extent(np.random.default_rng(seed)) for seed in range(2000)])
+def test_some_pairs_are_sharp_and_some_hardly_blurred(photos):
+    source = MotionBlurredImages(photos)
+    extents = np.array([source.random_extent(np.random.default_rng(seed)) for seed in range(2000)])
     assert (extents == 0).mean() == pytest.approx(motion_blur._STILL, abs=0.02)
     assert ((extents > 0) & (extents < motion_blur._MILD_EXTENT)).mean() == pytest.approx(motion_blur._MILD, abs=0.03)
     assert 20.0 < extents.max() <= motion_blur._EXTENT
+    extents = [LongMotionBlurredImages.random_extent(source, np.random.default_rng(seed)) for seed in range(2000)]
+    assert 5.0 <= min(extents) < 6.0 and 49.0 < max(extents) <= 50.0
 
 
 def test_a_pair_without_blur_has_equal_images(photos, monkeypatch):

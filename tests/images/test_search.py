@@ -88,7 +88,7 @@ def test_everything_that_searches_folders_uses_the_rule(tmp_path, own_name):
     assert list(find_images(folder).values()) == both
     assert list(list_images(folder, "sharp").values()) == both
     assert [[path for _, path in frames] for frames in find_sequences(folder)] == [both]
-    for kind in ("shake", "motion", "handheld", "frames", "noise", "jpeg", "downscale"):
+    for kind in ("shake", "motion", "long_motion", "handheld", "frames", "noise", "jpeg", "downscale"):
         assert load_pairs(f"{kind}:{folder}", "train").names == ["1", "2"]
     problems = []
     assert [pair.sharp for pair in match_pairs("", folder, folder, problems)] == both and not problems
