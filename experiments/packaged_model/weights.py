@@ -10,10 +10,10 @@ Contents of FOLDER; photos, video and averaged may be divided into train/ and te
     FOLDER/averaged/{blur,sharp}/     pairs
     FOLDER/val/{blur,sharp}/          validation pairs
 
-The training consists of five runs, each of which starts from the mean of the averaged weights of earlier runs: a long run at a
-constant learning rate on photos and video; two runs that also see the embedded training scenes, mostly lettering, and end with
-a learning rate that decays to zero; and two runs on larger crops, which start from the mean of those two. The mean of the last
-four runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To continue from the
+The training consists of three runs. Each starts from the averaged weights of the previous one: a long run at a constant
+learning rate on photos and video, then two runs that also see the embedded training scenes, mostly lettering, and end with a
+learning rate that decays to zero. From run to run, mildly blurred and sharp examples have more weight. The mean of the last two
+runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To continue from the
 packaged model, use icdpm-train --start_from=packaged.
 
 The first two runs of the packaged model were trained before `motion:` simulated soft lenses.
@@ -46,13 +46,6 @@ class Run(NamedTuple):
 
 _PHOTOS = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
 _SCENES = {**_PHOTOS, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{}/averaged": 0.11, "embedded": 0.1}
-_LARGE_CROPS = (
-    "run.steps=24_000",
-    "data.crop=128",
-    "data.batch=7",
-    "optimizer.learning_rate=8e-4",
-    "optimizer.learning_rate_decay=(12_000, 24_000)",
-)
 # {name of the workdir in runs/: run}, in the order of training.
 RUNS = {
     "weights_first": Run((), _PHOTOS, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
@@ -72,18 +65,8 @@ RUNS = {
             "seed=2",
         ),
     ),
-    "weights_fourth": Run(
-        ("weights_second", "weights_third"),
-        {**_SCENES, "motion:{}/photos": 0.56, "motion:{}/video": 0.2},
-        (*_LARGE_CROPS, "diffusion.blur_exponent=0.5", "seed=11"),
-    ),
-    "weights_fifth": Run(
-        ("weights_second", "weights_third"),
-        {**_SCENES, "motion:{}/photos": 0.5, "{}/averaged": 0.16, "handheld:{}/photos": 0.1},
-        (*_LARGE_CROPS, "diffusion.blur_exponent=1.0", "seed=12"),
-    ),
 }
-PACKAGED = ("weights_second", "weights_third", "weights_fourth", "weights_fifth")
+PACKAGED = ("weights_second", "weights_third")
 
 
 def define_flags():

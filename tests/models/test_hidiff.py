@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import small_config
 
 from icdpm.configs import config_names, load_config
 from icdpm.diffusion.random import RandomDomain, example_seeds
@@ -15,7 +16,7 @@ from icdpm.errors import IcdpmError
 from icdpm.images.pixels import pad_to_multiple
 from icdpm.keras import variable_name
 from icdpm.models import hidiff
-from icdpm.models.config import check_config, config_to_json, default_config
+from icdpm.models.config import check_config, config_to_json
 from icdpm.models.registry import build_model, model_class
 from icdpm.models.weights import load_fitting_weights, named_variables, save_weights
 from icdpm.models.workdir import config_file, load, weights_file
@@ -28,23 +29,10 @@ pytestmark = pytest.mark.slow
 
 
 def micro(source="diffused", **prior):
-    config = default_config("hidiff")
+    config = small_config("hidiff")
     config.name = f"micro_{source}"
-    config.precision = "float32"
-    config.transformer.channels = 4
-    config.transformer.blocks = (1, 1, 1, 1)
-    config.transformer.heads = (1, 1, 2, 2)
-    config.transformer.refinement_blocks = 1
-    config.prior.source = source
-    config.prior.side = 2
-    config.prior.width = 8
-    config.prior.update(prior)
-    config.encoder.channels = 4
-    config.encoder.blocks = 1
-    config.denoiser.hidden = 8
-    config.denoiser.blocks = 1
+    config.prior.update(source=source, **prior)
     config.chain.steps = 3
-    config.data.batch, config.data.crop = 4, 16
     return check_config(config)
 
 
