@@ -18,7 +18,7 @@ from icdpm_experiments.results import print_table, write_results
 
 TABLE11_NOTES = [
     "FLOPs are 2 × the multiply-adds of all convolutions of one step: one pass of the guidance networks and one of the",
-    "denoising UNet, counted by TensorFlow in the graph. The columns scale_… are for guidance.projection = scale: one",
+    "denoising UNet, counted in its TensorFlow graph. The columns scale_… are for guidance.projection = scale: one",
     "convolution of the guidance features for each scale, as §3.2 can be read, instead of one in each guided block. The",
     "published parameter counts are rounded or cut inconsistently (6.93 M is printed as 6 M, 27.68 M as 27 M), so the layout",
     "follows the FLOPs.",
