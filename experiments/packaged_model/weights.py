@@ -79,6 +79,7 @@ def main(argv):
     reject_arguments(argv)
     from icdpm import pretrained
     from icdpm.configs import load_config
+    from icdpm.models.workdir import checkpoint_steps
     from icdpm.training.run import train
     from icdpm.training.strategy import make_strategy
     from icdpm_experiments.packaged_model.packaging import package, write_mean
@@ -88,7 +89,7 @@ def main(argv):
         training, validation = load_training_data(FLAGS.folder, run.data)
         config = load_config("small_naf", run.changes)
         start = None
-        if run.start and not (folder / name / "config.json").exists():
+        if run.start and not checkpoint_steps(folder / name):
             start = write_mean([folder / each for each in run.start], folder / f"{name}_start")
         if signal := train(config, folder / name, training, validation, make_strategy("single"), start):
             print(f"Stopped by signal {signal}. Repeat the command to continue.")
