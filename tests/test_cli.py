@@ -101,7 +101,7 @@ def test_help_shows_the_docstring_and_only_the_commands_flags(command):
     )
 
 
-def test_a_reader_that_ends_early_ends_the_command(tmp_path):
+def test_a_reader_that_ends_early_ends_the_command():
     reading, writing = os.pipe()
     os.close(reading)
     code = "import sys; from icdpm.commands.train import run; sys.argv = ['icdpm-train', '--help']; run()"

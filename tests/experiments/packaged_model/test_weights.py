@@ -88,7 +88,7 @@ def test_a_run_is_packaged(run, pairs_folder, tmp_path):
     assert PIL.Image.open("results/weights_curve.png").size[0] > 500
 
 
-def test_runs_start_from_means_of_earlier_runs(images, start):
+def test_runs_start_from_earlier_runs(images, start):
     program = """
 import runpy
 import icdpm.training.run
