@@ -155,7 +155,7 @@ bench-export: $(READY)  ## an exported model compared with Python: load, first a
 	@$(PYTHON) -m icdpm_experiments.measurements.export $(if $(WORKDIR),--workdir='$(WORKDIR)')
 
 wheel-check: $(READY)  ## build the wheel and use it in an empty environment
-	@bash tests/wheel_check.sh
+	@bash tests/wheel_check.sh $(VENV)
 
 test-keras: $(READY)  ## what a Keras user expects of every model: build, fit, predict, save, load, and every front end
 	@$(PYTEST) tests/models/test_keras_contract.py tests/models/test_front_ends.py tests/models/test_readme.py

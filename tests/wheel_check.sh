@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it into an empty environment outside the repository, and uses it there.
+# Builds the wheel with the environment $1, installs it into an empty environment outside the repository, and uses it there.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-python=$PWD/.venv/bin/python
+python=$PWD/$1/bin/python
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
