@@ -35,11 +35,11 @@ _DATA_SOURCES = """\
 - video, frames, averaged: 240 fps frames of GoPro training sequences and averages of them (CC BY 4.0); the pairs in `averaged`
   are not those of the benchmark"""
 _LIMITS = (
-    "The model removes medium motion blur. Long motions and defocus remain. Blurred small print and other fine stripes can "
-    "become stripes in wrong positions; lights or letters that the camera shake doubled can become fragments. An image whose "
-    "PSNR is higher than that of restored sharp images (see above) can only lose. Details are plausible, not certain: do not "
-    "use the output as evidence (faces, number plates, medical or forensic images). The training data contain neither strong "
-    "sensor noise nor JPEG artifacts."
+    "The model removes medium motion blur and reduces longer blur. The longest motions, fast objects and defocus remain. "
+    "Blurred small print and other fine stripes can become stripes in wrong positions; lights or letters that the camera "
+    "shake doubled can become fragments. An image whose PSNR is higher than that of restored sharp images (see above) can "
+    "only lose. Details are plausible, not certain: do not use the output as evidence (faces, number plates, medical or "
+    "forensic images). Strong sensor noise and JPEG artifacts are rare in the training data."
 )
 
 

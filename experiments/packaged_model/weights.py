@@ -10,13 +10,20 @@ Contents of FOLDER; photos, video and averaged may be divided into train/ and te
     FOLDER/averaged/{blur,sharp}/     pairs
     FOLDER/val/{blur,sharp}/          validation pairs
 
-The training consists of three runs. Each starts from the averaged weights of the previous one: a long run at a constant
-learning rate on photos and video, then two runs that also see the embedded training scenes, mostly lettering, and end with a
-learning rate that decays to zero. From run to run, mildly blurred and sharp examples have more weight. The mean of the last two
-runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To continue from the
-packaged model, use icdpm-train --start_from=packaged.
+The training consists of seven runs. All but the first start from averaged weights of earlier ones:
 
-The first two runs of the packaged model were trained before `motion:` simulated soft lenses.
+- weights_first: a long run at a constant learning rate, on photos and video.
+- weights_second, weights_third: these also see the embedded training scenes, mostly lettering, and end with a decaying learning
+  rate. From run to run, mildly blurred and sharp examples have more weight.
+- weights_long, weights_handheld: two runs from the mean of weights_second and weights_third, at a constant learning rate, on
+  larger crops with longer blur. weights_handheld has less of it, and more weight of mild blur.
+- weights_long_end, weights_handheld_end: continue both, each from the mean of both, and end with a decaying learning rate.
+
+The mean of the last two runs is packaged. All runs are kept in runs/; an interrupted command continues when it is repeated. To
+continue from the packaged model, use icdpm-train --start_from=packaged.
+
+The first two runs of the packaged model were trained before `motion:` simulated soft lenses, and the last four started from
+weights that had been rounded to half precision.
 """
 
 from pathlib import Path
@@ -46,6 +53,30 @@ class Run(NamedTuple):
 
 _PHOTOS = {"motion:{}/photos": 0.72, "motion:{}/video": 0.12, "frames:{}/frames": 0.03, "{}/averaged": 0.13}
 _SCENES = {**_PHOTOS, "motion:{}/photos": 0.65, "motion:{}/video": 0.11, "{}/averaged": 0.11, "embedded": 0.1}
+_LONG = {
+    "motion:{}/photos": 0.24,
+    "motion:{}/video": 0.05,
+    "long_motion:{}/photos": 0.4,
+    "long_motion:{}/video": 0.07,
+    "frames:{}/frames": 0.04,
+    "{}/averaged": 0.1,
+    "embedded": 0.1,
+}
+_HANDHELD = {
+    "motion:{}/photos": 0.36,
+    "motion:{}/video": 0.06,
+    "long_motion:{}/photos": 0.2,
+    "long_motion:{}/video": 0.07,
+    "handheld:{}/photos": 0.06,
+    "frames:{}/frames": 0.04,
+    "{}/averaged": 0.11,
+    "embedded": 0.1,
+}
+_LARGE_CROPS = ("data.crop=128", "data.batch=7", "optimizer.learning_rate=8e-4")
+_CONSTANT = (*_LARGE_CROPS, "run.steps=8_000", "optimizer.learning_rate_decay=()")
+_DECAYING = (*_LARGE_CROPS, "run.steps=21_000", "optimizer.learning_rate_decay=(9_000, 21_000)")
+_SECOND_AND_THIRD = ("weights_second", "weights_third")
+_LONG_AND_HANDHELD = ("weights_long", "weights_handheld")
 # {name of the workdir in runs/: run}, in the order of training.
 RUNS = {
     "weights_first": Run((), _PHOTOS, ("run.steps=59_608", "optimizer.learning_rate_decay=()")),
@@ -65,8 +96,12 @@ RUNS = {
             "seed=2",
         ),
     ),
+    "weights_long": Run(_SECOND_AND_THIRD, _LONG, (*_CONSTANT, "diffusion.blur_exponent=0.5", "seed=3")),
+    "weights_handheld": Run(_SECOND_AND_THIRD, _HANDHELD, (*_CONSTANT, "diffusion.blur_exponent=1.0", "seed=4")),
+    "weights_long_end": Run(_LONG_AND_HANDHELD, _LONG, (*_DECAYING, "diffusion.blur_exponent=0.5", "seed=5")),
+    "weights_handheld_end": Run(_LONG_AND_HANDHELD, _HANDHELD, (*_DECAYING, "diffusion.blur_exponent=1.0", "seed=6")),
 }
-PACKAGED = ("weights_second", "weights_third")
+PACKAGED = ("weights_long_end", "weights_handheld_end")
 
 
 def define_flags():

@@ -104,11 +104,15 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
 """
     done = completed(start(program, [f"--folder={images}"], cwd=images))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-5:-1] == [
+    assert done.stdout.splitlines()[-9:-1] == [
         "weights_first None False 0",
         "weights_second ['weights_first'] True 1",
         "weights_third ['weights_second'] True 2",
-        "weights_second weights_third",
+        "weights_long ['weights_second', 'weights_third'] True 3",
+        "weights_handheld ['weights_second', 'weights_third'] True 4",
+        "weights_long_end ['weights_long', 'weights_handheld'] True 5",
+        "weights_handheld_end ['weights_long', 'weights_handheld'] True 6",
+        "weights_long_end weights_handheld_end",
     ]
 
 
