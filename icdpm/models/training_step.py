@@ -20,7 +20,7 @@ if typing.TYPE_CHECKING:
 Batch = Mapping[str, tf.Tensor]
 Scalars = dict  # {name: float32 scalar}
 
-_SMALLEST_SQUARED_ERROR = 1e-10  # of a PSNR, in squares of an 8-bit step
+LARGEST_PSNR = 100.0  # dB, also of equal images, so that means over images are finite
 
 
 def take_step(model: ImageRestorer, batch: Batch, share: tf.Tensor | None = None) -> Scalars:
@@ -145,10 +145,11 @@ def loss_logs(losses: Scalars) -> Scalars:
 
 
 def mean_psnr(restored: tf.Tensor, sharp: tf.Tensor) -> tf.Tensor:
-    """Returns the mean PSNR in dB of images in [−1, 1], measured on 8 bits; float32 scalar."""
+    """Returns the mean PSNR in dB, at most 100 per image, of images in [−1, 1], measured on 8 bits; float32 scalar."""
     difference = _to_levels(restored) - _to_levels(sharp)
-    square = tf.maximum(tf.reduce_mean(tf.square(difference), axis=[1, 2, 3]), _SMALLEST_SQUARED_ERROR)
-    return tf.reduce_mean(10.0 * tf.math.log(255.0**2 / square) / tf.math.log(10.0))
+    square = tf.reduce_mean(tf.square(difference), axis=[1, 2, 3])
+    psnr = 10.0 * tf.math.log(255.0**2 / square) / tf.math.log(10.0)
+    return tf.reduce_mean(tf.minimum(psnr, LARGEST_PSNR))
 
 
 def replica_means(scalars: Scalars, share: tf.Tensor | None = None) -> Scalars:

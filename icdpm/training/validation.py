@@ -11,7 +11,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
 from icdpm.models.sampling import sample_in_graph
-from icdpm.models.training_step import loss_logs, validation_losses
+from icdpm.models.training_step import LARGEST_PSNR, loss_logs, validation_losses
 
 if TYPE_CHECKING:
     from icdpm.models.image_restorer import ImageRestorer
@@ -42,9 +42,10 @@ class Validation:
         """Measures the EMA weights. All workers must call it.
 
         Returns:
-          (numbers, images). Numbers: 'psnr' and 'psnr_blurry' (dB, over uint8 RGB); 'error_red', 'error_green' and 'error_blue'
-          (mean of restored − sharp, in 8-bit levels); and the model's losses as NAME_loss. Images: float32
-          [images, height, width, 3] in [0, 1], each blurry | the model's intermediate outputs | restored | sharp.
+          (numbers, images). Numbers: 'psnr' and 'psnr_blurry' (dB, over uint8 RGB, at most 100 per image); 'error_red',
+          'error_green' and 'error_blue' (mean of restored − sharp, in 8-bit levels); and the model's losses as NAME_loss.
+          Images: float32 [images, height, width, 3] in [0, 1], each blurry | the model's intermediate outputs | restored |
+          sharp.
         """
         rows, images = [], []
         with self._strategy.scope(), self._model.averages():
@@ -54,7 +55,8 @@ class Validation:
                 eight_bit = (_to_uint8(x) for x in (part["blurry"], outputs["restored"], part["sharp"]))
                 for blurry, restored, sharp in zip(*eight_bit):
                     error = (restored.astype(np.float64) - sharp).mean(axis=(0, 1))
-                    rows.append([psnr(restored, sharp), psnr(blurry, sharp), *error, *losses.values()])
+                    values = (min(psnr(image, sharp), LARGEST_PSNR) for image in (restored, blurry))
+                    rows.append([*values, *error, *losses.values()])
         names = ["psnr", "psnr_blurry", "error_red", "error_green", "error_blue", *losses]
         return dict(zip(names, np.mean(rows, axis=0).tolist())), np.concatenate(images)
 

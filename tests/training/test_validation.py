@@ -50,6 +50,17 @@ def test_measures_the_averages_without_a_copy_and_restores_the_state(trained, mi
     np.testing.assert_allclose(images[:, :, 32:48], (sampled + 1.0) / 2.0, atol=1e-4)
 
 
+def test_an_unblurred_pair_counts_as_100_db(trained, batch):
+    arrays = {key: x.numpy() for key, x in batch.items()}
+    strategy = tf.distribute.get_strategy()
+    before, _ = Validation(trained, strategy, [arrays]).run()
+    first = psnr(*(np.clip(np.round((arrays[key][0] + 1.0) * 127.5), 0, 255).astype(np.uint8) for key in ("blurry", "sharp")))
+    arrays["blurry"][0] = arrays["sharp"][0]
+    numbers, _ = Validation(trained, strategy, [arrays]).run()
+    count = len(arrays["index"])
+    assert numbers["psnr_blurry"] - before["psnr_blurry"] == pytest.approx((100.0 - first) / count)
+
+
 def test_evaluation_compiles_with_xla(trained, batch):
     validation = Validation(trained, tf.distribute.get_strategy(), [])
     plain, compiled = (tf.function(validation.evaluate_batch, jit_compile=jit, autograph=False)(batch) for jit in (False, True))
