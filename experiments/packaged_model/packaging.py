@@ -167,16 +167,16 @@ def _describe_run(run, is_averaged):
 
 def write_curves(runs):
     """Writes the validation curves of runs, results/weights_curve.png, and returns the hours of training of all together."""
-    values, noise_loss, hours = {}, {}, 0.0
+    restored, noise_loss, hours = {}, {}, 0.0
     for run in runs:
         curve, run_hours = read_curve(run)
-        values[run.name] = [(row["step"], row["psnr"]) for row in curve]
+        restored[run.name] = [(row["step"], row["psnr"]) for row in curve]
         noise_loss[run.name] = [(row["step"], row["noise_loss"]) for row in curve]
         hours += run_hours
     write_plot(
         RESULTS_FOLDER / "weights_curve.png",
         [
-            Panel("step of the run", "PSNR of one sample (dB)", values),
+            Panel("step of the run", "PSNR of one sample (dB)", restored),
             Panel("step of the run", "noise loss", noise_loss),
         ],
         "Validation of the packaged model's runs on the center of each pair, as large as their training crops",

@@ -8,7 +8,7 @@ from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.metrics.psnr import psnr
 from icdpm.models.registry import build_model
 from icdpm.models.sampling import sample
-from icdpm.models.training_step import loss_logs, take_step, validation_losses
+from icdpm.models.training_step import loss_logs, mean_psnr, take_step, validation_losses
 from icdpm.models.weights import averaged_weights, set_weights
 from icdpm.training.checkpoints import training_state
 from icdpm.training.validation import Validation, split_batch
@@ -59,6 +59,16 @@ def test_an_unblurred_pair_counts_as_100_db(trained, batch):
     numbers, _ = Validation(trained, strategy, [arrays]).run()
     count = len(arrays["index"])
     assert numbers["psnr_blurry"] - before["psnr_blurry"] == pytest.approx((100.0 - first) / count)
+
+
+def test_psnr_of_evaluate_is_at_most_100_db_per_image():
+    sharp = np.full((2, 8, 8, 3), -1.0, np.float32)
+    restored = sharp.copy()
+    restored[1] += 2 / 255  # one 8-bit level
+    for jit in (False, True):
+        measured = tf.function(mean_psnr, jit_compile=jit)(tf.constant(restored), tf.constant(sharp))
+        assert float(measured) == pytest.approx((100 + 20 * np.log10(255)) / 2, abs=1e-3)
+    assert np.isnan(mean_psnr(tf.fill(sharp.shape, np.nan), tf.constant(sharp)))
 
 
 def test_evaluation_compiles_with_xla(trained, batch):
