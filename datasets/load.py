@@ -11,7 +11,7 @@ from icdpm_datasets.embedded import EmbeddedPairs
 from icdpm_datasets.folders import FolderPairs
 from icdpm_datasets.handheld import HandheldImages
 from icdpm_datasets.motion_blur import CameraShakeImages, LongMotionBlurredImages, MotionBlurredImages
-from icdpm_datasets.pairs import Mixture, PairSource
+from icdpm_datasets.pairs import MissingSplitError, Mixture, PairSource
 from icdpm_datasets.published.sets import NAMES, is_recorded
 from icdpm_datasets.video import AveragedFrames
 
@@ -39,7 +39,8 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
         - embedded;
         - a published set (`icdpm_datasets.published.sets`), optionally with a variant such as gopro/blur_gamma, as
           icdpm-prepare recorded it, or own records such as records/street;
-        - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`;
+        - a folder with `blur` and `sharp`, which serves both splits, or with such folders in `train` and `test`, which serve
+          one each;
         - KIND:FOLDER for a folder of sharp images, with or without `train` and `test`, from which pairs are made on the fly:
           shake (camera shake), motion (moving camera and objects), long_motion (the same with longer paths), handheld (strong
           motion, night lights, noise, JPEG), frames (averaged high-speed video), noise (Gaussian noise), jpeg (JPEG
@@ -51,6 +52,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
       data_dir: folder of the records, optionally a URL; None for TFDS' default.
 
     Raises:
+      MissingSplitError: it has no such split.
       IcdpmError: `data` is none of these, or its images cannot be used.
     """
     # A folder's name may have a comma.
@@ -95,8 +97,12 @@ def _load_one(data: str, split: str, data_dir: str | os.PathLike | None) -> Pair
             "Give one of those, a folder with blur/ and sharp/, or, for sharp images, one of "
             f"{', '.join(f'{each}:FOLDER' for each in _SYNTHETIC)}."
         )
-    has_split = (folder / split).is_dir()
-    if synthetic and split == "train" and not has_split and (folder / "test").is_dir():
-        raise IcdpmError(f"{folder} has test/ but no train/, so training would use its test images. Move the others to train/.")
-    folder = folder / split if has_split else folder
+    other = "test" if split == "train" else "train"
+    if (folder / split).is_dir():
+        folder = folder / split
+    elif (folder / other).is_dir() and (synthetic or not (folder / "blur").is_dir()):
+        raise MissingSplitError(
+            f"{folder} has {other}/ but no {split}/, and images of one split are not used as the other. Move some images to "
+            f"{split}/ or give other data."
+        )
     return synthetic(folder) if synthetic else FolderPairs(folder)

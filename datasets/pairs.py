@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from icdpm.errors import IcdpmError
 from icdpm_datasets.image_files import to_dtype
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+class MissingSplitError(IcdpmError):
+    """A data set has no split of the requested name."""
 
 
 class PairSource(Protocol):

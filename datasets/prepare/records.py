@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from icdpm.errors import IcdpmError
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import FileSource, Mixture, PairSource, dtype_of
+from icdpm_datasets.pairs import FileSource, MissingSplitError, Mixture, PairSource, dtype_of
 from icdpm_datasets.pipeline import training_dataset
 from icdpm_datasets.prepare.recording import local_data_dir, summarize, write_records
 from icdpm_datasets.published.builder import PairsToRecord, Records
-from icdpm_datasets.published.recorded import MissingSplitError, find_prepared, prepared_set
+from icdpm_datasets.published.recorded import find_prepared, prepared_set
 from icdpm_datasets.tf_data_errors import original_errors
 
 _COMPRESSION = 0.6  # of PNG, a guess from which the number of files follows

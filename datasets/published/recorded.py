@@ -15,6 +15,7 @@ from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm.storage import RemotePath, access_hint, is_remote
+from icdpm_datasets.pairs import MissingSplitError
 from icdpm_datasets.published.records import INDEX, RecordedPair, index_records, read_index, read_span
 from icdpm_datasets.published.sets import OWN_RECORDS, tfds_name
 from icdpm_datasets.tf_data_errors import named_source
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 MARKER = "dataset_info.json"  # exists if the records are complete
-
-
-class MissingSplitError(IcdpmError):
-    """A data set has no split of the requested name."""
 
 
 class Prepared(NamedTuple):

@@ -189,7 +189,13 @@ def _decode(content, header, name, accept_truncated):
     if header.format == "PNG" and content[12:16] == b"CgBI":
         raise IcdpmError(f"{name} is a PNG file in Apple's variant for iOS apps (CgBI); save it as a standard PNG file first")
     notices = []
-    with open_pillow(content) as image:
+    try:
+        opened = open_pillow(content)
+    except PIL.UnidentifiedImageError as error:
+        if header.format != "TIFF":
+            raise
+        raise IcdpmError(f"{name} has channels that cannot be read; save it as RGB or gray without extra channels") from error
+    with opened as image:
         file_format, profile = str(image.format), image.info.get("icc_profile") or b""
         if file_format == "MPO":  # a JPEG file with more images after the first, as phones write it
             file_format = "JPEG"

@@ -7,7 +7,7 @@ from PIL import Image
 from icdpm.errors import IcdpmError
 from icdpm_datasets import embedded
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import InMemory
+from icdpm_datasets.pairs import InMemory, MissingSplitError
 
 
 def save_pair(folder, name):
@@ -38,13 +38,21 @@ def test_a_folder_with_splits(tmp_path):
     assert load_pairs(str(tmp_path), "test").names == ["two"]
 
 
-def test_images_of_the_test_split_are_never_trained_on(tmp_path):
-    for folder in (tmp_path, tmp_path / "test"):
-        folder.mkdir(exist_ok=True)
-        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "one.png")
-    assert load_pairs(f"shake:{tmp_path}", "test").names == ["one"]
-    with pytest.raises(IcdpmError, match="has test/ but no train/, so training would use its test images"):
-        load_pairs(f"shake:{tmp_path}", "train")
+@pytest.mark.parametrize(("only", "missing"), [("test", "train"), ("train", "test")])
+def test_images_of_one_split_are_not_used_as_the_other(only, missing, tmp_path):
+    save_pair(tmp_path / only, "one")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "two.png")
+    for data in (f"shake:{tmp_path}", str(tmp_path)):
+        assert len(load_pairs(data, only))
+        with pytest.raises(MissingSplitError, match=f"{tmp_path} has {only}/ but no {missing}/"):
+            load_pairs(data, missing)
+
+
+def test_pairs_beside_a_split_are_the_other_split(tmp_path):
+    save_pair(tmp_path, "one")
+    save_pair(tmp_path / "test", "two")
+    assert load_pairs(str(tmp_path), "train").names == ["one"]
+    assert load_pairs(str(tmp_path), "test").names == ["two"]
 
 
 def test_a_folder_may_have_a_comma_in_its_name(tmp_path):

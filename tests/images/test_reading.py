@@ -211,6 +211,13 @@ def tiff_pages(*pages):
     return buffer.getvalue()
 
 
+def test_tiff_with_unknown_channels_is_an_error():
+    pixels = np.concatenate([gradient(), gradient()[..., :2]], axis=-1)
+    content = tiff_pages((pixels, {"photometric": "separated", "extrasamples": ["unassalpha"]}))
+    with pytest.raises(IcdpmError, match="photo has channels that cannot be read; save it as RGB or gray"):
+        decode_image(content, "photo")
+
+
 PREVIEW, MASK = {"subfiletype": 1}, {"subfiletype": 4, "photometric": 4}
 
 
