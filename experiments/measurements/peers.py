@@ -34,7 +34,7 @@ def define_flags():
     """Defines the flags of this command."""
     flags.DEFINE_string("maxim", None, "Folder with MAXIM's model.json and weight shards.", required=True)
     flags.DEFINE_multi_string("pairs", [], "NAME=DIR of pairs to measure. Repeatable. Default: the embedded test scenes.")
-    flags.DEFINE_integer("crop", 512, "Side in pixels of the center crop of each image; a multiple of 64.", 64)
+    flags.DEFINE_integer("crop", 512, "Side in pixels of the center crop of each image.", 64)
 
 
 def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
@@ -44,7 +44,7 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
       folder: folder with model.json and the weight shards that it lists.
 
     Returns:
-      A function that restores an image, uint8 [height, width, 3] with sides divisible by 64, to one of the same kind.
+      A function that restores an image, uint8 [height, width, 3]. It is padded by reflection where MAXIM needs larger sides.
 
     Raises:
       IcdpmError: a file is missing or incomplete.
@@ -76,7 +76,9 @@ def load_maxim(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     network = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), []).prune(input_["name"], output["name"])
 
     def restore(image: np.ndarray) -> np.ndarray:
-        restored = network(tf.constant(image[None] / np.float32(255))).numpy()[0]
+        height, width, _ = image.shape
+        padded = np.pad(image, ((0, -height % _SIZE_MULTIPLE), (0, -width % _SIZE_MULTIPLE), (0, 0)), mode="symmetric")
+        restored = network(tf.constant(padded[None] / np.float32(255))).numpy()[0, :height, :width]
         return np.uint8(np.clip(restored, 0, 1) * 255 + 0.5)
 
     return restore
@@ -118,8 +120,6 @@ def main(argv):
     from icdpm_experiments.pairs import CenterCrops, select_blurred
     from icdpm_experiments.results import abbreviate_home, make_command, print_table, write_results
 
-    if FLAGS.crop % _SIZE_MULTIPLE:
-        raise IcdpmError(f"--crop must be a multiple of {_SIZE_MULTIPLE}. Received: {FLAGS.crop}.")
     sets = {name: load_pairs(folder, "test") for name, folder in parse_named_folders(FLAGS.pairs).items()}
     sets = sets or {"embedded": select_blurred(load_pairs("embedded", "test"))}
     model, maxim = icdpm.load(), load_maxim(Path(FLAGS.maxim))
