@@ -2,7 +2,7 @@
 
 icdpm-train --config=tiny --data=embedded --workdir=/tmp/tiny
 icdpm-train --config=small --data=motion:photos:0.72,… --workdir=runs/small
-make weights FOLDER=images       # the packaged model, by small_naf in seven runs
+make weights FOLDER=images       # the packaged model, by small_naf in ten runs
 """
 
 from ml_collections import ConfigDict

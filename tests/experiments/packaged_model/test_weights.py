@@ -104,7 +104,7 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
 """
     done = completed(start(program, [f"--folder={images}"], cwd=images))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-9:-1] == [
+    assert done.stdout.splitlines()[-12:-1] == [
         "weights_first None False 0",
         "weights_second ['weights_first'] True 1",
         "weights_third ['weights_second'] True 2",
@@ -112,7 +112,10 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
         "weights_handheld ['weights_second', 'weights_third'] True 4",
         "weights_long_end ['weights_long', 'weights_handheld'] True 5",
         "weights_handheld_end ['weights_long', 'weights_handheld'] True 6",
-        "weights_long_end weights_handheld_end",
+        "weights_long_large ['weights_long_end', 'weights_handheld_end'] True 7",
+        "weights_handheld_large ['weights_long_end', 'weights_handheld_end'] True 8",
+        "weights_fidelity ['weights_long_large', 'weights_handheld_large'] True 10",
+        "weights_long_large weights_fidelity",
     ]
 
 
