@@ -131,11 +131,10 @@ def write_model_card(folder, runs, averaged, half_precision_change):
     paragraphs = [
         f"# {config.name}: the packaged model of icdpm",
         "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos with motion blur. It has "
-        f"{parameters:,} parameters: the mean of the averaged weights (EMA, decay {config.optimizer.ema_decay}) of "
-        f"{len(averaged)} runs, stored in half precision, which changes the PSNR on the validation pairs by "
-        f"{half_precision_change:+.4f} dB. The network works on patches of {config.unet.patch}×{config.unet.patch} pixels; "
-        f"guidance enters at {scales}. "
-        "`config.json` has all settings.",
+        f"{parameters:,} parameters: the mean of the averaged weights (EMA) of {len(averaged)} runs, stored in half precision, "
+        f"which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network "
+        f"works on patches of {config.unet.patch}×{config.unet.patch} pixels; guidance enters at {scales}. `config.json` has "
+        "all settings.",
         "## Training",
         f"`make weights` trains these runs, in {hours:.1f} hours, each on one or two CPU cores:",
         "\n".join(markdown_table([_describe_run(run, run in averaged) for run in runs])),

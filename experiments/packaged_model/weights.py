@@ -21,8 +21,8 @@ The training consists of ten runs. All but the first start from averaged weights
 - weights_long_large, weights_handheld_large: the same again from the mean of these, longer and on still larger crops.
 - weights_fidelity: continues their mean for a few minutes with most weight on sharp and mildly blurred examples.
 
-The mean of weights_long_large and weights_fidelity is packaged. All runs are kept in runs/; an interrupted command continues when
-it is repeated. To continue from the packaged model, use icdpm-train --start_from=packaged.
+The mean of weights_long_large and weights_fidelity is packaged. All runs are kept in runs/; an interrupted command continues
+when it is repeated. To continue from the packaged model, use icdpm-train --start_from=packaged.
 
 The first two runs of the packaged model were trained before `motion:` simulated soft lenses, and weights_long and
 weights_handheld started from weights that had been rounded to half precision.
