@@ -86,7 +86,7 @@ def main(argv):
         data="; ".join(f"{name}: {len(pairs)} pairs" for name, pairs in sets.items()),
         scale="packaged" if packaged else model.config.name,
         rows=rows,
-        title=f"{'The packaged model' if packaged else model.config.name}, {step} steps",
+        title="The packaged model" if packaged else f"{model.config.name}, {step} steps",
         notes=[
             "gain: mean PSNR gain over the blurry input, image by image; from and to: its 95 % bootstrap interval; worst: the "
             "smallest gain of an image. For sharp images as input, PSNR compares the output with the input, and worst is the "
