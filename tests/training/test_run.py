@@ -250,7 +250,8 @@ def run_losses(start, folder, config, strategy, compiled=False):
         ]
     given = [config, strategy, folder, "compiled" if compiled else "plain"]
     ended = [completed(process) for process in [start(LOSSES, given, environment) for environment in environments]]
-    assert all(each.returncode == 0 for each in ended), ended
+    for each in ended:
+        assert each.returncode == 0, each.stderr
     line = next(line for line in ended[0].stdout.splitlines() if line.startswith("LOSSES"))
     return np.array(json.loads(line.split(" ", 1)[1]))
 
