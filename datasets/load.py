@@ -52,7 +52,7 @@ def load_pairs(data: str, split: str, data_dir: str | os.PathLike | None = None)
       data_dir: folder of the records, optionally a URL; None for TFDS' default.
 
     Raises:
-      MissingSplitError: it has no such split.
+      MissingSplitError: `data` has no such split.
       IcdpmError: `data` is none of these, or its images cannot be used.
     """
     # A folder's name may have a comma.
