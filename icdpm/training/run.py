@@ -108,6 +108,7 @@ def train(
         checkpoints = Checkpoints(workdir, model, config.run.keep_checkpoints)
         start, steps = checkpoints.restore_latest(), config.run.steps
         if start >= steps:
+            workers.wait_for_others()
             return None
 
         # data.json and the messages describe the data by these strings; a changed string counts as changed data.
@@ -147,7 +148,7 @@ def train(
         done, received = _run_stages(model, strategy, config, stages, start, datasets, called, workers, signals)
         if received and chief:
             checkpoints.save(done)
-        workers.all_gather(0)  # the others wait until the chief has saved
+        workers.wait_for_others()  # until the chief has saved
         return received or None
 
 

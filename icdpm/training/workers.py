@@ -61,6 +61,16 @@ class Workers:
         with self._strategy.scope():
             return self._gather(tf.constant(number, tf.int64)).numpy().tolist()
 
+    def wait_for_others(self) -> None:
+        """Waits until all workers have made this call. Every worker makes it before it ends.
+
+        If a worker ends right after an exchange, others that still wait for the result of the exchange may lose it. Hence two
+        exchanges: all workers that reach the second one have the result of the first one, and nobody needs that of the second.
+        """
+        self.all_gather(0)
+        with contextlib.suppress(*_LOST_WORKER_ERRORS):
+            self.all_gather(0)
+
     def _gather_in_graph(self, number: tf.Tensor) -> tf.Tensor:
         def gather(number: tf.Tensor) -> tf.Tensor:
             replica = tf.distribute.get_replica_context()
@@ -91,7 +101,5 @@ class Workers:
             values = self.all_gather(own)
             other = next((number for number, value in enumerate(values) if value != values[0]), None)
             if other is not None:
-                # A worker that left at once would take the result from those that still wait for it.
-                with contextlib.suppress(*_LOST_WORKER_ERRORS):
-                    self.all_gather(0)
+                self.wait_for_others()
                 raise IcdpmError(f"Worker {other} has {difference} than worker 0. {remedy}")

@@ -1,6 +1,7 @@
 """Several workers on loopback: stopped, killed, resumed by another number of workers, and inconsistent."""
 
 import concurrent.futures
+import contextlib
 import json
 import shutil
 import signal
@@ -9,12 +10,14 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from processes import free_ports, of_command, wait_until
 
 from icdpm.errors import IcdpmError
 from icdpm.models.workdir import checkpoint_folder, checkpoint_steps
 from icdpm.training import rendezvous
 from icdpm.training.rendezvous import read_tf_config, wait_for_workers
+from icdpm.training.workers import Workers
 
 
 @pytest.fixture
@@ -110,6 +113,21 @@ def test_workers_with_different_configs_are_refused(folder, start):
     for ended in Cluster(start, folder, "unequal", 2, of_each=[(), ("--set=seed=3",)]).ended(600):
         assert_error(ended, "Worker 1 has a different config than worker 0", "Give all workers the same --config and --set")
     assert not checkpoint_steps(folder / "unequal") and not (folder / "unequal/config.json").exists()
+
+
+@pytest.mark.parametrize("lost, refused", [(1, True), (2, False)])
+def test_a_worker_that_has_ended_is_missed_only_by_the_first_exchange(monkeypatch, lost, refused):
+    exchanges = []
+
+    def all_gather(self, number):
+        exchanges.append(number)
+        if len(exchanges) == lost:
+            raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
+
+    monkeypatch.setattr(Workers, "all_gather", all_gather)
+    with pytest.raises(tf.errors.UnavailableError) if refused else contextlib.nullcontext():
+        Workers(tf.distribute.get_strategy()).wait_for_others()
+    assert len(exchanges) == lost
 
 
 @pytest.mark.parametrize(
