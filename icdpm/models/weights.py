@@ -16,6 +16,7 @@ import tensorflow as tf
 from icdpm.errors import IcdpmError
 from icdpm.files import write_atomically
 from icdpm.keras import tf_variable, variable_name
+from icdpm.models.optimizer import AveragedAdam
 from icdpm.storage import storage_path
 
 if typing.TYPE_CHECKING:
@@ -148,10 +149,13 @@ def load_fitting_weights(path: str | os.PathLike, model: ImageRestorer, config_n
 
 
 def set_weights(model: ImageRestorer, values: Mapping[str, Any]) -> None:
-    """Sets variables of a model from {name: array}; others keep their values."""
+    """Sets variables of a model from {name: array}; others keep their values. The averages restart from the weights."""
     variables = named_variables(model)
     for name, value in values.items():
         variables[name].assign(np.asarray(value).astype(variables[name].dtype.as_numpy_dtype))
+    optimizer = getattr(model, "optimizer", None)
+    if isinstance(optimizer, AveragedAdam):  # otherwise the next training would restore the former weights
+        optimizer.restart_averages()
 
 
 def _shortened(names: Iterable[str], limit: int = 3) -> str:

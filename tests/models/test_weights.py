@@ -78,6 +78,19 @@ def test_fitting_weights_are_loaded_and_the_others_listed(model, micro_config, t
         np.testing.assert_array_equal(value, before[name] if is_new else 0.5, err_msg=name)
 
 
+def test_training_continues_from_weights_that_were_set(model, batch, tmp_path):
+    save_weights(tmp_path / "weights.npz", values_of(model))
+    model.compile()
+    take_step(model, batch)
+    model.optimizer.use_averages(True)
+    load_weights(tmp_path / "weights.npz", model)
+    expected = values_of(model)
+    model.optimizer.begin()
+    for values in (values_of(model), averaged_weights(model)):
+        for name, value in values.items():
+            np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
 def test_weights_that_do_not_fit_are_refused(model, tmp_path):
     before = values_of(model)
     save_weights(tmp_path / "weights.npz", {"another/kernel": np.zeros(3)})
