@@ -24,13 +24,15 @@ if typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def build(config: str | os.PathLike | ml_collections.ConfigDict | Mapping, changes: Iterable[str] = ()) -> ImageRestorer:
+def build(
+    config: str | os.PathLike | ml_collections.ConfigDict | Mapping, changes: Iterable[str] | str = ()
+) -> ImageRestorer:
     """Builds a model with new weights, which follow from the config's seed.
 
     Args:
       config: name of a packaged config, such as 'table2_c'; path of a Python file with `get_config()`; a ConfigDict or
         nested dict.
-      changes: changes of config fields, such as ['unet.channels=8', 'precision=float32'].
+      changes: changes of config fields, such as ['unet.channels=8', 'precision=float32'], or a single one.
 
     Returns:
       A built Keras model, for `compile`, `fit`, `predict` and `save`.

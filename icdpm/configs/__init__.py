@@ -36,12 +36,12 @@ def config_names() -> list[str]:
     return sorted(_CONFIGS)
 
 
-def load_config(name: str | os.PathLike, changes: Iterable[str] = ()) -> ConfigDict:
+def load_config(name: str | os.PathLike, changes: Iterable[str] | str = ()) -> ConfigDict:
     """Loads a config and applies changes.
 
     Args:
       name: one of `config_names`, or the path of a Python file with a function `get_config()`.
-      changes: texts 'section.field=value' with values in Python syntax; quotes around strings are optional.
+      changes: texts 'section.field=value' with values in Python syntax, or a single one; quotes around strings are optional.
 
     Returns:
       A checked config.
@@ -56,10 +56,10 @@ def load_config(name: str | os.PathLike, changes: Iterable[str] = ()) -> ConfigD
     return change_config(config, changes)
 
 
-def change_config(config: ConfigDict | Mapping, changes: Iterable[str] = ()) -> ConfigDict:
+def change_config(config: ConfigDict | Mapping, changes: Iterable[str] | str = ()) -> ConfigDict:
     """Checks a config and applies changes, which are described in `load_config`; returns a new config."""
     config = check_config(config)
-    for change in changes:
+    for change in [changes] if isinstance(changes, str) else changes:
         _apply(change, config)
     return check_config(config)
 

@@ -135,8 +135,12 @@ def check_config(config: ml_collections.ConfigDict | Mapping) -> ml_collections.
       A locked ConfigDict with all fields, in the types of the default config.
 
     Raises:
-      IcdpmError: a field is missing, unknown or holds a value of the wrong type or range.
+      IcdpmError: a field is missing, unknown or holds a value of the wrong type or range, or `config` is something else.
     """
+    if not isinstance(config, (ml_collections.ConfigDict, Mapping)):
+        raise IcdpmError(
+            f"`config` must be a ConfigDict or a nested dict; icdpm.build also accepts names. Received: {config!r}."
+        )
     config = _with_present_names(config)
     model = model_class(config.get("model", _FIRST_MODEL))
     checked = default_config(config.get("model", _FIRST_MODEL))

@@ -75,6 +75,10 @@ def test_the_list_of_assumed_values_is_that_of_the_marked_fields():
     assert known & set(re.findall(r"`([\w.]+)`", first_column)) == marked
 
 
+def test_a_single_change_may_be_a_text():
+    assert load_config("tiny", "unet.channels=8") == load_config("tiny", ["unet.channels=8"])
+
+
 def test_changes_from_the_command_line():
     config = load_config(
         "tiny",

@@ -97,6 +97,12 @@ def test_unknown_and_missing_fields_are_named():
         check_config(content)
 
 
+@pytest.mark.parametrize("value", [None, "regression_s"])
+def test_what_is_no_config_is_named(value):
+    with pytest.raises(IcdpmError, match=f"`config` must be a ConfigDict or a nested dict; .* Received: {value!r}"):
+        check_config(value)
+
+
 def test_configs_of_earlier_versions_keep_their_meaning():
     content = default_config().to_dict()
     del content["model"], content["unet"]["patch"], content["sampling"]["eta"]
