@@ -12,7 +12,7 @@ _OPERATIONS = re.compile(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\]")
 
 
 class IcdpmError(ValueError):
-    """An error that the user can correct. The message is one sentence with the file concerned and a remedy."""
+    """An error that the user can correct. The message states what is wrong, and a remedy where there is one."""
 
     # TensorFlow's AutoGraph raises errors with this attribute unchanged, instead of a StagingError with its own call stack.
     ag_pass_through = True

@@ -113,7 +113,7 @@ class DiffusionModel(ImageRestorer):
           blurry: the blurry images.
           gamma: γ, float32 [batch].
           condition: the result of `encode_condition`.
-          dropout_seed: stateless seed (int32 [2]) in training, None at inference.
+          dropout_seed: a stateless seed, two integers, in training, None at inference.
         """
         raise NotImplementedError(f"{type(self).__name__}.network_output")
 

@@ -61,7 +61,7 @@ class Regression(ImageRestorer):
 
         Args:
           blurry: the blurry images.
-          dropout_seed: stateless seed (int32 [2]) in training, None at inference.
+          dropout_seed: a stateless seed, two integers, in training, None at inference.
         """
         output = self.unet(blurry, None, dropout_seed=dropout_seed)
         return blurry + output if self.config.regression.residual else output

@@ -67,7 +67,7 @@ class ResidualBlock(Block):
           x: [batch, height, width, channels].
           embedding: [batch, width] for an embedded block.
           guidance: [batch, height, width, channels], with `filters` channels where the block is not `guided`; None: none.
-          dropout_seed: a stateless seed (int32 [2]); None disables dropout.
+          dropout_seed: a stateless seed, two integers; None disables dropout.
 
         Returns:
           [batch, height, width, filters], with half or twice the height and width where the block resamples.

@@ -42,7 +42,7 @@ class GuidedUNet(Network):
 
     @staticmethod
     def block_seeds(dropout_seed: tf.Tensor | None) -> Iterator[tf.Tensor | None]:
-        """Yields a dropout seed (int32 [2]) for each block, in the order of evaluation; None without dropout."""
+        """Yields a dropout seed, two integers, for each block, in the order of evaluation; None without dropout."""
         for number in itertools.count(1):
             yield None if dropout_seed is None else tf.random.experimental.stateless_fold_in(dropout_seed, number)
 
@@ -178,7 +178,7 @@ class UNet(GuidedUNet):
           noise_level: √γ, float32 [batch]; None for a network that is not `embedded`.
           guidance: {level: features [batch, height/(patch·2^level), width/(patch·2^level), channels]} of every guided level;
             None if there are none.
-          dropout_seed: a stateless seed (int32 [2]) in training with dropout, otherwise None.
+          dropout_seed: a stateless seed, two integers, in training with dropout, otherwise None.
 
         Returns:
           float32 [batch, height, width, outputs].
