@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
+from icdpm.errors import IcdpmError
+from icdpm.keras import loss_scale
 from icdpm.models.optimizer import AveragedAdam
 
 if typing.TYPE_CHECKING:
@@ -110,7 +112,7 @@ def update(model: ImageRestorer, gradients: Sequence[tf.Tensor], losses: Scalars
     """Applies gradients that are means over the replicas; returns the result of `take_step`.
 
     The config's own optimizer skips the update if a loss or the gradient is not finite. Other optimizers sum gradients over the
-    replicas and therefore receive the mean divided by the number of replicas.
+    replicas and therefore receive the mean divided by the number of replicas; those that scale the loss receive it scaled.
     """
     optimizer = model.optimizer
     weights = model.loss_weights(optimizer.iterations)
@@ -125,8 +127,8 @@ def update(model: ImageRestorer, gradients: Sequence[tf.Tensor], losses: Scalars
         logs["learning_rate"] = optimizer.learning_rate
         optimizer.step(gradients, norm, tf.reduce_all(tf.math.is_finite([norm, *losses.values()])))
     else:
-        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
-        optimizer.apply_gradients(zip([g / replicas for g in gradients], model.trainable_variables))
+        replicas, scale = tf.distribute.get_replica_context().num_replicas_in_sync, loss_scale(optimizer)
+        optimizer.apply_gradients(zip([g * scale / replicas for g in gradients], model.trainable_variables))
     return logs
 
 

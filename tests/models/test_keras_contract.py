@@ -187,6 +187,21 @@ def test_optimizers_of_tensorflow_addons_train(kind):
     assert np.isfinite(model.fit(pairs("regression"), epochs=1, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.skipif(not KERAS_3, reason="Keras 2 scales gradients in a method of its own")
+@pytest.mark.parametrize("kind", ["factor", "dynamic"])
+def test_optimizers_that_scale_the_loss_take_the_same_steps(kind):
+    models = [compiled("regression") for _ in range(2)]
+    models[0].compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+    scaling = keras.optimizers.SGD(0.01, loss_scale_factor=1024.0)
+    if kind == "dynamic":
+        scaling = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=1024.0)
+    models[1].compile(scaling, run_eagerly=True)
+    for model in models:
+        model.fit(pairs("regression"), epochs=1, verbose=0)
+    for one, other in zip(*(model.get_weights() for model in models)):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 def test_compiled_and_several_steps_at_once_are_the_same_run(fitted):
     other = built("icdpm")
     other.compile(steps_per_execution=2, jit_compile=True)
