@@ -35,8 +35,12 @@ class PairModel(keras.Model):
 
     Moving averages: `compile()` without an optimizer uses the config's own, `AveragedAdam`, which keeps an exponential moving
     average of the weights. `evaluate` (also within `fit`), `predict`, `restore`, `save` and `save_weights` use the averages in
-    place of the weights, and after `fit` the model holds the averages. A further `fit` or `train_on_batch` continues from the
-    trained weights, which the optimizer keeps and saves. Other optimizers have no such averages.
+    place of the weights, and so do `test_on_batch` and `predict_on_batch`. After `fit` the model holds the averages. A further
+    `fit` or `train_on_batch` continues from the trained weights, which the optimizer keeps and saves. Other optimizers have no
+    such averages.
+
+    `set_weights` and `load_weights` of the model also set the weights from which training continues. Those of a single layer,
+    such as `model.unet.set_weights`, do not: call `compile()` after them.
 
     Args:
       config: a ConfigDict, or the nested dict of `get_config`.
@@ -221,6 +225,17 @@ class PairModel(keras.Model):
         self.build()
         with self.averages():
             return super().predict(*args, **kwargs)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Measures one batch with the averages; arguments and result as in `keras.Model.test_on_batch`."""
+        with self.averages():
+            return super().test_on_batch(*args, **kwargs)
+
+    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Restores one batch with the averages; arguments and result as in `keras.Model.predict_on_batch`."""
+        self.build()
+        with self.averages():
+            return super().predict_on_batch(*args, **kwargs)
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
         """Saves the model with its averages; arguments as in `keras.Model.save`.
