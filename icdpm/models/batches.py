@@ -39,6 +39,16 @@ def prepare_batch(
     return _add_index(batch, first, count), *count_examples(count)
 
 
+def image_size(data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the height and width of the images of a Keras step before they are padded, int32 scalars.
+
+    Args:
+      data: see `prepare_batch`, which checks it.
+    """
+    shape = tf.shape(_select_blurry(data))
+    return shape[1], shape[2]
+
+
 def prepare_blurry(data: Any, size_multiple: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Prepares the data of `predict`.
 
@@ -49,7 +59,7 @@ def prepare_blurry(data: Any, size_multiple: int) -> tuple[tf.Tensor, tf.Tensor]
     Returns:
       (the blurry images, at least one; the number of them in the data).
     """
-    blurry = tf.convert_to_tensor(_select_blurry(data))
+    blurry = _check_shape(_select_blurry(data))
     return _fill_empty(blurry, size_multiple), tf.shape(blurry)[0]
 
 
@@ -63,12 +73,7 @@ def as_images(images: Any) -> tf.Tensor:
       IcdpmError: another shape or dtype.
       tf.errors.InvalidArgumentError: float values far beyond [−1, 1]; within a function that XLA compiles, there is no check.
     """
-    images = tf.convert_to_tensor(images)
-    if images.shape.rank not in (None, 4) or images.shape.rank == 4 and images.shape[-1] not in (None, 3):
-        raise IcdpmError(
-            f"Images must be RGB with the shape [batch, height, width, 3]. Received: {images.shape}. Add the batch dimension "
-            "by image[None]; repeat gray in three channels; remove alpha."
-        )
+    images = _check_shape(images)
     if images.dtype in (tf.uint8, tf.uint16):
         return to_minus_one_one(images)
     if not images.dtype.is_floating:
@@ -77,6 +82,23 @@ def as_images(images: Any) -> tf.Tensor:
     message = "Images of floats must be in [-1, 1] (or uint8 in 0 to 255). Received values up to"
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(~(largest > _LARGEST_VALUE)), [message, largest])]):
         return to_minus_one_one(images)
+
+
+def _check_shape(images: Any) -> tf.Tensor:
+    """Converts images to a tensor whose shape is known to be [batch, height, width, 3].
+
+    Raises:
+      IcdpmError: another shape; for shapes that a dataset does not state, tf.errors.InvalidArgumentError when it is used.
+    """
+    images = tf.convert_to_tensor(images)
+    if images.shape.rank not in (None, 4) or images.shape.rank == 4 and images.shape[-1] not in (None, 3):
+        raise IcdpmError(
+            f"Images must be RGB with the shape [batch, height, width, 3]. Received: {images.shape}. Add the batch dimension "
+            "by image[None]; repeat gray in three channels; remove alpha."
+        )
+    if images.shape.rank is None or images.shape[-1] is None:  # a dataset from a generator without shapes
+        images = tf.ensure_shape(images, [None, None, None, 3])
+    return images
 
 
 def _as_batch(data: Any, size_multiple: int, needs_target: bool) -> dict[str, tf.Tensor]:

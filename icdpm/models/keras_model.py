@@ -14,7 +14,7 @@ import tensorflow as tf
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
 from icdpm.keras import keras, tf_variable
-from icdpm.models.batches import LARGEST_BATCH, as_images, prepare_batch, prepare_blurry
+from icdpm.models.batches import LARGEST_BATCH, as_images, image_size, prepare_batch, prepare_blurry
 from icdpm.models.config import check_config
 from icdpm.models.optimizer import AveragedAdam, config_optimizer
 from icdpm.models.sampling import sample_in_graph
@@ -167,14 +167,16 @@ class PairModel(keras.Model):
         """Computes the losses of pairs, and the PSNR in dB of a restoration with one evaluation of the network.
 
         On one device, the random numbers of an example follow from its position in the data, so that the means do not depend on
-        the batch size.
+        the batch size. The losses count the pixels with which `prepare_batch` pads the images, as in training; the PSNR does
+        not.
         """
         first = self._epoch_means.count_examples()
         batch, examples, share = prepare_batch(data, first, self.size_multiple, self.needs_target)
         losses = validation_losses(self, batch)
         loss = total_loss(losses, self.loss_weights(tf.constant(_LAST_STEP, tf.int64)))
         restored = self._restored(batch["blurry"], self._one_evaluation_schedule, self.encode_pair_condition(batch))
-        psnr = mean_psnr(restored, batch["sharp"])
+        height, width = image_size(data)
+        psnr = mean_psnr(restored[:, :height, :width], batch["sharp"][:, :height, :width])
         means = replica_means({"loss": loss, **loss_logs(losses), "psnr": psnr}, share)
         return self._epoch_means.update(means, examples)
 

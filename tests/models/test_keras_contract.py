@@ -245,6 +245,17 @@ def test_an_evaluation_does_not_depend_on_the_batch_size():
         assert other == pytest.approx(first, rel=1e-5)
 
 
+@pytest.mark.parametrize("size", [(19, 13), (16, 16)])
+def test_the_psnr_of_an_evaluation_is_that_of_what_predict_returns(size):
+    model = built("regression")
+    model.compile("sgd")
+    blurry, sharp = images(2, *size), images(2, *size, seed=1)
+    levels = [np.round((each.astype(np.float64) + 1) * 127.5) for each in (model.predict(blurry, verbose=0), sharp)]
+    expected = np.mean(10 * np.log10(255**2 / np.mean((levels[0] - levels[1]) ** 2, axis=(1, 2, 3))))
+    measured = model.evaluate(blurry, sharp, batch_size=2, verbose=0, return_dict=True)["psnr"]
+    assert measured == pytest.approx(expected, abs=1e-4)
+
+
 def test_single_batches_are_measured_and_restored_with_the_averages(fitted):
     model = compiled("regression")
     model.fit(pairs("regression", 4), epochs=2, verbose=0)
@@ -263,6 +274,20 @@ def test_single_batches_are_measured_and_restored_with_the_averages(fitted):
     np.testing.assert_array_equal(*restored)
     assert measured[0] == pytest.approx(measured[1])
     assert not model.optimizer.averages_in_use and expected.shape == restored[0].shape
+
+
+def test_datasets_may_leave_their_shapes_open():
+    def examples():
+        yield images(2), images(2, seed=1)
+
+    open_shapes = tf.data.Dataset.from_generator(examples, output_types=(tf.float32, tf.float32))
+    assert open_shapes.element_spec[0].shape.rank is None
+    data = tf.data.Dataset.from_tensors((images(2), images(2, seed=1)))
+    model = built("regression")
+    model.compile("sgd")
+    np.testing.assert_array_equal(*(model.predict(each, verbose=0) for each in (open_shapes, data)))
+    assert model.evaluate(open_shapes, verbose=0) == model.evaluate(data, verbose=0)
+    assert np.isfinite(model.fit(open_shapes, epochs=1, verbose=0).history["loss"]).all()
 
 
 def test_early_stopping_restores_the_averages_that_were_measured():
