@@ -127,7 +127,8 @@ class PairModel(keras.Model):
 
         Args:
           optimizer: any Keras optimizer or its name, or one of tensorflow-addons; None: the config's own, with its
-            learning-rate schedule, gradient clipping and EMA.
+            learning-rate schedule, gradient clipping and EMA. Files of `save` do not hold the state of Keras 2's legacy
+            optimizers, to which those of tensorflow-addons belong.
           jit_compile: whether XLA compiles the step; on CPUs this is slower.
           **options: further arguments of `keras.Model.compile`, such as steps_per_execution.
 
@@ -143,6 +144,8 @@ class PairModel(keras.Model):
         optimizer = config_optimizer(self.config.optimizer) if optimizer is None else optimizer
         self.build()
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **options)
+        # Python values for `get_compile_config`; Keras 2 holds the second in a variable.
+        self._uses_jit, self._steps_at_once = jit_compile, options.get("steps_per_execution") or 1
         if hasattr(self.optimizer, "build"):
             self.optimizer.build(self.trainable_variables)
 
@@ -320,13 +323,20 @@ class PairModel(keras.Model):
         self.build()
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Returns the optimizer as a nested dict; None if the model is not compiled."""
+        """Returns the arguments of `compile` as a nested dict that JSON can hold; None if the model is not compiled."""
         optimizer = getattr(self, "optimizer", None)
-        return {"optimizer": keras.saving.serialize_keras_object(optimizer)} if optimizer else None
+        if not optimizer:
+            return None
+        return {
+            "optimizer": keras.saving.serialize_keras_object(optimizer),
+            "jit_compile": self._uses_jit,
+            "steps_per_execution": self._steps_at_once,
+        }
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles the model with the optimizer of `get_compile_config`."""
-        self.compile(optimizer=keras.saving.deserialize_keras_object(config["optimizer"]))
+        """Compiles the model with the arguments of `get_compile_config`."""
+        options = {name: config[name] for name in ("jit_compile", "steps_per_execution") if name in config}
+        self.compile(optimizer=keras.saving.deserialize_keras_object(config["optimizer"]), **options)
 
     def check_process(self) -> None:
         """Raises IcdpmError in a process that was forked after the model was built, where TensorFlow would deadlock."""

@@ -451,6 +451,16 @@ def test_a_saved_model_goes_on_training_where_it_was(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_saved_model_keeps_the_arguments_of_compile(tmp_path):
+    model = built("regression")
+    model.compile("sgd", steps_per_execution=3, jit_compile=True)
+    model.save(tmp_path / "model.keras")
+    again = loaded(tmp_path / "model.keras")
+    assert again.jit_compile is True
+    steps = again.steps_per_execution if KERAS_3 else again._steps_per_execution.numpy()
+    assert steps == 3 and again.get_compile_config() == model.get_compile_config()
+
+
 def test_a_model_that_is_not_compiled_is_saved_too(tmp_path):
     model = built("regression")
     model.save(tmp_path / "model.keras")
