@@ -139,7 +139,6 @@ def hidiff_tiny_stage1() -> ConfigDict:
     is added to features starts at zero.
     """
     config = hidiff_gopro_stage1()
-    config.precision = "mixed_bfloat16"
     config.transformer.patch = 2
     config.transformer.zero_last = True
     config.transformer.channels = 16
