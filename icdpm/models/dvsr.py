@@ -59,7 +59,8 @@ class DvSR(DiffusionModel):
 
     @property
     def receptive_field_radius(self) -> int:
-        return max(self.unet.receptive_field_radius, self.predictor.receptive_field_radius)
+        radius = max(self.unet.receptive_field_radius, self.predictor.receptive_field_radius)
+        return -(-radius // self.size_multiple) * self.size_multiple
 
     @property
     def tile_overlap(self) -> int:

@@ -9,6 +9,7 @@ from icdpm.diffusion.parametrizations import ResidualNoisePrediction, diffuse
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.keras import variable_name
 from icdpm.models.config import check_config, default_config
+from icdpm.models.dvsr import DvSR
 from icdpm.models.registry import build_model
 from icdpm.models.weights import named_variables
 from icdpm.networks.cost import count_convolution_flops
@@ -114,6 +115,15 @@ def test_tiles_that_overlap_by_the_receptive_field_equal_the_whole(config):
         model, image, model.settings(), tile=2 * model.receptive_field_radius + 8, overlap=model.receptive_field_radius
     ).pixels
     assert np.abs(whole.astype(int) - exact).max() <= 1
+
+
+def test_the_radius_of_both_networks_is_a_multiple_of_the_larger_size(config):
+    config.unet.update(multipliers=(1,), encoder_blocks=32, middle_blocks=1)
+    config.predictor.multipliers = (1, 2, 2)
+    model = DvSR(config)
+    assert model.unet.receptive_field_radius % model.size_multiple
+    assert model.receptive_field_radius >= model.unet.receptive_field_radius > model.predictor.receptive_field_radius
+    assert model.receptive_field_radius % model.size_multiple == 0
 
 
 def test_the_predictor_is_large_and_a_step_as_cheap_as_table_11_a():
