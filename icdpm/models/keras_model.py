@@ -133,7 +133,7 @@ class PairModel(keras.Model):
           **options: further arguments of `keras.Model.compile`, such as steps_per_execution.
 
         Raises:
-          IcdpmError: a loss or metric is given.
+          IcdpmError: a loss or metric is given, or the optimizer belongs to another model.
         """
         for name in _UNUSED_COMPILE_ARGUMENTS:
             if options.get(name) is not None:

@@ -68,8 +68,18 @@ class AveragedAdam(keras.optimizers.Optimizer):
         return self.schedule(self.iterations)
 
     def build(self, variables: Sequence) -> None:
-        """Creates all state variables, so that a checkpoint can be restored before the first step."""
+        """Creates all state variables, so that a checkpoint can be restored before the first step.
+
+        Raises:
+          IcdpmError: the optimizer was built for other variables.
+        """
         if self.weights_to_train is not None:
+            known = {id(copy) for each in self.weights_to_train for copy in _with_copies(each)}
+            if any(id(tf_variable(each)) not in known for each in variables):
+                raise IcdpmError(
+                    "The optimizer belongs to another model, or was compiled before layers were unfrozen. Give each model its "
+                    "own, as compile() without an optimizer does."
+                )
             return
         super().build(variables)
         kinds = {kind: [self.add_variable_from_reference(each, kind) for each in variables] for kind in ("m", "v", "average")}
@@ -245,6 +255,11 @@ def config_optimizer(config: ml_collections.ConfigDict) -> AveragedAdam:
         config.gradient_clip,
         config.ema_decay,
     )
+
+
+def _with_copies(variable: tf.Variable) -> tuple[tf.Variable, ...]:
+    """Returns a variable and, if it is mirrored, the copies of the replicas."""
+    return (variable, *variable.values) if isinstance(variable, tf.distribute.DistributedValues) else (variable,)
 
 
 def replica_copy(variable: tf.Variable) -> tf.Variable:

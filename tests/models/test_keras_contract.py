@@ -202,6 +202,17 @@ def test_optimizers_that_scale_the_loss_take_the_same_steps(kind):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_an_optimizer_belongs_to_one_model(tmp_path):
+    first, second = compiled("regression"), built("regression")
+    with pytest.raises(IcdpmError, match="The optimizer belongs to another model"):
+        second.compile(optimizer=first.optimizer)
+    first.compile(optimizer=first.optimizer, run_eagerly=True)
+    first.fit(pairs("regression", 4), epochs=1, verbose=0)
+    first.save(tmp_path / "model.keras")
+    again = loaded(tmp_path / "model.keras")
+    assert again.optimizer is not first.optimizer and int(again.optimizer.iterations) == 1
+
+
 def test_compiled_and_several_steps_at_once_are_the_same_run(fitted):
     other = built("icdpm")
     other.compile(steps_per_execution=2, jit_compile=True)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from icdpm.errors import IcdpmError
-from icdpm.keras import KERAS_3, keras
+from icdpm.keras import KERAS_3, keras, tf_variable
 from icdpm.models.config import default_config
 from icdpm.models.optimizer import AveragedAdam, config_optimizer
 
@@ -146,6 +146,24 @@ def test_variables_frozen_after_the_build_are_refused():
     optimizer.build(held)
     with pytest.raises(IcdpmError, match="was 3 in compile.* and is 2 now. Call compile"):
         optimizer.apply_gradients(zip(gradients(0)[1:], held[1:]))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_optimizer_of_other_variables_is_refused(mirrored):
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"]) if mirrored else tf.distribute.get_strategy()
+    with strategy.scope():
+        optimizer, held, others = AveragedAdam(RATE), variables(), variables()
+        optimizer.build(held)
+    step = tf.function(lambda some: optimizer.apply_gradients(zip(gradients(0), some)), autograph=False)
+    strategy.run(lambda: step(held))
+    if mirrored:
+        optimizer.build([each.values[0] for each in held])
+    assert tf_variable(optimizer.iterations).numpy() == 1
+    before = [each.numpy() for each in held]
+    for use in (lambda: optimizer.build(others), lambda: strategy.run(lambda: step([*held[1:], others[0]]))):
+        with pytest.raises(IcdpmError, match="belongs to another model"):
+            use()
+    assert all((now.numpy() == values).all() for now, values in zip(held, before))
 
 
 def test_an_optimizer_comes_back_from_its_config():
