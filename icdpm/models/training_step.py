@@ -35,8 +35,8 @@ def take_step(model: ImageRestorer, batch: Batch, share: tf.Tensor | None = None
         many.
 
     Returns:
-      {name: float32 scalar} for the whole batch: 'loss', each loss as NAME_loss, 'gradient_norm'; with the config's own
-      optimizer also the weights of the losses and the learning rate.
+      {name: float32 scalar} for the whole batch: 'loss', each loss as NAME_loss, weights of losses as NAME_weight and
+      'gradient_norm'; with the config's own optimizer also 'learning_rate'.
     """
     return update(model, *mean_over_replicas(*gradients_of(model, batch), share))
 
@@ -82,6 +82,8 @@ def _gradients_at_once(model: ImageRestorer, batch: Batch, weights: Scalars) -> 
       weights: {name: weight} of the losses.
     """
     variables = model.trainable_tensors
+    if not variables:
+        raise IcdpmError("The model has no trainable weights. Set `trainable` of the model or of its layers, then call compile().")
     seeds = example_seeds([model.config.seed, RandomDomain.TRAINING_LOSSES], batch["index"])
     with tf.GradientTape() as tape:
         losses = model.compute_losses(batch, seeds, training=True)

@@ -213,6 +213,15 @@ def test_an_optimizer_belongs_to_one_model(tmp_path):
     assert again.optimizer is not first.optimizer and int(again.optimizer.iterations) == 1
 
 
+def test_a_model_without_trainable_weights_cannot_be_trained():
+    model = built("regression")
+    model.trainable = False
+    model.compile(run_eagerly=True)  # Keras 2 trains what was trainable in compile()
+    with pytest.raises(IcdpmError, match="The model has no trainable weights"):
+        model.fit(pairs("regression", 4), verbose=0)
+    assert np.isfinite(model.evaluate(pairs("regression", 4), verbose=0)).all()
+
+
 def test_compiled_and_several_steps_at_once_are_the_same_run(fitted):
     other = built("icdpm")
     other.compile(steps_per_execution=2, jit_compile=True)
