@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_collections
+import numpy as np
 import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
@@ -16,7 +18,7 @@ from icdpm.errors import IcdpmError
 from icdpm.keras import keras, tf_variable
 from icdpm.models.batches import LARGEST_BATCH, as_images, image_size, prepare_batch, prepare_blurry
 from icdpm.models.config import check_config
-from icdpm.models.optimizer import AveragedAdam, config_optimizer
+from icdpm.models.optimizer import AveragedAdam, config_optimizer, fixed_rate_error
 from icdpm.models.sampling import sample_in_graph
 from icdpm.models.sampling_presets import Preset
 from icdpm.models.training_step import loss_logs, mean_psnr, replica_means, take_step, total_loss, validation_losses
@@ -25,6 +27,7 @@ from icdpm.networks.operations import reflect_pad_to_multiple
 
 # Losses of `evaluate` are weighted as at the end of training, when all ramps are over.
 _LAST_STEP = 2**62
+_CALLBACKS_POSITION = 5  # fit(x, y, batch_size, epochs, verbose, callbacks)
 _UNUSED_COMPILE_ARGUMENTS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
@@ -202,8 +205,9 @@ class PairModel(keras.Model):
         """
         self.check_process()
         averaging = self._averaging_optimizer()
+        callbacks = args[_CALLBACKS_POSITION] if len(args) > _CALLBACKS_POSITION else kwargs.get("callbacks")
+        _check_callbacks(callbacks, rate_is_fixed=averaging is not None)
         if averaging:
-            _check_callbacks(kwargs.get("callbacks"))
             averaging.begin()
         self._fitting = True
         try:
@@ -347,14 +351,33 @@ class PairModel(keras.Model):
             )
 
 
-def _check_callbacks(callbacks: Any) -> None:
-    """Raises IcdpmError for a callback that changes the learning rate."""
+def _check_callbacks(callbacks: Any, rate_is_fixed: bool) -> None:
+    """Checks callbacks of `fit`, one or several, for settings that are not what a user means.
+
+    Args:
+      callbacks: a callback, several, or a `keras.callbacks.CallbackList`.
+      rate_is_fixed: whether the optimizer is the config's own.
+
+    Raises:
+      IcdpmError: a callback would change a learning rate that is fixed.
+    """
+    callbacks = getattr(callbacks, "callbacks", callbacks)
     for callback in callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]:
-        if isinstance(callback, (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)):
-            raise IcdpmError(
-                f"{type(callback).__name__} cannot change the learning rate of the config's own optimizer. Set its schedule in "
-                "the config (optimizer.learning_rate, optimizer.learning_rate_decay), or call compile(optimizer='adam')."
-            )
+        name = type(callback).__name__
+        changes_rate = isinstance(callback, (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau))
+        if rate_is_fixed and changes_rate:
+            raise fixed_rate_error(name)
+        if _prefers_low_psnr(callback):
+            message = f'{name} takes the smallest {callback.monitor} for the best. Pass mode="max" to it.'
+            warnings.warn(message, stacklevel=3)
+
+
+def _prefers_low_psnr(callback: Any) -> bool:
+    """Returns whether a callback keeps the epoch of the smallest PSNR, as Keras 2 does by default."""
+    if not isinstance(callback, (keras.callbacks.EarlyStopping, keras.callbacks.ModelCheckpoint)):
+        return False
+    selects = getattr(callback, "save_best_only", True)
+    return selects and callback.monitor in ("psnr", "val_psnr") and callback.monitor_op is np.less
 
 
 class _EpochMeans:

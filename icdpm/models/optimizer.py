@@ -31,7 +31,7 @@ class AveragedAdam(keras.optimizers.Optimizer):
     training continues. `use_averages` exchanges them.
 
     Args:
-      learning_rate: a schedule: step → rate.
+      learning_rate: a schedule: step → rate; or a number, for a constant rate.
       beta_1: decay rate of the first moment, the mean of the gradient.
       beta_2: decay rate of the second moment, the mean of the squared gradient.
       weight_decay: decoupled weight decay (Loshchilov and Hutter, 2019), multiplied by the learning rate as in PyTorch; 0:
@@ -46,7 +46,7 @@ class AveragedAdam(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Callable[[tf.Tensor], tf.Tensor],
+        learning_rate: Callable[[tf.Tensor], tf.Tensor] | float,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         weight_decay: float = 0.0,
@@ -54,6 +54,8 @@ class AveragedAdam(keras.optimizers.Optimizer):
         average_decay: float = 0.9999,
         name: str = "averaged_adam",
     ) -> None:
+        if not callable(learning_rate):
+            learning_rate = LearningRate(float(learning_rate), ramp_steps=0)
         super().__init__(name=name, **optimizer_arguments(learning_rate))
         self.schedule = learning_rate
         self.betas = (beta_1, beta_2)
@@ -66,6 +68,11 @@ class AveragedAdam(keras.optimizers.Optimizer):
     def learning_rate(self) -> tf.Tensor:
         """The learning rate of the next step, a float32 scalar."""
         return self.schedule(self.iterations)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        """Raises IcdpmError; callbacks and other code that set the learning rate end here."""
+        raise fixed_rate_error("Code that sets `learning_rate`")
 
     def build(self, variables: Sequence) -> None:
         """Creates all state variables, so that a checkpoint can be restored before the first step.
@@ -236,6 +243,14 @@ class AveragedAdam(keras.optimizers.Optimizer):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> AveragedAdam:
         """Returns an optimizer from the result of `get_config`."""
         return cls(**{**config, "learning_rate": keras.saving.deserialize_keras_object(config["learning_rate"])})
+
+
+def fixed_rate_error(what: str) -> IcdpmError:
+    """Returns the error for something, named by `what`, that would change the learning rate of `AveragedAdam`."""
+    return IcdpmError(
+        f"{what} cannot change the learning rate of the config's own optimizer. Set its schedule in the config "
+        "(optimizer.learning_rate, optimizer.learning_rate_decay), or call compile(optimizer='adam')."
+    )
 
 
 def config_optimizer(config: ml_collections.ConfigDict) -> AveragedAdam:

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -310,6 +311,23 @@ def test_datasets_may_leave_their_shapes_open():
     assert np.isfinite(model.fit(open_shapes, epochs=1, verbose=0).history["loss"]).all()
 
 
+@pytest.mark.skipif(KERAS_3, reason="Keras 3 does not choose a mode for the PSNR")
+def test_callbacks_that_would_keep_the_worst_psnr_are_named(tmp_path):
+    model = built("regression")
+    model.compile("sgd", run_eagerly=True)
+    kinds = keras.callbacks.EarlyStopping, lambda *args, **options: keras.callbacks.ModelCheckpoint(
+        str(tmp_path / "best.keras"), *args, save_best_only=True, **options
+    )
+    data = pairs("regression", 4)
+    for kind in kinds:
+        with pytest.warns(UserWarning, match='takes the smallest val_psnr for the best. Pass mode="max"') as warned:
+            model.fit(data, validation_data=data, callbacks=[kind("val_psnr")], verbose=0)
+        assert warned[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            model.fit(data, validation_data=data, callbacks=[kind("val_psnr", mode="max"), kind("val_loss")], verbose=0)
+
+
 def test_early_stopping_restores_the_averages_that_were_measured():
     model = built("regression")
     model.compile()
@@ -332,6 +350,10 @@ def test_what_would_have_no_effect_is_refused():
     for callback in (keras.callbacks.ReduceLROnPlateau(), keras.callbacks.LearningRateScheduler(lambda epoch: 1e-4)):
         with pytest.raises(IcdpmError, match=f"{type(callback).__name__} cannot change"):
             model.fit(pairs("regression"), callbacks=[callback], verbose=0)
+        with pytest.raises(IcdpmError, match=f"{type(callback).__name__} cannot change"):
+            model.fit(images(), images(), 4, 2, 0, [callback], shuffle=False)
+        with pytest.raises(IcdpmError, match=f"{type(callback).__name__} cannot change"):
+            model.fit(pairs("regression"), callbacks=keras.callbacks.CallbackList([callback], model=model), verbose=0)
 
 
 @pytest.mark.parametrize(

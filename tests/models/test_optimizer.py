@@ -166,6 +166,17 @@ def test_an_optimizer_of_other_variables_is_refused(mirrored):
     assert all((now.numpy() == values).all() for now, values in zip(held, before))
 
 
+def test_the_learning_rate_may_be_a_number_and_cannot_be_set():
+    optimizer = AveragedAdam(0.01)
+    held = run(optimizer, 2)
+    for expected, value in zip(run(AveragedAdam(keras.optimizers.schedules.PiecewiseConstantDecay([9], [0.01, 0.01])), 2), held):
+        np.testing.assert_array_equal(expected, value)
+    assert AveragedAdam.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
+    with pytest.raises(IcdpmError, match="cannot change the learning rate of the config's own optimizer"):
+        optimizer.learning_rate = 1e-4
+    assert float(optimizer.learning_rate) == pytest.approx(0.01)
+
+
 def test_an_optimizer_comes_back_from_its_config():
     config = default_config("icdpm").optimizer
     config.update({"learning_rate_decay": (100, 200), "weight_decay": 0.1, "gradient_clip": 2.0})
