@@ -34,7 +34,7 @@ def run_sampling_loop(denoise: Callable, start: tf.Tensor, noise: Callable | Non
     for t in range(schedule.steps, 0, -1):
         weights = schedule.step_weights(t)
         denoised = denoise(x, schedule.gammas[t])
-        x = _step(weights, x, denoised, previous, noise(t - 1) if weights.on_noise else None)
+        x = _step(weights, x, denoised, previous, noise(t - 1) if noise and weights.on_noise else None)
         previous = denoised
     return x
 
@@ -117,7 +117,7 @@ def run_sampling_loop_in_tiles(
                 within = slice(strip.start - covered.start, strip.stop - covered.start)
                 denoised = blend_parts([core[:, within] for core in cores], tiling.blend, axis=2)
                 earlier = previous.window(strip) if weights.on_previous else None
-                noise_of_strip = noise(t - 1, strip) if weights.on_noise else None
+                noise_of_strip = noise(t - 1, strip) if noise and weights.on_noise else None
                 next_x.append(_step(weights, x.window(strip), denoised, earlier, noise_of_strip))
                 if is_needed_again:
                     denoised_strips.append(denoised)
