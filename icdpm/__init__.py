@@ -24,9 +24,7 @@ if typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def build(
-    config: str | os.PathLike | ml_collections.ConfigDict | Mapping, changes: Iterable[str] | str = ()
-) -> ImageRestorer:
+def build(config: str | os.PathLike | ml_collections.ConfigDict | Mapping, changes: Iterable[str] | str = ()) -> ImageRestorer:
     """Builds a model with new weights, which follow from the config's seed.
 
     Args:

@@ -83,7 +83,7 @@ def _gradients_at_once(model: ImageRestorer, batch: Batch, weights: Scalars) -> 
     """
     variables = model.trainable_tensors
     if not variables:
-        raise IcdpmError("The model has no trainable weights. Set `trainable` of the model or of its layers, then call compile().")
+        raise IcdpmError("The model has no trainable weights. Unfreeze layers, then call compile().")
     seeds = example_seeds([model.config.seed, RandomDomain.TRAINING_LOSSES], batch["index"])
     with tf.GradientTape() as tape:
         losses = model.compute_losses(batch, seeds, training=True)

@@ -1,6 +1,7 @@
 """The Keras contract of every model, on Keras 2 and Keras 3."""
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -315,11 +316,9 @@ def test_datasets_may_leave_their_shapes_open():
 def test_callbacks_that_would_keep_the_worst_psnr_are_named(tmp_path):
     model = built("regression")
     model.compile("sgd", run_eagerly=True)
-    kinds = keras.callbacks.EarlyStopping, lambda *args, **options: keras.callbacks.ModelCheckpoint(
-        str(tmp_path / "best.keras"), *args, save_best_only=True, **options
-    )
+    checkpoint = functools.partial(keras.callbacks.ModelCheckpoint, str(tmp_path / "best.keras"), save_best_only=True)
     data = pairs("regression", 4)
-    for kind in kinds:
+    for kind in (keras.callbacks.EarlyStopping, checkpoint):
         with pytest.warns(UserWarning, match='takes the smallest val_psnr for the best. Pass mode="max"') as warned:
             model.fit(data, validation_data=data, callbacks=[kind("val_psnr")], verbose=0)
         assert warned[0].filename == __file__

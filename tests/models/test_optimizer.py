@@ -169,7 +169,8 @@ def test_an_optimizer_of_other_variables_is_refused(mirrored):
 def test_the_learning_rate_may_be_a_number_and_cannot_be_set():
     optimizer = AveragedAdam(0.01)
     held = run(optimizer, 2)
-    for expected, value in zip(run(AveragedAdam(keras.optimizers.schedules.PiecewiseConstantDecay([9], [0.01, 0.01])), 2), held):
+    constant = keras.optimizers.schedules.PiecewiseConstantDecay([9], [0.01, 0.01])
+    for expected, value in zip(run(AveragedAdam(constant), 2), held):
         np.testing.assert_array_equal(expected, value)
     assert AveragedAdam.from_config(optimizer.get_config()).get_config() == optimizer.get_config()
     with pytest.raises(IcdpmError, match="cannot change the learning rate of the config's own optimizer"):
