@@ -9,6 +9,8 @@ from icdpm.networks import layers
 from icdpm.networks.blocks import ResidualBlock
 from icdpm.networks.layers import Network
 
+_MULTIPLIERS = (1, 2, 3, 4)  # widths of the blocks over `channels`
+
 
 @keras.saving.register_keras_serializable(package="icdpm")
 class GuidanceNetwork(Network):
@@ -21,7 +23,6 @@ class GuidanceNetwork(Network):
     Args:
       channels: base width C; h_k has C channels.
       outputs: 1 (gray targets) or 3 (RGB targets).
-      multipliers: widths over C.
       middle_blocks: residual blocks between the two halves.
       zero_last: whether the second convolution of each block starts at zero.
       name: first part of the weights' names.
@@ -33,19 +34,18 @@ class GuidanceNetwork(Network):
         channels: int,
         *,
         outputs: int = 1,
-        multipliers: tuple[int, ...] = (1, 2, 3, 4),
         middle_blocks: int = 2,
         zero_last: bool = True,
         name: str = "guidance",
         dtype: str = "float32",
     ) -> None:
-        arguments = {"outputs": outputs, "multipliers": tuple(multipliers), "middle_blocks": middle_blocks}
-        super().__init__(name, dtype, channels=channels, **arguments, zero_last=zero_last)
+        arguments = {"outputs": outputs, "middle_blocks": middle_blocks, "zero_last": zero_last}
+        super().__init__(name, dtype, channels=channels, **arguments)
 
         def block(filters, block_name):
             return ResidualBlock(filters, dtype, block_name, zero_last=zero_last)
 
-        widths = [channels * multiplier for multiplier in multipliers]
+        widths = [channels * multiplier for multiplier in _MULTIPLIERS]
         self.stem = layers.convolution(channels, 3, dtype, "stem")
         self.encoder = [block(width, f"encoder_{i}") for i, width in enumerate(widths)]
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]

@@ -163,20 +163,18 @@ class Conv2D(keras.layers.Conv2D):
     Args:
       filters: output channels.
       kernel_size: the side of the kernel.
-      padding: 'same' or 'valid'.
       **options: of `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters: int, kernel_size: int, padding: str = "same", **options: Any) -> None:
-        super().__init__(filters, kernel_size, padding=padding, **{**options, "data_format": "channels_last"})
+    def __init__(self, filters: int, kernel_size: int, **options: Any) -> None:
+        super().__init__(filters, kernel_size, **{**options, "padding": "same", "data_format": "channels_last"})
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns float [batch, height/stride, width/stride, filters]."""
-        outputs = tf.nn.conv2d(inputs, self.kernel, self.strides, self.padding.upper())
+        outputs = tf.nn.conv2d(inputs, self.kernel, self.strides, "SAME")
         return tf.nn.bias_add(outputs, self.bias) if self.use_bias else outputs
 
 
-@keras.saving.register_keras_serializable(package="icdpm")
 class DepthwiseConv2D(keras.layers.Layer):
     """Depthwise convolution that keeps height and width.
 

@@ -149,7 +149,6 @@ class NAFUNet(GuidedUNet):
       guided_levels: levels whose encoder blocks receive guidance features; the lowest level belongs to the encoder.
       shared_projection: whether the blocks of a guided level share one convolution of the guidance features; otherwise each has
         a convolution of its own.
-      outputs: channels of the output.
       patch: side of a patch, in pixels.
       embedded: whether the network is conditioned on a noise level.
       embedding_scale: see `NoiseLevelEmbedding`.
@@ -167,7 +166,6 @@ class NAFUNet(GuidedUNet):
         blocks: tuple[int, ...],
         guided_levels: tuple[int, ...] = (),
         shared_projection: bool = False,
-        outputs: int = 3,
         patch: int = 1,
         embedded: bool = True,
         embedding_scale: float = 1000.0,
@@ -182,7 +180,6 @@ class NAFUNet(GuidedUNet):
             "blocks": tuple(blocks),
             "guided_levels": tuple(guided_levels),
             "shared_projection": shared_projection,
-            "outputs": outputs,
             "patch": patch,
             "embedded": embedded,
             "embedding_scale": embedding_scale,
@@ -214,7 +211,7 @@ class NAFUNet(GuidedUNet):
         self.down = [resampling(widths[level + 1], 2, f"down_{level}") for level in range(lowest)]
         self.up = [resampling(4 * widths[level], 1, f"up_{level}") for level in range(lowest)]
         self.decoder = [block for level, count in enumerate(self.decoder_counts) for block in stack("decoder", level, count)]
-        self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
+        self.head = convolution(3 * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
     def receptive_field_radius(self) -> int:

@@ -67,7 +67,6 @@ class UNet(GuidedUNet):
       guided_levels: levels whose encoder blocks receive guidance features.
       shared_projection: whether the blocks of a guided level share one convolution of the guidance features; otherwise each has
         a convolution of its own.
-      outputs: channels of the output.
       patch: side of a patch, in pixels.
       embedded: whether the network is conditioned on a noise level; a regression network is not.
       embedding_scale: see `NoiseLevelEmbedding`.
@@ -86,7 +85,6 @@ class UNet(GuidedUNet):
         middle_blocks: int = 2,
         guided_levels: tuple[int, ...] = (),
         shared_projection: bool = False,
-        outputs: int = 3,
         patch: int = 1,
         embedded: bool = True,
         embedding_scale: float = 1000.0,
@@ -102,7 +100,6 @@ class UNet(GuidedUNet):
             "middle_blocks": middle_blocks,
             "guided_levels": tuple(guided_levels),
             "shared_projection": shared_projection,
-            "outputs": outputs,
             "patch": patch,
             "embedded": embedded,
             "embedding_scale": embedding_scale,
@@ -131,7 +128,7 @@ class UNet(GuidedUNet):
         self.middle = [block(widths[-1], f"middle_{i}") for i in range(middle_blocks)]
         self.decoder = [block(widths[level], f"decoder_{level}_{i}") for level in levels for i in range(encoder_blocks + 1)]
         self.up = [block(widths[level], f"up_{level}", resample="up") for level in levels[1:]]
-        self.head = convolution(outputs * patch**2, 3, "float32", "head", zero=zero_last)
+        self.head = convolution(3 * patch**2, 3, "float32", "head", zero=zero_last)
 
     @property
     def receptive_field_radius(self) -> int:
@@ -181,7 +178,7 @@ class UNet(GuidedUNet):
           dropout_seed: a stateless seed, two integers, in training with dropout, otherwise None.
 
         Returns:
-          float32 [batch, height, width, outputs].
+          float32 [batch, height, width, 3].
         """
         embedding = None if self.embedding is None else self.embedding(noise_level)
         seeds = self.block_seeds(dropout_seed)
