@@ -16,12 +16,12 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 import tifffile
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import COMPRESSION_INFO, IFDRational, ImageFileDirectory_v2
 from tifffile import COMPRESSION, EXTRASAMPLE, FILETYPE, PHOTOMETRIC, PLANARCONFIG
 
 from icdpm.errors import IcdpmError
-from icdpm.images.exif import HEADER, encode_text, orientation_of, read_exif
+from icdpm.images.exif import HEADER, encode_text, orientation_of, read_exif, read_subdirectories
 from icdpm.images.metadata import CENTIMETER, INCH, NO_METADATA, TIFF_IPTC, TIFF_XMP, Metadata
 from icdpm.images.png_chunks import decodable_png, insert_chunks
 
@@ -247,9 +247,8 @@ def encode_tiff(channels: np.ndarray, exif: bytes, icc_profile: bytes, metadata:
         described = read_exif(exif)
         for tag in described:
             directory[tag] = encode_text(described[tag])
-        for tag in (IFD.Exif, IFD.GPSInfo):
-            if tag in described:
-                directory[tag] = described.get_ifd(tag)
+        for tag, subdirectory in read_subdirectories(described).items():
+            directory[tag] = subdirectory
     if icc_profile:
         directory.tagtype[Base.InterColorProfile] = _TIFF_UNDEFINED
         directory[Base.InterColorProfile] = icc_profile

@@ -99,23 +99,37 @@ def _select_metadata(exif, orientation, height, width):
         kept[tag] = encode_text(exif[tag])
     if orientation in (5, 6, 7, 8) and {Base.XResolution, Base.YResolution} <= set(kept):
         kept[Base.XResolution], kept[Base.YResolution] = kept[Base.YResolution], kept[Base.XResolution]
-    shot = exif.get_ifd(IFD.Exif)
-    if IFD.Interop in shot:
-        shot[IFD.Interop] = exif.get_ifd(IFD.Interop)
-    for tag, length in ((Base.ExifImageWidth, width), (Base.ExifImageHeight, height)):
-        if tag in shot:
-            shot[tag] = length
-    for tag, directory in ((IFD.Exif, shot), (IFD.GPSInfo, exif.get_ifd(IFD.GPSInfo))):
-        if directory:
-            kept[tag] = directory
+    for directory_tag, directory in read_subdirectories(exif).items():
+        for tag, length in ((Base.ExifImageWidth, width), (Base.ExifImageHeight, height)):
+            if tag in directory:
+                directory[tag] = length
+        kept[directory_tag] = directory
     if Base.Orientation in exif:
         kept[Base.Orientation] = 1
     return kept.tobytes() if len(kept) else b""
 
 
-def encode_text(value: object) -> object:
-    """Encodes a text of a main directory for Pillow, which reads text as Latin-1 but writes only ASCII.
+def read_subdirectories(exif: PIL.Image.Exif) -> dict[int, dict[int, Any]]:
+    """Returns {tag: directory} of the directories about the exposure and the place that exist, ready to be written."""
+    exposure = dict(exif.get_ifd(IFD.Exif))
+    if IFD.Interop in exposure:
+        exposure[IFD.Interop] = exif.get_ifd(IFD.Interop)  # instead of its position in the block
+    directories = {IFD.Exif: exposure, IFD.GPSInfo: exif.get_ifd(IFD.GPSInfo)}
+    return {tag: encode_text(directory) for tag, directory in directories.items() if directory}
+
+
+def encode_text(value: Any) -> Any:
+    """Prepares a value, or a directory {tag: value}, for Pillow, which reads text as Latin-1 but writes only ASCII.
 
     Files also have UTF-8 in such fields; its bytes stay unchanged. Values of other types are returned as they are.
     """
-    return value.encode("latin-1") if isinstance(value, str) else value
+    if isinstance(value, dict):
+        return {tag: encode_text(each) for tag, each in value.items()}
+    return _Latin1(value) if isinstance(value, str) else value
+
+
+class _Latin1(str):
+    """A text that is always encoded as Latin-1. Pillow does not accept bytes as a text of a subdirectory."""
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1")

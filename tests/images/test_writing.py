@@ -70,6 +70,26 @@ def assert_same_exif(block, expected):
         assert read.get_ifd(directory) == given.get_ifd(directory)
 
 
+@pytest.mark.parametrize("name", ["png", "jpeg", "tiff", "webp"])
+def test_texts_of_all_directories_of_exif_keep_their_bytes(name):
+    block = PIL.Image.Exif()
+    block[Base.Artist] = "Müller".encode()
+    exposure = {Base.LensModel: "Gr????e", Base.DateTimeOriginal: "2020:01:02 03:04:05", IFD.Interop: {1: "R98"}}
+    block[IFD.Exif] = exposure
+    block[IFD.GPSInfo] = {1: "N", 27: b"ASCII\0\0\0\xe9", 29: "20?0:01:02"}
+    # Pillow itself cannot write these.
+    content = block.tobytes().replace(b"Gr????e", "Größe".encode()).replace(b"20?0", b"20\xe90")
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels(gray=False, is_16bit=False)).save(buffer, "JPEG", exif=content)
+    image = decode_image(buffer.getvalue(), "photo")
+    back = read_exif(decode_image(encode_image(image, FORMATS[name]), "photo").exif)
+    expected = {**exposure, Base.LensModel: "Größe".encode().decode("latin-1")}
+    read = back.get_ifd(IFD.Exif)
+    assert back[Base.Artist] == "Müller".encode().decode("latin-1")
+    assert {**read, IFD.Interop: back.get_ifd(IFD.Interop)} == expected and IFD.Interop in read
+    assert back.get_ifd(IFD.GPSInfo) == {1: "N", 27: b"ASCII\0\0\0\xe9", 29: "20\xe90:01:02"}
+
+
 def test_jpeg_and_webp_keep_metadata_and_jpeg_is_not_subsampled():
     for name, gray_stays in [("jpeg", True), ("webp", False)]:
         for gray in (False, True):
