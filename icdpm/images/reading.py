@@ -117,8 +117,8 @@ def read_file_header(path: str | os.PathLike) -> Header:
     Raises:
       IcdpmError: The path is not that of a file, or the file is unreadable, damaged or not an image.
     """
-    _check_file(Path(path), path)
     try:
+        _check_file(Path(path), path)
         file = open(path, "rb")  # noqa: SIM115
     except OSError as error:
         raise IcdpmError(f"{path} cannot be read: {error.strerror}") from error

@@ -352,3 +352,13 @@ def test_cut_jpeg_is_accepted_on_request(tmp_path):
     notices, failures = restore_all(jobs, accept_truncated=True)
     rows = len(read_rgb(tmp_path / "out/a.jpg"))
     assert failures == [] and f"only the first {rows} of 160 rows" in notices[0]
+
+
+def test_a_name_that_is_too_long_fails_and_does_not_stop_the_others(tmp_path):
+    write_image(tmp_path / "in/good.png", gradient())
+    bad = tmp_path / "in" / ("x" * 300 + ".png")
+    images = [SelectedImage(bad, Path("bad.png"), True), SelectedImage(tmp_path / "in/good.png", Path("good.png"), True)]
+    jobs, _ = plan_jobs(images, f"{tmp_path}/out/")
+    _, failures = restore_all(jobs)
+    assert failures == [f"{bad} cannot be read: File name too long"]
+    assert (tmp_path / "out/good.png").exists()
