@@ -246,13 +246,18 @@ def list_images(folder: Path, side: str) -> dict[str, Path]:
       {name of the pair, normalized: path}, sorted by name.
 
     Raises:
-      IcdpmError: the folder does not exist or has no images, or two images have one name.
+      IcdpmError: the folder does not exist or has no images, two images have one name, or a name is not valid UTF-8, which no
+        file of results could contain.
     """
     files: dict[str, Path] = {}
     for path in find_image_files(folder):
         relative = path.relative_to(folder)
         if len(relative.parts) > 1 and path.parent.name in _OTHER_SIDES[side]:
             continue
+        try:
+            os.fspath(relative).encode()
+        except UnicodeEncodeError as error:
+            raise IcdpmError(f"{path}: the name is not valid UTF-8. Rename the file.") from error
         name = normalize_name(pair_name(relative.with_suffix("").as_posix()))
         if name in files:
             raise IcdpmError(f"{files[name]} and {path} are both the {side} image of {name}. Remove one of them.")

@@ -1,6 +1,7 @@
 """Tests of pairing by name: published data sets, folders of results, and errors."""
 
 import itertools
+import os
 import unicodedata
 
 import numpy as np
@@ -221,6 +222,17 @@ def test_missing_and_empty_folders(tmp_path, plant):
     (tmp_path / "empty").mkdir()
     with pytest.raises(IcdpmError, match="empty has no images"):
         pair_folders({"restored": sharp}, tmp_path / "empty")
+
+
+def test_a_name_that_is_not_utf8_is_an_error(plant):
+    sharp, _ = plant("sharp", ["a.png"])
+    restored, _ = plant("restored", ["a.png"])
+    try:
+        (restored / "a.png").rename(os.fsdecode(os.fsencode(restored) + b"/\xff.png"))
+    except OSError:
+        pytest.skip("the file system accepts only UTF-8")
+    with pytest.raises(IcdpmError, match=r"\.png: the name is not valid UTF-8. Rename the file."):
+        pair_folders({"restored": restored}, sharp)
 
 
 def test_names_in_two_forms_of_unicode_are_one(write, noise):
