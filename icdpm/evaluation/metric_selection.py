@@ -7,14 +7,14 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, cast
+from typing import Callable, NamedTuple
 
 import numpy as np
 
-from icdpm.batch.selection import select_images
 from icdpm.errors import IcdpmError
 from icdpm.evaluation import alignment
 from icdpm.evaluation.lazy_images import FileImage
+from icdpm.images.search import find_image_files
 from icdpm.metrics.inception_features import inception_features
 from icdpm.metrics.niqe import fit_pristine_model, load_pristine_model, niqe, save_pristine_model
 from icdpm.metrics.registry import PAIR_METRICS, SET_METRICS, SINGLE_METRICS, Metric
@@ -130,14 +130,14 @@ def fit_niqe(folder: str | os.PathLike, output: str | os.PathLike) -> int:
       Number of photos.
 
     Raises:
-      IcdpmError: the folder has no photos, a photo is not readable, or the photos have too little texture.
+      IcdpmError: the folder does not exist or has no photos, a photo is not readable, or the photos have too little texture.
     """
-    photos = select_images([str(folder)]).images
+    photos = find_image_files(Path(folder))
     with progress_bar("fitting", len(photos), "photo") as bar:
 
         def read_photos() -> Iterator[np.ndarray]:
             for photo in photos:
-                yield FileImage(cast(Path, photo.source)).read()
+                yield FileImage(photo).read()
                 bar.update()
 
         try:

@@ -34,6 +34,8 @@ def test_unsuitable_photos_are_reported(write, tmp_path, noise):
     with pytest.raises(IcdpmError, match="photos: A pristine model needs at least 37 sharp blocks"):
         fit_niqe(write("photos", {"a.png": noise(0)}), tmp_path / "model.npz")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IcdpmError, match="no image was found"):
+    with pytest.raises(IcdpmError, match="empty has no images"):
         fit_niqe(tmp_path / "empty", tmp_path / "model.npz")
+    with pytest.raises(IcdpmError, match="The folder - does not exist"):
+        fit_niqe("-", tmp_path / "model.npz")
     assert not (tmp_path / "model.npz").exists()
