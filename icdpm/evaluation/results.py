@@ -119,6 +119,7 @@ def summarize(measured: Measured) -> dict[str, Any]:
       metric, image, reason, for images that have no value; `rows` of method, metric, value, low, high; `differences` of
       method, minus, metric, value, low, high, paired by image. `low` and `high` are the 95 % interval, or null for
       a single image, infinite values and metrics of sets. Rows that leave out images have their number of images as `images`.
+      A difference that has no mean is left out: each of the two methods is perfect (infinite PSNR) on an image of its own.
     """
     selected = measured.metrics
     metrics: dict[str, ImageMetric | Metric] = {**selected.image_metrics, **selected.set_metrics}
@@ -131,12 +132,12 @@ def summarize(measured: Measured) -> dict[str, Any]:
             elif metric in set_values:
                 value = _json_number(set_values[metric])
                 rows.append({"method": method, "metric": metric, "value": value, "low": None, "high": None})
-    differences = [
-        {"method": method, "minus": other, "metric": metric, **_mean_cells(_subtract(values, measured.values[other][metric]))}
-        for other, method in itertools.combinations(measured.values, 2)
-        for metric, values in measured.values[method].items()
-        if not np.isnan(values + measured.values[other][metric]).all()
-    ]
+    differences = []
+    for other, method in itertools.combinations(measured.values, 2):
+        for metric, values in measured.values[method].items():
+            paired = _subtract(values, measured.values[other][metric])
+            if not np.isnan(paired).all() and not {math.inf, -math.inf} <= set(paired):
+                differences.append({"method": method, "minus": other, "metric": metric, **_mean_cells(paired)})
     not_defined = [
         {"method": method, "metric": metric, "image": name, "reason": reason}
         for method, reasons_of in measured.undefined.items()

@@ -388,3 +388,12 @@ def test_pool_returns_results_and_errors(workers):
         assert good.result() == (3, 1)
         with pytest.raises(ZeroDivisionError):
             bad.result()
+
+
+def test_a_difference_without_a_mean_is_left_out(write, noise, tmp_path):
+    """Each of two methods is perfect on an image of its own."""
+    mixed = {name: write(name, {"a.png": noise(a), "b.png": noise(b)}) for name, a, b in (("one", 0, 5), ("other", 5, 1))}
+    pairs = pair_folders(mixed, write("two", {"a.png": noise(0), "b.png": noise(1)}))
+    text = write_summary(tmp_path, summarize(measure(pairs, PSNR_AND_SSIM, tmp_path, workers=1)))
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [each["metric"] for each in summary["differences"]] == ["ssim"] and "nan" not in text
