@@ -25,12 +25,13 @@ _MAX_TIMEOUT_SECONDS = 1e9  # sockets take little more
 
 
 def split_url(url: str) -> urllib.parse.SplitResult:
-    """Returns the parts of a URL: http(s)://HOST[:PORT][/PATH]. Raises ValueError for any other text."""
+    """Returns the parts of a URL: http(s)://HOST[:PORT][/PATH]; the host in ASCII. Raises ValueError for any other text."""
     parts = urllib.parse.urlsplit(url)
-    host, port = (parts.hostname or "").encode("idna"), parts.port  # both raise ValueError if they are invalid
-    if parts.scheme not in ("http", "https") or not host or port == 0 or parts.username or parts.query or parts.fragment:
+    host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port  # both raise ValueError if they are invalid
+    if parts.scheme not in ("http", "https") or not host or port == 0 or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(url)
-    return parts
+    bracketed = f"[{host}]" if ":" in host else host
+    return parts._replace(netloc=bracketed if port is None else f"{bracketed}:{port}")
 
 
 class ServingClient:

@@ -116,7 +116,17 @@ def test_responses_of_other_servers_are_errors(body, message):
 
 @pytest.mark.parametrize(
     "url",
-    ["localhost:8501", "ftp://host", "http://", "http://host?a=b", "http://[::1", "http://a..b", "http://host:b", "http://a@b"],
+    [
+        "localhost:8501",
+        "ftp://host",
+        "http://",
+        "http://host?a=b",
+        "http://[::1",
+        "http://a..b",
+        "http://host:b",
+        "http://a@b",
+        "http://:a@b",
+    ],
 )
 def test_invalid_urls(url):
     with pytest.raises(IcdpmError, match="is not the URL of a server"):
@@ -124,6 +134,8 @@ def test_invalid_urls(url):
 
 
 def test_paths_of_urls_are_quoted():
+    assert ServingClient("http://bücher.example:8501").url == "http://xn--bcher-kva.example:8501/v1/models/icdpm:predict"
+    assert ServingClient("http://[::1]:8501").url == "http://[::1]:8501/v1/models/icdpm:predict"
     assert ServingClient("http://host/v1/models/é 1/").url == "http://host/v1/models/%C3%A9%201:predict"
 
 
