@@ -134,8 +134,8 @@ def summarize(measured: Measured) -> dict[str, Any]:
                 rows.append({"method": method, "metric": metric, "value": value, "low": None, "high": None})
     differences = []
     for other, method in itertools.combinations(measured.values, 2):
-        for metric, values in measured.values[method].items():
-            paired = _subtract(values, measured.values[other][metric])
+        for metric in measured.values[method]:
+            paired = _subtract(measured.values[method][metric], measured.values[other][metric])
             if not np.isnan(paired).all() and not {math.inf, -math.inf} <= set(paired):
                 differences.append({"method": method, "minus": other, "metric": metric, **_mean_cells(paired)})
     not_defined = [
