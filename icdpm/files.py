@@ -19,8 +19,8 @@ from icdpm.storage import RemotePath, is_remote, storage_path
 def write_atomically(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path to write to. It becomes `path` if the block succeeds, and is removed if the block fails.
 
-    An earlier file at `path` stays until the new one is complete and on the disk. Missing folders are created. For a path in
-    remote storage (`icdpm.storage`) the temporary file is local.
+    An earlier file at `path` stays until the new one is complete and on the disk, and the new one has its permissions. Missing
+    folders are created. For a path in remote storage (`icdpm.storage`) the temporary file is local.
 
         with write_atomically("out/photo.png") as temporary:
             image.save(temporary)
@@ -48,6 +48,8 @@ def write_atomically(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
         if _names_another_file(error, temporary):

@@ -26,6 +26,14 @@ def test_file_appears_complete_with_ordinary_permissions(tmp_path):
     assert target.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    target = tmp_path / "private.png"
+    target.touch(0o600)
+    with write_atomically(target) as temporary:
+        temporary.write_bytes(b"new")
+    assert target.read_bytes() == b"new" and target.stat().st_mode & 0o777 == 0o600
+
+
 def test_temporary_name_keeps_the_suffix(tmp_path):
     with write_atomically(tmp_path / "icdpm.weights.h5") as temporary:
         assert temporary.name.endswith(".weights.h5")
