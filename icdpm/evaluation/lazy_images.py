@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 
 from icdpm.errors import IcdpmError
-from icdpm.images.reading import read_file_header, read_image, read_rgb
+from icdpm.images.reading import decoding_errors, read_file_header, read_image, read_rgb
 from icdpm_datasets.pairs import FileSource, PairSource, dtype_of
 
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
@@ -123,7 +123,7 @@ def find_mismatch(image: FileImage, partner: FileImage) -> str | None:
 def _read_header(path: Path) -> tuple[int, int, bool] | None:
     """Returns (width, height, whether it is gray) from the header, or `None` if it is not readable."""
     try:
-        with PIL.Image.open(path) as image:
+        with decoding_errors(path), PIL.Image.open(path) as image:
             return *image.size, image.mode in _GRAY_MODES
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
+    except IcdpmError:
         return None

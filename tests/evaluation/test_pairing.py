@@ -224,6 +224,13 @@ def test_missing_and_empty_folders(tmp_path, plant):
         pair_folders({"restored": sharp}, tmp_path / "empty")
 
 
+def test_large_images_are_paired_without_a_warning_of_pillow(write, noise, monkeypatch, recwarn):
+    sharp = write("sharp", {"a.png": noise(0)})
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 40 * 48 - 1)
+    pair_folders({"restored": sharp}, sharp)
+    assert not recwarn.list
+
+
 def test_a_name_that_is_not_utf8_is_an_error(plant):
     sharp, _ = plant("sharp", ["a.png"])
     restored, _ = plant("restored", ["a.png"])
