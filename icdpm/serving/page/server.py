@@ -16,7 +16,6 @@ import signal
 import socket
 import tempfile
 import threading
-import urllib.parse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +105,7 @@ class HostNames:
     def __init__(self, host: str, url: str | None = None) -> None:
         self._names = {"localhost", "127.0.0.1", "::1", host.lower()}
         if url:
-            self._names.add(str(urllib.parse.urlsplit(url).hostname))
+            self._names.add(str(split_url(url).hostname))
         self._allows_all_addresses = is_public(host)
         if self._allows_all_addresses:
             self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
