@@ -95,6 +95,9 @@ def _run(main):
         if {"--help", "-help", "-h", "-?"} & set(argv[1:]):
             print(_format_help(sys.modules[main.__module__]))
             sys.exit(0)
+        if {"--helpfull", "-helpfull"} & set(argv[1:]):  # absl would exit with 1
+            print("\n".join([sys.modules[main.__module__].__doc__.strip(), "", flags.FLAGS.get_help().strip("\n")]))
+            sys.exit(0)
         try:
             arguments = flags.FLAGS([_HOME.sub(lambda found: found[1] + str(Path.home()), each) for each in argv])
             _reject_empty_values(sys.modules[main.__module__])
@@ -115,6 +118,8 @@ def _run(main):
                 raise KeyboardInterrupt from error
             raise
 
+    if sys.stderr is None:  # it is closed; progress bars and messages are written to it without a check
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     _degrade_output()
     silence_tensorflow()
     warnings.filterwarnings("ignore", message=r"\s*TensorFlow Addons \(TFA\) has ended")
@@ -168,8 +173,8 @@ def _exit_immediately(error):
     status = error.code if isinstance(error, SystemExit) else 1
     if not isinstance(error, SystemExit):
         sys.excepthook(type(error), error, error.__traceback__)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     os._exit(int(status or 0))
 
 

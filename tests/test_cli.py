@@ -53,9 +53,9 @@ def command(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     environment["PYTHONPATH"] = str(tmp_path)
 
-    def run(*arguments, **variables):
+    def run(*arguments, redirection="", **variables):
         return subprocess.run(
-            [sys.executable, "-c", launch, *arguments],
+            ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-c", launch, *arguments],
             env={**environment, **variables},
             cwd=tmp_path,
             capture_output=True,
@@ -234,6 +234,19 @@ except KeyboardInterrupt:
 """
     done = command("--photo=a", f"--failure={failure}")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "icdpm-dummy: interrupted\n")
+
+
+def test_closed_streams(command):
+    code = "import sys; from icdpm.progress import progress_bar; progress_bar('', 2).close(); print('x', file=sys.stderr)"
+    done = command("--photo=a", f"--failure={code}", redirection="2>&-")
+    assert (done.returncode, done.stdout) == (0, "a\n")
+    assert command("--photo=a", redirection=">&-").returncode == 0
+
+
+def test_full_help_succeeds(command):
+    done = command("--helpfull")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("Repeats the name of a photo.\n\nExample:")
+    assert "--photo: The photo." in done.stdout and "--[no]pdb" in done.stdout
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])

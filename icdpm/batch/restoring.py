@@ -171,6 +171,8 @@ def _write_outputs(job: Job, image: Image, restored: Restored, file_format: Form
 
 
 def _write_standard_output(content: bytes) -> None:
+    if sys.stdout is None:
+        raise IcdpmError("standard output is closed")
     try:
         # Not through sys.stdout, which repeats a failed write when the program ends.
         with open(sys.stdout.fileno(), "wb", closefd=False) as output:

@@ -99,6 +99,13 @@ def test_closed_standard_input_is_an_error(tmp_path, monkeypatch):
     assert restore_all(jobs)[1] == ["standard input: is closed"]
 
 
+def test_closed_standard_output_is_an_error(tmp_path, monkeypatch):
+    write_image(tmp_path / "a.png", gradient())
+    jobs, _ = plan_jobs([SelectedImage(tmp_path / "a.png", Path("a.png"), is_explicit=True)], "-")
+    monkeypatch.setattr("sys.stdout", None)
+    assert restore_all(jobs)[1] == ["standard output is closed"]
+
+
 def test_each_file_is_read_once(tmp_path, monkeypatch):
     """The progress bar is weighed by headers alone."""
     for name in ("1.png", "2.jpg", "3.webp", "4.tif"):
