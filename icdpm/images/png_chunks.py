@@ -7,6 +7,7 @@ module takes them out of a file before it is decoded, and puts them into a file 
 from __future__ import annotations
 
 import dataclasses
+import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_DESCRIPTION_BYTES = 64 * 2**20
 # Chunks that state the color space of the pixels; https://www.w3.org/TR/png-3, section 11.3.2.
 _COLOR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"gAMA", b"cHRM", b"sRGB")
+_PIXEL_CHUNKS = (b"IDAT", b"fdAT")
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _RAW_PROFILE = b"Raw profile type "
@@ -81,14 +83,18 @@ def decodable_png(content: bytes) -> bytes:
 
 
 def read_head(file: BinaryIO) -> bytes:
-    """Returns a PNG file without its pixels and what follows them, of which nothing is read.
+    """Returns a PNG file without its pixels, of which only the lengths of their chunks are read.
 
     Args:
-      file: the file, at its start.
+      file: the file, at its start. Without a buffer nothing else is read, however short the chunks are.
     """
     kept = [file.read(len(SIGNATURE))]
-    while len(start := file.read(8)) == 8 and start[4:] not in (b"IDAT", b"IEND"):
-        kept += [start, file.read(int.from_bytes(start[:4], "big") + 4)]
+    while len(start := file.read(8)) == 8 and start[4:] != b"IEND":
+        rest = int.from_bytes(start[:4], "big") + 4
+        if start[4:] in _PIXEL_CHUNKS:
+            file.seek(rest, os.SEEK_CUR)
+        else:
+            kept += [start, file.read(rest)]
     return b"".join([*kept, _END])
 
 

@@ -30,7 +30,8 @@ def read_upright_size(path: str | os.PathLike) -> tuple[int, int]:
     if header.format == "AVIF":
         height, width = read_image(path).pixels.shape[:2]
         return width, height
-    with decoding_errors(path), open(path, "rb") as file:
+    buffering = 0 if header.format == "PNG" else -1  # as `read_head` requires
+    with decoding_errors(path), open(path, "rb", buffering) as file:
         transposed = _read_orientation(file, header) in _TRANSPOSED
     return (header.height, header.width) if transposed else (header.width, header.height)
 

@@ -57,6 +57,15 @@ def test_a_png_file_with_long_texts_and_its_orientation_in_one_of_them(tmp_path,
     assert read_upright_size(tmp_path / "a.png") == reading.read_image(tmp_path / "a.png").pixels.shape[1::-1] == (20, 30)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_png_file_with_its_orientation_behind_the_pixels(tmp_path, bits):
+    content = encoded_png() if bits == 8 else encode_png(np.zeros((20, 30, 3), np.uint16), b"", b"")
+    block = b"eXIf" + exif_of(6)[6:]
+    chunk = (len(block) - 4).to_bytes(4, "big") + block + zlib.crc32(block).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(content[:-12] + chunk + content[-12:])
+    assert read_upright_size(tmp_path / "a.png") == reading.read_image(tmp_path / "a.png").pixels.shape[1::-1] == (20, 30)
+
+
 def test_only_the_beginning_is_read(tmp_path):
     content = encoded_png()
     (tmp_path / "a.png").write_bytes(content[: content.index(b"IDAT") + 4])
