@@ -149,7 +149,7 @@ def read_answers(paths: Iterable[str | os.PathLike]) -> Answers:
     files: dict[str, Path] = {}
     for path, content in contents:
         rater = content["rater"]
-        if content["study"] != first["study"]:
+        if any(content[key] != first[key] for key in ("study", "methods", "comparisons")):
             raise IcdpmError(f"{path} and {first_path} are answers to different pages. Make a table of each.")
         if rater in files:
             raise IcdpmError(f"{path} and {files[rater]} are both of rater {rater}. Give only the later one.")
@@ -167,12 +167,12 @@ def _read_answer_file(path: Path) -> tuple[Path, dict[str, Any]]:
     except ValueError as error:
         raise IcdpmError(f"{path} is not a file of answers: it is not JSON.") from error
     try:
-        methods, rater = set(content["methods"]), content["rater"]
-        if not isinstance(rater, str):
+        methods, rater = content["methods"], content["rater"]
+        if not isinstance(rater, str) or not isinstance(methods, list) or not all(isinstance(each, str) for each in methods):
             raise ValueError
         for answer in content["answers"]:
             sides = {answer["left"], answer["right"]}
-            if len(sides) != 2 or not sides <= methods or answer["preferred"] not in sides:
+            if len(sides) != 2 or not sides <= set(methods) or answer["preferred"] not in sides:
                 raise ValueError
         compared = [(answer["image"], *sorted((answer["left"], answer["right"]))) for answer in content["answers"]]
         if len(set(compared)) < len(compared) or len(compared) > content["comparisons"]:

@@ -256,6 +256,10 @@ def test_invalid_answer_files_are_reported(tmp_path):
         ([("p", "a", "x", "x")], {}, "as the page saves it"),
         ([answer, ("p", "b", "a", "a")], {}, "as the page saves it"),
         ([answer], {"study": "another"}, "answers to different pages"),
+        ([answer], {"methods": ["a", "b"]}, "answers to different pages"),
+        ([answer], {"comparisons": 7}, "answers to different pages"),
+        ([answer], {"methods": {"a": 1, "b": 2}}, "as the page saves it"),
+        ([answer], {"methods": ["a", "b", 3]}, "as the page saves it"),
         ([answer], {"rater": "good"}, "are both of rater good"),
         ([answer], {"rater": ["bad"]}, "as the page saves it"),
     ]:
