@@ -42,7 +42,6 @@ flags.mark_flags_as_required(["output"])
 def main(argv: Sequence[str]) -> None:
     """Exports the model and prints its folder."""
     reject_arguments(argv)
-    changes = settings_flags.changes_from_flags()
     import_tensorflow()
     from icdpm import pretrained
     from icdpm.serving.export import export
@@ -54,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
         precision=FLAGS.precision,
         seed=FLAGS.seed,
         max_pixels=FLAGS.max_pixels,
-        **changes,
+        settings=settings_flags.settings_from_flags,
     )
     print(f"exported to {FLAGS.output}; see {FLAGS.output}/MODEL_CARD.md")
 

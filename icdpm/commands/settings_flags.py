@@ -9,7 +9,6 @@ import typing
 from absl import app, flags
 
 from icdpm.errors import IcdpmError
-from icdpm.models.sampling_presets import SAMPLING_PRESETS
 from icdpm.models.settings import SamplingSettings, Settings
 
 if typing.TYPE_CHECKING:
@@ -20,11 +19,8 @@ _DIFFUSION = "Diffusion models: "
 flags.DEFINE_string(
     "preset",
     None,
-    "Name of a preset of sampling settings; flags given explicitly override its values. presets.json in a model's workdir "
-    "replaces these presets; in the packaged model, fast and balanced are the same: 1 step and 1 sample. "
-    + _DIFFUSION
-    + "; ".join(f"{name}, {preset.purpose}: {preset.as_flags}" for name, preset in SAMPLING_PRESETS.items())
-    + ".",
+    "Preset of sampling settings: fast, balanced or paper. Other flags override it. A model's presets.json may replace the "
+    "values; the packaged model has 1 step and 1 sample for fast and balanced.",
 )
 
 
@@ -44,11 +40,6 @@ for _field in dataclasses.fields(SamplingSettings):
 flags.DEFINE_integer("seed", 0, "Seed of the samples. The same seed gives the same result.", 0, 2**63 - 1)
 
 
-def changes_from_flags() -> dict[str, typing.Any]:
-    """Returns the values of the flags as arguments of `ImageRestorer.settings`; `None` if a flag is not set."""
-    return {name: FLAGS[name].value for name in ("preset", *SETTINGS)}
-
-
 def settings_from_flags(model: ImageRestorer) -> Settings:
     """Returns the sampling settings that the flags select, and prints the warning of a preset that does not fit the model.
 
@@ -56,7 +47,7 @@ def settings_from_flags(model: ImageRestorer) -> Settings:
       app.UsageError: the model does not support the settings.
     """
     try:
-        settings = model.settings(**changes_from_flags())
+        settings = model.settings(**{name: FLAGS[name].value for name in ("preset", *SETTINGS)})
     except IcdpmError as error:
         raise app.UsageError(str(error)) from error
     if FLAGS.preset and (warning := model.sampling_presets[FLAGS.preset].warning):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from icdpm.files import make_folder_atomically
 from icdpm.images.formats import FORMATS, Image
 from icdpm.images.writing import encode_image
 from icdpm.models.config import config_to_json
+from icdpm.models.image_restorer import ImageRestorer
+from icdpm.models.settings import Settings
 from icdpm.models.weights import named_variables
 from icdpm.models.workdir import choose_step, load, weights_file
 from icdpm.progress import progress_bar
@@ -41,7 +43,7 @@ def export(
     precision: str | None = None,
     seed: int = 0,
     max_pixels: int = 4_000_000,
-    **changes: Any,
+    settings: Callable[[ImageRestorer], Settings] = lambda model: model.settings(),
 ) -> None:
     """Exports the averaged weights of a run as a SavedModel.
 
@@ -55,7 +57,8 @@ def export(
       precision: see `icdpm.models.workdir.load`.
       seed: see `icdpm.serving.signatures.restoration_signatures`.
       max_pixels: see `icdpm.serving.signatures.restoration_signatures`.
-      **changes: preset and settings of `ImageRestorer.settings`, for the signatures `serving_default` and `restore`.
+      settings: function of the model that returns the settings of the signatures `serving_default` and `restore`. Default:
+        those of the model's config.
 
     Raises:
       IcdpmError: `output` exists; the workdir, the checkpoint or its averaged weights do not exist; or
@@ -65,11 +68,11 @@ def export(
     with make_folder_atomically(output, marker="saved_model.pb") as folder:
         step = choose_step(workdir, checkpoint)
         model = load(workdir, step, precision)
-        settings = model.settings(**changes)
+        chosen = settings(model)
         presets = {name: model.settings(name) for name in model.sampling_presets}
         extra = model.extra_signatures(max_pixels)
         count = 2 * (1 + len(presets)) + model.has_intermediate_outputs
-        traced = all_signatures(model, settings, presets, seed, max_pixels)
+        traced = all_signatures(model, chosen, presets, seed, max_pixels)
         signatures = dict(progress_bar("tracing graphs", count, "signature", iterable=traced))
         signatures |= {each.name: each.graph for each in extra}
         # Saved with the Keras model itself, each of its layers would add graphs of its own.
@@ -83,7 +86,7 @@ def export(
             reason = summarize_error(error).rpartition("; ")[2]  # without the names of temporary files
             raise IcdpmError(f"Cannot write {output}: {reason}.") from error
         (folder / "config.json").write_text(config_to_json(model.config), encoding="utf-8")
-        offered = {name: preset.purpose for name, preset in model.offered_presets.items() if presets[name] != settings}
+        offered = {name: preset.purpose for name, preset in model.offered_presets.items() if presets[name] != chosen}
         for file, content in ((PRESETS_FILE, offered), (LIMITS_FILE, {"max_pixels": max_pixels})):
             (folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         source = weights_file(workdir, step)
@@ -94,7 +97,7 @@ def export(
             model=model,
             signatures=signatures,
             extra=extra,
-            settings=settings,
+            settings=chosen,
             presets=presets,
             seed=seed,
             max_pixels=max_pixels,

@@ -10,6 +10,7 @@ def test_invalid_flags_are_one_line_errors(micro_workdir, run_each):
         ([f"--workdir={micro_workdir}"], "--output is missing"),
         ([f"--workdir={micro_workdir}", "--output=1", "--precision=float16"], "should be one of <float32|mixed_bfloat16>"),
         ([f"--workdir={micro_workdir}", "--output=1", "more"], "unexpected argument 'more'"),
+        ([f"--workdir={micro_workdir}", "--output=1", "--preset=nope"], "`preset` must be one of fast, balanced, paper"),
     ]
     for done, (_, message) in zip(run_each("export", [arguments for arguments, _ in cases]), cases):
         assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1

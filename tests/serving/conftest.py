@@ -17,7 +17,7 @@ def exported(micro_workdir, shared_folder):
     from icdpm.serving.export import export
 
     def make(folder):
-        export(micro_workdir, folder, seed=SEED, max_pixels=MAX_PIXELS, samples=SAMPLES)
+        export(micro_workdir, folder, seed=SEED, max_pixels=MAX_PIXELS, settings=lambda model: model.settings(samples=SAMPLES))
 
     return shared_folder("models/icdpm/1", make)
 
