@@ -24,12 +24,13 @@ from absl import app, flags
 
 from icdpm.cli import import_tensorflow, run_command
 from icdpm.commands import settings_flags
+from icdpm.errors import IcdpmError
 from icdpm.files import mirrored_folder
 from icdpm_datasets.published.sets import NAMES
 
 FLAGS = flags.FLAGS
 flags.DEFINE_multi_string(
-    "restored", [], "Folder of restored images, or NAME=DIR to name the method. Repeatable: one table compares all methods."
+    "restored", [], "Folder of restored images, or NAME=DIR to name the method; one table compares all methods"
 )
 flags.DEFINE_string("sharp", None, "Folder of the sharp images.")
 flags.DEFINE_string("blurry", None, "Folder of the blurry images, measured as a separate row; preference: shown on demand.")
@@ -64,7 +65,7 @@ flags.DEFINE_string(
 flags.DEFINE_string("checkpoint", "latest", "--workdir: checkpoint of the run: latest, best or a step.")
 flags.DEFINE_string("output", None, "Folder of the results; for fit-niqe and preference the file to write.")
 flags.DEFINE_string("photos", None, "fit-niqe: folder of sharp photos.")
-flags.DEFINE_multi_string("method", [], "preference: folder of restored images, or NAME=DIR to name the method. Repeatable.")
+flags.DEFINE_multi_string("method", [], "preference: folder of restored images, or NAME=DIR to name the method")
 flags.DEFINE_integer("images", 30, "preference: number of randomly selected images.", 1)
 flags.DEFINE_integer("crop", 512, "preference: side in pixels of the random crop of each image.", 16)
 flags.adopt_module_key_flags(settings_flags)
@@ -72,6 +73,8 @@ flags.adopt_module_key_flags(settings_flags)
 # Flags of each subcommand. Measuring has no name; with --workdir it also has the flags of restoration.
 _MEASURE_FLAGS = set("restored sharp blurry dataset data_dir metrics align patch_size niqe_model workdir output".split())
 _RESTORE_FLAGS = {"checkpoint", "preset", "seed", *settings_flags.SETTINGS}
+# {flag: the metrics that it concerns}
+_METRIC_FLAGS = {"align": ("psnr", "ssim"), "patch_size": ("fid", "kid"), "niqe_model": ("niqe",)}
 _SUBCOMMAND_FLAGS = {
     "fit-niqe": {"photos", "output"},
     "preference": {"method", "blurry", "images", "crop", "seed", "output"},
@@ -178,6 +181,22 @@ def _check_flags(subcommand) -> None:
             raise app.UsageError("--workdir requires --dataset, whose images it restores")
         if FLAGS.sharp and not FLAGS.restored:
             raise app.UsageError("--restored is missing")
+        if FLAGS.data_dir and not FLAGS.dataset:
+            raise app.UsageError("--data_dir requires --dataset")
+        _check_metrics()
+
+
+def _check_metrics() -> None:
+    """Raises `UsageError` for unknown metrics and for flags of metrics that are not measured."""
+    from icdpm.evaluation.metric_selection import check_names
+
+    try:
+        check_names(FLAGS.metrics)
+    except IcdpmError as error:
+        raise app.UsageError(str(error)) from error
+    for name, metrics in _METRIC_FLAGS.items():
+        if FLAGS[name].value not in (None, "none") and not set(metrics) & set(FLAGS.metrics):
+            raise app.UsageError(f"--{name} requires --metrics with {' or '.join(metrics)}")
 
 
 def run() -> None:

@@ -62,6 +62,13 @@ class MetricSelection(NamedTuple):
     features: Callable[[np.ndarray], np.ndarray] | None
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raises `IcdpmError` if names of metrics are not among `NAMES`, or none is given."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown or not names:
+        raise IcdpmError(f"Unknown metrics: {', '.join(unknown) or 'none given'}. The metrics are {', '.join(NAMES)}.")
+
+
 def select_metrics(
     names: Sequence[str],
     align: str = "none",
@@ -84,9 +91,7 @@ def select_metrics(
     Raises:
       IcdpmError: a name is unknown, the NIQE model is not readable, or OpenCV is required and not installed.
     """
-    unknown = [name for name in names if name not in NAMES]
-    if unknown or not names:
-        raise IcdpmError(f"Unknown metrics: {', '.join(unknown) or 'none given'}. The metrics are {', '.join(NAMES)}.")
+    check_names(names)
     image_metrics, set_metrics = {}, {}
     for name in names:
         if name in SET_METRICS:
