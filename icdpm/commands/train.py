@@ -59,7 +59,7 @@ flags.DEFINE_string(
     "Images of another domain, in the form of --data; only the blurry ones are used. For models that align two domains "
     "(fig9_aligned).",
 )
-flags.DEFINE_multi_string("set", [], "Changes a field of the config, for example --set=optimizer.accumulation=4. Repeatable.")
+flags.DEFINE_multi_string("set", [], "Changes a field of the config, for example --set=optimizer.accumulation=4")
 flags.DEFINE_enum(
     "strategy",
     "single",
