@@ -49,7 +49,7 @@ def process_images(
     failures, lock = {}, threading.Lock()
     with contextlib.ExitStack() as stack:
         check = stack.enter_context(deferred_interrupts()) if defer_interrupts else lambda: None
-        bar = stack.enter_context(progress_bar("", sum(lengths), unit))
+        bar = stack.enter_context(progress_bar("restoring", sum(lengths), unit))
 
         def run(process, index, item):
             done = 0.0

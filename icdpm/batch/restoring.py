@@ -70,7 +70,7 @@ def restore_images(
         name=lambda job: job.name,
         steps=evaluations or 1,
         weight=weights.__getitem__,
-        unit="step" if evaluations else "image",
+        unit="evaluation" if evaluations else "image",
         defer_interrupts=defer_interrupts,
     )
     return [notice for notices in results for notice in notices or ()], failures

@@ -125,6 +125,8 @@ def main(argv: Sequence[str]) -> int:
         kept_samples=samples if FLAGS.keep_samples else 0,
     )
     count = sum(shard.contains(image.relative_path) for image in selection.images) if shard else len(selection.images)
+    if selection.images and not count:
+        print(f"icdpm-deblur: shard {FLAGS.shard} has no photos; all shards have {len(selection.images)}", file=sys.stderr)
     skipped = count - len(jobs) - len(failures)
     notices = selection.notices
     if jobs:

@@ -52,7 +52,8 @@ def test_the_bar_counts_reported_steps_and_completes_silent_images(monkeypatch):
                 on_step(0.75)
 
     process_images(["in/reported", "in/silent"], work, steps=lambda item: 3 if item == "in/reported" else 1.5, unit="step")
-    shown = stream.getvalue().split("\r")
+    shown = [line for line in stream.getvalue().split("\r") if line]
+    assert shown[0].startswith("restoring:   0%|")
     assert any("2/2 silent:  67%|" in line and "| 3/4.5 steps [" in line for line in shown)
     assert "2/2 silent: 100%|" in shown[-1] and "| 4.5/4.5 steps [" in shown[-1]
 

@@ -76,7 +76,7 @@ def test_bad_images_do_not_stop_good_ones_and_leave_no_files(tmp_path, bad_photo
     made = [path.relative_to(out) for path in out.rglob("*") if not path.is_dir()]
     assert sorted(made) == [Path("0 gut.png"), Path("ｚ/zuletzt ü.png")]
     shown = capfd.readouterr().err
-    assert "Traceback" not in shown and f"| {len(jobs) * 6}/{len(jobs) * 6} steps" in shown
+    assert "Traceback" not in shown and f"| {len(jobs) * 6}/{len(jobs) * 6} evaluations" in shown
 
 
 def test_steps_of_larger_images_take_more_of_the_bar(tmp_path, monkeypatch):

@@ -36,3 +36,17 @@ def test_shards_write_the_files_of_one_machine_and_can_be_continued(tmp_path, mi
     ]
     made = {path.relative_to(whole): path.read_bytes() for path in whole.rglob("*.png")}
     assert made == {path.relative_to(shared): path.read_bytes() for path in shared.rglob("*.png")} and len(made) == 6
+
+
+def test_a_shard_without_photos_says_so(tmp_path, micro_workdir, run_each):
+    PIL.Image.new("RGB", (12, 9)).save(tmp_path / "a.png")
+    command = [str(tmp_path / "a.png"), f"--workdir={micro_workdir}", f"--output={tmp_path}/out/"]
+    ended = run_each("deblur", [[*command, f"--shard={index}/2"] for index in range(2)])
+    assert sorted(done.stderr.splitlines()[-1] for done in ended) == [
+        "icdpm-deblur: 0 restored, 0 failed",
+        "icdpm-deblur: 1 restored, 0 failed",
+    ]
+    messages = [
+        f"icdpm-deblur: shard {index}/2 has no photos; all shards have 1" in done.stderr for index, done in enumerate(ended)
+    ]
+    assert sorted(messages) == [False, True]
