@@ -12,7 +12,7 @@ BENCH_FLAGS = --scale=$(SCALE) $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $
   $(if $(KERNELS),--kernels='$(KERNELS)') $(if $(SEEDS),--seeds=$(SEEDS)) $(if $(TRAINED_ONLY),--trained_only) \
   $(if $(RUNS),--runs='$(RUNS)') $(foreach each,$(RESTORED),--restored='$(each)') $(if $(ANSWERS),--answers='$(ANSWERS)') \
   $(foreach each,$(CROPS),--crops='$(each)') $(if $(PHOTOS),--photos='$(PHOTOS)')
-# Data of bench-samplers and bench-grid; --help describes the flags.
+# Data of bench-samplers, bench-presets and bench-grid; --help describes the flags.
 SWEEP_FLAGS = $(if $(DATA),--data='$(DATA)') $(if $(DATA_DIR),--data_dir='$(DATA_DIR)') $(if $(IMAGES),--images=$(IMAGES)) \
   $(if $(CROP),--crop=$(CROP)) $(if $(SAMPLES),--samples=$(SAMPLES))
 PAPER := bench-table1 bench-table2 bench-table3 bench-table4 bench-table5 bench-table6 bench-table7 bench-table8 \
@@ -135,8 +135,7 @@ bench-samplers: $(READY)  ## quality for each sampler and number of network eval
 	@$(PYTHON) -m icdpm_experiments.measurements.samplers $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
 
 bench-presets: $(READY)  ## search the model's sampling presets on held-out pairs and write them (DATA=DIR; WORKDIR=DIR of another model)
-	@$(PYTHON) -m icdpm_experiments.measurements.presets $(if $(WORKDIR),--workdir='$(WORKDIR)') $(if $(DATA),--data='$(DATA)') \
-	  $(if $(IMAGES),--images=$(IMAGES)) $(if $(CROP),--crop=$(CROP))
+	@$(PYTHON) -m icdpm_experiments.measurements.presets $(if $(WORKDIR),--workdir='$(WORKDIR)') $(SWEEP_FLAGS)
 
 bench-grid: $(READY)  ## perception against distortion over the paper's sampling settings (WORKDIR='NAME=DIR …', DATA=DIR)
 	@$(PYTHON) -m icdpm_experiments.measurements.grid $(foreach each,$(WORKDIR),--workdir='$(each)') $(SWEEP_FLAGS)

@@ -185,6 +185,11 @@ class Mixture:
         blurry, sharp = load_crop(source, own_index, crop, random_ints)
         return to_dtype(blurry, self.dtype), to_dtype(sharp, self.dtype)
 
+    def files(self, index: int) -> list[Path]:
+        """Returns the files of the pair at `index`; [] for pairs that are not made from files."""
+        source, own_index = self._find(index)
+        return source.files(own_index) if isinstance(source, FileSource) else []
+
     def check_crop(self, crop: int) -> None:
         for source in self.sources:
             source.check_crop(crop)

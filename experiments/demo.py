@@ -68,7 +68,7 @@ def fine_tune(test, steps):
         if signal := train(config, Path(folder), training, validation, make_strategy("single"), start_from=pretrained.WORKDIR):
             return 128 + signal
     print(
-        "The validation PSNR is above that of the blurry input. To fine-tune on your own pairs:\n"
+        "To fine-tune on your own pairs:\n"
         "icdpm-train --config=small_naf --data=my_pairs --workdir=/tmp/mine --start_from=packaged "
         "--set=optimizer.learning_rate=1e-4"
     )

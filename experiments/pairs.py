@@ -3,19 +3,18 @@
 `define_flags`, `load_selected_pairs` and `reproducing_command` are for commands whose flags select the pairs.
 """
 
-import io
 from pathlib import Path
 
 import numpy as np
 from absl import flags
-from PIL import Image
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm.images.search import normalize_name
 from icdpm.metrics.psnr import psnr
+from icdpm_datasets.degradations import compress_jpeg
 from icdpm_datasets.load import load_pairs
-from icdpm_datasets.pairs import dtype_of
+from icdpm_datasets.pairs import FileSource, dtype_of
 from icdpm_experiments.results import make_command
 
 FLAGS = flags.FLAGS
@@ -38,6 +37,8 @@ class SelectedPairs:
         self.names = [source.names[index] for index in indices]
         self.dtype = dtype_of(source)
         self.description = description
+        if isinstance(source, FileSource):
+            self.files = lambda index: source.files(indices[index])
 
     def __len__(self):
         return len(self._indices)
@@ -100,10 +101,7 @@ class JpegPairs(SelectedPairs):
     def load(self, index):
         """Returns the pair (compressed, sharp) at `index`, uint8 [height, width, 3]."""
         blurry, sharp = super().load(index)
-        file = io.BytesIO()
-        Image.fromarray(blurry).save(file, "JPEG", quality=self._quality, subsampling="4:2:0")
-        with Image.open(file) as compressed:
-            return np.asarray(compressed), sharp
+        return compress_jpeg(blurry, self._quality), sharp
 
 
 class MildCrops:
@@ -115,9 +113,13 @@ class MildCrops:
       source: `CropSource` that blurs crops, such as `load_pairs("motion:photos", "test")`.
       count: number of crops.
       side: side of the crops in pixels.
+
+    Raises:
+      IcdpmError: an image of the source is smaller than a crop.
     """
 
     def __init__(self, source, count=100, side=128):
+        source.check_crop(side)
         rng = np.random.default_rng(0)
         self._pairs = []
         while len(self._pairs) < count:

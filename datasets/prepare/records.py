@@ -85,16 +85,18 @@ def _check(pairs: PairSource, source: str, crop: int | None) -> None:
 
 
 def _test_pairs(source: str, training: PairSource, data_dir: str | os.PathLike | None) -> PairSource | None:
-    """Returns the test split of a source; None if it has none or trains on the same pairs or image files."""
+    """Returns the test split of a source; None if it has none, or if any of it is trained on: pairs or image files."""
     try:
         test = load_pairs(source, "test", data_dir)
     except MissingSplitError:
         return None
-    train_files, test_files = (
-        {file for index in range(len(each)) for file in each.files(index)} if isinstance(each, FileSource) else set()
-        for each in (training, test)
-    )
-    return None if test.description == training.description or train_files & test_files else test
+    parts = [each.sources if isinstance(each, Mixture) else [each] for each in (training, test)]
+    descriptions = [{part.description for part in each} for each in parts]
+    files = [
+        {file for part in each if isinstance(part, FileSource) for k in range(len(part)) for file in part.files(k)}
+        for each in parts
+    ]
+    return None if descriptions[0] & descriptions[1] or files[0] & files[1] else test
 
 
 def _crops(source: PairSource, crop: int, count: int, seed: int) -> PairsToRecord:

@@ -78,7 +78,7 @@ def lay_out_frames(frames, tree, count):
     folder = tree / SEQUENCE
     for side in ("blur", "sharp"):
         (folder / side).mkdir(parents=True)
-        files = {path.stem: path.resolve() for path in (frames / side).iterdir()}
-        for number, name in zip(range(1, max(count, len(pairs)) + 1), itertools.cycle(pairs.names)):
-            (folder / side / f"{number:06d}.png").symlink_to(files[name])
+    for number, index in zip(range(1, max(count, len(pairs)) + 1), itertools.cycle(range(len(pairs)))):
+        for side, path in zip(("blur", "sharp"), pairs.files(index)):
+            (folder / side / f"{number:06d}.png").symlink_to(path.resolve())
     return len(pairs)

@@ -170,7 +170,7 @@ def _describe_runs(compared):
     if FLAGS.guided:
         runs = [run for (run,) in compared.values()]
         configs = " and ".join(f"{read_config(workdir).name} ({step:,} steps)" for workdir, step in runs)
-        data = [each.replace(f"{FLAGS.folder}/", "") for each in read_data(FLAGS.guided)["training"]]
+        data = [each.replace(f"{Path(FLAGS.folder)}/", "") for each in read_data(FLAGS.guided)["training"]]
         return f"One run each of {configs}. Training data: {'; '.join(data)}."
     (guided, _), (unguided, _) = CONFIGS.values()
     return (

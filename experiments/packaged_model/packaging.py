@@ -61,7 +61,7 @@ def package(runs, averaged, target, validation_pairs, data_folder):
     with make_folder_atomically(new) as folder:
         write_mean(averaged, folder)
         data = data_file(folder).read_text(encoding="utf-8")
-        data_file(folder).write_text(data.replace(f"{data_folder}/", ""), encoding="utf-8")
+        data_file(folder).write_text(data.replace(f"{Path(data_folder)}/", ""), encoding="utf-8")
         (step,) = checkpoint_steps(folder)
         exact = mean_psnr(load(folder, step), validation_pairs)
         save_weights(weights_file(folder, step), read_weights(weights_file(folder, step)), np.float16)

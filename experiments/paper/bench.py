@@ -11,17 +11,21 @@ runs/.
 from __future__ import annotations
 
 import functools
+import glob
 import re
 import time
+from pathlib import Path
 from typing import Callable
 
 from absl import app, flags
 
 from icdpm.cli import run_command
+from icdpm.errors import IcdpmError
 from icdpm_experiments.results import abbreviate_home, print_table, write_results
 
 FLAGS = flags.FLAGS
 RUNS_FOLDER = "runs"
+_FLAGS_OF_SCALES = {"small": ("folder", "pairs", "kernels", "seeds"), "paper": ("data_dir",)}
 
 
 def define_flags():
@@ -81,6 +85,7 @@ def main(argv):
     strategy = make_strategy(FLAGS.strategy)  # before anything else that uses TensorFlow
     restored = parse_named_folders(FLAGS.restored)
     pairs = parse_named_folders(FLAGS.pairs)
+    _check_files(restored)
     if small:
         scale = SmallScale(FLAGS.folder, pairs, FLAGS.kernels, FLAGS.seeds)
     else:
@@ -152,7 +157,7 @@ def _select(names, experiments):
     """Returns {name: Experiment} of the names on the command line.
 
     Raises:
-      app.UsageError: a name is unknown, or none of the experiments has a flag that was given.
+      app.UsageError: a name is unknown, or a flag is not for any of the experiments or not for the scale.
     """
     names = list(experiments) if names == ["all"] else names
     if not names or set(names) - set(experiments):
@@ -161,11 +166,32 @@ def _select(names, experiments):
         takers = [name for name, experiment in experiments.items() if flag in experiment.options]
         if FLAGS[flag].value and not set(names) & set(takers):
             raise app.UsageError(f"--{flag} is for {', '.join(takers) or 'other scales'}")
+    for scale, names_of_flags in _FLAGS_OF_SCALES.items():
+        for flag in names_of_flags:
+            if FLAGS[flag].present and FLAGS.scale != scale:
+                raise app.UsageError(f"--{flag} is for --scale={scale}. Received: --scale={FLAGS.scale}")
     if FLAGS.restored and len(names) > 1:
         raise app.UsageError("--restored is for one table at a time: the folder holds the images of one set")
     if FLAGS.crops and len(names) > 1:
         raise app.UsageError("--crops is for one figure at a time")
     return {name: experiments[name] for name in names}
+
+
+def _check_files(restored):
+    """Checks, before anything is trained, the flags that are used only afterwards.
+
+    Raises:
+      IcdpmError: a folder or file does not exist, or --crops has another form.
+    """
+    from icdpm_experiments.paper.visual_comparison import parse_crop
+
+    for flag, folder in [*(("restored", folder) for folder in restored.values()), ("photos", FLAGS.photos)]:
+        if folder is not None and not Path(folder).is_dir():
+            raise IcdpmError(f"The folder {folder} of --{flag} does not exist.")
+    if FLAGS.answers and not glob.glob(FLAGS.answers):
+        raise IcdpmError(f"No file matches {FLAGS.answers}. Pass the files that the raters exported.")
+    for crop in FLAGS.crops:
+        parse_crop(crop)
 
 
 def _reproducing_command(names, scale):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from icdpm.errors import IcdpmError
 from icdpm.evaluation import intervals
-from icdpm_experiments.results import make_command, write_results
+from icdpm_experiments.results import abbreviate_home, make_command, write_results
 
 FURTHER_METRICS = ("ssim", "niqe")  # of the ablations
 COST = "training step"
@@ -42,6 +42,11 @@ def merge_folders(own, others) -> dict:
     return {**others, **own}
 
 
+def restored_variable(restored) -> str:
+    """Formats folders of other methods, {name: folder}, as the make variable RESTORED."""
+    return " ".join(f"{name}={abbreviate_home(str(folder))}" for name, folder in restored.items())
+
+
 def write_experiment(scale, name, *, variables=None, **content) -> Path:
     """Writes the results of `make bench-NAME` to NAME plus the scale's suffix in the scale's folder of results.
 
@@ -74,7 +79,7 @@ def write_comparison(name, title, scale, rows, *, notes=(), protocols=None, not_
       notes: sentences.
       protocols: {metric: protocol}.
       not_available: {metric: reason}.
-      **further: further top-level values of the JSON.
+      **further: further arguments of `write_experiment`, such as `variables`, and top-level values of the JSON.
     """
     protocols, not_available = protocols or {}, not_available or {}
     lines = comparison_table(rows)
@@ -103,8 +108,8 @@ def protocol_lines(protocols, not_available) -> list[str]:
 
 def comparison_table(rows) -> list[str]:
     """Returns lines of a Markdown table: a line for each row, a column for each metric of each data set that has values."""
-    with_values = [row for row in rows if row["value"] is not None or row["published"] is not None]
-    columns = list(dict.fromkeys((row["dataset"], row["metric"]) for row in with_values))
+    with_values = {(row["dataset"], row["metric"]) for row in rows if (row["value"], row["published"]) != (None, None)}
+    columns = [c for c in dict.fromkeys((row["dataset"], row["metric"]) for row in rows) if c in with_values]
     datasets = {dataset for dataset, _ in columns} - {COST} or {COST}
     headings = [metric if datasets == {dataset} else f"{dataset}: {metric}" for dataset, metric in columns]
     lines = ["| | " + " | ".join(headings) + " |", "|" + "---|" * (len(columns) + 1)]

@@ -15,10 +15,10 @@ from icdpm.images.reading import read_rgb
 from icdpm.metrics.inputs import as_uint8, matlab_gray
 from icdpm_experiments.figures import crop_image, largest_difference_box, write_gallery
 from icdpm_experiments.pairs import UNBLURRED_PSNR, restored_files
-from icdpm_experiments.paper.comparison import merge_folders, write_experiment
+from icdpm_experiments.paper.comparison import merge_folders, restored_variable, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.scales import OUT_OF_DOMAIN
-from icdpm_experiments.paper.visual_comparison import MODELS, restored_variable
+from icdpm_experiments.paper.visual_comparison import MODELS
 from icdpm_experiments.results import SCALE_NOTES, abbreviate_home, markdown_table
 
 SHOWN = 4  # as many as Figures 27 to 30

@@ -26,7 +26,7 @@ from icdpm.metrics.psnr import PROTOCOL, psnr
 from icdpm_datasets.image_files import find_images
 from icdpm_datasets.photos import clock_motion_path
 from icdpm_experiments.figures import crop_image, write_gallery
-from icdpm_experiments.paper.comparison import merge_folders, result_row, write_comparison, write_experiment
+from icdpm_experiments.paper.comparison import merge_folders, restored_variable, result_row, write_comparison, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import HIDIFF_GOPRO, ComparedModel
 from icdpm_experiments.paper.published import (
@@ -129,6 +129,7 @@ def run_table(runs, restored) -> None:
         runs.scale,
         rows,
         notes=notes,
+        variables={"RESTORED": restored_variable(restored)},
         protocols=protocols,
         not_available=not_available,
     )
@@ -152,6 +153,10 @@ class Photos:
 
     def __len__(self):
         return len(self.names)
+
+    def files(self, index):
+        """Returns the file of the photo at `index`, in a list."""
+        return [self._files[index]]
 
     def load(self, index):
         """Returns (the photo at `index`, uint8 [height, width, 3]; None)."""

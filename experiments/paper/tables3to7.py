@@ -17,11 +17,17 @@ import functools
 import glob
 from typing import NamedTuple
 
-from icdpm.errors import IcdpmError
 from icdpm.evaluation.preference_study import PROTOCOL, preference_fractions, read_answers, write_preference_page
 from icdpm.models.settings import SamplingSettings
 from icdpm_experiments.paper import published
-from icdpm_experiments.paper.comparison import extend_table, interval_row, merge_folders, result_row, write_comparison
+from icdpm_experiments.paper.comparison import (
+    extend_table,
+    interval_row,
+    merge_folders,
+    restored_variable,
+    result_row,
+    write_comparison,
+)
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs, required_sweep
 from icdpm_experiments.paper.models import DEBLURRING, PREFERENCE, ComparedModel
 from icdpm_experiments.paper.published import TABLE7, TABLE7_METHODS
@@ -87,6 +93,7 @@ def run_table(runs, table, restored) -> None:
         notes=[*point_notes(usable, points, runs.scale), *runs.untrained_notes(models), *extension_notes],
         protocols=protocols,
         not_available=not_available,
+        variables={"RESTORED": restored_variable(restored)},
         test_set=dataset,
         restored={row: str(folder) for row, folder in folders.items()},
         sampling=point_records(usable, points),
@@ -112,9 +119,6 @@ def run_table7(runs, restored, answers=None) -> None:
       runs: a `Runs`.
       restored: {name of another method: folder of its restored images}.
       answers: glob pattern of the files that raters exported, or None.
-
-    Raises:
-      IcdpmError: no file matches `answers`.
     """
     own, points = restore_at_best(runs, PREFERENCE, OUT_OF_DOMAIN)
     folders = merge_folders(own, restored)
@@ -124,8 +128,6 @@ def run_table7(runs, restored, answers=None) -> None:
     fractions, notes = {}, []
     if answers:
         files = sorted(glob.glob(answers))
-        if not files:
-            raise IcdpmError(f"No file matches {answers}. Pass the files that the raters exported.")
         ratings = read_answers(files)
         fractions = preference_fractions(ratings)
         notes.append(f"{sum(map(len, ratings.ratings.values()))} ratings from {len(files)} raters.")
@@ -147,6 +149,7 @@ def run_table7(runs, restored, answers=None) -> None:
         rows,
         notes=[*notes, *point_notes(PREFERENCE, points, runs.scale)],
         protocols={"preference": PROTOCOL},
+        variables={"RESTORED": restored_variable(restored), "ANSWERS": answers},
         sampling=point_records(PREFERENCE, points),
     )
 

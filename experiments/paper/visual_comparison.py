@@ -20,7 +20,7 @@ from icdpm.evaluation.pairing import list_images, pair_name
 from icdpm.images.search import normalize_name
 from icdpm_experiments.figures import crop_image, enlarge, write_gallery
 from icdpm_experiments.pairs import SelectedPairs
-from icdpm_experiments.paper.comparison import merge_folders, write_experiment
+from icdpm_experiments.paper.comparison import merge_folders, restored_variable, write_experiment
 from icdpm_experiments.paper.experiment import Experiment, RequiredRun, required_runs
 from icdpm_experiments.paper.models import HIDIFF_GOPRO, OURS, UNGUIDED, ComparedModel
 from icdpm_experiments.results import SCALE_NOTES, abbreviate_home
@@ -280,11 +280,6 @@ def _enlarge_to_side(image):
 def crop_caption(title, label, places, scale) -> str:
     """Returns the lines below a figure: its title, the crops of its rows from top to bottom, and the note of its scale."""
     return "\n".join(filter(None, [f"{title}.", f"Crops of {label}: {'; '.join(places)}.", SCALE_NOTES.get(scale.name)]))
-
-
-def restored_variable(restored) -> str:
-    """Formats folders of other methods, {name: folder}, as the make variable RESTORED."""
-    return " ".join(f"{name}={abbreviate_home(str(folder))}" for name, folder in restored.items())
 
 
 EXPERIMENTS = {

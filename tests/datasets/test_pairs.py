@@ -37,6 +37,14 @@ def mixture():
     return Mixture({"a": Flat("a", 0, 3), "b": Flat("b", 100, 7), "c": Flat("c", 200, 50)}, [500, 300, 200])
 
 
+def test_a_mixture_names_the_files_of_its_pairs(tmp_path, write_image):
+    for side in ("blur", "sharp"):
+        write_image(tmp_path / f"{side}/0.png", np.zeros((8, 8, 3), np.uint8))
+    folder = load_pairs(str(tmp_path), "train")
+    both = Mixture({"flat": Flat("flat", 0, 2), "folder": folder}, [1, 1])
+    assert both.files(1) == [] and both.files(2) == folder.files(0) == [tmp_path / "blur/0.png", tmp_path / "sharp/0.png"]
+
+
 def shown(batches):
     """Returns the pair that each example shows, by its color."""
     return np.concatenate([np.rint((batch["blurry"][:, 0, 0, 0] + 1) * 127.5).astype(int) for batch in batches])

@@ -2,7 +2,9 @@
 
 import numpy as np
 import PIL.Image
+import pytest
 
+from icdpm.errors import IcdpmError
 from icdpm.metrics.psnr import psnr
 from icdpm_datasets.load import load_pairs
 from icdpm_experiments.pairs import JpegPairs, MildCrops, SharpPairs, load_test_pairs, select_blurred
@@ -20,6 +22,7 @@ def test_pairs_are_evenly_spaced_center_crops(tmp_path):
     for index, value in enumerate((100, 102, 104)):
         blurry, sharp = pairs.load(index)
         assert blurry.shape == (16, 16, 3) and (blurry == value).all() and (sharp == value).all()
+        assert pairs.files(index) == [tmp_path / side / f"{pairs.names[index]}.png" for side in ("blur", "sharp")]
     assert load_test_pairs(str(tmp_path), crop=64).load(0)[0].shape == (40, 30, 3)
 
 
@@ -56,3 +59,5 @@ def test_mild_crops_are_hardly_blurred_and_always_the_same(tmp_path):
     assert len(pairs) == len(set(pairs.names)) == 6 and pairs.load(0)[0].shape == (32, 32, 3)
     assert all(32 <= psnr(*pairs.load(index)) <= 45 for index in range(6))
     np.testing.assert_array_equal(pairs.load(5), MildCrops(source, count=6, side=32).load(5))
+    with pytest.raises(IcdpmError, match="photo.png is 80×80 px, too small for crops of 81 px"):
+        MildCrops(source, side=81)

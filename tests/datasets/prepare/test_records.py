@@ -76,6 +76,13 @@ def test_photos_in_train_alone_are_no_test_split(photos, tmp_path):
     assert line.endswith("it has no test split, so training needs --validation_data")
 
 
+def test_a_mixture_with_a_part_that_serves_both_splits_has_no_test_split(photos, pairs, tmp_path, write_image):
+    write_image(tmp_path / "both/a.png", np.zeros((40, 48, 3), np.uint8))
+    for number, undivided in enumerate((pairs, f"noise:{tmp_path / 'both'}")):
+        line = prepare_records(f"records/mixed{number}", f"noise:{photos}:0.5,{undivided}:0.5", tmp_path, **CROPS)
+        assert line.endswith("it has no test split, so training needs --validation_data")
+
+
 def test_records_in_remote_storage_equal_local_ones_and_are_read_as_published_sets(photos, pairs, tmp_path):
     bucket, mixture = f"ram://{uuid.uuid4().hex}/data", f"noise:{photos}:0.5,{pairs}:0.5"
     prepare_records("records/mixed", mixture, tmp_path, **CROPS)

@@ -1,5 +1,6 @@
 """Tests of the measurement of the input pipeline: its frames, and the error without PyTorch."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -34,6 +35,16 @@ def test_few_existing_frames_are_repeated(tree, tmp_path):
     assert lay_out_frames(tree / SEQUENCE, tmp_path, 5) == 2
     files = sorted((tmp_path / SEQUENCE / "blur").iterdir())
     assert [file.resolve().name for file in files] == ["000001.png", "000002.png"] * 2 + ["000001.png"]
+
+
+def test_existing_frames_may_be_in_subfolders(tree, tmp_path):
+    for side in ("blur", "sharp"):
+        shutil.copytree(tree / SEQUENCE / side, tmp_path / "frames" / side / "sequence")
+    assert lay_out_frames(tmp_path / "frames", tmp_path / "tree", 3) == 2
+    for side in ("blur", "sharp"):
+        files = sorted((tmp_path / "tree" / SEQUENCE / side).iterdir())
+        assert [file.resolve().name for file in files] == ["000001.png", "000002.png", "000001.png"]
+        assert {file.resolve().parent.parent.name for file in files} == {side}
 
 
 def test_missing_pytorch_is_reported(monkeypatch):

@@ -36,11 +36,27 @@ def test_wrong_flags_are_usage_errors(run_each):
         ),
         (["table3", "--scale=small", "--crops=a"], "--crops is for other scales"),
         (["small-page"], "name one or several of table1"),
+        (["table3", "--folder=x"], "--folder is for --scale=small. Received: --scale=micro"),
+        (["table3", "--scale=small", "--data_dir=x"], "--data_dir is for --scale=paper. Received: --scale=small"),
     ]
     runs = run_each("icdpm_experiments.paper.bench", [arguments for arguments, _ in cases])
     for (_, message), result in zip(cases, runs):
         assert result.returncode == 2 and message in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_missing_files_are_reported_before_training(run_each, tmp_path):
+    (tmp_path / "runs").mkdir()
+    cases = [
+        (["table3", "--restored=New=gone"], "The folder gone of --restored does not exist."),
+        (["table7", "--answers=gone/*.json"], "No file matches gone/*.json. Pass the files that the raters exported."),
+        (["hidiff-photos", "--photos=gone"], "The folder gone of --photos does not exist."),
+        (["fig1", "--crops=bad=1,2"], "--crops must be NAME or NAME=LEFT,TOP,WIDTH,HEIGHT, in pixels. Received: 'bad=1,2'."),
+    ]
+    arguments = [[*case, f"--runs={tmp_path / 'runs'}"] for case, _ in cases]
+    for (_, message), result in zip(cases, run_each("icdpm_experiments.paper.bench", arguments)):
+        assert result.returncode == 1 and message in result.stderr and len(result.stderr.splitlines()) == 1
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_missing_data_of_the_small_scale_are_reported_before_training(run_each, small_images):

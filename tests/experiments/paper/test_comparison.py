@@ -26,6 +26,15 @@ def test_cells_have_the_measured_and_the_published_value():
     ]
 
 
+def test_columns_have_the_order_of_the_rows_that_lack_values():
+    rows = [
+        result_row("blurry", "set A", "lpips_alex", None, None),
+        ROWS[0],
+        result_row("Ours", "set A", "lpips_alex", 0.2, None),
+    ]
+    assert comparison_table(rows)[0] == "| | lpips_alex | psnr |"
+
+
 def test_headings_name_the_data_set_where_there_are_several():
     cost = result_row("Ours", COST, "ms", 99.0, None)
     assert comparison_table([ROWS[0], cost])[0] == "| | psnr | training step: ms |"
