@@ -45,6 +45,12 @@ def commands_in(text):
     return re.findall(rf"\bicdpm-({'|'.join(COMMANDS)})\b([^`\n|;&#]*)", joined)
 
 
+@pytest.mark.parametrize("page", ["icdpm/diffusion/README.md", "icdpm/metrics/README.md"])
+def test_the_first_example_of_a_page_runs(page):
+    code = re.search(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)[1]
+    exec(compile(code, page, "exec"), {})
+
+
 def test_examples_of_fine_tuning_name_the_packaged_config():
     examples = []
     for path in [*PAGES, *(ROOT / "icdpm").rglob("*.py")]:
