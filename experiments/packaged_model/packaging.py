@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -138,7 +139,8 @@ def write_model_card(folder, runs, averaged, half_precision_change):
         "## Training",
         f"`make weights` trains these runs, in {hours:.1f} hours, each on one or two CPU cores:",
         "\n".join(markdown_table([_describe_run(run, run in averaged) for run in runs])),
-        "\n".join(f"- {kind} data: {each}" for kind, descriptions in read_data(folder).items() for each in descriptions),
+        "Their data, each mixture once:",
+        "\n".join(_describe_data(folder)),
         _DATA_SOURCES,
         "No image of the table below was trained on.",
         "## Presets",
@@ -162,6 +164,16 @@ def _describe_run(run, is_averaged):
         "crops per step": f"{config.data.batch} of {config.data.crop}×{config.data.crop}",
         "part of the mean": "yes" if is_averaged else "no",
     }
+
+
+def _describe_data(folder):
+    """Returns lines of a Markdown list about the data of all runs behind a workdir, without repetitions."""
+    lines = [
+        f"- {kind} data: {re.sub(r'^before, in [0-9]+ steps: ', '', each)}"
+        for kind, descriptions in read_data(folder).items()
+        for each in descriptions
+    ]
+    return dict.fromkeys(lines)
 
 
 def write_curves(runs):
