@@ -72,7 +72,7 @@ def small() -> ConfigDict:
 
 
 def small_naf() -> ConfigDict:
-    """A guided model of 3.0 M parameters in NAF blocks, trained in hours of one core; the recipe of the packaged model.
+    """A guided model of 3.0 M parameters in NAF blocks, trained in hours of one core: that of the packaged model.
 
     Differences from `small`:
       - NAF blocks on patches of 2×2 pixels, which gain at least twice as much in equal CPU time. Since it is trained for hours,
