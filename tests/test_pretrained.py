@@ -94,7 +94,7 @@ def test_it_is_small_and_has_a_model_card():
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
     (step,) = checkpoint_steps(pretrained.WORKDIR)
     card = (pretrained.WORKDIR / "MODEL_CARD.md").read_text()
-    assert f"| weights_fidelity | {step:,} |" in card and "BSDS500" in card and "Not yet" not in card
+    assert f"| weights_handheld_more | {step:,} |" in card and "BSDS500" in card and "Not yet" not in card
     with np.load(weights_file(pretrained.WORKDIR, step)) as archive:
         assert {archive[name].dtype for name in archive.files} == {np.dtype(np.float16)}
 

@@ -128,12 +128,13 @@ def write_model_card(folder, runs, averaged, half_precision_change):
     parameters = sum(array.size for array in model.get_weights())
     hours = write_curves(runs)
     digest = hashlib.sha256(weights_file(folder, step).read_bytes()).hexdigest()
+    mean = f"the mean of {len(averaged)} runs" if len(averaged) > 1 else "one run"
     scales = " and ".join(f"1/{2**k}" for k in config.guidance.scales)
     paragraphs = [
         f"# {config.name}: the packaged model of icdpm",
         "A guided, image-conditioned diffusion model (icDPM, arXiv 2212.01789) for photos with motion blur. It has "
-        f"{parameters:,} parameters: the mean of the averaged weights (EMA) of {len(averaged)} runs, stored in half precision, "
-        f"which changes the PSNR on the validation pairs by {half_precision_change:+.4f} dB. The network "
+        f"{parameters:,} parameters: the averaged weights (EMA) of {mean}, stored in half precision, which changes the PSNR on "
+        f"the validation pairs by {half_precision_change:+.4f} dB. The network "
         f"works on patches of {config.unet.patch}×{config.unet.patch} pixels; guidance enters at {scales}. `config.json` has "
         "all settings.",
         "## Training",
@@ -162,7 +163,7 @@ def _describe_run(run, is_averaged):
         "run": Path(run).name,
         "steps": f"{checkpoint_steps(run)[-1]:,}",
         "crops per step": f"{config.data.batch} of {config.data.crop}×{config.data.crop}",
-        "part of the mean": "yes" if is_averaged else "no",
+        "packaged": "yes" if is_averaged else "no",
     }
 
 

@@ -19,9 +19,9 @@ The training consists of ten runs. All but the first start from averaged weights
   larger crops with longer blur. weights_handheld has less of it, and more weight of mild blur.
 - weights_long_end, weights_handheld_end: continue both, each from the mean of both, and end with a decaying learning rate.
 - weights_long_large, weights_handheld_large: the same again from the mean of these, longer and on still larger crops.
-- weights_fidelity: continues their mean for a few minutes with most weight on sharp and mildly blurred examples.
+- weights_handheld_more: continues their mean, with the data and settings of weights_handheld_large.
 
-The mean of weights_long_large and weights_fidelity is packaged. All runs are kept in runs/; an interrupted command continues
+The averaged weights of weights_handheld_more are packaged. All runs are kept in runs/; an interrupted command continues
 when it is repeated. To continue from the packaged model, use icdpm-train --start_from=packaged.
 
 The first two runs of the packaged model were trained before `motion:` simulated soft lenses, and weights_long and
@@ -77,19 +77,12 @@ _HANDHELD = {
 _LARGE_CROPS = ("data.crop=128", "data.batch=7", "optimizer.learning_rate=8e-4")
 _CONSTANT = (*_LARGE_CROPS, "run.steps=8_000", "optimizer.learning_rate_decay=()")
 _DECAYING = (*_LARGE_CROPS, "run.steps=21_000", "optimizer.learning_rate_decay=(9_000, 21_000)")
-_LARGER_CROPS = ("data.crop=160", "data.batch=4")
 _LONGER = (
-    *_LARGER_CROPS,
+    "data.crop=160",
+    "data.batch=4",
     "optimizer.learning_rate=8e-4",
     "run.steps=36_000",
     "optimizer.learning_rate_decay=(2_000, 36_000)",
-)
-_FIDELITY = (
-    *_LARGER_CROPS,
-    "optimizer.learning_rate=3e-4",
-    "optimizer.ema_decay=0.998",
-    "run.steps=2_500",
-    "optimizer.learning_rate_decay=(200, 2_500)",
 )
 _SECOND_AND_THIRD = ("weights_second", "weights_third")
 _LONG_AND_HANDHELD = ("weights_long", "weights_handheld")
@@ -120,9 +113,9 @@ RUNS = {
     "weights_handheld_end": Run(_LONG_AND_HANDHELD, _HANDHELD, (*_DECAYING, "diffusion.blur_exponent=1.0", "seed=6")),
     "weights_long_large": Run(_ENDS, _LONG, (*_LONGER, "diffusion.blur_exponent=0.5", "seed=7")),
     "weights_handheld_large": Run(_ENDS, _HANDHELD, (*_LONGER, "diffusion.blur_exponent=0.75", "seed=8")),
-    "weights_fidelity": Run(_LARGE, _HANDHELD, (*_FIDELITY, "diffusion.blur_exponent=1.5", "seed=10")),
+    "weights_handheld_more": Run(_LARGE, _HANDHELD, (*_LONGER, "diffusion.blur_exponent=0.75", "seed=12")),
 }
-PACKAGED = ("weights_long_large", "weights_fidelity")
+PACKAGED = ("weights_handheld_more",)
 
 
 def define_flags():

@@ -114,8 +114,8 @@ runpy.run_module("icdpm_experiments.packaged_model.weights", run_name="__main__"
         "weights_handheld_end ['weights_long', 'weights_handheld'] True 6",
         "weights_long_large ['weights_long_end', 'weights_handheld_end'] True 7",
         "weights_handheld_large ['weights_long_end', 'weights_handheld_end'] True 8",
-        "weights_fidelity ['weights_long_large', 'weights_handheld_large'] True 10",
-        "weights_long_large weights_fidelity",
+        "weights_handheld_more ['weights_long_large', 'weights_handheld_large'] True 12",
+        "weights_handheld_more",
     ]
 
 
