@@ -50,10 +50,15 @@ def test_only_trained_weights_are_averaged(frozen, micro_config, batch):
         assert np.array_equal(value, before[name]) == name.startswith("guidance_1"), name
 
 
-def test_two_variables_with_one_name_are_refused(model):
-    model.second = keras.layers.Dense(3, name="first")
-    model.third = keras.layers.Dense(3, name="first")
-    for layer in (model.second, model.third):
+def test_two_variables_with_one_name_are_refused():
+    class Twins(keras.Model):
+        def __init__(self):
+            super().__init__(name="twins")
+            self.one = keras.layers.Dense(3, name="first")
+            self.other = keras.layers.Dense(3, name="first")
+
+    model = Twins()
+    for layer in (model.one, model.other):
         with tf.name_scope("first"):
             layer.build([None, 3])
     with pytest.raises(IcdpmError, match="Two variables of the model are called 'first/kernel'"):
