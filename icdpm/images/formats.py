@@ -81,7 +81,7 @@ FORMATS = {
         alpha=True,
         sixteen_bit=True,
         exif=True,
-        stores=frozenset({"xmp", "comments", "density", "colors", "texts"}),
+        stores=frozenset({"xmp", "iptc", "comments", "density", "colors", "texts"}),
         longest_side=10**6,  # libpng's limit
     ),
     "jpeg": Format(

@@ -10,15 +10,21 @@ import struct
 import PIL.Image
 from PIL.ExifTags import Base
 
-from icdpm.images.png_chunks import PngDescription, encode_text_chunk, encode_xmp_chunk
+from icdpm.images.png_chunks import (
+    PHOTOSHOP_IPTC,
+    PHOTOSHOP_IPTC_HEADER,
+    PngDescription,
+    encode_iptc_chunk,
+    encode_text_chunk,
+    encode_xmp_chunk,
+)
 
 INCH, CENTIMETER, METER = 0.0254, 0.01, 1.0
 TIFF_XMP, TIFF_IPTC = 700, 33723
 BMP_INCHES = 39.3701  # Pillow's number of inches in a meter
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
-_PHOTOSHOP_IPTC = 0x0404
-_IPTC_HEADER = b"Photoshop 3.0\x008BIM\x04\x04\0\0"
+_IPTC_HEADER = b"Photoshop 3.0\0" + PHOTOSHOP_IPTC_HEADER
 # A JPEG segment states its length, with the two bytes of the length, in 16 bits.
 _MAX_SEGMENT_BYTES = 65533
 # XMP about further images and videos in the same file: (namespace, names of properties).
@@ -172,7 +178,7 @@ def metadata_of_pillow(image: PIL.Image.Image) -> tuple[Metadata, list[str]]:
     photoshop = image.info.get("photoshop")
     metadata = Metadata(
         xmp=packets[0] if packets else b"",
-        iptc=_to_bytes(photoshop.get(_PHOTOSHOP_IPTC, b"")) if isinstance(photoshop, dict) else b"",
+        iptc=_to_bytes(photoshop.get(PHOTOSHOP_IPTC, b"")) if isinstance(photoshop, dict) else b"",
         comments=tuple(each for kind, each in segments if kind == "COM"),
         density=density,
     )
@@ -224,5 +230,7 @@ def png_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
         chunks.append((b"pHYs", struct.pack(">IIB", max(1, x), max(1, y), 1 if metadata.density.unit else 0)))
     if metadata.xmp:
         chunks.append(encode_xmp_chunk(metadata.xmp))
+    if metadata.iptc:
+        chunks.append(encode_iptc_chunk(metadata.iptc))
     chunks += [encode_text_chunk(b"Comment", comment) for comment in metadata.comments]
     return [*chunks, *metadata.texts]

@@ -22,6 +22,9 @@ _PIXEL_CHUNKS = (b"IDAT", b"fdAT")
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _RAW_PROFILE = b"Raw profile type "
+# A Photoshop image resource: signature, number, name of even length, size, data. This one holds IPTC records.
+PHOTOSHOP_IPTC = 0x0404
+PHOTOSHOP_IPTC_HEADER = b"8BIM\x04\x04\0\0"
 _HEADER_END = 33
 _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 
@@ -162,8 +165,23 @@ def _add_raw_profile(found, kind, text):
         found.exif = content
     elif kind == b"xmp":
         found.xmp = content
-    elif kind == b"iptc":
-        found.iptc = content
+    elif kind in (b"iptc", b"8bim"):
+        found.iptc = _iptc_records(content)
+
+
+def _iptc_records(content):
+    """Returns the IPTC records of a raw profile: as they are or, as ExifTool stores them, in Photoshop image resources."""
+    if not content.startswith(b"8BIM"):
+        return content
+    start = 0
+    while content[start : start + 4] == b"8BIM":
+        length_of_name = 1 + int.from_bytes(content[start + 6 : start + 7], "big")
+        data = start + 10 + length_of_name + length_of_name % 2
+        size = int.from_bytes(content[data - 4 : data], "big")
+        if int.from_bytes(content[start + 4 : start + 6], "big") == PHOTOSHOP_IPTC:
+            return content[data : data + size]
+        start = data + size + size % 2
+    return b""
 
 
 def _decompress(content, limit):
@@ -189,6 +207,13 @@ def encode_text_chunk(keyword: bytes, text: bytes) -> tuple[bytes, bytes]:
 def encode_xmp_chunk(xmp: bytes) -> tuple[bytes, bytes]:
     """Returns (type, content) of the chunk with an XMP packet."""
     return b"iTXt", _XMP_KEYWORD + b"\0\0\0\0\0" + xmp
+
+
+def encode_iptc_chunk(iptc: bytes) -> tuple[bytes, bytes]:
+    """Returns (type, content) of the chunk with IPTC records, as ExifTool and ImageMagick store them."""
+    resource = PHOTOSHOP_IPTC_HEADER + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
+    text = f"\niptc\n{len(resource):8}\n{resource.hex()}\n".encode("ascii")
+    return b"zTXt", _RAW_PROFILE + b"iptc\0\0" + zlib.compress(text)
 
 
 def insert_chunks(content: bytes, chunks: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -16,7 +16,7 @@ from icdpm.images import png_chunks
 from icdpm.images.exif import HEADER
 from icdpm.images.formats import FORMATS
 from icdpm.images.metadata import INCH, METER, Density, Metadata
-from icdpm.images.png_chunks import insert_chunks
+from icdpm.images.png_chunks import encode_iptc_chunk, insert_chunks
 from icdpm.images.reading import decode_image
 from icdpm.images.writing import check_fits, encode_image
 
@@ -194,7 +194,8 @@ def test_comments_and_iptc_of_jpeg_are_kept():
     assert restored(content, "tiff")[0].iptc == iptc
     metadata, notices = restored(content, "png")
     assert [data for _, data in metadata.texts] == [b"Comment\0\0\0\0\0first", b"Comment\0" + LATIN_COMMENT]
-    assert notices == ["photo is written as PNG without its IPTC data"]
+    assert metadata.iptc == iptc and notices == []
+    assert "photo is written as WEBP without its IPTC data" in restored(content, "webp")[1]
     assert "photo is written as WEBP without its comments" in restored(content, "webp")[1]
 
 
@@ -207,6 +208,22 @@ def test_other_programs_read_the_metadata():
         png.load()
         assert png.text["Comment"] == "note" and png.text["XML:com.adobe.xmp"].encode() == UPRIGHT_XMP
         assert round(png.info["dpi"][0]) == 300
+
+
+@pytest.mark.parametrize("kind", ["iptc", "8bim"])
+def test_iptc_in_a_text_of_png_is_iptc(kind):
+    iptc = b"\x1c\x02\x78\x00\x07caption"
+    named = b"8BIM" + struct.pack(">H", 0x03ED) + b"\x04four\0" + struct.pack(">I", 3) + b"abc\0"
+    resources = named + b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc
+    cases = {resources: iptc, named: b"", resources[:-8]: iptc[:-8], b"8BIM\x04": b""}
+    if kind == "iptc":
+        cases[iptc] = iptc
+    for content, expected in cases.items():
+        text = f"\n{kind}\n{len(content):8}\n{content.hex()}\n".encode()
+        png = insert_chunks(save("PNG"), [(b"zTXt", f"Raw profile type {kind}\0\0".encode() + zlib.compress(text))])
+        assert decode_image(png, "photo").metadata.iptc == expected
+    for form in ("png", "jpeg", "tiff"):
+        assert restored(insert_chunks(save("PNG"), [encode_iptc_chunk(iptc)]), form)[0].iptc == iptc
 
 
 def test_exif_in_a_text_of_png_is_exif():
