@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ml_collections
@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from icdpm.diffusion.random import RandomDomain, example_seeds
 from icdpm.errors import IcdpmError
-from icdpm.keras import keras, tf_variable
+from icdpm.keras import keras
 from icdpm.models.batches import LARGEST_BATCH, as_images, image_size, prepare_batch, prepare_blurry
 from icdpm.models.config import check_config
+from icdpm.models.epoch_means import EpochMeans
 from icdpm.models.optimizer import AveragedAdam, config_optimizer, fixed_rate_error
 from icdpm.models.sampling import sample_in_graph
 from icdpm.models.sampling_presets import Preset
@@ -74,7 +75,7 @@ class PairModel(keras.Model):
         super().__init__(name=name, dtype=config.precision, autocast=False)
         self.config = config
         self.measured_presets = measured_presets or {}
-        self._epoch_means = _EpochMeans(self.loss_names)
+        self._epoch_means = EpochMeans(self.loss_names)
         self._fitting = False
 
     def build(self, input_shape: Any = None) -> None:
@@ -378,36 +379,6 @@ def _prefers_low_psnr(callback: Any) -> bool:
         return False
     selects = getattr(callback, "save_best_only", True)
     return selects and callback.monitor in ("psnr", "val_psnr") and callback.monitor_op is np.less
-
-
-class _EpochMeans:
-    """Means over the examples of an epoch of the losses and the PSNR, as Keras metrics.
-
-    This is a plain object, so that Keras does not count the trackers' variables as weights of the model.
-
-    Args:
-      losses: names of the losses.
-    """
-
-    def __init__(self, losses: Sequence[str]) -> None:
-        names = ("loss", *(f"{name}_loss" for name in losses), "psnr")
-        self.metrics = [keras.metrics.Mean(name) for name in names]
-
-    def count_examples(self) -> tf.Tensor:
-        """Returns the number of examples of all replicas in the epoch so far, int64."""
-        return tf.cast(tf_variable(self.metrics[0].count), tf.int64)
-
-    def update(self, logs: Mapping[str, tf.Tensor], examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Adds the values of a step; returns the means of those that are tracked: {name: scalar}.
-
-        Values and the number of examples are those of all replicas, since Keras 3 reports the metrics of the first one.
-        """
-        means = {}
-        for metric in self.metrics:
-            if metric.name in logs:
-                metric.update_state(logs[metric.name], sample_weight=examples)
-                means[metric.name] = metric.result()
-        return means
 
 
 def images_spec(channels: int, dtype: tf.DType = tf.float32) -> tf.TensorSpec:
